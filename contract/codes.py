@@ -1,0 +1,25 @@
+"""The codes of A12 with the statuses of A13: one table, in both directions."""
+
+STATUS_OF_CODE = {
+    "invalid_json": 400,
+    "invalid_body": 400,
+    "missing_field": 400,
+    "unknown_field": 400,
+    "invalid_value": 400,
+    "unknown_parameter": 400,
+    "invalid_token": 401,
+    "insufficient_credit": 402,
+    "not_found": 404,
+    "rental_not_found": 404,
+    "offer_not_found": 404,
+    "method_not_allowed": 405,
+    "offer_unavailable": 409,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "idempotency_key_reused": 422,
+    "rate_limited": 429,
+    "state_unavailable": 503,
+}
+
+RENTED = frozenset({200, 201, 202})
+"""The statuses that a rent may succeed with (A10)."""

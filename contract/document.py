@@ -1,0 +1,101 @@
+"""The OpenAPI document, and the check of an answer against it."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from .codes import RENTED, STATUS_OF_CODE
+from .target import Answer
+
+DOCUMENT = Path(__file__).with_name("openapi.yaml")
+SIMULATOR_HEADERS = frozenset({"x-request-id", "x-sim-now"})
+UNMATCHED = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed", 413: "PayloadTooLarge"}
+"""The responses of requests that reach none of the four operations."""
+
+
+class Document:
+    """The contract as data, its schemas compiled once."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
+        self._validators: dict[str, Draft202012Validator] = {}
+        self._paths = [(_pattern(path), item) for path, item in raw["paths"].items()]
+
+    def check(self, answer: Answer, *, simulated: bool) -> None:
+        """Raise AssertionError where status, headers or body are not as documented."""
+        response = self._response(answer)
+        provenance = response["x-provenance"]
+        for name, header in response.get("headers", {}).items():
+            self._check_header(answer, name, self.resolve(header), simulated=simulated)
+        if answer.method == "HEAD":
+            assert answer.content == b"", f"a HEAD answer has a body: {answer}"
+            return
+        assert answer.headers.get("content-type", "").startswith("application/json"), f"{provenance}: {answer}"
+        schema = response["content"]["application/json"]["schema"]
+        self._check_value(schema, answer.json, f"{provenance}: {answer}")
+        if answer.status >= 400:
+            code = answer.error["code"]
+            assert STATUS_OF_CODE[code] == answer.status or answer.status >= 500, f"A13: {code} in {answer}"
+
+    def operation(self, method: str, path: str) -> dict[str, Any] | None:
+        """The operation that answers a request, HEAD being answered as GET; None where there is none."""
+        for pattern, item in self._paths:
+            if pattern.fullmatch(path.partition("?")[0]):
+                return item.get("get" if method == "HEAD" else method.lower())
+        return None
+
+    def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        """What a node refers to, or the node itself."""
+        while (reference := node.get("$ref")) is not None and reference.startswith("#/"):
+            found: Any = self.raw
+            for part in reference[2:].split("/"):
+                found = found[part]
+            node = found
+        return node
+
+    def _response(self, answer: Answer) -> dict[str, Any]:
+        operation = self.operation(answer.method, answer.path)
+        if operation is None:
+            name = UNMATCHED.get(answer.status)
+            assert name is not None, f"A13: undocumented status: {answer}"
+            return self.resolve({"$ref": f"#/components/responses/{name}"})
+        status = answer.status
+        if operation["operationId"] == "rent_gpu" and status in RENTED:
+            status = 201
+        found = operation["responses"].get(str(status)) or operation["responses"].get(f"{status // 100}XX")
+        assert found is not None, f"A13: undocumented status: {answer}"
+        assert status < 500, f"A13: a 5xx without a fault: {answer}"
+        return self.resolve(found)
+
+    def _check_header(self, answer: Answer, name: str, header: dict[str, Any], *, simulated: bool) -> None:
+        values = answer.headers.get_list(name)
+        if not values:
+            needed = header["required"] and (simulated or name not in SIMULATOR_HEADERS)
+            assert not needed, f"{header['x-provenance']}: header {name} is missing: {answer}"
+            return
+        assert len(values) == 1, f"{header['x-provenance']}: header {name} is there {len(values)} times: {answer}"
+        self._check_value(header["schema"], values[0], f"{header['x-provenance']}: header {name}: {answer}")
+
+    def _check_value(self, schema: dict[str, Any], value: object, where: str) -> None:
+        key = repr(schema)
+        if key not in self._validators:
+            self._validators[key] = Draft202012Validator({**schema, "components": self.raw["components"]})
+        error = best_match(self._validators[key].iter_errors(value))
+        if error is not None:
+            clause = error.schema.get("x-provenance", "") if isinstance(error.schema, dict) else ""
+            raise AssertionError(f"{clause} {error.json_path}: {error.message} ({where})".lstrip())
+
+
+@cache
+def load_document() -> Document:
+    """The document beside this file."""
+    return Document(yaml.safe_load(DOCUMENT.read_text(encoding="utf-8")))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(path)))

@@ -1,0 +1,240 @@
+"""Random histories of two accounts on one server, every answer of which the model foretells.
+
+The times come from the deadlines of the rentals: one millisecond before, at, and one after. After each step money,
+ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A17, A21).
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from .books import Books, expected_entries
+from .instants import MINUTE
+from .model import Model, failure
+from .money import MICRO, dollars
+from .referee import judge, judge_rent, judge_rental
+from .stage import ALICE, BOB, learn_world
+from .strategies import BOUNDARY, Wish, Wrong, filters, spelled, wishes, wrong_queries, wrong_rents
+from .target import Answer, Target
+
+ACCOUNTS = st.sampled_from([ALICE, ALICE, BOB])
+KEYS = st.none() | st.none() | st.sampled_from(["k1", "k2"])
+BUSY_STEP = 14 * MINUTE
+
+
+class RentalMachine(RuleBasedStateMachine):
+    """The rules; `target` needs the control plane and a world in which nothing happens by itself."""
+
+    rented: Bundle[str] = Bundle("rented")
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+        self.model: Model
+        self.tokens: dict[str, str]
+        self.books = Books()
+
+    @initialize()
+    def begin(self) -> None:
+        """Reset the world."""
+        self.model, self.tokens = learn_world(self.target)
+        self.books.read(self.target.ledger())
+
+    # Offers.
+
+    @rule(data=st.data(), account=ACCOUNTS)
+    def list_offers(self, data: st.DataObject, account: str) -> None:
+        """A list holds exactly the offers that match and have free GPUs (F5, F6, A14, A15)."""
+        chosen = data.draw(filters(self.model.offers), label="filters")
+        answer = self.send(account, "GET", "/v1/gpu/offers", query=list(chosen.items()))
+        assert answer.status == 200, answer
+        rows = self.model.listed(chosen)
+        assert answer.json == {"object": "list", "count": len(rows), "data": rows}, f"F5: not the offers: {answer}"
+
+    @rule(query=wrong_queries(), account=ACCOUNTS)
+    def list_wrongly(self, query: tuple[tuple[tuple[str, str], ...], frozenset[str]], account: str) -> None:
+        """A wrong parameter is refused (A14)."""
+        pairs, codes = query
+        judge(failure(*codes), self.send(account, "GET", "/v1/gpu/offers", query=list(pairs)))
+
+    # Rents.
+
+    @rule(target=rented, wish=wishes(), account=ACCOUNTS, key=KEYS)
+    def rent(self, wish: Wish, account: str, key: str | None) -> MultipleResults[str]:
+        """A valid rent succeeds, or fails for the one reason that the model knows."""
+        return self.try_rent(account, wish.body(self.model.offers), key)
+
+    @rule(wish=wishes(), wrong=wrong_rents(), account=ACCOUNTS, key=KEYS)
+    def rent_wrongly(self, wish: Wish, wrong: Wrong, account: str, key: str | None) -> None:
+        """A body with one defect is refused for it, whatever else holds (A13)."""
+        judge(failure(*wrong.codes), self.post_rent(account, wrong.body(wish.body(self.model.offers)), key))
+
+    @precondition(lambda self: self.model.keys)
+    @rule(target=rented, pick=st.integers(0, 9), change=st.booleans())
+    def retry(self, pick: int, change: bool) -> MultipleResults[str]:
+        """A key used again: the same answer for the same body, a refusal for another (A17)."""
+        account, key = sorted(self.model.keys)[pick % len(self.model.keys)]
+        body = dict(self.model.keys[account, key][0])
+        return self.try_rent(account, {**body, "model_id": "org/other"} if change else body, key, respelled=True)
+
+    @rule(target=rented, wish=wishes())
+    def rent_what_credit_lacks(self, wish: Wish) -> MultipleResults[str]:
+        """After a 402 the amount it names is exactly what helps (F17)."""
+        body = wish.body(self.model.offers)
+        needed = self.model.predict_rent(BOB, body, None).amount_needed
+        if needed is None:
+            return self.try_rent(BOB, body, None)
+        self.try_rent(BOB, body, None)
+        self.add_credit(BOB, needed - MICRO)
+        self.try_rent(BOB, body, None)
+        self.add_credit(BOB, MICRO)
+        return self.try_rent(BOB, body, None)
+
+    # Rentals.
+
+    @rule(rental_id=rented, account=ACCOUNTS)
+    def look(self, rental_id: str, account: str) -> None:
+        """The owner sees the rental, others do not (F12, A13)."""
+        answer = self.send(account, "GET", f"/v1/gpu/rentals/{rental_id}")
+        if judge(self.model.predict_read(account, rental_id), answer):
+            judge_rental(self.model.rentals[rental_id], self.model.now, answer.json)
+
+    @rule(rental_id=rented, account=ACCOUNTS)
+    def terminate(self, rental_id: str, account: str) -> None:
+        """The owner ends it, at once and once only; others cannot (F13, A11)."""
+        answer = self.send(account, "DELETE", f"/v1/gpu/rentals/{rental_id}")
+        if judge(self.model.predict_read(account, rental_id), answer):
+            self.model.cut(rental_id, "deleted")
+            judge_rental(self.model.rentals[rental_id], self.model.now, answer.json)
+
+    @rule(rental_id=rented)
+    def touch(self, rental_id: str) -> None:
+        """Activity moves the idle timeout of a running rental (A19)."""
+        rental = self.model.rentals[rental_id]
+        status, done = rental.status(self.model.now), self.target.touch(rental_id).status_code
+        assert done == (200 if status == "running" else 409) or status == "provisioning", f"A19: touch -> {done}"
+        if done == 200:
+            rental.touches.append(self.model.now)
+
+    @rule(rental_id=consumes(rented))
+    def interrupt(self, rental_id: str) -> None:
+        """The market takes a running GPU back (A2)."""
+        status, done = self.status(rental_id), self.target.interrupt(rental_id).status_code
+        assert done == (200 if status == "running" else 409) or status == "provisioning", f"A2: interrupt -> {done}"
+        if done == 200:
+            self.model.cut(rental_id, "interrupted")
+
+    # Credit and time.
+
+    @rule(account=ACCOUNTS, value=st.sampled_from(["0.000001", "0.05", "1.000000", "25.00"]))
+    def credit(self, account: str, value: str) -> None:
+        """Credit is available at once (F14, F16)."""
+        self.target.credit(account, dollars(value))
+        self.model.credits[account] += dollars(value)
+
+    @rule(ms=st.integers(1, 10_000))
+    def advance(self, ms: int) -> None:
+        """A little time."""
+        self.target.advance(ms)
+        self.model.now += ms
+
+    @precondition(lambda self: self.model.deadlines())
+    @rule(pick=st.integers(0, 30), offset=st.sampled_from(BOUNDARY))
+    def advance_to_deadline(self, pick: int, offset: int) -> None:
+        """Just before, at, or just after one of the coming deadlines (A21)."""
+        deadlines = self.model.deadlines()
+        self.go_to(max(self.model.now, deadlines[pick % len(deadlines)] + offset))
+
+    @rule(rental_id=rented, offset=st.sampled_from(BOUNDARY))
+    def use_until_hold_expires(self, rental_id: str, offset: int) -> None:
+        """Keep a rental busy for as long as its hold lasts (F19, F20)."""
+        expiry = self.model.rentals[rental_id].hold_expiry + offset
+        while self.status(rental_id) != "terminated" and self.model.now < expiry:
+            self.go_to(min(expiry, self.model.now + BUSY_STEP))
+            self.touch(rental_id)
+
+    # What must be so after every step.
+
+    @invariant()
+    def money_is_as_foretold(self) -> None:
+        """Balance, holds and available balance of every account (F14, F16)."""
+        seen = self.target.accounts()
+        for name in self.tokens:
+            account = seen[name]
+            assert account.available == account.balance - account.held, f"F16: {account}"
+            assert account.held == self.model.held(name), f"F8, F20: held must be {self.model.held(name)}: {account}"
+            assert account.balance == self.model.balance(name), f"F15: must be {self.model.balance(name)}: {account}"
+
+    @invariant()
+    def ledger_is_as_foretold(self) -> None:
+        """The ledger balances, folds to the accounts, and has each rental's entries once (A8)."""
+        self.books.read(self.target.ledger(after=self.books.last_seq))
+        for name in self.tokens:
+            assert self.books.balance(name) == self.model.balance(name), f"A8: balance of {name} in the ledger"
+            assert self.books.held(name) == self.model.held(name), f"A8: holds of {name} in the ledger"
+        seen, now = self.books.of_rentals(), self.model.now
+        foretold = {entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)}
+        assert seen == foretold, f"A8: too much {seen - foretold}, missing {foretold - seen}"
+
+    @invariant()
+    def rentals_are_as_foretold(self) -> None:
+        """There are the rentals that were accepted and no others (F11, F13)."""
+        rows = self.target.act("GET", "rentals", query=[("limit", "100000")])["data"]
+        assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), "A17: the rentals differ"
+        for row in rows:
+            rental = self.model.rentals[row["rental_id"]]
+            expected = {**rental.view(self.model.now), "account": rental.account}
+            assert expected.items() <= row.items(), f"must be {expected}: {row}"
+
+    # Parts of rules.
+
+    def send(self, account: str, method: str, path: str, **parts: Any) -> Answer:
+        """One request of an account; the clock must not have moved."""
+        answer = self.target.send(method, path, token=self.tokens[account], **parts)
+        assert answer.sim_now == self.model.now, f"A23: it is not {self.model.now}: {answer}"
+        return answer
+
+    def post_rent(self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False) -> Answer:
+        """One rent, if wanted with the same body in other bytes."""
+        headers = [("content-type", "application/json")] + ([("idempotency-key", key)] if key is not None else [])
+        if respelled:
+            return self.send(account, "POST", "/v1/gpu/rent", headers=headers, content=spelled(body))
+        return self.send(account, "POST", "/v1/gpu/rent", headers=headers[1:], body=body)
+
+    def try_rent(
+        self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
+    ) -> MultipleResults[str]:
+        """Foretell, rent, judge, record; gives the new rental, if there is one."""
+        prediction = self.model.predict_rent(account, body, key)
+        answer = self.post_rent(account, body, key, respelled=respelled)
+        if not judge_rent(self.model, prediction, answer):
+            return multiple()
+        rental = self.model.rented(account, body, key, answer.json)
+        judge_rental(rental, self.model.now, answer.json)
+        return multiple(rental.rental_id)
+
+    def add_credit(self, account: str, value: Any) -> None:
+        """Credit, unless it is none."""
+        if value:
+            self.target.credit(account, value)
+            self.model.credits[account] += value
+
+    def go_to(self, instant: int) -> None:
+        """Move both clocks."""
+        self.target.advance_to(instant)
+        self.model.now = instant
+
+    def status(self, rental_id: str) -> str:
+        """The status that the model foretells."""
+        return self.model.rentals[rental_id].status(self.model.now)

@@ -1,0 +1,50 @@
+"""Whether an answer is what the model predicted."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .codes import RENTED
+from .history import Rental
+from .model import Model, Prediction
+from .money import amount
+from .target import Answer
+
+DOCUMENTED_FIELDS = frozenset({"rental_id", "status"})
+
+
+def judge(prediction: Prediction, answer: Answer, succeed_with: Iterable[int] = (200,)) -> bool:
+    """Raise AssertionError where the prediction did not come true; otherwise say whether it succeeded."""
+    if answer.status in succeed_with:
+        assert prediction.either or prediction.must_succeed, f"must fail with {sorted(prediction.codes)}: {answer}"
+        return True
+    assert not prediction.must_succeed, f"must succeed: {answer}"
+    assert answer.error["code"] in prediction.codes, f"must fail with {sorted(prediction.codes)}: {answer}"
+    return False
+
+
+def judge_rent(model: Model, prediction: Prediction, answer: Answer) -> bool:
+    """Judge the answer to a rent; say whether a new rental came of it."""
+    if not judge(prediction, answer, RENTED):
+        if prediction.amount_needed is not None:
+            assert answer.error["amount_needed"] == amount(prediction.amount_needed), f"F17: {answer}"
+        if answer.status == 409:
+            pointless = answer.headers.get("x-should-retry") == "false"
+            assert pointless == prediction.for_ever, f"A16: x-should-retry is wrong: {answer}"
+        return False
+    replayed = answer.headers.get("idempotent-replayed") == "true"
+    assert replayed == (prediction.replay is not None), f"A17: idempotent-replayed is wrong: {answer}"
+    if prediction.replay is not None:
+        assert answer.json == prediction.replay.first_answer, f"A17: not the first answer: {answer}"
+    assert answer.sim_now == model.now, f"A23: it is not {model.now}: {answer}"
+    return not replayed
+
+
+def judge_rental(rental: Rental, now: int, seen: dict[str, Any]) -> None:
+    """Raise AssertionError where a rental, as an answer shows it, is not the model's."""
+    expected = rental.view(now)
+    names = set(seen) - {"ssh"}
+    assert names in (DOCUMENTED_FIELDS, set(expected)), f"A18: the keys of neither profile: {seen}"
+    for name in sorted(names):
+        assert seen[name] == expected[name], f"{name} must be {expected[name]!r}: {seen}"
+    if names != DOCUMENTED_FIELDS:
+        assert ("ssh" in seen) == (rental.request.get("ssh_key") is not None), f"A18: ssh is wrong: {seen}"

@@ -1,0 +1,39 @@
+"""The world before each example: the same two accounts, the same offers, the clock at its start."""
+
+from fractions import Fraction
+
+from .history import Offer
+from .instants import SECOND
+from .model import Model
+from .target import Account, Target
+
+PROVISIONING_MS = 60 * SECOND
+"""How long provisioning takes in the scenarios of this folder."""
+ALICE, BOB = "alice", "bob"
+OPENING = {ALICE: Fraction(100), BOB: Fraction(1, 2)}
+
+
+def fresh_world(target: Target) -> dict[str, Account]:
+    """Reset, and see that both accounts are there; those that the scenario lacks are opened."""
+    target.reset()
+    known = target.accounts()
+    for name, balance in OPENING.items():
+        if name not in known:
+            target.open_account(name, f"si_test_contract_{name}", balance)
+    return target.accounts()
+
+
+def learn_offers(target: Target) -> list[Offer]:
+    """Every offer as listed now, with its capacity from the control plane; cheapest first."""
+    rows = target.act("GET", "market", query=[("limit", "1000000")])["data"]
+    capacities = {(row["provider_id"], row["gpu_model"], row["region"]): row["capacity"] for row in rows}
+    listed = target.offers()
+    return [Offer(row, capacities[row["provider_id"], row["gpu_model"], row["region"]]) for row in listed]
+
+
+def learn_world(target: Target) -> tuple[Model, dict[str, str]]:
+    """A fresh world as a model, and the token of each account."""
+    accounts = fresh_world(target)
+    credits = {name: account.balance for name, account in accounts.items()}
+    model = Model(target.now(), learn_offers(target), PROVISIONING_MS, credits)
+    return model, {name: account.token for name, account in accounts.items()}

@@ -1,0 +1,136 @@
+"""Acts of a scenario's timeline: what happens at which instant, whoever uses the API."""
+
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+from .clock import YEAR_MS
+from .quantities import Duration, Factor, Money, Price, Share
+
+MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
+DOCKER_IMAGE = "vllm/vllm-openai:latest"
+
+
+class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which offers an act concerns: those that match every name given, all of them where none is."""
+
+    provider: str | None = None
+    gpu_model: str | None = None
+    region: str | None = None
+
+    def matches(self, provider_id: str, gpu_model: str, region: str) -> bool:
+        """Whether the offer of these names is meant; names match whatever their case (A14)."""
+        return (
+            (self.provider is None or self.provider.casefold() == provider_id.casefold())
+            and (self.gpu_model is None or self.gpu_model.casefold() == gpu_model.casefold())
+            and (self.region is None or self.region.casefold() == region.casefold())
+        )
+
+
+class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A rent, as the account's client would send it; `as` names the rental for later acts."""
+
+    as_: str = field(name="as")
+    account: str
+    provider_id: str
+    gpu_model: str
+    region: str
+    gpu_count: int = 1
+    model_id: str = MODEL_ID
+    docker_image: str = DOCKER_IMAGE
+    fine_tuned: bool = False
+
+    def __post_init__(self) -> None:
+        if self.gpu_count < 1:
+            raise ValueError("gpu_count must be at least 1")
+
+
+class _Passing(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An act on offers that is over after `for`, or lasts to the end where that is not given."""
+
+    for_: Duration | None = field(name="for", default=None)
+
+    def __post_init__(self) -> None:
+        if self.for_ is not None and self.for_ < 1:
+            raise ValueError("for must be above 0s")
+
+
+class OutageAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Offers vanish from the list and cannot be rented; what runs on them goes on."""
+
+
+class PriceAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Prices are `set`, or what the price process says is multiplied; not capped."""
+
+    set: Price | None = None
+    multiply: Factor | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.set is None) == (self.multiply is None):
+            raise ValueError("give either set or multiply")
+
+
+class CapacityAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Offers have this many GPUs; rentals that hold more keep them."""
+
+    set: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.set < 0:
+            raise ValueError("set must be 0 or more")
+
+
+class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
+
+    share: Share = Share(1_000_000)
+
+
+class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account is credited."""
+
+    account: str
+    amount: Money
+
+
+class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One act at one instant after the start: exactly one of the fields besides `at`."""
+
+    at: Duration
+    rent: RentAct | None = None
+    terminate: str | None = None
+    touch: str | None = None
+    outage: OutageAct | None = None
+    price: PriceAct | None = None
+    capacity: CapacityAct | None = None
+    interrupt: InterruptAct | None = None
+    credit: CreditAct | None = None
+
+    KINDS: ClassVar[tuple[str, ...]] = (
+        "rent",
+        "terminate",
+        "touch",
+        "outage",
+        "price",
+        "capacity",
+        "interrupt",
+        "credit",
+    )
+
+    def __post_init__(self) -> None:
+        if self.at > 10 * YEAR_MS:
+            raise ValueError("at is more than ten years after the start")
+        if sum(getattr(self, kind) is not None for kind in self.KINDS) != 1:
+            raise ValueError(f"give exactly one of {', '.join(self.KINDS)}")
+
+    @property
+    def kind(self) -> str:
+        """Which of the kinds this act is."""
+        return next(kind for kind in self.KINDS if getattr(self, kind) is not None)
+
+    @property
+    def selector(self) -> Selector | None:
+        """Which offers it concerns, where it concerns offers."""
+        return self.outage or self.price or self.capacity or self.interrupt

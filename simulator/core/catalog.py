@@ -1,0 +1,89 @@
+"""What a market offers at the start: listed offer by offer, or generated."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from .quantities import Price, Share
+from .randomness import draw, stream
+
+ProviderClass = Literal["marketplace", "neocloud", "hyperscaler", "exchange"]
+
+
+class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs."""
+
+    provider_id: str
+    provider_class: ProviderClass
+    gpu_model: str
+    vram_gb: int
+    region: str
+    spot_price: Price
+    on_demand_price: Price
+    interruption_probability: Share
+    capacity: int
+
+    def __post_init__(self) -> None:
+        for name in ("provider_id", "gpu_model", "region"):
+            text: str = getattr(self, name)
+            if not 1 <= len(text) <= 256 or not text.isprintable() or "|" in text:
+                raise ValueError(f"{name} must be 1 to 256 printable characters other than |")
+        if self.vram_gb < 1 or self.capacity < 0:
+            raise ValueError("vram_gb must be at least 1 and capacity at least 0")
+        if self.interruption_probability >= 1_000_000:
+            raise ValueError("interruption_probability must be below 1")
+        if self.spot_price > self.on_demand_price:
+            raise ValueError("spot_price is above on_demand_price")
+
+
+class Generate(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many offers to make."""
+
+    offers: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.offers <= 1_000_000:
+            raise ValueError("offers must be between 1 and 1000000")
+
+
+class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A catalogue that is made rather than read."""
+
+    generate: Generate
+
+
+_PROVIDERS: tuple[tuple[str, ProviderClass], ...] = (
+    ("provider-market", "marketplace"),
+    ("provider-neo", "neocloud"),
+    ("provider-hyper", "hyperscaler"),
+    ("provider-exchange", "exchange"),
+)
+_MODELS = (
+    ("RTX 4090", 24, 400),
+    ("L40S", 48, 900),
+    ("A100 80GB", 80, 1_400),
+    ("H100", 80, 2_800),
+    ("H200", 141, 4_000),
+)
+
+
+def generate_offers(count: int) -> Iterator[OfferSpec]:
+    """So many offers, the same for every seed: regions `region-00000` and on, prices around real levels."""
+    key = stream(0, "catalog")
+    for index in range(count):
+        drawn = draw(key, index)
+        provider_id, provider_class = _PROVIDERS[drawn % 4]
+        gpu_model, vram_gb, on_demand_thousandths = _MODELS[(drawn >> 8) % 5]
+        spot_thousandths = on_demand_thousandths * (350 + (drawn >> 16) % 500) // 1000
+        yield OfferSpec(
+            provider_id=provider_id,
+            provider_class=provider_class,
+            gpu_model=gpu_model,
+            vram_gb=vram_gb,
+            region=f"region-{index:05d}",
+            spot_price=Price(spot_thousandths * 1_000),
+            on_demand_price=Price(on_demand_thousandths * 1_000),
+            interruption_probability=Share(5_000 + (drawn >> 32) % 95_000),
+            capacity=1 + (drawn >> 48) % 32,
+        )

@@ -1,0 +1,31 @@
+"""Virtual time: whole milliseconds since the scenario's start, and its calendar form."""
+
+from datetime import UTC, datetime, timedelta
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+YEAR_MS = 365 * DAY_MS
+
+DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
+"""Where a manual clock starts unless the scenario says otherwise."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def epoch_ms(instant: datetime) -> int:
+    """Milliseconds from 1970 to an instant with a time zone, exactly; parts of a millisecond are cut off."""
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def format_instant(epoch_ms_: int) -> str:
+    """RFC 3339 in UTC with milliseconds (A23): 1767225600000 -> "2026-01-01T00:00:00.000Z"."""
+    instant = _EPOCH + timedelta(milliseconds=epoch_ms_)
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{epoch_ms_ % SECOND_MS:03d}Z"
+
+
+def ceil_seconds(span_ms: int) -> int:
+    """A span in whole seconds, rounded up (A7)."""
+    return -(-span_ms // SECOND_MS)

@@ -1,0 +1,132 @@
+"""What happened: the closed list of events besides the ledger's entries. Times are ms since the start.
+
+Events with an `account` are that account's fate; those of offers only appear with `journal: full`.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Reason = Literal["deleted", "idle_timeout", "credit_exhausted", "interrupted", "operator", "provisioning_failed"]
+"""Why a rental ended."""
+
+Cause = Literal["shock", "own", "forced"]
+"""What interrupted a rental: a shock of its offer, its own bad luck, or an act."""
+
+
+class AccountCreated(Struct, frozen=True, gc=False, tag="account_created", tag_field="type"):
+    """A customer is there; its first balance follows as a ledger entry."""
+
+    at: int
+    account: str
+
+
+class RentalCreated(Struct, frozen=True, gc=False, tag="rental_created", tag_field="type"):
+    """The rental exists and is being provisioned (F10)."""
+
+    at: int
+    account: str
+    rental_id: str
+    provider_id: str
+    gpu_model: str
+    region: str
+    gpu_count: int
+    price_micros_per_hour: int
+
+
+class RentalRunning(Struct, frozen=True, gc=False, tag="rental_running", tag_field="type"):
+    """The GPU runs, and billing starts (A4)."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class RentalTouched(Struct, frozen=True, gc=False, tag="rental_touched", tag_field="type"):
+    """The rental was used, so its idle time starts anew (A19)."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class RentalTerminated(Struct, frozen=True, gc=False, tag="rental_terminated", tag_field="type"):
+    """The rental is over; its settlement follows as a ledger entry."""
+
+    at: int
+    account: str
+    rental_id: str
+    reason: Reason
+    cause: Cause | None
+    billed_seconds: int
+
+
+class ActRefused(Struct, frozen=True, gc=False, tag="act_refused", tag_field="type"):
+    """A command of the timeline was turned down, with the code that a client would have got."""
+
+    at: int
+    account: str
+    act: str
+    code: str
+
+
+class GpusReturned(Struct, frozen=True, gc=False, tag="gpus_returned", tag_field="type"):
+    """The GPUs of an interrupted rental are on offer again."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+    gpu_count: int
+
+
+class ActStarted(Struct, frozen=True, gc=False, tag="act_started", tag_field="type"):
+    """An outage, price or capacity act took hold; `act` is its place in the timeline."""
+
+    at: int
+    act: int
+    kind: str
+
+
+class ActEnded(Struct, frozen=True, gc=False, tag="act_ended", tag_field="type"):
+    """The time of an act is over."""
+
+    at: int
+    act: int
+    kind: str
+
+
+class PriceMoved(Struct, frozen=True, gc=False, tag="price_moved", tag_field="type"):
+    """An offer's shown price changed (with `journal: full`)."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+    price_micros_per_hour: int
+
+
+class ShockStruck(Struct, frozen=True, gc=False, tag="shock_struck", tag_field="type"):
+    """An offer met its shock number `shock` (with `journal: full`), whether or not anybody rented."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+    shock: int
+    severity_ppm: int
+
+
+Event = (
+    AccountCreated
+    | RentalCreated
+    | RentalRunning
+    | RentalTouched
+    | RentalTerminated
+    | ActRefused
+    | GpusReturned
+    | ActStarted
+    | ActEnded
+    | PriceMoved
+    | ShockStruck
+)

@@ -1,0 +1,49 @@
+"""Idempotency keys of rents: which rental a key stands for, for 24 hours of virtual time (A17)."""
+
+from msgspec import Struct
+
+from .clock import DAY_MS
+from .errors import IdempotencyKeyReused
+
+KEY_LIFE_MS = DAY_MS
+
+
+class Key(Struct, frozen=True, gc=False):
+    """A client's key and a hash of the decoded body that it came with."""
+
+    text: str
+    fingerprint: bytes
+
+
+class _Stored(Struct, frozen=True, gc=False):
+    fingerprint: bytes
+    rental_id: str
+    expires_ms: int
+
+
+class Keys:
+    """The keys of accepted rents. A refused rent leaves none."""
+
+    __slots__ = ("_stored",)
+
+    def __init__(self) -> None:
+        self._stored: dict[tuple[str, str], _Stored] = {}
+
+    def find(self, account: str, key: Key, now_ms: int) -> str | None:
+        """The rental that the key stands for, or None for a new key. Raises IdempotencyKeyReused."""
+        stored = self._stored.get((account, key.text))
+        if stored is None or stored.expires_ms <= now_ms:
+            return None
+        if stored.fingerprint != key.fingerprint:
+            raise IdempotencyKeyReused("the Idempotency-Key was used for a request with another body")
+        return stored.rental_id
+
+    def store(self, account: str, key: Key, rental_id: str, now_ms: int) -> None:
+        """Remember an accepted rent, and forget keys whose time is over."""
+        self._stored.pop((account, key.text), None)
+        while self._stored:
+            oldest = next(iter(self._stored))
+            if self._stored[oldest].expires_ms > now_ms:
+                break
+            del self._stored[oldest]
+        self._stored[account, key.text] = _Stored(key.fingerprint, rental_id, now_ms + KEY_LIFE_MS)

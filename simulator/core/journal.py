@@ -1,0 +1,113 @@
+"""The journal: accepted commands and events in order, as objects; encoded only on export.
+
+A line per command and event, at virtual ms since the start, between a header and, on export, an end line.
+It names accounts, never tokens or worlds. Advances and refusals leave no line.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from .clock import format_instant
+from .commands import Command
+from .errors import JournalInvalid
+from .events import Event
+from .ledger import Entry
+from .scenario import Scenario, without_tokens
+
+FORMAT = 1
+
+Recorded = Event | Entry
+"""All that has a `seq`: events, and among them the ledger's entries."""
+
+_encode = msgspec.json.Encoder(enc_hook=int).encode
+
+
+class Header(Struct, frozen=True):
+    """The first line: format, seed, start of virtual time, and the scenario in canonical form."""
+
+    journal: int
+    seed: int
+    start: str
+    scenario: Scenario
+
+
+class Line(Struct, frozen=True):
+    """A command of a journal, and the ms since the start at which it was accepted."""
+
+    at: int
+    command: Command
+
+
+class Journal:
+    """Commands and events as they came. Event number i of the list has `seq` i + 1."""
+
+    __slots__ = ("_commands", "_header", "events")
+
+    def __init__(self, scenario: Scenario, seed: int, start_epoch_ms: int) -> None:
+        self._header = Header(FORMAT, seed, format_instant(start_epoch_ms), without_tokens(scenario))
+        self._commands: list[tuple[int, int, Command]] = []
+        self.events: list[Recorded] = []
+
+    def accept(self, at_ms: int, command: Command) -> None:
+        """Write down a command before its events."""
+        self._commands.append((len(self.events), at_ms, command))
+
+    def export(self, now_ms: int) -> Iterator[bytes]:
+        """The lines of the journal, each with its line feed."""
+        yield _encode(self._header) + b"\n"
+        written = 0
+        for position, at_ms, command in (*self._commands, (len(self.events), 0, None)):
+            for seq in range(written, position):
+                yield b'{"seq":%d,' % (seq + 1) + _encode(self.events[seq])[1:] + b"\n"
+            written = position
+            if command is not None:
+                yield b'{"at":%d,' % at_ms + _encode(command)[1:] + b"\n"
+        yield b'{"at":%d,"end":true}\n' % now_ms
+
+
+class _End(Struct, frozen=True, forbid_unknown_fields=True):
+    at: int
+    end: bool
+
+
+class _At(Struct, frozen=True):
+    at: int
+
+
+_T = TypeVar("_T")
+
+
+def parse(journal: bytes) -> tuple[Header, list[Line], int]:
+    """Header, commands and end (ms) of an exported journal. Raises JournalInvalid with the line at fault."""
+    lines = journal.splitlines()
+    if len(lines) < 2:
+        raise JournalInvalid("a journal has at least a header and an end line", param="line 1")
+    header = _decode(lines[0], Header, 1)
+    if header.journal != FORMAT:
+        raise JournalInvalid(f"format {header.journal} is not format {FORMAT}, the one read here", param="line 1")
+    end = _decode(lines[-1], _End, len(lines))
+    commands = [
+        Line(_decode(line, _At, number).at, _decode(line, _AnyCommand, number))
+        for number, line in enumerate(lines[1:-1], 2)
+        if b'"command":' in line and not line.startswith(b'{"seq":')
+    ]
+    return header, commands, end.at
+
+
+_AnyCommand: type[Command] = Command  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
+
+
+def _decode(line: bytes, type_: type[_T], number: int) -> _T:
+    try:
+        return msgspec.json.decode(line, type=type_, dec_hook=_quantity)
+    except msgspec.MsgspecError as error:
+        raise JournalInvalid(str(error), param=f"line {number}") from None
+
+
+def _quantity(type_: type[_T], value: object) -> _T:
+    if not isinstance(value, int):
+        raise ValueError("expected an integer")
+    return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int

@@ -1,0 +1,46 @@
+"""Names of things, and what is derived from them."""
+
+import re
+from base64 import b32encode
+from collections.abc import Iterable
+from difflib import get_close_matches
+from hashlib import blake2b
+
+NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+"""Names of accounts and worlds."""
+
+_is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name an account or a world."""
+    return _is_name(text) is not None
+
+
+def offer_name(provider_id: str, gpu_model: str, region: str) -> str:
+    """The name of an offer; its three parts never contain the separator."""
+    return f"{provider_id}|{gpu_model}|{region}"
+
+
+def rental_name(account: str, offer: str, ordinal: int) -> str:
+    """The name of a rental, which its luck and id derive from: `ordinal` counts the account's rentals of the offer."""
+    return f"{account}|{offer}|{ordinal}"
+
+
+def rental_id(seed: int, name: str) -> str:
+    """`rent_` and 20 lower-case base32 characters, the same for the same seed and name (A22)."""
+    digest = blake2b(f"{seed}\0id/{name}".encode(), digest_size=13).digest()
+    return "rent_" + b32encode(digest)[:20].decode().lower()
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, whatever its case, or None where none is near."""
+    spelling = {candidate.casefold(): candidate for candidate in known}
+    close = get_close_matches(name.casefold(), spelling, n=1, cutoff=0.5)
+    return spelling[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause for the end of an error message: `; did you mean "H100"?`, or nothing."""
+    close = nearest(name, known)
+    return f'; did you mean "{close}"?' if close is not None else ""

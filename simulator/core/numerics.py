@@ -1,0 +1,162 @@
+"""`ln` and `exp` built on + − × ÷ alone, and distributions built on them.
+
+A platform's libm may differ from another's in the last bit, IEEE 754 basic arithmetic does not: the same
+draw gives the same bits on every machine.
+"""
+
+import math
+
+from .randomness import DRAW_BITS, DRAW_RANGE
+
+LN2 = 0.6931471805599453
+_LN2_HIGH = 0.6931471805598903  # the first 42 bits of ln 2, so that a product with a small integer is exact
+_LN2_LOW = 5.497923018708371e-14
+_SQRT_HALF = 0.7071067811865476
+_ATANH_TERMS = tuple(2.0 / k for k in range(23, 0, -2))
+_EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(15, -1, -1))
+
+
+def ln(x: float) -> float:
+    """The natural logarithm of a finite x > 0, to about one unit in the last place."""
+    assert 0.0 < x < math.inf, x
+    numerator, denominator = x.as_integer_ratio()
+    return _ln_ratio(numerator, denominator)
+
+
+def _ln_ratio(numerator: int, denominator: int) -> float:
+    exponent = numerator.bit_length() - denominator.bit_length()
+    mantissa = numerator / (denominator << exponent) if exponent >= 0 else (numerator << -exponent) / denominator
+    while mantissa < _SQRT_HALF:
+        mantissa += mantissa
+        exponent -= 1
+    while mantissa > 2.0 * _SQRT_HALF:
+        mantissa *= 0.5
+        exponent += 1
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    square = s * s
+    total = 0.0
+    for term in _ATANH_TERMS:
+        total = total * square + term
+    return exponent * LN2 + s * total
+
+
+def exp(x: float) -> float:
+    """e to the power x for |x| ≤ 700, to a few units in the last place."""
+    assert -700.0 <= x <= 700.0, x
+    exponent = int(x / LN2 + (0.5 if x >= 0 else -0.5))
+    rest = x - exponent * _LN2_HIGH - exponent * _LN2_LOW
+    total = 0.0
+    for term in _EXP_TERMS:
+        total = total * rest + term
+    return total * (1 << exponent) if exponent >= 0 else total / (1 << -exponent)
+
+
+def exponential(drawn: int) -> float:
+    """A unit exponential from one draw: −ln of a uniform in (0, 1]."""
+    return -_ln_ratio(drawn + 1, DRAW_RANGE)
+
+
+def delay_ms(drawn: int, rate_per_ms: float) -> int:
+    """An exponential waiting time at that rate, rounded up to whole milliseconds, at least 1."""
+    return max(1, math.ceil(exponential(drawn) / rate_per_ms))
+
+
+def laplace(drawn: int) -> float:
+    """A Laplace variable of scale 1 and mean 0 from one draw: its top bit is the sign."""
+    half = DRAW_RANGE >> 1
+    if drawn < half:
+        return -_ln_ratio(drawn + 1, half)
+    return _ln_ratio(DRAW_RANGE - drawn, half)
+
+
+def uniform(drawn: int) -> float:
+    """A float in [0, 1) with 53 random bits."""
+    return (drawn >> (DRAW_BITS - 53)) / (1 << 53)
+
+
+# Coefficients of Wichura's algorithm AS 241 (PPND16), highest power first: numerator, denominator.
+_CENTRAL = (
+    (
+        2509.0809287301226727,
+        33430.575583588128105,
+        67265.770927008700853,
+        45921.953931549871457,
+        13731.693765509461125,
+        1971.5909503065514427,
+        133.14166789178437745,
+        3.387132872796366608,
+    ),
+    (
+        5226.495278852545925,
+        28729.085735721942674,
+        39307.89580009271061,
+        21213.794301586595867,
+        5394.1960214247511077,
+        687.1870074920579083,
+        42.313330701600911252,
+        1.0,
+    ),
+)
+_MIDDLE = (
+    (
+        7.7454501427834140764e-4,
+        0.0227238449892691845833,
+        0.24178072517745061177,
+        1.27045825245236838258,
+        3.64784832476320460504,
+        5.7694972214606914055,
+        4.6303378461565452959,
+        1.42343711074968357734,
+    ),
+    (
+        1.05075007164441684324e-9,
+        5.475938084995344946e-4,
+        0.0151986665636164571966,
+        0.14810397642748007459,
+        0.68976733498510000455,
+        1.6763848301838038494,
+        2.05319162663775882187,
+        1.0,
+    ),
+)
+_TAIL = (
+    (
+        2.01033439929228813265e-7,
+        2.71155556874348757815e-5,
+        0.0012426609473880784386,
+        0.026532189526576123093,
+        0.29656057182850489123,
+        1.7848265399172913358,
+        5.4637849111641143699,
+        6.6579046435011037772,
+    ),
+    (
+        2.04426310338993978564e-15,
+        1.4215117583164458887e-7,
+        1.8463183175100546818e-5,
+        7.868691311456132591e-4,
+        0.0148753612908506148525,
+        0.13692988092273580531,
+        0.59983220655588793769,
+        1.0,
+    ),
+)
+
+
+def normal(drawn: int) -> float:
+    """A standard normal variable from one draw, by the inverse distribution function (AS 241)."""
+    doubled = 2 * drawn + 1  # the middle of the draw's cell, over 2**65
+    q = (doubled - DRAW_RANGE) / (2 * DRAW_RANGE)
+    if abs(q) <= 0.425:
+        return q * _rational(_CENTRAL, 0.180625 - q * q)
+    r = math.sqrt(-_ln_ratio(min(doubled, 2 * DRAW_RANGE - doubled), 2 * DRAW_RANGE))
+    x = _rational(_MIDDLE, r - 1.6) if r <= 5.0 else _rational(_TAIL, r - 5.0)
+    return -x if q < 0 else x
+
+
+def _rational(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: float) -> float:
+    above = below = 0.0
+    for a, b in zip(*coefficients, strict=True):
+        above = above * x + a
+        below = below * x + b
+    return above / below

@@ -1,0 +1,202 @@
+"""Offers: what can be rented where, at which price, and how many GPUs are free (F4–F6)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+from .acts import Selector
+from .catalog import OfferSpec
+from .errors import InvalidValue, OfferNotFound, OfferUnavailable
+from .events import Event, PriceMoved, ShockStruck
+from .money import quantize_price
+from .names import did_you_mean, offer_name
+from .prices import PricePath, process_for
+from .randomness import PPM, stream
+from .scenario import PriceSettings
+from .schedule import Priority, Schedule
+
+Overlay = tuple[int, Literal["price_set", "price_multiply", "capacity"], int]
+"""An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs)."""
+
+
+class Offer:
+    """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6)."""
+
+    __slots__ = ("name", "outages", "overlays", "path", "price_micros_per_hour", "spec", "used")
+
+    def __init__(self, spec: OfferSpec, path: PricePath) -> None:
+        self.spec = spec
+        self.path = path
+        self.name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
+        self.price_micros_per_hour = path.price_micros
+        self.used = 0
+        self.outages: tuple[int, ...] = ()
+        self.overlays: tuple[Overlay, ...] = ()
+
+    @property
+    def capacity(self) -> int:
+        """GPUs that the offer has now: the catalogue's number, or what the latest capacity act set."""
+        set_by_acts = [value for _, kind, value in self.overlays if kind == "capacity"]
+        return set_by_acts[-1] if set_by_acts else self.spec.capacity
+
+    @property
+    def free(self) -> int:
+        """GPUs that can be rented now, were there no outage."""
+        return max(0, self.capacity - self.used)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the offers list shows it: at least one free GPU and no outage (F6)."""
+        return not self.outages and self.free > 0
+
+    def shown_price(self) -> int:
+        """The process' price under the price acts, in the order in which they began: a multiple of $0.001."""
+        price = self.path.price_micros
+        for _, kind, value in self.overlays:
+            if kind == "price_set":
+                price = value
+            elif kind == "price_multiply":
+                price = price * value // PPM
+        return quantize_price(price)
+
+
+class Market:
+    """All offers of a world. `version` grows whenever what the API lists may have changed."""
+
+    __slots__ = ("_by_names", "_full", "_record", "_schedule", "_spellings", "offers", "version")
+
+    def __init__(
+        self,
+        specs: Iterable[OfferSpec],
+        settings: PriceSettings,
+        seed: int,
+        schedule: Schedule,
+        record: Callable[[Event], None],
+        *,
+        full: bool,
+    ) -> None:
+        self.version = 0
+        self._schedule = schedule
+        self._record = record
+        self._full = full
+        self.offers = tuple(self._open(spec, settings, seed) for spec in specs)
+        self._by_names = {_folded(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
+        self._spellings: dict[str, dict[str, str]] = {
+            field: {getattr(o.spec, field).casefold(): getattr(o.spec, field) for o in self.offers}
+            for field in ("gpu_model", "provider_id", "region")
+        }
+        schedule.on(Priority.PRICE, self._price_steps)
+        for offer in self.offers:
+            self._await_price_step(offer)
+
+    def _open(self, spec: OfferSpec, settings: PriceSettings, seed: int) -> Offer:
+        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
+        path = PricePath(
+            stream(seed, f"price/{name}"),
+            process_for(settings.process(spec.provider_class), spec.provider_class),
+            activity=settings.activity,
+            start_micros=spec.spot_price,
+            on_demand_micros=spec.on_demand_price,
+            provider_class=spec.provider_class,
+        )
+        return Offer(spec, path)
+
+    def listed(self) -> Iterator[Offer]:
+        """The offers that the API shows now (F6), in the catalogue's order."""
+        return (offer for offer in self.offers if offer.is_listed)
+
+    def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
+        """The offer of these names, whatever their case (A14).
+
+        Raises InvalidValue for a name that the catalogue lacks, OfferNotFound for a combination that nobody
+        offers (A13).
+        """
+        for field, name in (("gpu_model", gpu_model), ("provider_id", provider_id), ("region", region)):
+            known = self._spellings[field]
+            if name.casefold() not in known:
+                hint = did_you_mean(name, known.values())
+                raise InvalidValue(f'no offer has {field} "{name}"{hint}', param=field)
+        offer = self._by_names.get(_folded(provider_id, gpu_model, region))
+        if offer is None:
+            raise OfferNotFound(f'"{provider_id}" does not offer "{gpu_model}" in "{region}"')
+        return offer
+
+    def check_free(self, offer: Offer, gpu_count: int) -> None:
+        """Raises OfferUnavailable where so many GPUs cannot be had now (A13), or ever (A16)."""
+        if gpu_count > max(offer.capacity, offer.spec.capacity):
+            raise OfferUnavailable(
+                f"the offer has {offer.spec.capacity} GPUs, fewer than the {gpu_count} asked for",
+                retry_helps=False,
+                param="gpu_count",
+            )
+        if offer.outages:
+            raise OfferUnavailable("the offer is out of service for now", retry_helps=True)
+        if gpu_count > offer.free:
+            raise OfferUnavailable(f"the offer has {offer.free} free GPUs now", retry_helps=True)
+
+    def take(self, offer: Offer, gpu_count: int) -> None:
+        """A rental takes GPUs; `check_free` has said that they are there."""
+        assert not offer.outages and 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
+        offer.used += gpu_count
+        if offer.free == 0:
+            self.version += 1
+
+    def give_back(self, offer: Offer, gpu_count: int) -> None:
+        """A rental's GPUs come back."""
+        assert 1 <= gpu_count <= offer.used, (offer.name, gpu_count)
+        was_listed = offer.is_listed
+        offer.used -= gpu_count
+        if offer.is_listed != was_listed:
+            self.version += 1
+
+    def matching(self, selector: Selector) -> list[Offer]:
+        """The offers that a selector means."""
+        return [o for o in self.offers if selector.matches(o.spec.provider_id, o.spec.gpu_model, o.spec.region)]
+
+    def begin_outage(self, offer: Offer, act: int) -> None:
+        """The offer is out of service under an act."""
+        offer.outages += (act,)
+        self.version += 1
+
+    def lay_over(self, offer: Offer, overlay: Overlay) -> None:
+        """An act takes hold on the offer's price or capacity."""
+        offer.overlays += (overlay,)
+        self._show(offer)
+        self.version += 1
+
+    def lift(self, offer: Offer, act: int) -> None:
+        """An act is over: the offer is what it would have been without it."""
+        offer.outages = tuple(number for number in offer.outages if number != act)
+        offer.overlays = tuple(overlay for overlay in offer.overlays if overlay[0] != act)
+        self._show(offer)
+        self.version += 1
+
+    def shock_struck(self, offer: Offer, shock: int, severity_ppm: int) -> None:
+        """Tell of a shock, which anybody can derive from the seed: only a full journal has it."""
+        if self._full:
+            spec = offer.spec
+            now = self._schedule.now_ms
+            self._record(ShockStruck(now, spec.provider_id, spec.gpu_model, spec.region, shock, severity_ppm))
+
+    def _await_price_step(self, offer: Offer) -> None:
+        delay = offer.path.delay_ms()
+        if delay is not None:
+            self._schedule.at(self._schedule.now_ms + delay, Priority.PRICE, offer)
+
+    def _price_steps(self, offer: Offer) -> None:
+        offer.path.step(self._schedule.now_ms)
+        self._show(offer)
+        self._await_price_step(offer)
+
+    def _show(self, offer: Offer) -> None:
+        price = offer.shown_price() if offer.overlays else offer.path.price_micros
+        if price == offer.price_micros_per_hour:
+            return
+        offer.price_micros_per_hour = price
+        self.version += 1
+        if self._full:
+            spec = offer.spec
+            self._record(PriceMoved(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, price))
+
+
+def _folded(provider_id: str, gpu_model: str, region: str) -> tuple[str, str, str]:
+    return provider_id.casefold(), gpu_model.casefold(), region.casefold()

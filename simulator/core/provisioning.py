@@ -1,0 +1,18 @@
+"""How long a rented GPU takes to be set up, and whether it ever is (A20).
+
+`key` is the stream `provisioning/<rental>`: draw 0 decides on failure, draw 1 on the delay.
+"""
+
+from .distributions import Distribution
+from .quantities import Share
+from .randomness import draw, happens
+
+
+def delay_ms(key: bytes, delay: Distribution) -> int:
+    """How long provisioning takes, in ms, at least 1; a failure shows at its end."""
+    return max(1, delay.sample_ms(draw(key, 1)))
+
+
+def fails(key: bytes, failure: Share) -> bool:
+    """Whether the GPU never gets ready."""
+    return happens(draw(key, 0), failure)

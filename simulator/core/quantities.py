@@ -1,0 +1,41 @@
+"""Quantities of a scenario, told apart by type: an int whose unit is its class.
+
+A scenario file writes them as text (`15m`, `"25.00"`, `5%`); the loader turns that into these, the core
+and the journal know only the integers.
+"""
+
+
+class Duration(int):
+    """A span of time in milliseconds, ≥ 0."""
+
+    __slots__ = ()
+
+
+class Instant(int):
+    """A point in calendar time, in milliseconds since 1970, UTC."""
+
+    __slots__ = ()
+
+
+class Money(int):
+    """An amount in micro-dollars, ≥ 0."""
+
+    __slots__ = ()
+
+
+class Price(int):
+    """A price per GPU and hour in micro-dollars, a multiple of 1,000 and > 0 (A7)."""
+
+    __slots__ = ()
+
+
+class Share(int):
+    """A probability or share in parts per million, 0 to 1,000,000."""
+
+    __slots__ = ()
+
+
+class Factor(int):
+    """A factor in parts per million, ≥ 0: 3 is 3,000,000."""
+
+    __slots__ = ()

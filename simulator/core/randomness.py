@@ -1,0 +1,26 @@
+"""Luck as counter streams: draw n of a stream is a hash of (seed, stream name, n), so no draw moves another.
+
+A stream's only state is n, kept by the thing whose fate it decides.
+"""
+
+from hashlib import blake2b
+
+DRAW_BITS = 64
+DRAW_RANGE = 1 << DRAW_BITS
+PPM = 1_000_000
+"""Probabilities are whole parts per million."""
+
+
+def stream(seed: int, name: str) -> bytes:
+    """What identifies a stream: hand it to `draw` together with a counter."""
+    return f"{seed}\0{name}\0".encode()
+
+
+def draw(key: bytes, n: int) -> int:
+    """Draw n of the stream: an integer in [0, 2**64), uniform."""
+    return int.from_bytes(blake2b(key + n.to_bytes(8, "big"), digest_size=8).digest(), "big")
+
+
+def happens(drawn: int, probability_ppm: int) -> bool:
+    """Whether an event of that probability happens under this draw: 0 never does, 1,000,000 always does."""
+    return drawn * PPM >> DRAW_BITS < probability_ppm

@@ -1,0 +1,58 @@
+"""One rental and what is known of it (F10–F12, A18)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .billing import Session
+from .commands import RentGpu
+from .events import Reason
+from .holds import Hold
+from .names import rental_name
+from .offers import Offer
+from .schedule import NO_TICKET, Ticket
+
+Status = Literal["provisioning", "running", "terminated"]
+"""The API's statuses; there is no other (F11)."""
+
+
+@dataclass(slots=True, eq=False)
+class Rental:
+    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known."""
+
+    rental_id: str
+    ordinal: int
+    offer: Offer
+    command: RentGpu
+    price_micros_per_hour: int
+    hold: Hold
+    created_ms: int
+    running_ms: int | None = None
+    terminated_ms: int | None = None
+    reason: Reason | None = None
+    billed_micros: int | None = None
+    tickets: tuple[Ticket, ...] = ()
+    idle_ticket: Ticket = NO_TICKET
+    mass_interrupts_met: int = 0
+
+    @property
+    def account(self) -> str:
+        """Whose it is."""
+        return self.command.account
+
+    @property
+    def name(self) -> str:
+        """What its luck derives from: account, offer, ordinal."""
+        return rental_name(self.command.account, self.offer.name, self.ordinal)
+
+    @property
+    def status(self) -> Status:
+        """Follows from what has happened so far."""
+        if self.terminated_ms is not None:
+            return "terminated"
+        return "provisioning" if self.running_ms is None else "running"
+
+    @property
+    def session(self) -> Session:
+        """What it is billed by, once it runs."""
+        assert self.running_ms is not None
+        return Session(self.price_micros_per_hour, self.command.gpu_count, self.running_ms)

@@ -1,0 +1,289 @@
+"""The life of rentals: provisioning → running → terminated, and why they end (F10, F11)."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+
+from . import provisioning
+from .acts import InterruptAct
+from .billing import billed_seconds, exhausted_at_ms
+from .commands import RentGpu
+from .errors import InsufficientCredit, RentalNotFound, RentalNotInState
+from .events import (
+    Cause,
+    Event,
+    GpusReturned,
+    Reason,
+    RentalCreated,
+    RentalRunning,
+    RentalTerminated,
+    RentalTouched,
+)
+from .holds import Hold, expires_at_ms, hold_micros
+from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
+from .ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
+from .money import cost_micros, format_usd
+from .names import rental_id, rental_name
+from .offers import Market, Offer
+from .randomness import PPM, draw, stream
+from .rental import Rental
+from .scenario import Scenario
+from .schedule import Priority, Schedule, Ticket
+
+
+class RentPlan(Struct, frozen=True, gc=False):
+    """What a rent that nothing speaks against will do."""
+
+    command: RentGpu
+    offer: Offer
+    hold_micros: int
+
+
+class _Pool:
+    """What an offer's running rentals share: the hazard rates and the shocks."""
+
+    __slots__ = ("offer", "rates", "running", "shocks")
+
+    def __init__(self, offer: Offer, rates: Hazard, seed: int) -> None:
+        self.offer = offer
+        self.rates = rates
+        self.shocks = ShockClock(stream(seed, f"shock/{offer.name}"), rates)
+        self.running: dict[str, Rental] = {}
+
+
+class Rentals:
+    """All rentals of a world, and what the schedule does to them."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        schedule: Schedule,
+        market: Market,
+        ledger: Ledger,
+        record: Callable[[Event], None],
+    ) -> None:
+        self.by_id: dict[str, Rental] = {}
+        self._live: dict[str, dict[str, Rental]] = {}
+        self._ordinals: dict[tuple[str, str], int] = {}
+        self._exhaustion: dict[str, Ticket] = {}
+        self._scenario = scenario
+        self._billing = scenario.billing
+        self._seed = seed
+        self._schedule = schedule
+        self._market = market
+        self._ledger = ledger
+        self._record = record
+        interruptions = scenario.market.interruptions
+        self._pools = {
+            offer.name: _Pool(offer, hazard(offer.spec.interruption_probability, interruptions), seed)
+            for offer in market.offers
+        }
+        schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
+        schedule.on(Priority.PROVISIONING, self._provisioning_ends)
+        schedule.on(Priority.SHOCK, self._shock_strikes)
+        schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
+        schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
+        schedule.on(Priority.IDLE_TIMEOUT, self._idles)
+        schedule.on(Priority.AVAILABILITY, self._gpus_return)
+        for pool in self._pools.values():
+            self._await_shock(pool)
+
+    # What speaks against it
+
+    def check_rent(self, command: RentGpu) -> RentPlan:
+        """State, then money (A13). Raises InvalidValue, OfferNotFound, OfferUnavailable or InsufficientCredit."""
+        offer = self._market.find(command.provider_id, command.gpu_model, command.region)
+        self._market.check_free(offer, command.gpu_count)
+        hold = hold_micros(offer.price_micros_per_hour, command.gpu_count, self._billing)
+        missing = hold - self._ledger.available(command.account)
+        if missing > 0:
+            raise InsufficientCredit(
+                f"the hold of ${format_usd(hold)} exceeds the available balance by ${format_usd(missing)}",
+                amount_needed_micros=missing,
+            )
+        return RentPlan(command, offer, hold)
+
+    def find(self, rental_id_: str, account: str | None = None) -> Rental:
+        """The rental of that id. Raises RentalNotFound, also where it is not the account's (A13)."""
+        rental = self.by_id.get(rental_id_)
+        if rental is None or (account is not None and rental.account != account):
+            raise RentalNotFound(f'no rental "{rental_id_}"')
+        return rental
+
+    def check_running(self, rental: Rental) -> None:
+        """Raises RentalNotInState unless the rental runs."""
+        if rental.status != "running":
+            raise RentalNotInState(f"the rental is {rental.status}, not running")
+
+    def check_live(self, rental: Rental) -> None:
+        """Raises RentalNotInState where the rental is over."""
+        if rental.terminated_ms is not None:
+            raise RentalNotInState("the rental is terminated")
+
+    # What happens to them; from here on nothing can fail
+
+    def place(self, plan: RentPlan) -> Rental:
+        """Place the hold, take the capacity and create the rental, in one step."""
+        command, offer, now = plan.command, plan.offer, self._schedule.now_ms
+        ordinal = self._ordinals.get((command.account, offer.name), 0)
+        self._ordinals[command.account, offer.name] = ordinal + 1
+        name = rental_name(command.account, offer.name, ordinal)
+        rental = Rental(
+            rental_id=rental_id(self._seed, name),
+            ordinal=ordinal,
+            offer=offer,
+            command=command,
+            price_micros_per_hour=offer.price_micros_per_hour,
+            hold=Hold(plan.hold_micros),
+            created_ms=now,
+        )
+        spec = offer.spec
+        self._ledger.post(HoldPlaced(now, command.account, rental.rental_id, plan.hold_micros))
+        self._market.take(offer, command.gpu_count)
+        self.by_id[rental.rental_id] = rental
+        self._live.setdefault(command.account, {})[rental.rental_id] = rental
+        self._record(
+            RentalCreated(
+                now,
+                command.account,
+                rental.rental_id,
+                spec.provider_id,
+                spec.gpu_model,
+                spec.region,
+                command.gpu_count,
+                rental.price_micros_per_hour,
+            )
+        )
+        delay, _ = self._scenario.market.provisioning.terms(spec.provider_class)
+        ready = now + provisioning.delay_ms(stream(self._seed, f"provisioning/{name}"), delay)
+        rental.tickets = (self._schedule.at(ready, Priority.PROVISIONING, rental),)
+        expiry = expires_at_ms(now, self._billing)
+        if expiry is not None:
+            rental.tickets += (self._schedule.at(expiry, Priority.HOLD_EXPIRY, rental),)
+        return rental
+
+    def touch(self, rental: Rental) -> None:
+        """Count as activity (A19): the idle time starts anew."""
+        self._record(RentalTouched(self._schedule.now_ms, rental.account, rental.rental_id))
+        self._await_idleness(rental)
+
+    def end(self, rental: Rental, reason: Reason, cause: Cause | None = None) -> None:
+        """End a live rental: bill it, settle its hold, give its GPUs back (F13, A8)."""
+        now, command = self._schedule.now_ms, rental.command
+        for ticket in (*rental.tickets, rental.idle_ticket):
+            self._schedule.cancel(ticket)
+        rental.tickets = ()
+        rental.terminated_ms = now
+        rental.reason = reason
+        seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
+        charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
+        rental.billed_micros = charge
+        del self._live[command.account][rental.rental_id]
+        self._pools[rental.offer.name].running.pop(rental.rental_id, None)
+        self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
+        held = rental.hold.end("settled")
+        self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
+        reclaim = self._reclaim_ms(rental) if reason == "interrupted" else 0
+        if reclaim:
+            self._schedule.at(now + reclaim, Priority.AVAILABILITY, rental)
+        else:
+            self._market.give_back(rental.offer, command.gpu_count)
+        self.await_exhaustion(command.account)
+
+    def interrupt(self, act: InterruptAct) -> None:
+        """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
+        offers = {offer.name for offer in self._market.matching(act)}
+        matching = [rental for rental in self.live() if rental.offer.name in offers]
+        drawn: list[tuple[int, str]] = []
+        for rental in matching:
+            key = stream(self._seed, f"forced/{rental.name}")
+            drawn.append((draw(key, rental.mass_interrupts_met), rental.rental_id))
+            rental.mass_interrupts_met += 1
+        for _, id_ in sorted(drawn)[: -(-len(drawn) * act.share // PPM)]:
+            self.end(self.by_id[id_], "interrupted", "forced")
+
+    def live(self) -> Iterator[Rental]:
+        """The rentals that are not over."""
+        for rentals in self._live.values():
+            yield from rentals.values()
+
+    def await_exhaustion(self, account: str) -> None:
+        """Say anew when the account's running rentals will have used its balance up (A9)."""
+        if self._billing.on_exhaustion != "terminate":
+            return
+        self._schedule.cancel(self._exhaustion.pop(account, -1))
+        due = exhausted_at_ms(
+            self._ledger.balance(account),
+            [rental.session for rental in self._running(account)],
+            self._schedule.now_ms,
+            self._billing,
+        )
+        if due is not None:
+            self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
+
+    # What the schedule does
+
+    def _provisioning_ends(self, rental: Rental) -> None:
+        now, spec = self._schedule.now_ms, rental.offer.spec
+        _, failure = self._scenario.market.provisioning.terms(spec.provider_class)
+        if provisioning.fails(stream(self._seed, f"provisioning/{rental.name}"), failure):
+            self.end(rental, "provisioning_failed")
+            return
+        rental.running_ms = now
+        pool = self._pools[rental.offer.name]
+        pool.running[rental.rental_id] = rental
+        self._record(RentalRunning(now, rental.account, rental.rental_id))
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), pool.rates)
+        if own is not None:
+            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+        self._await_idleness(rental)
+        self.await_exhaustion(rental.account)
+
+    def _hold_expires(self, rental: Rental) -> None:
+        released = rental.hold.end("expired")
+        self._ledger.post(HoldExpired(self._schedule.now_ms, rental.account, rental.rental_id, released))
+
+    def _shock_strikes(self, pool: _Pool) -> None:
+        shock, severity_ppm = pool.shocks.strike()
+        self._market.shock_struck(pool.offer, shock, severity_ppm)
+        for rental in tuple(pool.running.values()):
+            if is_hit(stream(self._seed, f"hit/{rental.name}"), shock, severity_ppm):
+                self.end(rental, "interrupted", "shock")
+        self._await_shock(pool)
+
+    def _own_interruption(self, rental: Rental) -> None:
+        self.end(rental, "interrupted", "own")
+
+    def _credit_exhausted(self, account: str) -> None:
+        del self._exhaustion[account]
+        for rental in tuple(self._running(account)):
+            self.end(rental, "credit_exhausted")
+
+    def _idles(self, rental: Rental) -> None:
+        self.end(rental, "idle_timeout")
+
+    def _gpus_return(self, rental: Rental) -> None:
+        spec, gpu_count = rental.offer.spec, rental.command.gpu_count
+        self._market.give_back(rental.offer, gpu_count)
+        self._record(GpusReturned(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, gpu_count))
+
+    # Helpers
+
+    def _running(self, account: str) -> Iterable[Rental]:
+        return (rental for rental in self._live.get(account, {}).values() if rental.running_ms is not None)
+
+    def _await_shock(self, pool: _Pool) -> None:
+        delay = pool.shocks.delay_ms()
+        if delay is not None:
+            self._schedule.at(self._schedule.now_ms + delay, Priority.SHOCK, pool)
+
+    def _await_idleness(self, rental: Rental) -> None:
+        self._schedule.cancel(rental.idle_ticket)
+        timeout = self._billing.idle_timeout
+        if timeout is not None:
+            rental.idle_ticket = self._schedule.at(self._schedule.now_ms + timeout, Priority.IDLE_TIMEOUT, rental)
+
+    def _reclaim_ms(self, rental: Rental) -> int:
+        drawn = draw(stream(self._seed, f"reclaim/{rental.name}"), 0)
+        return self._scenario.market.interruptions.reclaim.sample_ms(drawn)

@@ -1,0 +1,46 @@
+"""Running a journal again: the same scenario, seed and commands must give the same bytes."""
+
+from datetime import datetime
+from itertools import zip_longest
+
+from msgspec import Struct
+
+from .clock import epoch_ms
+from .errors import JournalInvalid, Refusal
+from .journal import parse
+from .simulation import Simulation
+
+
+class Difference(Struct, frozen=True):
+    """The first line, counted from 1, in which the journal and its replay differ; None where one has ended."""
+
+    line: int
+    recorded: bytes | None
+    replayed: bytes | None
+
+
+def replay(journal: bytes) -> tuple[Simulation, Difference | None]:
+    """Run an exported journal again and compare. Raises JournalInvalid where it cannot be run."""
+    header, commands, end_ms = parse(journal)
+    try:
+        start = epoch_ms(datetime.fromisoformat(header.start))
+    except (ValueError, TypeError):
+        raise JournalInvalid(f'start "{header.start}" is no instant in UTC', param="line 1") from None
+    simulation = Simulation(header.scenario, seed=header.seed, start_epoch_ms=start)
+    for line in commands:
+        if line.at < simulation.now_ms:
+            raise JournalInvalid("commands are out of order", param=f"at {line.at}")
+        simulation.advance(line.at)
+        try:
+            simulation.execute(line.command)
+        except Refusal:
+            break  # the line that is missing from the replay shows where
+    else:
+        if end_ms < simulation.now_ms:
+            raise JournalInvalid("the journal ends before its last command", param=f"at {end_ms}")
+        simulation.advance(end_ms)
+    pairs = zip_longest(journal.splitlines(keepends=True), simulation.journal())
+    for number, (recorded, replayed) in enumerate(pairs, 1):
+        if recorded != replayed:
+            return simulation, Difference(number, recorded, replayed)
+    return simulation, None

@@ -1,0 +1,272 @@
+"""A scenario: the conditions of a world. The file format, the canonical form and the core share these types.
+
+Defaults are the values of facts F15, F19 and F20 and of assumptions A1 and A3–A9.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .acts import Act
+from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers
+from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
+from .distributions import Distribution, LogNormal, fixed
+from .names import did_you_mean, is_name
+from .quantities import Duration, Factor, Instant, Money, Share
+
+PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
+
+
+class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a server's clock runs; the simulation itself only ever advances."""
+
+    mode: Literal["real", "scaled", "manual"] = "real"
+    speed: Factor | None = None
+    step: Duration | None = None
+    start: Instant | None = None
+
+    def __post_init__(self) -> None:
+        if (self.speed is not None) != (self.mode == "scaled"):
+            raise ValueError("speed goes with mode scaled, and mode scaled with a speed")
+        if self.speed is not None and not 1_000 <= self.speed <= 1_000_000_000_000:
+            raise ValueError("speed must be between 0.001 and 1000000")
+        if self.step is not None and self.mode != "manual":
+            raise ValueError("step goes with mode manual")
+
+
+class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A customer at the start: a name, a bearer token (one is minted where none is given), a balance."""
+
+    name: str
+    token: str | None = None
+    balance: Money = Money(100_000_000)
+
+
+class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate."""
+
+    activity: Factor = Factor(1_000_000)
+    marketplace: PriceProcessName | None = None
+    neocloud: PriceProcessName | None = None
+    hyperscaler: PriceProcessName | None = None
+    exchange: PriceProcessName | None = None
+    all: PriceProcessName | None = None
+
+    def __post_init__(self) -> None:
+        if self.activity > 1_000_000_000:
+            raise ValueError("activity must be at most 1000")
+
+    def process(self, provider_class: ProviderClass) -> PriceProcessName:
+        """The process of a class: its own setting, that for all, or the default by measurement."""
+        own: PriceProcessName | None = getattr(self, provider_class)
+        return own or self.all or _PRICE_DEFAULTS[provider_class]
+
+
+_PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
+    "marketplace": "host_set",
+    "neocloud": "list_price",
+    "hyperscaler": "list_price",
+    "exchange": "mean_reverting",
+}
+
+
+class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the market takes GPUs back (A1); the GPUs return after `reclaim`."""
+
+    mode: Literal["poisson", "none"] = "poisson"
+    horizon: Duration = Duration(HOUR_MS)
+    shared: Share = Share(800_000)
+    reclaim: Distribution = fixed(30 * MINUTE_MS)
+
+    def __post_init__(self) -> None:
+        if not SECOND_MS <= self.horizon <= YEAR_MS:
+            raise ValueError("horizon must be between 1s and 365d")
+
+
+class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How long a GPU takes to be set up, and the share that never is."""
+
+    delay: Distribution | None = None
+    failure: Share | None = None
+
+
+def _terms(median_s: int, p95_s: int, failure_ppm: int) -> tuple[Distribution, Share]:
+    shape = LogNormal(Duration(median_s * SECOND_MS), Duration(p95_s * SECOND_MS))
+    return Distribution(lognormal=shape), Share(failure_ppm)
+
+
+_PROVISIONING_DEFAULTS: dict[ProviderClass, tuple[Distribution, Share]] = {
+    "marketplace": _terms(90, 420, 50_000),
+    "neocloud": _terms(45, 180, 10_000),
+    "hyperscaler": _terms(90, 240, 10_000),
+    "exchange": _terms(45, 180, 10_000),
+}
+
+
+class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Provisioning by provider class; `all` is for what a class leaves open."""
+
+    marketplace: ProvisioningTerms | None = None
+    neocloud: ProvisioningTerms | None = None
+    hyperscaler: ProvisioningTerms | None = None
+    exchange: ProvisioningTerms | None = None
+    all: ProvisioningTerms | None = None
+
+    def terms(self, provider_class: ProviderClass) -> tuple[Distribution, Share]:
+        """Delay and failure share of a class: its own, those for all, or the default."""
+        delay, failure = _PROVISIONING_DEFAULTS[provider_class]
+        for given in (self.all, getattr(self, provider_class)):
+            if given is not None:
+                delay = given.delay if given.delay is not None else delay
+                failure = given.failure if given.failure is not None else failure
+        return delay, failure
+
+
+class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The offers, from a catalogue (a name, a CSV file, or generated) or listed, and how they behave."""
+
+    catalog: str | CatalogSpec | None = None
+    offers: tuple[OfferSpec, ...] = ()
+    prices: PriceSettings = PriceSettings()
+    interruptions: InterruptionSettings = InterruptionSettings()
+    provisioning: ProvisioningSettings = ProvisioningSettings()
+
+    def __post_init__(self) -> None:
+        if self.catalog is not None and self.offers:
+            raise ValueError("give either catalog or offers")
+
+
+class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a session costs: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
+
+    minimum: Duration = Duration(15 * MINUTE_MS)
+    idle_timeout: Duration | None = Duration(15 * MINUTE_MS)
+    hold_expiry: Duration | None = Duration(2 * HOUR_MS)
+    interrupted: Literal["actual", "minimum"] = "actual"
+    cancelled_provisioning: Literal["free", "minimum"] = "free"
+    on_exhaustion: Literal["overdraft", "terminate"] = "overdraft"
+
+    def __post_init__(self) -> None:
+        if self.minimum < SECOND_MS or self.minimum % SECOND_MS:
+            raise ValueError("minimum must be a whole number of seconds, at least 1s")
+        for name in ("idle_timeout", "hold_expiry"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must be above 0s, or none")
+
+
+class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the API answers: A18 and rule "unknown fields" of A13."""
+
+    profile: Literal["extended", "documented"] = "extended"
+    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+
+
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All conditions of a world but the seed's luck. `find_problems` says whether it makes sense."""
+
+    scenario: Literal[1] = 1
+    name: str
+    description: str = ""
+    expect: str = ""
+    extends: str | None = None
+    seed: int = 1
+    clock: ClockSettings = ClockSettings()
+    accounts: tuple[AccountSpec, ...] = (AccountSpec("alice", "si_test_alice"),)
+    market: MarketSettings = MarketSettings()
+    billing: BillingSettings = BillingSettings()
+    api: ApiSettings = ApiSettings()
+    journal: Literal["compact", "full"] = "compact"
+    timeline: tuple[Act, ...] = ()
+    until: Duration | None = None
+
+
+Path = tuple[str | int, ...]
+
+
+def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    """What no single field shows: each problem with the path of the field it is about."""
+    yield from _account_problems(scenario.accounts)
+    if not offers:
+        yield ("market",), "a market needs offers: give catalog or offers"
+    yield from _act_problems(scenario, offers)
+
+
+def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path, str]]:
+    names: dict[str, int] = {}
+    tokens: dict[str, int] = {}
+    for index, account in enumerate(accounts):
+        if not is_name(account.name):
+            yield ("accounts", index, "name"), "a name is 1 to 64 of A-Z a-z 0-9 _ -"
+        if names.setdefault(account.name, index) != index:
+            yield ("accounts", index, "name"), f'the name "{account.name}" is taken'
+        if account.token is not None and tokens.setdefault(account.token, index) != index:
+            yield ("accounts", index, "token"), "the token is taken"
+
+
+def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    accounts = [account.name for account in scenario.accounts]
+    rented_at: dict[str, int] = {}
+    for act in scenario.timeline:
+        if act.rent is not None:
+            rented_at.setdefault(act.rent.as_, act.at)
+    taken: set[str] = set()
+    for index, act in enumerate(scenario.timeline):
+        where: Path = ("timeline", index, act.kind)
+        account = act.rent.account if act.rent else act.credit.account if act.credit else None
+        if account is not None and account not in accounts:
+            yield (*where, "account"), f'no account "{account}"{did_you_mean(account, accounts)}'
+        reference = act.terminate or act.touch
+        if reference is not None and rented_at.get(reference, act.at + 1) > act.at:
+            yield where, f'no rental "{reference}" by then{did_you_mean(reference, rented_at)}'
+        if act.rent is not None:
+            if act.rent.as_ in taken:
+                yield (*where, "as"), f'the name "{act.rent.as_}" is taken'
+            taken.add(act.rent.as_)
+        yield from _selector_problems(act, where, offers)
+
+
+def _selector_problems(act: Act, where: Path, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    if act.rent is not None:
+        chosen = {
+            "provider_id": act.rent.provider_id,
+            "gpu_model": act.rent.gpu_model,
+            "region": act.rent.region,
+        }
+    elif act.selector is not None:
+        selector = act.selector
+        chosen = {
+            key: value
+            for key, value in (
+                ("provider", selector.provider),
+                ("gpu_model", selector.gpu_model),
+                ("region", selector.region),
+            )
+            if value is not None
+        }
+    else:
+        return
+    known = True
+    for key, value in chosen.items():
+        names = {getattr(offer, "provider_id" if key == "provider" else key): None for offer in offers}
+        if value.casefold() not in {name.casefold() for name in names}:
+            known = False
+            yield (*where, key), f'no offer has {key} "{value}"{did_you_mean(value, names)}'
+    if known and act.selector is not None:
+        if not any(act.selector.matches(o.provider_id, o.gpu_model, o.region) for o in offers):
+            yield where, "no offer matches all of these"
+
+
+def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:
+    """The offers at the start: those listed, or those of a generated catalogue."""
+    if isinstance(market.catalog, CatalogSpec):
+        return tuple(generate_offers(market.catalog.generate.offers))
+    assert market.catalog is None, "a catalogue's name is for the loader to resolve"
+    return market.offers
+
+
+def without_tokens(scenario: Scenario) -> Scenario:
+    """The canonical form: what decides the run, without what only clients need."""
+    accounts = tuple(replace(account, token=None) for account in scenario.accounts)
+    return replace(scenario, accounts=accounts)

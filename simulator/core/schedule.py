@@ -1,0 +1,81 @@
+"""What is still to happen, in the order (due, priority, insertion)."""
+
+from collections.abc import Callable
+from enum import IntEnum
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+Ticket = int
+"""Identifies a scheduled event, to cancel it."""
+
+NO_TICKET: Ticket = -1
+
+
+class Priority(IntEnum):
+    """The order of events due at one instant, first to last; also what kind of event it is."""
+
+    TIMELINE = 0
+    HOLD_EXPIRY = 1
+    PROVISIONING = 2
+    SHOCK = 3
+    OWN_INTERRUPTION = 4
+    CREDIT_EXHAUSTION = 5
+    IDLE_TIMEOUT = 6
+    PRICE = 7
+    AVAILABILITY = 8
+
+
+Handler = Callable[[Any], None]
+
+
+class Schedule:
+    """A heap of pending events; cancelled ones are dropped when they surface, or swept when they are the most."""
+
+    __slots__ = ("_handlers", "_heap", "_pending", "_sequence", "now_ms")
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self._heap: list[tuple[int, int, Ticket, object]] = []
+        self._pending: dict[Ticket, None] = {}
+        self._sequence = 0
+        self._handlers: list[Handler] = [_unhandled] * len(Priority)
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def on(self, priority: Priority, handler: Handler) -> None:
+        """Say who handles the events of a kind."""
+        self._handlers[priority] = handler
+
+    def at(self, due_ms: int, priority: Priority, subject: object) -> Ticket:
+        """Schedule an event on `subject`. `due_ms` is never in the past; only the set-up schedules for now."""
+        assert due_ms >= self.now_ms, (due_ms, self.now_ms)
+        ticket = self._sequence
+        self._sequence = ticket + 1
+        self._pending[ticket] = None
+        heappush(self._heap, (due_ms, priority, ticket, subject))
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Take an event back; one that has fired or was cancelled before is passed over."""
+        self._pending.pop(ticket, None)
+        if len(self._heap) > 64 + 4 * len(self._pending):
+            self._heap = [event for event in self._heap if event[2] in self._pending]
+            heapify(self._heap)
+
+    def step(self, until_ms: int) -> bool:
+        """Run the next event due at or before `until_ms` and say so; with none left, move there and say no."""
+        assert until_ms >= self.now_ms, (until_ms, self.now_ms)
+        while self._heap and self._heap[0][0] <= until_ms:
+            due_ms, priority, ticket, subject = heappop(self._heap)
+            if ticket in self._pending:
+                del self._pending[ticket]
+                self.now_ms = due_ms
+                self._handlers[priority](subject)
+                return True
+        self.now_ms = until_ms
+        return False
+
+
+def _unhandled(subject: object) -> None:
+    raise AssertionError(f"no handler for an event on {subject!r}")
