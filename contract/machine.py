@@ -11,7 +11,6 @@ from hypothesis.stateful import (
     Bundle,
     MultipleResults,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
     multiple,
@@ -80,7 +79,7 @@ class RentalMachine(RuleBasedStateMachine):
         """A body with one defect is refused for it, whatever else holds (A13)."""
         judge(failure(*wrong.codes), self.post_rent(account, wrong.body(wish.body(self.model.offers)), key))
 
-    @precondition(lambda self: self.model.keys)
+    @precondition(lambda self: bool(self.model.keys))
     @rule(target=rented, pick=st.integers(0, 9), change=st.booleans())
     def retry(self, pick: int, change: bool) -> MultipleResults[str]:
         """A key used again: the same answer for the same body, a refusal for another (A17)."""
@@ -127,7 +126,7 @@ class RentalMachine(RuleBasedStateMachine):
         if done == 200:
             rental.touches.append(self.model.now)
 
-    @rule(rental_id=consumes(rented))
+    @rule(rental_id=rented)
     def interrupt(self, rental_id: str) -> None:
         """The market takes a running GPU back (A2)."""
         status, done = self.status(rental_id), self.target.interrupt(rental_id).status_code
@@ -149,7 +148,7 @@ class RentalMachine(RuleBasedStateMachine):
         self.target.advance(ms)
         self.model.now += ms
 
-    @precondition(lambda self: self.model.deadlines())
+    @precondition(lambda self: bool(self.model.deadlines()))
     @rule(pick=st.integers(0, 30), offset=st.sampled_from(BOUNDARY))
     def advance_to_deadline(self, pick: int, offset: int) -> None:
         """Just before, at, or just after one of the coming deadlines (A21)."""

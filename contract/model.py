@@ -86,7 +86,11 @@ class Model:
         """What a rent with a valid body must be answered with."""
         stored = self._stored(account, key)
         if stored is not None:
-            return Prediction(replay=stored[1]) if stored[0] == body else failure("idempotency_key_reused")
+            first, rental = stored
+            if first == body:
+                return Prediction(replay=rental)
+            codes = frozenset({"idempotency_key_reused"})
+            return Prediction(codes=codes, either=_meaning(first) == _meaning(body), replay=rental)
         offer = self.find(body)
         if offer is None:
             return failure("offer_not_found")
@@ -133,6 +137,12 @@ class Model:
     def _stored(self, account: str, key: str | None) -> tuple[Mapping[str, Any], Rental] | None:
         stored = self.keys.get((account, key)) if key is not None else None
         return stored if stored is not None and self.now < stored[1].created + KEY_LIFE else None
+
+
+def _meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A body with defaults filled in and case left out: whether two of one meaning are one body is left open."""
+    filled = {"gpu_count": 1, "fine_tuned": False, "ssh_key": None, **body}
+    return {**filled, **{name: filled[name].lower() for name in ("provider_id", "gpu_model", "region")}}
 
 
 def _matches(offer: Offer, filters: Mapping[str, str]) -> bool:

@@ -133,4 +133,6 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     @property
     def selector(self) -> Selector | None:
         """Which offers it concerns, where it concerns offers."""
+        if self.rent is not None:
+            return Selector(provider=self.rent.provider_id, gpu_model=self.rent.gpu_model, region=self.rent.region)
         return self.outage or self.price or self.capacity or self.interrupt

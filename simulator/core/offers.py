@@ -135,7 +135,8 @@ class Market:
 
     def take(self, offer: Offer, gpu_count: int) -> None:
         """A rental takes GPUs; `check_free` has said that they are there."""
-        assert not offer.outages and 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
+        assert not offer.outages, offer.name
+        assert 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
         offer.used += gpu_count
         if offer.free == 0:
             self.version += 1

@@ -228,34 +228,19 @@ def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
 
 
 def _selector_problems(act: Act, where: Path, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
-    if act.rent is not None:
-        chosen = {
-            "provider_id": act.rent.provider_id,
-            "gpu_model": act.rent.gpu_model,
-            "region": act.rent.region,
-        }
-    elif act.selector is not None:
-        selector = act.selector
-        chosen = {
-            key: value
-            for key, value in (
-                ("provider", selector.provider),
-                ("gpu_model", selector.gpu_model),
-                ("region", selector.region),
-            )
-            if value is not None
-        }
-    else:
+    selector = act.selector
+    if selector is None:
         return
+    provider = "provider" if act.rent is None else "provider_id"
+    chosen = ((provider, selector.provider), ("gpu_model", selector.gpu_model), ("region", selector.region))
     known = True
-    for key, value in chosen.items():
+    for key, value in chosen:
         names = {getattr(offer, "provider_id" if key == "provider" else key): None for offer in offers}
-        if value.casefold() not in {name.casefold() for name in names}:
+        if value is not None and value.casefold() not in {name.casefold() for name in names}:
             known = False
             yield (*where, key), f'no offer has {key} "{value}"{did_you_mean(value, names)}'
-    if known and act.selector is not None:
-        if not any(act.selector.matches(o.provider_id, o.gpu_model, o.region) for o in offers):
-            yield where, "no offer matches all of these"
+    if known and not any(selector.matches(o.provider_id, o.gpu_model, o.region) for o in offers):
+        yield where, "no offer matches all of these"
 
 
 def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:

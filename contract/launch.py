@@ -1,0 +1,54 @@
+"""A simulator of our own to check: a child process on a free port of this machine."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+BESIDE = FOLDER.parents[len(__package__.split(".")) - 1]
+"""The folder from which the simulator can be imported: that of the top-level package."""
+START_SECONDS = 20
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What the ready file says."""
+
+    url: str
+    token: str
+
+
+@contextmanager
+def running_server(scenario: str, *options: str) -> Iterator[Ready]:
+    """Serve a scenario of this folder under the manual clock; ended with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        ready, log = Path(folder, "ready.json"), Path(folder, "log")
+        command = [sys.executable, "-m", "simulator", "serve", "--scenario", str(FOLDER / scenario)]
+        command += ["--clock", "manual", "--port", "0", "--ready-file", str(ready), *options]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, cwd=BESIDE, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield _await_ready(process, ready, log)
+        finally:
+            process.terminate()
+            process.wait(timeout=START_SECONDS)
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", ready: Path, log: Path) -> Ready:
+    give_up = time.monotonic() + START_SECONDS
+    while not ready.exists():
+        try:
+            process.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() < give_up:
+                continue
+        raise RuntimeError(f"the simulator did not start: {log.read_text(encoding='utf-8', errors='replace')}")
+    found = json.loads(ready.read_text(encoding="utf-8"))
+    return Ready(found["url"], found["token"])
