@@ -13,7 +13,6 @@ from .profiles import PROFILES, register_profiles
 from .stage import ALICE, BOB, fresh_world
 from .target import NotApplicable, Target
 
-NOT_APPLICABLE = pytest.StashKey[str]()
 CATEGORY = "not applicable"
 
 register_profiles()
@@ -24,14 +23,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "the contract suite")
     group.addoption("--base-url", default=None, metavar="URL", help="check this server, not one of our own")
     group.addoption("--token", default=None, metavar="TOKEN", help="token of an account there")
-    group.addoption("--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples (ci)")
+    group.addoption(
+        "--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: ci"
+    )
 
 
 @pytest.fixture(scope="session")
 def profile(pytestconfig: pytest.Config) -> settings:
-    """How many examples to try: --contract-profile, else --hypothesis-profile if it is one of ours, else ci."""
-    asked = pytestconfig.getoption("--contract-profile", None) or pytestconfig.getoption("--hypothesis-profile", None)
-    return PROFILES.get(asked or "ci", PROFILES["ci"])
+    """How many examples to try: as --contract-profile or --hypothesis-profile says, otherwise `ci`."""
+    names = [
+        pytestconfig.getoption(option, None) for option in ("--contract-profile", "--hypothesis-profile")
+    ]
+    return next((PROFILES[name] for name in names if name in PROFILES), PROFILES["ci"])
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,13 @@ from .target import Answer
 
 DOCUMENT = Path(__file__).with_name("openapi.yaml")
 SIMULATOR_HEADERS = frozenset({"x-request-id", "x-sim-now"})
-UNMATCHED = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed", 413: "PayloadTooLarge"}
+UNMATCHED = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    413: "PayloadTooLarge",
+}
 """The responses of requests that reach none of the four operations."""
 
 
@@ -35,9 +41,10 @@ class Document:
         if answer.method == "HEAD":
             assert answer.content == b"", f"a HEAD answer has a body: {answer}"
             return
-        assert answer.headers.get("content-type", "").startswith("application/json"), f"{provenance}: {answer}"
+        kind = answer.headers.get("content-type", "")
+        assert kind.startswith("application/json"), f"{provenance}: {kind} is no JSON: {answer}"
         schema = response["content"]["application/json"]["schema"]
-        self._check_value(schema, answer.json, f"{provenance}: {answer}")
+        self.check_value(schema, answer.json, f"{provenance}: {answer}")
         if answer.status >= 400:
             code = answer.error["code"]
             assert STATUS_OF_CODE[code] == answer.status or answer.status >= 500, f"A13: {code} in {answer}"
@@ -46,7 +53,8 @@ class Document:
         """The operation that answers a request, HEAD being answered as GET; None where there is none."""
         for pattern, item in self._paths:
             if pattern.fullmatch(path.partition("?")[0]):
-                return item.get("get" if method == "HEAD" else method.lower())
+                found: dict[str, Any] | None = item.get("get" if method == "HEAD" else method.lower())
+                return found
         return None
 
     def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
@@ -78,10 +86,11 @@ class Document:
             needed = header["required"] and (simulated or name not in SIMULATOR_HEADERS)
             assert not needed, f"{header['x-provenance']}: header {name} is missing: {answer}"
             return
-        assert len(values) == 1, f"{header['x-provenance']}: header {name} is there {len(values)} times: {answer}"
-        self._check_value(header["schema"], values[0], f"{header['x-provenance']}: header {name}: {answer}")
+        assert len(values) == 1, f"{header['x-provenance']}: {len(values)} headers {name}: {answer}"
+        self.check_value(header["schema"], values[0], f"{header['x-provenance']}: header {name}: {answer}")
 
-    def _check_value(self, schema: dict[str, Any], value: object, where: str) -> None:
+    def check_value(self, schema: dict[str, Any], value: object, where: str) -> None:
+        """Raise AssertionError, with the clause and `where`, if a value does not match a schema."""
         key = repr(schema)
         if key not in self._validators:
             self._validators[key] = Draft202012Validator({**schema, "components": self.raw["components"]})

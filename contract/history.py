@@ -1,8 +1,8 @@
 """What a client knows of one offer and of one rental, worked out from what was accepted and when.
 
-No events and no running totals: whatever is asked about an instant is derived anew from the history, so that it can
-share no mistake with a simulator that steps from event to event. Instants are milliseconds since 1970, money is exact
-fractions of US dollars.
+No events and no running totals: whatever is asked about an instant is derived anew from the history, so that
+it can share no mistake with a simulator that steps from event to event. Instants are milliseconds since 1970,
+money is exact fractions of US dollars.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,8 @@ from .money import MINIMUM_SECONDS, amount, charge_of, dollars, hold_of, whole_s
 IDLE_TIMEOUT = 15 * MINUTE
 HOLD_EXPIRY = 2 * HOUR
 BILLED_WITH_MINIMUM = frozenset({"deleted", "idle_timeout"})
+
+ECHOED = ("gpu_model", "provider_id", "region", "price_per_gpu_hour")
 
 Triple = tuple[str, str, str]
 """Provider, GPU model, region: the name of an offer."""
@@ -113,7 +115,7 @@ class Rental:
         return {
             "rental_id": self.rental_id,
             "status": self.status(now),
-            **{name: self.offer.row[name] for name in ("gpu_model", "provider_id", "region", "price_per_gpu_hour")},
+            **{name: self.offer.row[name] for name in ECHOED},
             "model_id": self.request["model_id"],
             "docker_image": self.request["docker_image"],
             "fine_tuned": self.request.get("fine_tuned", False),

@@ -1,9 +1,11 @@
 """Random histories of two accounts on one server, every answer of which the model foretells.
 
-The times come from the deadlines of the rentals: one millisecond before, at, and one after. After each step money,
-ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A17, A21).
+The times come from the deadlines of the rentals: one millisecond before, at, and one after. After each step
+money, ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A17, A21).
 """
 
+import json
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from .books import Books, expected_entries
-from .instants import MINUTE
+from .instants import MINUTE, SECOND
 from .model import Model, failure
 from .money import MICRO, dollars
 from .referee import judge, judge_rent, judge_rental
@@ -59,7 +61,9 @@ class RentalMachine(RuleBasedStateMachine):
         answer = self.send(account, "GET", "/v1/gpu/offers", query=list(chosen.items()))
         assert answer.status == 200, answer
         rows = self.model.listed(chosen)
-        assert answer.json == {"object": "list", "count": len(rows), "data": rows}, f"F5: not the offers: {answer}"
+        assert answer.json == {"object": "list", "count": len(rows), "data": rows}, (
+            f"F5: not the offers: {answer}"
+        )
 
     @rule(query=wrong_queries(), account=ACCOUNTS)
     def list_wrongly(self, query: tuple[tuple[tuple[str, str], ...], frozenset[str]], account: str) -> None:
@@ -74,18 +78,26 @@ class RentalMachine(RuleBasedStateMachine):
         """A valid rent succeeds, or fails for the one reason that the model knows."""
         return self.try_rent(account, wish.body(self.model.offers), key)
 
+    @rule(target=rented, wish=wishes(), account=ACCOUNTS, offset=st.sampled_from(BOUNDARY))
+    def rent_and_wait(self, wish: Wish, account: str, offset: int) -> MultipleResults[str]:
+        """A rent, and then the time until it runs, more or less a millisecond (F11)."""
+        rented = self.try_rent(account, wish.body(self.model.offers), None)
+        if rented.values:
+            self.go_to(self.model.now + self.model.provisioning_ms + offset)
+        return rented
+
     @rule(wish=wishes(), wrong=wrong_rents(), account=ACCOUNTS, key=KEYS)
     def rent_wrongly(self, wish: Wish, wrong: Wrong, account: str, key: str | None) -> None:
         """A body with one defect is refused for it, whatever else holds (A13)."""
         judge(failure(*wrong.codes), self.post_rent(account, wrong.body(wish.body(self.model.offers)), key))
 
     @precondition(lambda self: bool(self.model.keys))
-    @rule(target=rented, pick=st.integers(0, 9), change=st.booleans())
-    def retry(self, pick: int, change: bool) -> MultipleResults[str]:
+    @rule(target=rented, pick=st.integers(0, 9), change=st.sampled_from(["org/model", "org/other"]))
+    def retry(self, pick: int, change: str) -> MultipleResults[str]:
         """A key used again: the same answer for the same body, a refusal for another (A17)."""
         account, key = sorted(self.model.keys)[pick % len(self.model.keys)]
-        body = dict(self.model.keys[account, key][0])
-        return self.try_rent(account, {**body, "model_id": "org/other"} if change else body, key, respelled=True)
+        body = {**self.model.keys[account, key][0], "model_id": change}
+        return self.try_rent(account, body, key, respelled=True)
 
     @rule(target=rented, wish=wishes())
     def rent_what_credit_lacks(self, wish: Wish) -> MultipleResults[str]:
@@ -122,7 +134,7 @@ class RentalMachine(RuleBasedStateMachine):
         """Activity moves the idle timeout of a running rental (A19)."""
         rental = self.model.rentals[rental_id]
         status, done = rental.status(self.model.now), self.target.touch(rental_id).status_code
-        assert done == (200 if status == "running" else 409) or status == "provisioning", f"A19: touch -> {done}"
+        assert acted_rightly(status, done), f"A19: touching a {status} rental: {done}"
         if done == 200:
             rental.touches.append(self.model.now)
 
@@ -130,7 +142,7 @@ class RentalMachine(RuleBasedStateMachine):
     def interrupt(self, rental_id: str) -> None:
         """The market takes a running GPU back (A2)."""
         status, done = self.status(rental_id), self.target.interrupt(rental_id).status_code
-        assert done == (200 if status == "running" else 409) or status == "provisioning", f"A2: interrupt -> {done}"
+        assert acted_rightly(status, done), f"A2: interrupting a {status} rental: {done}"
         if done == 200:
             self.model.cut(rental_id, "interrupted")
 
@@ -149,19 +161,25 @@ class RentalMachine(RuleBasedStateMachine):
         self.model.now += ms
 
     @precondition(lambda self: bool(self.model.deadlines()))
-    @rule(pick=st.integers(0, 30), offset=st.sampled_from(BOUNDARY))
+    @rule(pick=st.integers(0, 1) | st.integers(0, 30), offset=st.sampled_from(BOUNDARY))
     def advance_to_deadline(self, pick: int, offset: int) -> None:
         """Just before, at, or just after one of the coming deadlines (A21)."""
         deadlines = self.model.deadlines()
         self.go_to(max(self.model.now, deadlines[pick % len(deadlines)] + offset))
 
+    @rule(
+        rental_id=rented,
+        seconds=st.sampled_from([0, 900, 901]) | st.integers(0, 2000),
+        offset=st.sampled_from(BOUNDARY),
+    )
+    def use_for_a_while(self, rental_id: str, seconds: int, offset: int) -> None:
+        """Keep a rental busy until it has run for so long (F15, F19)."""
+        self.use_until(rental_id, self.model.rentals[rental_id].started_if_alive + seconds * SECOND + offset)
+
     @rule(rental_id=rented, offset=st.sampled_from(BOUNDARY))
     def use_until_hold_expires(self, rental_id: str, offset: int) -> None:
         """Keep a rental busy for as long as its hold lasts (F19, F20)."""
-        expiry = self.model.rentals[rental_id].hold_expiry + offset
-        while self.status(rental_id) != "terminated" and self.model.now < expiry:
-            self.go_to(min(expiry, self.model.now + BUSY_STEP))
-            self.touch(rental_id)
+        self.use_until(rental_id, self.model.rentals[rental_id].hold_expiry + offset)
 
     # What must be so after every step.
 
@@ -172,25 +190,32 @@ class RentalMachine(RuleBasedStateMachine):
         for name in self.tokens:
             account = seen[name]
             assert account.available == account.balance - account.held, f"F16: {account}"
-            assert account.held == self.model.held(name), f"F8, F20: held must be {self.model.held(name)}: {account}"
-            assert account.balance == self.model.balance(name), f"F15: must be {self.model.balance(name)}: {account}"
+            held, balance = self.model.held(name), self.model.balance(name)
+            assert account.held == held, f"F8, F20: {held} must be held: {account}"
+            assert account.balance == balance, f"F15: the balance must be {balance}: {account}"
 
     @invariant()
     def ledger_is_as_foretold(self) -> None:
         """The ledger balances, folds to the accounts, and has each rental's entries once (A8)."""
         self.books.read(self.target.ledger(after=self.books.last_seq))
         for name in self.tokens:
-            assert self.books.balance(name) == self.model.balance(name), f"A8: balance of {name} in the ledger"
+            assert self.books.balance(name) == self.model.balance(name), (
+                f"A8: balance of {name} in the ledger"
+            )
             assert self.books.held(name) == self.model.held(name), f"A8: holds of {name} in the ledger"
         seen, now = self.books.of_rentals(), self.model.now
-        foretold = {entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)}
+        foretold = {
+            entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)
+        }
         assert seen == foretold, f"A8: too much {seen - foretold}, missing {foretold - seen}"
 
     @invariant()
     def rentals_are_as_foretold(self) -> None:
         """There are the rentals that were accepted and no others (F11, F13)."""
         rows = self.target.act("GET", "rentals", query=[("limit", "100000")])["data"]
-        assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), "A17: the rentals differ"
+        assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), (
+            "A17: the rentals differ"
+        )
         for row in rows:
             rental = self.model.rentals[row["rental_id"]]
             expected = {**rental.view(self.model.now), "account": rental.account}
@@ -204,12 +229,15 @@ class RentalMachine(RuleBasedStateMachine):
         assert answer.sim_now == self.model.now, f"A23: it is not {self.model.now}: {answer}"
         return answer
 
-    def post_rent(self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False) -> Answer:
+    def post_rent(
+        self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
+    ) -> Answer:
         """One rent, if wanted with the same body in other bytes."""
-        headers = [("content-type", "application/json")] + ([("idempotency-key", key)] if key is not None else [])
-        if respelled:
-            return self.send(account, "POST", "/v1/gpu/rent", headers=headers, content=spelled(body))
-        return self.send(account, "POST", "/v1/gpu/rent", headers=headers[1:], body=body)
+        headers = [("content-type", "application/json")]
+        if key is not None:
+            headers.append(("idempotency-key", key))
+        content = spelled(body) if respelled else json.dumps(body).encode()
+        return self.send(account, "POST", "/v1/gpu/rent", headers=headers, content=content)
 
     def try_rent(
         self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
@@ -223,7 +251,7 @@ class RentalMachine(RuleBasedStateMachine):
         judge_rental(rental, self.model.now, answer.json)
         return multiple(rental.rental_id)
 
-    def add_credit(self, account: str, value: Any) -> None:
+    def add_credit(self, account: str, value: Fraction) -> None:
         """Credit, unless it is none."""
         if value:
             self.target.credit(account, value)
@@ -234,6 +262,27 @@ class RentalMachine(RuleBasedStateMachine):
         self.target.advance_to(instant)
         self.model.now = instant
 
+    def use_until(self, rental_id: str, instant: int) -> None:
+        """Move on to an instant, if that is to come, with activity often enough; stop if the rental ends."""
+        while self.status(rental_id) != "terminated" and self.model.now < instant:
+            self.go_to(min(instant, self.model.now + BUSY_STEP))
+            self.touch(rental_id)
+
     def status(self, rental_id: str) -> str:
         """The status that the model foretells."""
         return self.model.rentals[rental_id].status(self.model.now)
+
+
+def acted_rightly(status: str, answered: int) -> bool:
+    """Whether an act on a rental of this status may be answered so; while it is provisioned, either way."""
+    return answered in {"provisioning": (200, 409), "running": (200,), "terminated": (409,)}[status]
+
+
+def machine_for(target: Target) -> type[RentalMachine]:
+    """The machine, bound to a target: Hypothesis makes one anew for each example."""
+
+    class BoundMachine(RentalMachine):
+        def __init__(self) -> None:
+            super().__init__(target)
+
+    return BoundMachine

@@ -1,6 +1,6 @@
 """A reference model of accounts, offers and rentals, which predicts every answer.
 
-It keeps the history of each rental (see `history.py`) and sums over it; it has no ledger, no schedule and no counters.
+It keeps the history of each rental (see `history.py`) and sums over it: no ledger, no schedule, no counters.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ KEY_LIFE = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an answer must be: a success (no codes), one of these refusals, or, with `either`, one or the other."""
+    """What an answer must be: a success (no codes), one of these refusals, or, with `either`, any of both."""
 
     codes: frozenset[str] = frozenset()
     either: bool = False
@@ -54,7 +54,9 @@ class Model:
 
     def balance(self, account: str) -> Fraction:
         """Credit less charges (F14)."""
-        return self.credits[account] - sum((rental.charge(self.now) or 0 for rental in self._of(account)), Fraction(0))
+        return self.credits[account] - sum(
+            (rental.charge(self.now) or 0 for rental in self._of(account)), Fraction(0)
+        )
 
     def held(self, account: str) -> Fraction:
         """The sum of the active holds."""
@@ -140,7 +142,7 @@ class Model:
 
 
 def _meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A body with defaults filled in and case left out: whether two of one meaning are one body is left open."""
+    """A body with defaults filled in and case left out; whether that makes two bodies one is left open."""
     filled = {"gpu_count": 1, "fine_tuned": False, "ssh_key": None, **body}
     return {**filled, **{name: filled[name].lower() for name in ("provider_id", "gpu_model", "region")}}
 

@@ -1,4 +1,4 @@
-"""How many examples the generated tests try: `dev` while writing, `ci` always the same ones, `deep` for long."""
+"""How many examples the generated tests try: `dev` a few, `ci` always the same ones, `deep` many."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis.errors import InvalidArgument
@@ -11,7 +11,7 @@ _COMMON = settings(
 )
 PROFILES = {
     "dev": settings(_COMMON, max_examples=15, stateful_step_count=25),
-    "ci": settings(_COMMON, max_examples=60, stateful_step_count=30, derandomize=True),
+    "ci": settings(_COMMON, max_examples=120, stateful_step_count=40, derandomize=True),
     "deep": settings(_COMMON, max_examples=3000, stateful_step_count=60),
 }
 

@@ -15,7 +15,9 @@ DOCUMENTED_FIELDS = frozenset({"rental_id", "status"})
 def judge(prediction: Prediction, answer: Answer, succeed_with: Iterable[int] = (200,)) -> bool:
     """Raise AssertionError where the prediction did not come true; otherwise say whether it succeeded."""
     if answer.status in succeed_with:
-        assert prediction.either or prediction.must_succeed, f"must fail with {sorted(prediction.codes)}: {answer}"
+        assert prediction.either or prediction.must_succeed, (
+            f"must fail with {sorted(prediction.codes)}: {answer}"
+        )
         return True
     assert not prediction.must_succeed, f"must succeed: {answer}"
     assert answer.error["code"] in prediction.codes, f"must fail with {sorted(prediction.codes)}: {answer}"

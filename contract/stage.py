@@ -34,6 +34,6 @@ def learn_offers(target: Target) -> list[Offer]:
 def learn_world(target: Target) -> tuple[Model, dict[str, str]]:
     """A fresh world as a model, and the token of each account."""
     accounts = fresh_world(target)
-    credits = {name: account.balance for name, account in accounts.items()}
-    model = Model(target.now(), learn_offers(target), PROVISIONING_MS, credits)
+    opening = {name: account.balance for name, account in accounts.items()}
+    model = Model(target.now(), learn_offers(target), PROVISIONING_MS, opening)
     return model, {name: account.token for name, account in accounts.items()}

@@ -1,7 +1,7 @@
 """The server under test, spoken to over HTTP and in no other way."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -38,7 +38,8 @@ class Answer:
     def error(self) -> dict[str, Any]:
         """The inside of the error envelope (A12)."""
         body = self.json
-        assert isinstance(body, dict) and isinstance(body.get("error"), dict), f"A12: no envelope: {self}"
+        assert isinstance(body, dict), f"A12: no envelope: {self}"
+        assert isinstance(body.get("error"), dict), f"A12: no envelope: {self}"
         return dict(body["error"])
 
     @property
@@ -96,7 +97,9 @@ class Target:
     def require_control(self) -> None:
         """Raises NotApplicable where there is no control plane."""
         if not self.has_control:
-            raise NotApplicable(f"no control plane: GET {self.base_url}/_sim/health does not answer 200 with JSON")
+            raise NotApplicable(
+                f"no control plane: GET {self.base_url}/_sim/health does not answer 200 with JSON"
+            )
 
     # The API.
 
@@ -111,13 +114,14 @@ class Target:
         body: object = None,
         content: bytes | None = None,
     ) -> Answer:
-        """One request; `body` goes out as JSON, `content` as it is. The token is the target's own unless given."""
+        """One request, with the target's own token unless given; `body` goes out as JSON, `content` as is."""
         sent = [*self._headers(token), *headers]
         if body is not None:
             content = json.dumps(body).encode()
             sent.append(("content-type", "application/json"))
         reply = self._client.request(method, path, params=list(query) or None, headers=sent, content=content)
-        answer = Answer(method, reply.request.url.raw_path.decode(), reply.status_code, reply.headers, reply.content)
+        sent_path = reply.request.url.raw_path.decode()
+        answer = Answer(method, sent_path, reply.status_code, reply.headers, reply.content)
         if self._check is not None:
             self._check.check(answer, simulated=self.has_control)
         return answer
@@ -153,7 +157,9 @@ class Target:
     def act(self, method: str, path: str, body: object = None, query: Pairs = ()) -> Any:
         """One control call that must succeed; its decoded body."""
         reply = self.control(method, path, body, query)
-        assert reply.status_code < 300, f"{method} /_sim/{path} {body} -> {reply.status_code} {reply.text[:500]}"
+        assert reply.status_code < 300, (
+            f"{method} /_sim/{path} {body} -> {reply.status_code} {reply.text[:500]}"
+        )
         return reply.json() if reply.content else None
 
     def now(self) -> int:
@@ -200,11 +206,6 @@ class Target:
     def _headers(self, token: str | None) -> list[tuple[str, str]]:
         chosen = self.token if token is None else token
         return [("authorization", f"Bearer {chosen}")] if chosen else []
-
-
-def as_mapping(pairs: Pairs) -> Mapping[str, str]:
-    """Query pairs as a mapping, for those that repeat no name."""
-    return dict(pairs)
 
 
 def _account(row: dict[str, str]) -> Account:

@@ -1,3 +1,31 @@
-"""A local simulator and mock server for a spot-GPU rental API."""
+"""A local simulator and mock server for a spot-GPU rental API.
+
+`Simulation` is the market and its money without HTTP; `serve_in_thread` is the whole server on a free port.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .core.scenario import Scenario
+    from .core.simulation import Simulation
+    from .scenario_file import load_scenario
+    from .server import serve_in_thread
 
 __version__ = "0.1.0"
+__all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"]
+
+_HOMES = {
+    "Scenario": "core.scenario",
+    "Simulation": "core.simulation",
+    "load_scenario": "scenario_file",
+    "serve_in_thread": "server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that each command loads only what it needs."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  # only this function needs it
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -9,6 +9,7 @@ from .quantities import Price, Share
 from .randomness import draw, stream
 
 ProviderClass = Literal["marketplace", "neocloud", "hyperscaler", "exchange"]
+PROVIDER_CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")
 
 
 class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

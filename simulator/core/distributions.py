@@ -1,5 +1,6 @@
 """Distributions of delays, tagged by their kind; never "delay ± jitter"."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from msgspec import Struct
@@ -51,18 +52,27 @@ class Distribution(Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if sum(getattr(self, kind) is not None for kind in self.KINDS) != 1:
             raise ValueError("give exactly one of fixed, uniform and lognormal")
 
-    def sample_ms(self, drawn: int) -> int:
-        """The delay under this draw, in milliseconds ≥ 0."""
+    def sampler(self) -> Callable[[int], int]:
+        """What turns a draw into a delay in milliseconds ≥ 0."""
         if self.fixed is not None:
-            return self.fixed
+            delay = int(self.fixed)
+            return lambda _: delay
         if self.uniform is not None:
-            low, high = self.uniform.min, self.uniform.max
-            return low + int(uniform(drawn) * (high - low + 1))
-        shape = self.lognormal
-        assert shape is not None
-        sigma = (ln(float(shape.p95)) - ln(float(shape.median))) / _Z_95
-        sampled = int(shape.median * exp(sigma * normal(drawn)) + 0.5)
-        return max(shape.min, sampled if shape.max is None else min(shape.max, sampled))
+            low, span = self.uniform.min, self.uniform.max - self.uniform.min + 1
+            return lambda drawn: low + int(uniform(drawn) * span)
+        assert self.lognormal is not None
+        return _lognormal(self.lognormal)
+
+
+def _lognormal(shape: LogNormal) -> Callable[[int], int]:
+    median, least, most = int(shape.median), int(shape.min), shape.max
+    sigma = (ln(float(shape.p95)) - ln(float(median))) / _Z_95
+
+    def sample(drawn: int) -> int:
+        sampled = int(median * exp(sigma * normal(drawn)) + 0.5)
+        return max(least, sampled if most is None else min(most, sampled))
+
+    return sample
 
 
 def fixed(delay_ms: int) -> Distribution:

@@ -1,7 +1,8 @@
 """Credit holds: how large they are and how long they reserve (F8, F20)."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from .clock import SECOND_MS
 from .money import cost_micros
@@ -10,8 +11,7 @@ from .scenario import BillingSettings
 HoldStatus = Literal["active", "settled", "expired"]
 
 
-@dataclass(slots=True, eq=False)
-class Hold:
+class Hold(Struct, eq=False, gc=False):
     """The credit reserved for one rental, in micro-dollars. It ends once: settled or expired."""
 
     amount_micros: int

@@ -18,24 +18,27 @@ _MEAN_SEVERITY = SEVERITY_A / (SEVERITY_A + SEVERITY_B)
 
 
 class Hazard(Struct, frozen=True, gc=False):
-    """Rates per millisecond: of a rental's own interruption, and of its offer's shocks."""
+    """Mean times in ms to a rental's own interruption and to its offer's next shock; None for never."""
 
-    own_per_ms: float
-    shock_per_ms: float
+    own_mean_ms: float | None
+    shock_mean_ms: float | None
 
 
 def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
-    """The rates that make `probability_ppm` the chance of interruption within the horizon (A1)."""
+    """The mean times that make `probability_ppm` the chance of interruption within the horizon (A1)."""
     if settings.mode == "none" or probability_ppm == 0:
-        return Hazard(0.0, 0.0)
-    total = -ln((PPM - probability_ppm) / PPM) / settings.horizon
-    shared = settings.shared / PPM
-    return Hazard((1.0 - shared) * total, shared * total / _MEAN_SEVERITY)
+        return Hazard(None, None)
+    mean_ms = settings.horizon / -ln((PPM - probability_ppm) / PPM)
+    own_ppm, shared_ppm = PPM - settings.shared, settings.shared
+    return Hazard(
+        mean_ms * PPM / own_ppm if own_ppm else None,
+        mean_ms * PPM / shared_ppm * _MEAN_SEVERITY if shared_ppm else None,
+    )
 
 
-def own_delay_ms(key: bytes, rates: Hazard) -> int | None:
+def own_delay_ms(key: bytes, hazard_: Hazard) -> int | None:
     """How long a rental runs until its own interruption, or None for ever; `key` is the stream `own/<rental>`."""
-    return delay_ms(draw(key, 0), rates.own_per_ms) if rates.own_per_ms > 0.0 else None
+    return None if hazard_.own_mean_ms is None else delay_ms(draw(key, 0), hazard_.own_mean_ms)
 
 
 class ShockClock:
@@ -44,17 +47,17 @@ class ShockClock:
     Its state is `draws`, the counter of the stream `shock/<offer>`, and `index`, the next shock's number.
     """
 
-    __slots__ = ("_key", "_rate", "draws", "index")
+    __slots__ = ("_key", "_mean_ms", "draws", "index")
 
-    def __init__(self, key: bytes, rates: Hazard) -> None:
+    def __init__(self, key: bytes, hazard_: Hazard) -> None:
         self._key = key
-        self._rate = rates.shock_per_ms
+        self._mean_ms = hazard_.shock_mean_ms
         self.draws = 0
         self.index = 0
 
     def delay_ms(self) -> int | None:
         """How long until the next shock, or None for ever."""
-        return delay_ms(self._draw(), self._rate) if self._rate > 0.0 else None
+        return None if self._mean_ms is None else delay_ms(self._draw(), self._mean_ms)
 
     def strike(self) -> tuple[int, int]:
         """The number and the severity, in parts per million, of the shock that is due now (Jöhnk's method)."""

@@ -110,10 +110,11 @@ class Ledger:
 
     def post(self, entry: Entry) -> None:
         """Write an entry. The caller has checked it: from here on nothing can fail."""
-        postings = entry.postings()
-        assert sum(amount for _, amount in postings) == 0, entry
-        for account, amount in postings:
-            self._balances[account] = self._balances.get(account, 0) + amount
+        balances, total = self._balances, 0
+        for account, amount in entry.postings():
+            balances[account] = balances.get(account, 0) + amount
+            total += amount
+        assert total == 0, entry
         self.entries.append(entry)
         self._on_entry(entry)
 

@@ -1,7 +1,6 @@
 """Names of things, and what is derived from them."""
 
 import re
-from base64 import b32encode
 from collections.abc import Iterable
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -10,6 +9,10 @@ NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 """Names of accounts and worlds."""
 
 _is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
+
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
 
 
 def is_name(text: str) -> bool:
@@ -30,7 +33,8 @@ def rental_name(account: str, offer: str, ordinal: int) -> str:
 def rental_id(seed: int, name: str) -> str:
     """`rent_` and 20 lower-case base32 characters, the same for the same seed and name (A22)."""
     digest = blake2b(f"{seed}\0id/{name}".encode(), digest_size=13).digest()
-    return "rent_" + b32encode(digest)[:20].decode().lower()
+    bits = int.from_bytes(digest, "big") >> 4
+    return "rent_" + "".join([_BASE32_PAIRS[bits >> shift & 1023] for shift in range(90, -1, -10)])
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

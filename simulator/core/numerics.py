@@ -12,8 +12,9 @@ LN2 = 0.6931471805599453
 _LN2_HIGH = 0.6931471805598903  # the first 42 bits of ln 2, so that a product with a small integer is exact
 _LN2_LOW = 5.497923018708371e-14
 _SQRT_HALF = 0.7071067811865476
-_ATANH_TERMS = tuple(2.0 / k for k in range(23, 0, -2))
-_EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(15, -1, -1))
+_SQRT_TWO = 1.4142135623730951
+_A1, _A3, _A5, _A7, _A9, _A11, _A13, _A15, _A17, _A19 = (2.0 / k for k in range(1, 21, 2))
+_E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11, _E12, _E13 = (1.0 / math.factorial(k) for k in range(14))
 
 
 def ln(x: float) -> float:
@@ -26,18 +27,21 @@ def ln(x: float) -> float:
 def _ln_ratio(numerator: int, denominator: int) -> float:
     exponent = numerator.bit_length() - denominator.bit_length()
     mantissa = numerator / (denominator << exponent) if exponent >= 0 else (numerator << -exponent) / denominator
-    while mantissa < _SQRT_HALF:
+    return _ln_scaled(mantissa, exponent)
+
+
+def _ln_scaled(mantissa: float, exponent: int) -> float:
+    if mantissa < _SQRT_HALF:  # it is in [0.5, 2]: bring it into [√½, √2]
         mantissa += mantissa
         exponent -= 1
-    while mantissa > 2.0 * _SQRT_HALF:
+    elif mantissa > _SQRT_TWO:
         mantissa *= 0.5
         exponent += 1
     s = (mantissa - 1.0) / (mantissa + 1.0)
-    square = s * s
-    total = 0.0
-    for term in _ATANH_TERMS:
-        total = total * square + term
-    return exponent * LN2 + s * total
+    z = s * s
+    series = ((((_A19 * z + _A17) * z + _A15) * z + _A13) * z + _A11) * z + _A9
+    series = (((series * z + _A7) * z + _A5) * z + _A3) * z + _A1
+    return exponent * LN2 + s * series
 
 
 def exp(x: float) -> float:
@@ -45,20 +49,22 @@ def exp(x: float) -> float:
     assert -700.0 <= x <= 700.0, x
     exponent = int(x / LN2 + (0.5 if x >= 0 else -0.5))
     rest = x - exponent * _LN2_HIGH - exponent * _LN2_LOW
-    total = 0.0
-    for term in _EXP_TERMS:
-        total = total * rest + term
+    series = (((((_E13 * rest + _E12) * rest + _E11) * rest + _E10) * rest + _E9) * rest + _E8) * rest + _E7
+    series = (((((series * rest + _E6) * rest + _E5) * rest + _E4) * rest + _E3) * rest + _E2) * rest + _E1
+    total = series * rest + _E0
     return total * (1 << exponent) if exponent >= 0 else total / (1 << -exponent)
 
 
 def exponential(drawn: int) -> float:
     """A unit exponential from one draw: −ln of a uniform in (0, 1]."""
-    return -_ln_ratio(drawn + 1, DRAW_RANGE)
+    steps = drawn + 1
+    exponent = steps.bit_length()
+    return -_ln_scaled(steps / (1 << exponent), exponent - DRAW_BITS)
 
 
-def delay_ms(drawn: int, rate_per_ms: float) -> int:
-    """An exponential waiting time at that rate, rounded up to whole milliseconds, at least 1."""
-    return max(1, math.ceil(exponential(drawn) / rate_per_ms))
+def delay_ms(drawn: int, mean_ms: float) -> int:
+    """An exponential waiting time of that mean, rounded up to whole milliseconds, at least 1."""
+    return int(exponential(drawn) * mean_ms) + 1
 
 
 def laplace(drawn: int) -> float:

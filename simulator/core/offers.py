@@ -19,24 +19,20 @@ Overlay = tuple[int, Literal["price_set", "price_multiply", "capacity"], int]
 
 
 class Offer:
-    """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6)."""
+    """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
+    `capacity` the GPUs that there are now, `used` those that rentals hold or the market has taken back."""
 
-    __slots__ = ("name", "outages", "overlays", "path", "price_micros_per_hour", "spec", "used")
+    __slots__ = ("capacity", "name", "outages", "overlays", "path", "price_micros_per_hour", "spec", "used")
 
     def __init__(self, spec: OfferSpec, path: PricePath) -> None:
         self.spec = spec
         self.path = path
         self.name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
         self.price_micros_per_hour = path.price_micros
+        self.capacity = spec.capacity
         self.used = 0
         self.outages: tuple[int, ...] = ()
         self.overlays: tuple[Overlay, ...] = ()
-
-    @property
-    def capacity(self) -> int:
-        """GPUs that the offer has now: the catalogue's number, or what the latest capacity act set."""
-        set_by_acts = [value for _, kind, value in self.overlays if kind == "capacity"]
-        return set_by_acts[-1] if set_by_acts else self.spec.capacity
 
     @property
     def free(self) -> int:
@@ -48,21 +44,24 @@ class Offer:
         """Whether the offers list shows it: at least one free GPU and no outage (F6)."""
         return not self.outages and self.free > 0
 
-    def shown_price(self) -> int:
-        """The process' price under the price acts, in the order in which they began: a multiple of $0.001."""
-        price = self.path.price_micros
+    def under_acts(self) -> tuple[int, int]:
+        """Price and capacity under the acts, in the order in which they began: the process' price and the
+        catalogue's capacity without any. The price is a multiple of $0.001."""
+        price, capacity = self.path.price_micros, self.spec.capacity
         for _, kind, value in self.overlays:
             if kind == "price_set":
                 price = value
             elif kind == "price_multiply":
                 price = price * value // PPM
-        return quantize_price(price)
+            else:
+                capacity = value
+        return quantize_price(price), capacity
 
 
 class Market:
     """All offers of a world. `version` grows whenever what the API lists may have changed."""
 
-    __slots__ = ("_by_names", "_full", "_record", "_schedule", "_spellings", "offers", "version")
+    __slots__ = ("_by_folded_names", "_by_names", "_full", "_record", "_schedule", "_spellings", "offers", "version")
 
     def __init__(
         self,
@@ -79,7 +78,8 @@ class Market:
         self._record = record
         self._full = full
         self.offers = tuple(self._open(spec, settings, seed) for spec in specs)
-        self._by_names = {_folded(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
+        self._by_names = {(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
+        self._by_folded_names = {_folded(*names): offer for names, offer in self._by_names.items()}
         self._spellings: dict[str, dict[str, str]] = {
             field: {getattr(o.spec, field).casefold(): getattr(o.spec, field) for o in self.offers}
             for field in ("gpu_model", "provider_id", "region")
@@ -110,12 +110,15 @@ class Market:
         Raises InvalidValue for a name that the catalogue lacks, OfferNotFound for a combination that nobody
         offers (A13).
         """
+        offer = self._by_names.get((provider_id, gpu_model, region))
+        if offer is not None:
+            return offer
         for field, name in (("gpu_model", gpu_model), ("provider_id", provider_id), ("region", region)):
             known = self._spellings[field]
             if name.casefold() not in known:
                 hint = did_you_mean(name, known.values())
                 raise InvalidValue(f'no offer has {field} "{name}"{hint}', param=field)
-        offer = self._by_names.get(_folded(provider_id, gpu_model, region))
+        offer = self._by_folded_names.get(_folded(provider_id, gpu_model, region))
         if offer is None:
             raise OfferNotFound(f'"{provider_id}" does not offer "{gpu_model}" in "{region}"')
         return offer
@@ -185,11 +188,16 @@ class Market:
 
     def _price_steps(self, offer: Offer) -> None:
         offer.path.step(self._schedule.now_ms)
-        self._show(offer)
+        if offer.overlays or offer.path.price_micros != offer.price_micros_per_hour:
+            self._show(offer)
         self._await_price_step(offer)
 
     def _show(self, offer: Offer) -> None:
-        price = offer.shown_price() if offer.overlays else offer.path.price_micros
+        price = offer.path.price_micros
+        if offer.overlays:
+            price, offer.capacity = offer.under_acts()
+        else:
+            offer.capacity = offer.spec.capacity
         if price == offer.price_micros_per_hour:
             return
         offer.price_micros_per_hour = price

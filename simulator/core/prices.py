@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .catalog import ProviderClass
 from .clock import DAY_MS
-from .money import PRICE_STEP_MICROS, quantize_price
+from .money import PRICE_STEP_MICROS
 from .numerics import LN2, delay_ms, exp, laplace, ln, normal, uniform
 from .quantities import Factor
 from .randomness import PPM, draw, happens
@@ -107,12 +107,13 @@ class PricePath:
     """
 
     __slots__ = (
-        "_activity",
         "_anchor_nano",
         "_cap_micros",
+        "_days_per_ms",
         "_floor_micros",
         "_floor_nano",
         "_key",
+        "_mean_ms",
         "_process",
         "latent_nano",
         "moved_ms",
@@ -133,7 +134,8 @@ class PricePath:
         class_floor = -(-on_demand_micros * _FLOORS_PPM[provider_class] // (PPM * PRICE_STEP_MICROS))
         self._key = key
         self._process = process if activity else None
-        self._activity = activity / PPM
+        self._days_per_ms = activity / PPM / DAY_MS
+        self._mean_ms = 0.0 if self._process is None else 1.0 / (self._process.steps_per_day * self._days_per_ms)
         self._cap_micros = on_demand_micros
         self._floor_micros = min(start_micros, class_floor * PRICE_STEP_MICROS)
         self._floor_nano = _nano(ln(self._floor_micros / on_demand_micros))
@@ -146,18 +148,22 @@ class PricePath:
         """How long until the next step, or None for ever."""
         if self._process is None:
             return None
-        rate = self._process.steps_per_day * self._activity / DAY_MS
-        return delay_ms(draw(self._key, self.steps * DRAWS_PER_STEP), rate)
+        return delay_ms(draw(self._key, self.steps * DRAWS_PER_STEP), self._mean_ms)
 
     def step(self, now_ms: int) -> None:
         """Take the step that is due now."""
         assert self._process is not None
-        days = (now_ms - self.moved_ms) * self._activity / DAY_MS
+        days = (now_ms - self.moved_ms) * self._days_per_ms
         gap = (self.latent_nano - self._anchor_nano) / NANO
         move = self._process.move(gap, days, self._key, self.steps * DRAWS_PER_STEP)
-        self.latent_nano = min(0, max(self._floor_nano, self.latent_nano + _nano(move)))
-        shown = quantize_price(int(self._cap_micros * exp(self.latent_nano / NANO) + 0.5))
-        self.price_micros = min(self._cap_micros, max(self._floor_micros, shown))
+        latent = self.latent_nano + _nano(move)
+        if latent > 0:
+            latent = 0
+        elif latent < self._floor_nano:
+            latent = self._floor_nano
+        self.latent_nano = latent
+        price = int(self._cap_micros / PRICE_STEP_MICROS * exp(latent / NANO) + 0.5) * PRICE_STEP_MICROS
+        self.price_micros = price if price > self._floor_micros else self._floor_micros
         self.moved_ms = now_ms
         self.steps += 1
 

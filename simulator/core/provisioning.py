@@ -3,14 +3,15 @@
 `key` is the stream `provisioning/<rental>`: draw 0 decides on failure, draw 1 on the delay.
 """
 
-from .distributions import Distribution
+from collections.abc import Callable
+
 from .quantities import Share
 from .randomness import draw, happens
 
 
-def delay_ms(key: bytes, delay: Distribution) -> int:
+def delay_ms(key: bytes, sample: Callable[[int], int]) -> int:
     """How long provisioning takes, in ms, at least 1; a failure shows at its end."""
-    return max(1, delay.sample_ms(draw(key, 1)))
+    return max(1, sample(draw(key, 1)))
 
 
 def fails(key: bytes, failure: Share) -> bool:

@@ -1,7 +1,8 @@
 """One rental and what is known of it (F10–F12, A18)."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from .billing import Session
 from .commands import RentGpu
@@ -15,8 +16,7 @@ Status = Literal["provisioning", "running", "terminated"]
 """The API's statuses; there is no other (F11)."""
 
 
-@dataclass(slots=True, eq=False)
-class Rental:
+class Rental(Struct, eq=False):
     """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known."""
 
     rental_id: str

@@ -7,6 +7,7 @@ from msgspec import Struct
 from . import provisioning
 from .acts import InterruptAct
 from .billing import billed_seconds, exhausted_at_ms
+from .catalog import PROVIDER_CLASSES
 from .commands import RentGpu
 from .errors import InsufficientCredit, RentalNotFound, RentalNotInState
 from .events import (
@@ -25,6 +26,7 @@ from .ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from .money import cost_micros, format_usd
 from .names import rental_id, rental_name
 from .offers import Market, Offer
+from .quantities import Share
 from .randomness import PPM, draw, stream
 from .rental import Rental
 from .scenario import Scenario
@@ -39,15 +41,20 @@ class RentPlan(Struct, frozen=True, gc=False):
     hold_micros: int
 
 
+_Terms = tuple[Callable[[int], int], Share]
+"""What turns a draw into a provisioning delay in ms, and the share that fails."""
+
+
 class _Pool:
-    """What an offer's running rentals share: the hazard rates and the shocks."""
+    """What an offer's rentals share: provisioning terms, hazard, shocks."""
 
-    __slots__ = ("offer", "rates", "running", "shocks")
+    __slots__ = ("failure", "hazard", "offer", "running", "sample_delay", "shocks")
 
-    def __init__(self, offer: Offer, rates: Hazard, seed: int) -> None:
+    def __init__(self, offer: Offer, hazard_: Hazard, terms: _Terms, seed: int) -> None:
         self.offer = offer
-        self.rates = rates
-        self.shocks = ShockClock(stream(seed, f"shock/{offer.name}"), rates)
+        self.hazard = hazard_
+        self.sample_delay, self.failure = terms
+        self.shocks = ShockClock(stream(seed, f"shock/{offer.name}"), hazard_)
         self.running: dict[str, Rental] = {}
 
 
@@ -67,7 +74,6 @@ class Rentals:
         self._live: dict[str, dict[str, Rental]] = {}
         self._ordinals: dict[tuple[str, str], int] = {}
         self._exhaustion: dict[str, Ticket] = {}
-        self._scenario = scenario
         self._billing = scenario.billing
         self._seed = seed
         self._schedule = schedule
@@ -75,8 +81,18 @@ class Rentals:
         self._ledger = ledger
         self._record = record
         interruptions = scenario.market.interruptions
+        self._reclaim = interruptions.reclaim.sampler()
+        terms: dict[str, _Terms] = {}
+        for provider_class in PROVIDER_CLASSES:
+            delay, failure = scenario.market.provisioning.terms(provider_class)
+            terms[provider_class] = delay.sampler(), failure
         self._pools = {
-            offer.name: _Pool(offer, hazard(offer.spec.interruption_probability, interruptions), seed)
+            offer.name: _Pool(
+                offer,
+                hazard(offer.spec.interruption_probability, interruptions),
+                terms[offer.spec.provider_class],
+                seed,
+            )
             for offer in market.offers
         }
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
@@ -155,8 +171,8 @@ class Rentals:
                 rental.price_micros_per_hour,
             )
         )
-        delay, _ = self._scenario.market.provisioning.terms(spec.provider_class)
-        ready = now + provisioning.delay_ms(stream(self._seed, f"provisioning/{name}"), delay)
+        key = stream(self._seed, f"provisioning/{name}")
+        ready = now + provisioning.delay_ms(key, self._pools[offer.name].sample_delay)
         rental.tickets = (self._schedule.at(ready, Priority.PROVISIONING, rental),)
         expiry = expires_at_ms(now, self._billing)
         if expiry is not None:
@@ -225,16 +241,15 @@ class Rentals:
     # What the schedule does
 
     def _provisioning_ends(self, rental: Rental) -> None:
-        now, spec = self._schedule.now_ms, rental.offer.spec
-        _, failure = self._scenario.market.provisioning.terms(spec.provider_class)
-        if provisioning.fails(stream(self._seed, f"provisioning/{rental.name}"), failure):
+        now, name = self._schedule.now_ms, rental.name
+        pool = self._pools[rental.offer.name]
+        if provisioning.fails(stream(self._seed, f"provisioning/{name}"), pool.failure):
             self.end(rental, "provisioning_failed")
             return
         rental.running_ms = now
-        pool = self._pools[rental.offer.name]
         pool.running[rental.rental_id] = rental
         self._record(RentalRunning(now, rental.account, rental.rental_id))
-        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), pool.rates)
+        own = own_delay_ms(stream(self._seed, f"own/{name}"), pool.hazard)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
         self._await_idleness(rental)
@@ -286,4 +301,4 @@ class Rentals:
 
     def _reclaim_ms(self, rental: Rental) -> int:
         drawn = draw(stream(self._seed, f"reclaim/{rental.name}"), 0)
-        return self._scenario.market.interruptions.reclaim.sample_ms(drawn)
+        return self._reclaim(drawn)

@@ -63,6 +63,18 @@ class Schedule:
             self._heap = [event for event in self._heap if event[2] in self._pending]
             heapify(self._heap)
 
+    def run(self, until_ms: int) -> None:
+        """Run everything due at or before `until_ms`, and move there: `step` until it says no."""
+        assert until_ms >= self.now_ms, (until_ms, self.now_ms)
+        pending, handlers = self._pending, self._handlers
+        while (heap := self._heap) and heap[0][0] <= until_ms:
+            due_ms, priority, ticket, subject = heappop(heap)
+            if ticket in pending:
+                del pending[ticket]
+                self.now_ms = due_ms
+                handlers[priority](subject)
+        self.now_ms = until_ms
+
     def step(self, until_ms: int) -> bool:
         """Run the next event due at or before `until_ms` and say so; with none left, move there and say no."""
         assert until_ms >= self.now_ms, (until_ms, self.now_ms)

@@ -89,8 +89,7 @@ class Simulation:
     def advance(self, to_ms: int) -> None:
         """Run everything due at or before `to_ms`, which is not in the past, and move there."""
         self._turn += 1
-        while self._schedule.step(to_ms):
-            pass
+        self._schedule.run(to_ms)
 
     # Commands
 

@@ -1,0 +1,86 @@
+"""Short ways to a situation, for the clause tests."""
+
+from typing import Any
+
+from .codes import RENTED
+from .history import Offer
+from .instants import MINUTE, parse_instant
+from .stage import PROVISIONING_MS
+from .strategies import Wish
+from .target import Answer, Target
+
+EXAMPLE = {
+    "gpu_model": "RTX 4090",
+    "provider_id": "vast-ai",
+    "region": "Quebec, CA",
+    "model_id": "meta-llama/Llama-3.3-70B-Instruct",
+    "docker_image": "vllm/vllm-openai:latest",
+}
+"""The rent body of the service's own documentation, without its optional fields."""
+BUSY_STEP = 14 * MINUTE
+
+
+def example(target: Target) -> dict[str, Any]:
+    """The documented rent body where that offer is listed, otherwise one for the cheapest offer."""
+    offers = [Offer(row, 0) for row in target.offers()]
+    assert offers, "F6: no offer is listed"
+    wanted = tuple(EXAMPLE[name] for name in ("provider_id", "gpu_model", "region"))
+    return dict(EXAMPLE) if any(offer.triple == wanted for offer in offers) else Wish().body(offers)
+
+
+def refused(answer: Answer, status: int, *codes: str) -> dict[str, Any]:
+    """The error of an answer that must be this refusal."""
+    assert answer.status == status, f"must be {status}: {answer}"
+    assert answer.error["code"] in codes, f"must be {codes}: {answer}"
+    return answer.error
+
+
+def rented(world: Target, token: str | None = None, **changes: Any) -> dict[str, Any]:
+    """A new rental of the example offer, provisioning."""
+    answer = world.rent({**example(world), **changes}, token=token)
+    assert answer.status in RENTED, answer
+    return dict(answer.json)
+
+
+def running(world: Target, token: str | None = None, **changes: Any) -> dict[str, Any]:
+    """A new rental of the example offer at the instant at which it begins to run."""
+    rental = rented(world, token, **changes)
+    world.advance(PROVISIONING_MS)
+    found = seen(world, rental["rental_id"], token)
+    assert found["status"] == "running", found
+    return found
+
+
+def seen(world: Target, rental_id: str, token: str | None = None) -> dict[str, Any]:
+    """The rental as it stands now."""
+    answer = world.rental(rental_id, token)
+    assert answer.status == 200, answer
+    return dict(answer.json)
+
+
+def ended(world: Target, rental_id: str, token: str | None = None) -> dict[str, Any]:
+    """The rental after a DELETE."""
+    answer = world.terminate(rental_id, token)
+    assert answer.status == 200, answer
+    assert answer.json["status"] == "terminated", answer
+    return dict(answer.json)
+
+
+def use(world: Target, rental_id: str, until: int) -> None:
+    """Keep a running rental busy up to an instant, in milliseconds since 1970."""
+    now = world.now()
+    while now < until:
+        touch(world, rental_id)
+        now = min(until, now + BUSY_STEP)
+        world.advance_to(now)
+
+
+def touch(world: Target, rental_id: str) -> None:
+    """One activity of a running rental."""
+    reply = world.touch(rental_id)
+    assert reply.status_code == 200, f"A19: touch -> {reply.status_code} {reply.text}"
+
+
+def instant(rental: dict[str, Any], name: str) -> int:
+    """One of a rental's instants in milliseconds since 1970."""
+    return parse_instant(rental[name])

@@ -1,0 +1,63 @@
+"""The HTTP shell: routes and middleware as visible lists."""
+
+from typing import NoReturn
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..worlds import Worlds
+from . import control, documents, gpu
+from .auth import ControlAccess
+from .front import OFFERS_PATH, Endpoint, Exchange, Front, Handler
+from .problems import MethodNotAllowed, NotFound, Reply
+
+
+def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
+    """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router."""
+    router = Starlette(
+        routes=[
+            _route(OFFERS_PATH, GET=_answered_in_front),
+            _route("/v1/gpu/rent", POST=gpu.rent_gpu),
+            _route("/v1/gpu/rentals/{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
+            _route("/openapi.json", GET=documents.openapi),
+            _route("/_sim/health", GET=control.health),
+            _route("/_sim/ready", GET=control.ready),
+            _route("/_sim/clock", GET=control.get_clock, PUT=control.put_clock),
+            _route("/_sim/clock/advance", POST=control.advance),
+            _route("/_sim/reset", POST=control.reset),
+            _route("/_sim/accounts", GET=control.list_accounts, POST=control.create_account),
+            _route("/_sim/accounts/{name}/credit", POST=control.add_credit),
+            _route("/_sim/ledger", GET=control.get_ledger),
+            _route("/_sim/rentals", GET=control.list_rentals),
+            _route("/_sim/rentals/{rental_id}/interrupt", POST=control.interrupt_rental),
+            _route("/_sim/rentals/{rental_id}/touch", POST=control.touch_rental),
+            _route("/_sim/events", GET=control.list_events),
+            _route("/_sim/journal", GET=control.get_journal),
+            _route("/_sim/market", GET=control.get_market),
+        ],
+        exception_handlers={404: _not_found, 405: _method_not_allowed},
+    )
+    router.router.redirect_slashes = False
+    return Front(router, worlds, access)
+
+
+def _route(path: str, **handlers: Handler) -> Route:
+    return Route(path, Endpoint(handlers), methods=[*handlers])
+
+
+async def _answered_in_front(exchange: Exchange) -> Reply:
+    raise AssertionError("the offers list is answered ahead of the router")
+
+
+def _not_found(request: Request, error: Exception) -> NoReturn:
+    raise NotFound(f'nothing is at "{request.url.path[:256]}"')
+
+
+def _method_not_allowed(request: Request, error: Exception) -> NoReturn:
+    assert isinstance(error, HTTPException)
+    assert error.headers is not None
+    allow = error.headers["Allow"]
+    raise MethodNotAllowed(f"{request.method[:32]} is not among the methods here: {allow}", allow=allow)

@@ -1,0 +1,97 @@
+"""What a control call is about: its world, its query, its body, and which part of a list."""
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from ..core.errors import InvalidValue
+from ..core.names import did_you_mean
+from ..notation import decode_quantity
+from ..worlds import World
+from .front import Exchange
+from .problems import MissingField, Reply, UnknownField, WorldNotFound, WorldRequired, json_reply
+from .wire import decode_json, parse_query
+
+PAGE_DEFAULT = 100
+
+_T = TypeVar("_T", bound=Struct)
+
+
+class Nothing(Struct, forbid_unknown_fields=True):
+    """A body without fields."""
+
+
+async def enter(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
+    """The world that the call is about, caught up, and the query: `?world=` wins, then the token's, then the only one.
+
+    Raises UnknownParameter, WorldNotFound or WorldRequired.
+    """
+    query = parse_query(exchange.scope["query_string"], ("world", *parameters), refuse_unknown=True)
+    worlds = exchange.worlds.by_name
+    name = query.pop("world", None)
+    if name is not None:
+        if name not in worlds:
+            raise WorldNotFound(f'no world "{name}"{did_you_mean(name, worlds)}', param="world")
+        exchange.world = worlds[name]
+    elif len(worlds) > 1 and not exchange.account:
+        raise WorldRequired("there is more than one world: send a token or ?world=", param="world")
+    await exchange.world.catch_up()
+    return exchange.world, query
+
+
+def body_as(exchange: Exchange, type_: type[_T]) -> _T:
+    """The body as a struct; no body is an empty object. Raises UnknownField, MissingField or InvalidValue."""
+    decoded = decode_json(exchange.scope, exchange.body) if exchange.body else {}
+    try:
+        return msgspec.convert(decoded, type_, dec_hook=decode_quantity)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error), type_) from None
+
+
+def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField | InvalidValue:
+    reason, _, path = message.partition(" - at `$.")
+    field = path.rstrip("`") or None
+    named = re.search(r"(unknown|required) field `([^`]*)`", reason)
+    if named is None:
+        return InvalidValue(reason, param=field)
+    name = named[2]
+    if named[1] == "required":
+        return MissingField(f"{name} is required", param=name)
+    known = [encoded for encoded in type_.__struct_encode_fields__ if field is None]
+    return UnknownField(f'no field "{name}"{did_you_mean(name, known)}', param=name)
+
+
+def window(query: dict[str, str]) -> tuple[int, int]:
+    """After which seq, and how many, of a numbered list. Raises InvalidValue."""
+    return _whole(query, "after", 0), limit_of(query)
+
+
+def limit_of(query: dict[str, str]) -> int:
+    """How many items of a list. Raises InvalidValue."""
+    return _whole(query, "limit", PAGE_DEFAULT)
+
+
+def _whole(query: dict[str, str], name: str, default: int) -> int:
+    given = query.get(name)
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and len(given) <= 15):
+        raise InvalidValue(f"{name} must be a whole number", param=name)
+    return int(given)
+
+
+def page(items: Iterable[tuple[str, Any]], query: dict[str, str], known: Iterable[str]) -> Reply:
+    """Part of a list whose items have ids: so many after the one with the id `after`. Raises InvalidValue."""
+    limit, after = limit_of(query), query.get("after")
+    remaining = iter(items)
+    if after is not None:
+        if after not in known:
+            raise InvalidValue(f'after: no item "{after}"', param="after")
+        for id_, _ in remaining:
+            if id_ == after:
+                break
+    return json_reply(200, {"data": [item for _, item in islice(remaining, limit)]})

@@ -1,0 +1,122 @@
+"""What the control plane shows, in its shapes: durations as text, instants RFC 3339, money with six decimals."""
+
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from ..core.journal import Recorded
+from ..core.ledger import Entry
+from ..core.money import format_price, format_usd
+from ..core.offers import Offer
+from ..core.randomness import PPM
+from ..core.rental import Rental
+from ..notation import format_duration
+from ..worlds import World
+from .gpu import extended_fields
+
+
+def clock_view(world: World) -> dict[str, Any]:
+    """The clock of a world."""
+    settings = world.pacer.settings
+    return {
+        "world": world.name,
+        "mode": settings.mode,
+        "speed": None if settings.speed is None else settings.speed / PPM,
+        "step": None if settings.step is None else format_duration(settings.step),
+        "now": world.now,
+    }
+
+
+def account_view(world: World, name: str, token: str) -> dict[str, Any]:
+    """An account and its money (F16)."""
+    ledger = world.simulation.ledger
+    return {
+        "name": name,
+        "token": token,
+        "balance": format_usd(ledger.balance(name)),
+        "available": format_usd(ledger.available(name)),
+        "held": format_usd(ledger.held(name)),
+    }
+
+
+def entry_view(world: World, seq: int, entry: Entry) -> dict[str, Any]:
+    """A ledger entry with its postings."""
+    return {
+        "seq": seq,
+        "at": world.instant(entry.at),
+        "kind": entry.__struct_config__.tag,
+        "account": entry.account,
+        "rental_id": entry.rental_id,
+        "postings": [{"account": name, "amount": format_usd(amount)} for name, amount in entry.postings()],
+    }
+
+
+def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
+    """An event: `seq`, `at`, `type` and its own fields."""
+    fields = msgspec.structs.asdict(event)
+    del fields["at"]
+    shown = (_shown(name, value) for name, value in fields.items())
+    return {"seq": seq, "at": world.instant(event.at), "type": event.__struct_config__.tag, **dict(shown)}
+
+
+def _shown(name: str, value: Any) -> tuple[str, Any]:
+    if name == "price_micros_per_hour":
+        return "price_per_gpu_hour", format_price(value)
+    if name.endswith("_micros"):
+        return name.removesuffix("_micros"), format_usd(value)
+    return name, value
+
+
+def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+    """So many events after the one with seq `after`."""
+    events = islice(world.simulation.events, after, after + limit)
+    return [event_view(world, seq, event) for seq, event in enumerate(events, after + 1)]
+
+
+def rental_view(world: World, rental: Rental) -> dict[str, Any]:
+    """A rental with what the API does not show: account, status of the hold, transitions."""
+    return {
+        "rental_id": rental.rental_id,
+        "status": rental.status,
+        **extended_fields(world, rental),
+        "account": rental.account,
+        "hold_status": rental.hold.status,
+        "transitions": _transitions(world, rental),
+    }
+
+
+def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
+    steps: list[tuple[int | None, str, str | None]] = [
+        (rental.created_ms, "provisioning", None),
+        (rental.running_ms, "running", None),
+        (rental.terminated_ms, "terminated", rental.reason),
+    ]
+    shown: list[dict[str, Any]] = []
+    before = None
+    for at_ms, status, reason in steps:
+        if at_ms is not None:
+            shown.append({"at": world.instant(at_ms), "from": before, "to": status, "reason": reason})
+            before = status
+    return shown
+
+
+def offer_view(world: World, offer: Offer) -> dict[str, Any]:
+    """An offer with what the API does not show: class, process, capacity, free GPUs, outage."""
+    spec = offer.spec
+    return {
+        "provider_id": spec.provider_id,
+        "gpu_model": spec.gpu_model,
+        "region": spec.region,
+        "vram_gb": spec.vram_gb,
+        "provider_class": spec.provider_class,
+        "price_per_gpu_hour": format_price(offer.price_micros_per_hour),
+        "process": world.scenario.market.prices.process(spec.provider_class),
+        "process_price_per_gpu_hour": format_price(offer.path.price_micros),
+        "on_demand_price_per_gpu_hour": format_price(spec.on_demand_price),
+        "interruption_probability": spec.interruption_probability / PPM,
+        "capacity": offer.capacity,
+        "free": offer.free,
+        "listed": offer.is_listed,
+        "outage": bool(offer.outages),
+    }

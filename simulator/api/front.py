@@ -1,0 +1,149 @@
+"""The way of a request, down once and up once, and the precedence of errors on it (A13).
+
+Framing, then for the control plane its guard, for the API authentication, then the clock catches up, and only
+then route, method and the rest. Every answer gets `x-request-id` (A25) and `x-sim-now` (A23) on the way up.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..core.errors import Refusal
+from ..worlds import DEFAULT_WORLD, Place, World, Worlds
+from .auth import ControlAccess, authenticate, bearer_token, guard_control
+from .listing import Listing
+from .problems import PayloadTooLarge, Reply, api_problem, control_problem, json_reply
+from .wire import Disconnected, read_body, send_and_drain, send_reply
+
+API_BODY_BYTES_MAX = 64 << 10
+CONTROL_BODY_BYTES_MAX = 1 << 20
+OFFERS_PATH = "/v1/gpu/offers"
+
+_log = logging.getLogger("simulator")
+_is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
+
+
+class Exchange:
+    """One request on its way: whose it is, and its body."""
+
+    __slots__ = ("account", "body", "request_id", "scope", "world", "worlds")
+
+    def __init__(self, scope: Scope, worlds: Worlds, request_id: bytes) -> None:
+        self.scope = scope
+        self.worlds = worlds
+        self.request_id = request_id
+        self.world: World = worlds.by_name[DEFAULT_WORLD]
+        self.account = ""
+        self.body = b""
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers that every answer has."""
+        return (b"x-request-id", self.request_id), (b"x-sim-now", self.world.now.encode())
+
+
+Handler = Callable[[Exchange], Awaitable[Reply]]
+
+
+class Endpoint:
+    """The handlers of a path, by method, as an ASGI application; HEAD is answered as GET."""
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange: Exchange = scope["sim"]
+        exchange.scope = scope
+        method: str = scope["method"]
+        reply = await self._handlers["GET" if method == "HEAD" else method](exchange)
+        await send_reply(send, reply, exchange.headers())
+
+
+class Front:
+    """The outermost part: whatever happens to a request, it is answered from here or from an Endpoint."""
+
+    def __init__(self, app: ASGIApp, worlds: Worlds, access: ControlAccess) -> None:
+        self._app = app
+        self._worlds = worlds
+        self._access = access
+        self._listings: dict[str, Listing] = {}
+        self._request_id_prefix = f"req_{secrets.token_hex(6)}_"
+        self._request_numbers = count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        request_id, place, has_body = self._glance(scope["headers"])
+        exchange = Exchange(scope, self._worlds, request_id)
+        is_control = path.startswith("/_sim/") or path == "/_sim"
+        try:
+            if path == OFFERS_PATH and place is not None and not has_body and scope["method"] in ("GET", "HEAD"):
+                exchange.world = place.world
+                if not place.world.caught_up():
+                    await place.world.catch_up(api_request=True)
+                await self._send_offers(exchange, send)
+            else:
+                await self._handle(exchange, path, is_control, receive, send)
+        except Refusal as refusal:
+            reply = (control_problem if is_control else api_problem)(refusal)
+            if isinstance(refusal, PayloadTooLarge):
+                await send_and_drain(send, receive, reply, exchange.headers())
+            else:
+                await send_reply(send, reply, exchange.headers())
+        except Disconnected:
+            return
+        except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
+            _log.exception("%s %s failed", scope["method"], path)
+            await send_reply(send, _failure(), exchange.headers())
+
+    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool]:
+        """The request id (A25), where a plain and only Authorization header leads, and whether a body may follow."""
+        request_id, place, has_body, authorizations = b"", None, False, 0
+        for name, value in headers:
+            if name == b"authorization":
+                place = self._worlds.by_header.get(value)
+                authorizations += 1
+            elif name == b"x-request-id":
+                request_id = value if _is_request_id(value) else b""
+            elif name in (b"content-length", b"transfer-encoding"):
+                has_body = True
+        if not request_id:
+            request_id = f"{self._request_id_prefix}{next(self._request_numbers)}".encode()
+        return request_id, place if authorizations == 1 else None, has_body
+
+    async def _handle(self, exchange: Exchange, path: str, is_control: bool, receive: Receive, send: Send) -> None:
+        scope = exchange.scope
+        limit = CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
+        exchange.body = await read_body(scope, receive, limit)
+        if is_control:
+            guard_control(scope, self._access)
+            token = bearer_token(scope)
+            place = self._worlds.place(token) if token is not None else None
+            if place is not None:
+                exchange.world, exchange.account = place.world, place.account
+        elif path.startswith("/v1/") or path == "/v1":
+            place = authenticate(scope, self._worlds)
+            exchange.world, exchange.account = place.world, place.account
+            await place.world.catch_up(api_request=True)
+            if path == OFFERS_PATH and scope["method"] in ("GET", "HEAD"):
+                await self._send_offers(exchange, send)
+                return
+        scope["sim"] = exchange
+        await self._app(scope, receive, send)
+
+    async def _send_offers(self, exchange: Exchange, send: Send) -> None:
+        world = exchange.world
+        listing = self._listings.get(world.name)
+        if listing is None or not listing.is_of(world.simulation):
+            listing = self._listings[world.name] = Listing(world)
+        await send_reply(send, listing.answer(exchange.scope["query_string"]), exchange.headers())
+
+
+def _failure() -> Reply:
+    error = {"message": "the simulator failed; its log says why", "type": "api_error", "param": None, "code": "failure"}
+    return json_reply(500, {"error": error})

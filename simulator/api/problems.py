@@ -1,0 +1,196 @@
+"""Refusals of the wire, and the one table that says what each refusal is in HTTP (A12, A13).
+
+Refusal
+├── everything in simulator.core.errors
+└── WireRefusal
+    ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
+    ├── InvalidToken
+    ├── NotFound, MethodNotAllowed
+    ├── PayloadTooLarge, UnsupportedMediaType
+    └── ControlRefused, WorldRequired, WorldNotFound, NotReached
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..core import errors
+from ..core.errors import Refusal
+from ..core.money import format_usd
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class WireRefusal(Refusal):
+    """A request turned down before it reached the simulation."""
+
+
+class InvalidJson(WireRefusal):
+    """The body is no JSON, or JSON that cannot be trusted: duplicate keys, NaN, lone surrogates."""
+
+    code = "invalid_json"
+
+
+class InvalidBody(WireRefusal):
+    """The body is JSON, but no object."""
+
+    code = "invalid_body"
+
+
+class MissingField(WireRefusal):
+    """A required field is not there. Add the one named by `param`."""
+
+    code = "missing_field"
+
+
+class UnknownField(WireRefusal):
+    """The body has a field that the API does not know. Mend the name, or leave it out."""
+
+    code = "unknown_field"
+
+
+class UnknownParameter(WireRefusal):
+    """The query has a parameter that the operation does not know."""
+
+    code = "unknown_parameter"
+
+
+class InvalidToken(WireRefusal):
+    """No token, a malformed one, or one that no account has (F2)."""
+
+    code = "invalid_token"
+
+
+class NotFound(WireRefusal):
+    """No such path."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(WireRefusal):
+    """The path does not know the method; `allow` says which it knows."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class PayloadTooLarge(WireRefusal):
+    """The body is above the limit. Send less."""
+
+    code = "payload_too_large"
+
+
+class UnsupportedMediaType(WireRefusal):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class ControlRefused(WireRefusal):
+    """The control plane is not for this request: a foreign Host or Origin, or no valid admin token."""
+
+    code = "control_refused"
+
+
+class WorldRequired(WireRefusal):
+    """There is more than one world, and the request names none."""
+
+    code = "world_required"
+
+
+class WorldNotFound(WireRefusal):
+    """No world of that name."""
+
+    code = "world_not_found"
+
+
+class NotReached(WireRefusal):
+    """What an advance waits for can no longer happen, or did not within the limit."""
+
+    code = "not_reached"
+
+
+class Kind(NamedTuple):
+    """What a refusal is in HTTP: the status and the envelope's `type`."""
+
+    status: int
+    type: str
+
+
+_REQUEST = "invalid_request_error"
+
+KINDS: dict[type[Refusal], Kind] = {
+    errors.InvalidValue: Kind(400, _REQUEST),
+    errors.InsufficientCredit: Kind(402, "insufficient_credit_error"),
+    errors.OfferNotFound: Kind(404, "not_found_error"),
+    errors.OfferUnavailable: Kind(409, "conflict_error"),
+    errors.RentalNotFound: Kind(404, "not_found_error"),
+    errors.RentalNotInState: Kind(409, "conflict_error"),
+    errors.AccountNotFound: Kind(404, "not_found_error"),
+    errors.AccountExists: Kind(409, "conflict_error"),
+    errors.IdempotencyKeyReused: Kind(422, _REQUEST),
+    errors.JournalInvalid: Kind(400, _REQUEST),
+    InvalidJson: Kind(400, _REQUEST),
+    InvalidBody: Kind(400, _REQUEST),
+    MissingField: Kind(400, _REQUEST),
+    UnknownField: Kind(400, _REQUEST),
+    UnknownParameter: Kind(400, _REQUEST),
+    InvalidToken: Kind(401, "authentication_error"),
+    NotFound: Kind(404, "not_found_error"),
+    MethodNotAllowed: Kind(405, _REQUEST),
+    PayloadTooLarge: Kind(413, _REQUEST),
+    UnsupportedMediaType: Kind(415, _REQUEST),
+    ControlRefused: Kind(403, "permission_error"),
+    WorldRequired: Kind(400, _REQUEST),
+    WorldNotFound: Kind(404, "not_found_error"),
+    NotReached: Kind(409, "conflict_error"),
+}
+
+
+class Reply(NamedTuple):
+    """An answer before the headers that every answer has."""
+
+    status: int
+    body: bytes
+    headers: Headers = ()
+
+
+def json_reply(status: int, content: Any, headers: Headers = (), media: bytes = b"application/json") -> Reply:
+    """An answer in JSON."""
+    return Reply(status, msgspec.json.encode(content), ((b"content-type", media), *headers))
+
+
+def api_problem(refusal: Refusal) -> Reply:
+    """A refusal in the API's envelope (A12)."""
+    status, type_ = KINDS[type(refusal)]
+    error = {"message": refusal.message, "type": type_, "param": refusal.param, "code": refusal.code}
+    if isinstance(refusal, errors.InsufficientCredit):
+        error["amount_needed"] = format_usd(refusal.amount_needed_micros)
+    return json_reply(status, {"error": error}, _headers(refusal))
+
+
+def control_problem(refusal: Refusal) -> Reply:
+    """A refusal of the control plane, as problem details (RFC 9457)."""
+    status, _ = KINDS[type(refusal)]
+    problem = {
+        "type": f"urn:gpu-sim:{refusal.code}",
+        "title": refusal.code.replace("_", " "),
+        "status": status,
+        "detail": refusal.message,
+        "code": refusal.code,
+        "param": refusal.param,
+    }
+    return json_reply(status, problem, _headers(refusal), b"application/problem+json")
+
+
+def _headers(refusal: Refusal) -> Headers:
+    if isinstance(refusal, InvalidToken):
+        return ((b"www-authenticate", b"Bearer"),)
+    if isinstance(refusal, MethodNotAllowed):
+        return ((b"allow", refusal.allow.encode()),)
+    if isinstance(refusal, errors.OfferUnavailable) and not refusal.retry_helps:
+        return ((b"x-should-retry", b"false"),)
+    return ()

@@ -1,0 +1,190 @@
+"""The command line: arguments in, exit codes out. 0 it held, 1 it did not, 2 it could not be tried."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .core.quantities import Factor
+from .core.scenario import ClockSettings, Scenario
+
+
+class _Clock(click.ParamType[ClockSettings]):
+    """`real`, `manual`, or `xN` for a clock N times as fast."""
+
+    name = "real|manual|xN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ClockSettings:
+        from .notation import parse_factor  # noqa: PLC0415  # commands load only what they need
+
+        if isinstance(value, ClockSettings):
+            return value
+        if value in ("real", "manual"):
+            return ClockSettings(mode=value)
+        try:
+            speed: Factor | None = parse_factor(value[1:]) if value[:1] == "x" else None
+            return ClockSettings(mode="scaled", speed=speed)
+        except ValueError as error:
+            self.fail(f"{value!r} is not real, manual or xN such as x60: {error}", param, ctx)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="gpu-sim")
+def main() -> None:
+    """A spot-GPU rental API on localhost, with a simulated market behind it and a clock that you can hold still."""
+
+
+@main.command()
+@click.option(
+    "--scenario",
+    "scenario_name",
+    default="default",
+    show_default=True,
+    metavar="NAME|FILE",
+    envvar="GPU_SIM_SCENARIO",
+    help="A shipped scenario (see `gpu-sim scenarios`) or a YAML file.",
+)
+@click.option("--seed", type=int, envvar="GPU_SIM_SEED", help="The seed of all luck, instead of the scenario's.")
+@click.option(
+    "--clock",
+    type=_Clock(),
+    envvar="GPU_SIM_CLOCK",
+    help="real, manual (moves only when told) or xN (N times as fast), instead of the scenario's.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="GPU_SIM_HOST", help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4780,
+    show_default=True,
+    envvar="GPU_SIM_PORT",
+    help="The port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="HOST",
+    envvar="GPU_SIM_ALLOW_HOST",
+    help="One more Host or Origin that may use the control plane.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["extended", "documented"]),
+    envvar="GPU_SIM_PROFILE",
+    help="Which fields a rental has, instead of the scenario's profile.",
+)
+@click.option(
+    "--admin-token",
+    envvar="GPU_SIM_ADMIN_TOKEN",
+    metavar="SECRET",
+    help="Needed for the control plane off loopback, sent as x-sim-admin.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    envvar="GPU_SIM_READY_FILE",
+    help="Write url, world, seed, token and pid there as JSON once it serves.",
+)
+def serve(
+    scenario_name: str,
+    seed: int | None,
+    clock: ClockSettings | None,
+    host: str,
+    port: int,
+    allow_hosts: tuple[str, ...],
+    profile: Any,
+    admin_token: str | None,
+    ready_file: Path | None,
+) -> None:
+    """Serve the API and its control plane until interrupted."""
+    from . import server  # noqa: PLC0415  # commands load only what they need
+
+    options = server.Options(
+        scenario=_load(scenario_name),
+        seed=seed,
+        clock=clock,
+        profile=profile,
+        host=host,
+        port=port,
+        allow_hosts=allow_hosts,
+        admin_token=admin_token,
+    )
+
+    def on_ready(ready: server.Ready) -> None:
+        if ready_file is not None:
+            server.write_ready_file(ready_file, ready)
+        click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token}")
+        click.echo(
+            f"try: curl -s -H 'Authorization: Bearer {ready.token}' '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'"
+        )
+
+    try:
+        server.serve(options, on_ready)
+    except server.PortUnavailable as error:
+        raise _CannotTry(str(error)) from None
+
+
+@main.command()
+@click.argument("file")
+def check(file: str) -> None:
+    """Check a scenario file; every problem is named with its line and column."""
+    scenario = _load(file)
+    click.echo(f"{file}: scenario {scenario.name} is fine")
+
+
+@main.command()
+def scenarios() -> None:
+    """List the shipped scenarios."""
+    from .scenario_file import load_scenario, shipped_scenarios  # noqa: PLC0415
+
+    for name in shipped_scenarios():
+        scenario = load_scenario(name)
+        click.echo(f"{name}\n    {' '.join(scenario.description.split())}")
+        click.echo(f"    Expect: {' '.join(scenario.expect.split())}")
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    from .scenario_file import scenario_schema  # noqa: PLC0415
+
+    click.echo(json.dumps(scenario_schema(), indent=2))
+
+
+@main.command()
+@click.argument("file", type=click.File("rb"))
+@click.pass_context
+def replay(ctx: click.Context, file: Any) -> None:
+    """Run a downloaded journal again and say whether the bytes agree, and where they first differ."""
+    from .core.errors import JournalInvalid  # noqa: PLC0415
+    from .core.replay import replay as run_again  # noqa: PLC0415
+
+    try:
+        simulation, difference = run_again(file.read())
+    except JournalInvalid as error:
+        raise _CannotTry(f"{file.name}: {error.param}: {error.message}") from None
+    if difference is None:
+        click.echo(f"{file.name}: the replay agrees, {len(simulation.events)} events")
+        return
+    click.echo(f"{file.name}: the replay differs first in line {difference.line}")
+    for label, line in (("recorded", difference.recorded), ("replayed", difference.replayed)):
+        click.echo(f"  {label}: {'nothing' if line is None else line.decode(errors='replace').rstrip()[:1000]}")
+    ctx.exit(1)
+
+
+class _CannotTry(click.ClickException):
+    """What was asked for could not be tried."""
+
+    exit_code = 2
+
+
+def _load(name: str) -> Scenario:
+    from .scenario_file import ScenarioError, load_scenario  # noqa: PLC0415
+
+    try:
+        return load_scenario(name)
+    except ScenarioError as error:
+        raise _CannotTry(str(error)) from None

@@ -1,0 +1,73 @@
+"""Where virtual time should be: the only reader of the wall clock."""
+
+import time
+from collections.abc import Callable
+
+from .core.quantities import Factor
+from .core.randomness import PPM
+from .core.scenario import ClockSettings
+
+NS_PER_MS = 1_000_000
+SLICE_NS = 15 * NS_PER_MS
+"""How long the simulation may run before other requests get their turn."""
+
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def wall_ns() -> int:
+    """Nanoseconds that never go back and, where the system can tell, go on while the machine sleeps."""
+    return time.monotonic_ns() if _BOOT_CLOCK is None else time.clock_gettime_ns(_BOOT_CLOCK)
+
+
+def wall_epoch_ms() -> int:
+    """The wall time in ms since 1970."""
+    return time.time_ns() // NS_PER_MS
+
+
+class Pacer:
+    """Turns wall time into virtual time by the clock's mode. Virtual times are ms since the scenario's start."""
+
+    __slots__ = ("_anchor_ms", "_anchor_ns", "_wall_ns", "settings")
+
+    def __init__(self, settings: ClockSettings, *, now_ms: int = 0, wall: Callable[[], int] = wall_ns) -> None:
+        self.settings = settings
+        self._wall_ns = wall
+        self._anchor_ms = now_ms
+        self._anchor_ns = wall()
+
+    def target_ms(self, now_ms: int) -> int:
+        """Where the clock that stands at `now_ms` should stand by now; never before it."""
+        if self.settings.mode == "manual":
+            return now_ms
+        elapsed_ns = self._wall_ns() - self._anchor_ns
+        speed = self.settings.speed or Factor(PPM)
+        return max(now_ms, self._anchor_ms + elapsed_ns * speed // (PPM * NS_PER_MS))
+
+    def anchor(self, now_ms: int) -> None:
+        """Go on from `now_ms`: after an advance, or where the settings change, so that time does not jump."""
+        self._anchor_ms = now_ms
+        self._anchor_ns = self._wall_ns()
+
+    def change(self, settings: ClockSettings, now_ms: int) -> None:
+        """Go on from `now_ms` by other settings."""
+        self.settings = settings
+        self.anchor(now_ms)
+
+    def in_wall_seconds(self, span_ms: int) -> int:
+        """A virtual wait as a client should keep it (A24), in whole seconds, at least 1."""
+        if self.settings.mode == "manual" and self.settings.step is not None:
+            return 1
+        speed = self.settings.speed or Factor(PPM)
+        return max(1, -(-span_ms * PPM // (speed * 1000)))
+
+
+class Slice:
+    """One turn of a long run: says when it is over."""
+
+    __slots__ = ("_until_ns",)
+
+    def __init__(self) -> None:
+        self._until_ns = time.perf_counter_ns() + SLICE_NS
+
+    def is_over(self) -> bool:
+        return time.perf_counter_ns() >= self._until_ns

@@ -1,0 +1,156 @@
+"""Starting uvicorn: the listening socket, the ready line, signals, and a server in a thread for tests."""
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from msgspec import Struct
+
+from .api.app import build_app
+from .api.auth import ControlAccess, is_loopback
+from .core.scenario import ClockSettings, Scenario
+from .worlds import DEFAULT_WORLD, Profile, World, Worlds
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 4780
+SHUTDOWN_SECONDS_MAX = 1
+
+
+class PortUnavailable(Exception):  # named as the refusals are: by what it says
+    """The address cannot be listened on."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How to serve a scenario. None leaves it to the scenario."""
+
+    scenario: Scenario
+    seed: int | None = None
+    clock: ClockSettings | None = None
+    profile: Profile | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    allow_hosts: tuple[str, ...] = ()
+    admin_token: str | None = None
+
+
+class Ready(Struct, frozen=True):
+    """What a client needs to know of a server that serves."""
+
+    url: str
+    world: str
+    seed: int
+    token: str
+    pid: int
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises PortUnavailable."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise PortUnavailable(f"cannot listen on {host}: {error.strerror}") from None
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise PortUnavailable(
+            f"port {port} on {host} cannot be had ({error.strerror}): choose another with --port, or --port 0 for any"
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it serves, and ends on a signal without raising it again."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """SIGINT and SIGTERM stop the server; the process goes on to its own end, with exit code 0."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.handle_exit(number, frame)
+
+
+class _Serving:
+    """A server over one world, ready to run."""
+
+    def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
+        self._socket = listen(options.host, options.port)
+        world = World(DEFAULT_WORLD, options.scenario, seed=options.seed, clock=options.clock, profile=options.profile)
+        worlds = Worlds()
+        worlds.add(world)
+        access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self.ready = Ready(url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid())
+        config = uvicorn.Config(
+            build_app(worlds, access),
+            lifespan="off",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+        )
+        self.server = Server(config, lambda: on_ready(self.ready))
+
+    def run(self) -> None:
+        self.server.run(sockets=[self._socket])
+
+
+def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:
+    """Serve until a signal comes. Raises PortUnavailable."""
+    _Serving(options, on_ready).run()
+
+
+@contextmanager
+def serve_in_thread(
+    scenario: Scenario, *, seed: int | None = None, clock: ClockSettings | None = None, profile: Profile | None = None
+) -> Iterator[Ready]:
+    """A server on a free loopback port in a thread of this process, for tests; it ends with the block."""
+    started = threading.Event()
+    options = Options(scenario=scenario, seed=seed, clock=clock, profile=profile, port=0)
+    serving = _Serving(options, lambda _: started.set())
+    thread = threading.Thread(target=serving.run, name="gpu-sim", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        yield serving.ready
+    finally:
+        serving.server.should_exit = True
+        thread.join()
+
+
+def write_ready_file(path: Path, ready: Ready) -> None:
+    """Write what clients need to know as JSON, atomically."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps({name: getattr(ready, name) for name in ready.__struct_fields__}) + "\n")
+    part.replace(path)

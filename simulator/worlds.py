@@ -1,0 +1,166 @@
+"""Worlds: isolated simulations with their clocks and tokens, and how a token finds its own."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from .core.clock import DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
+from .core.errors import AccountExists
+from .core.scenario import ClockSettings, Scenario
+from .core.simulation import Simulation
+from .pacing import Pacer, Slice, wall_epoch_ms
+
+DEFAULT_WORLD = "default"
+ADVANCE_MS_MAX = 10 * YEAR_MS
+_STEPS_PER_LOOK = 32
+
+Profile = Literal["extended", "documented"]
+
+
+class World:
+    """One simulation under one clock. Its tokens name its accounts."""
+
+    def __init__(
+        self,
+        name: str,
+        scenario: Scenario,
+        *,
+        seed: int | None = None,
+        clock: ClockSettings | None = None,
+        profile: Profile | None = None,
+    ) -> None:
+        self.name = name
+        self.scenario = scenario
+        self.seed = scenario.seed if seed is None else seed
+        self.profile: Profile = scenario.api.profile if profile is None else profile
+        self.tokens: dict[str, str] = {}
+        self._clock = scenario.clock if clock is None else clock
+        self._turn = asyncio.Lock()
+        self._shown_second = -1
+        self._shown_prefix = ""
+        self._start()
+
+    def _start(self) -> None:
+        start: int | None = self.scenario.clock.start
+        if start is None:
+            start = epoch_ms(DEFAULT_START) if self._clock.mode == "manual" else wall_epoch_ms()
+        self.simulation = Simulation(self.scenario, seed=self.seed, start_epoch_ms=start)
+        self.pacer = Pacer(self._clock)
+
+    @property
+    def now(self) -> str:
+        """Virtual time as RFC 3339 (A23)."""
+        now = self.simulation.start_epoch_ms + self.simulation.now_ms
+        second, millisecond = divmod(now, SECOND_MS)
+        if second != self._shown_second:
+            self._shown_second = second
+            self._shown_prefix = format_instant(now)[:-4]
+        return f"{self._shown_prefix}{millisecond:03d}Z"
+
+    def instant(self, at_ms: int) -> str:
+        """An instant of the simulation as RFC 3339 (A23)."""
+        return format_instant(self.simulation.start_epoch_ms + at_ms)
+
+    async def catch_up(self, *, api_request: bool = False) -> None:
+        """Let the clock go where it should be by now, and one `step` further before an API request under a manual
+        clock that has one. Waits for an advance in progress."""
+        if self._turn.locked():
+            async with self._turn:
+                pass
+        now = self.simulation.now_ms
+        target = self.pacer.target_ms(now)
+        if api_request and self.pacer.settings.step is not None:
+            target = now + self.pacer.settings.step
+        if target > now and not self._runs_quickly(target):
+            await self.run(target)
+
+    def caught_up(self) -> bool:
+        """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
+        if self._turn.locked() or self.pacer.settings.step is not None:
+            return False
+        now = self.simulation.now_ms
+        target = self.pacer.target_ms(now)
+        return target <= now or self._runs_quickly(target)
+
+    def _runs_quickly(self, target_ms: int) -> bool:
+        step = self.simulation.step
+        return any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
+
+    async def run(self, to_ms: int, done: Callable[[], bool] | None = None) -> None:
+        """Run what is due up to `to_ms`, or only until `done` says so, in slices that let other requests through."""
+        async with self._turn:
+            slice_ = Slice()
+            steps = 0
+            while done is None or not done():
+                if to_ms < self.simulation.now_ms or not self.simulation.step(to_ms):
+                    break
+                steps += 1
+                if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
+                    await asyncio.sleep(0)
+                    slice_ = Slice()
+
+    async def advance(self, to_ms: int, done: Callable[[], bool] | None = None) -> None:
+        """`run`, after which the clock goes on from where it then stands."""
+        await self.run(to_ms, done)
+        self.pacer.anchor(self.simulation.now_ms)
+
+    def reset(self) -> None:
+        """Back to just after the scenario was loaded: same seed, same ids, the first clock."""
+        self._start()
+
+
+class Place(Struct, frozen=True):
+    """Where a token leads: a world and an account in it."""
+
+    world: World
+    account: str
+
+
+class Worlds:
+    """All worlds of a server, and the tokens of all of them."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, World] = {}
+        self.by_header: dict[bytes, Place] = {}
+        """Places by the plain form of the Authorization header, for the requests that come most often."""
+        self._places: dict[str, Place] = {}
+
+    def add(self, world: World) -> None:
+        """Take a world in, with the tokens of its scenario; accounts without one get one minted."""
+        self.by_name[world.name] = world
+        self._admit(world)
+
+    def place(self, token: str) -> Place | None:
+        """Where a token leads, or None."""
+        return self._places.get(token)
+
+    def open_account(self, world: World, account: str, token: str | None) -> str:
+        """Give an account its token, minted where none is asked for. Raises AccountExists for a taken one."""
+        token = token if token is not None else f"si_{secrets.token_hex(16)}"
+        self.check_token(token)
+        self._places[token] = self.by_header[f"Bearer {token}".encode()] = Place(world, account)
+        world.tokens[token] = account
+        return token
+
+    def check_token(self, token: str) -> None:
+        """Raises AccountExists where the token is taken."""
+        if token in self._places:
+            raise AccountExists("the token is taken", param="token")
+
+    def reset(self, world: World) -> None:
+        """Reset a world: accounts that came after the start are gone, and their tokens with them."""
+        kept = {account: token for token, account in world.tokens.items()}
+        for token in world.tokens:
+            del self._places[token]
+            del self.by_header[f"Bearer {token}".encode()]
+        world.tokens.clear()
+        world.reset()
+        self._admit(world, kept)
+
+    def _admit(self, world: World, known: dict[str, str] | None = None) -> None:
+        for account in world.scenario.accounts:
+            token = account.token if account.token is not None else (known or {}).get(account.name)
+            self.open_account(world, account.name, token)

@@ -1,0 +1,201 @@
+"""YAML text as a tree of plain values, each of which knows where it was written.
+
+A small, strict part of YAML 1.2: the scalars of its core schema, so that `on`, `no` and `12:30` are text; no
+tags, anchors or aliases, no key given twice, one document, bounded in size and depth. Nothing is ever executed.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NoReturn, TypeAlias
+
+import yaml
+from msgspec import Struct
+
+BYTES_MAX = 1 << 20
+DEPTH_MAX = 32
+_WHOLE_MAX = 2**63 - 1
+
+Path: TypeAlias = tuple[str | int, ...]
+Scalar: TypeAlias = str | int | bool | Decimal | None
+
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_whole = re.compile(r"[-+]?\d{1,40}", re.ASCII).fullmatch
+_decimal = re.compile(r"[-+]?(\.\d{1,40}|\d{1,40}(\.\d{0,40})?)([eE][-+]?\d{1,3})?", re.ASCII).fullmatch
+
+
+class Mark(Struct, frozen=True):
+    """A place in a file; lines and columns count from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+
+class Problem(Struct, frozen=True):
+    """What is wrong with which field, and where it is written; `field` is empty where no field is concerned."""
+
+    file: str
+    line: int | None
+    column: int | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = Mark(self.file, self.line, self.column)
+        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+
+
+class ScenarioError(Exception):
+    """A scenario or its catalogue cannot be used, for these `problems`; the text has a line for each."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class Node(Struct, frozen=True):
+    """A value and where it stands. An entry of a mapping knows its key's place too; `implied` values were not written."""
+
+    value: "dict[str, Node] | list[Node] | Scalar"
+    mark: Mark
+    key_mark: Mark | None = None
+    implied: bool = False
+
+    def plain(self) -> object:
+        """The value without places, as msgspec converts it."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def find(self, *path: str | int) -> "Node | None":
+        """The node at a path, or None."""
+        node: Node | None = self
+        for step in path:
+            node = node._child(step) if node is not None else None
+        return node
+
+    def trail(self, path: Path) -> "tuple[Path, Node]":
+        """As much of a path as was written down, and the node there."""
+        node, written = self, 0
+        for step in path:
+            child = node._child(step)
+            if child is None or child.implied:
+                break
+            node, written = child, written + 1
+        return path[:written], node
+
+    def _child(self, step: str | int) -> "Node | None":
+        if isinstance(self.value, dict):
+            return self.value.get(str(step))
+        if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
+            return self.value[step]
+        return None
+
+
+def spell(path: Path) -> str:
+    """A path as messages show it: ("timeline", 2, "at") -> "timeline[2].at"."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def problem_at(mark: Mark, path: Path, message: str) -> Problem:
+    """A problem with the field of this path at this place."""
+    return Problem(mark.file, mark.line, mark.column, spell(path), message)
+
+
+def read_tree(text: str, origin: str) -> Node:
+    """The one document of a YAML text; `origin` names the file in errors. Raises ScenarioError."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ScenarioError(problem_at(Mark(origin), (), "the text has characters that UTF-8 cannot hold")) from None
+    if size > BYTES_MAX:
+        raise ScenarioError(problem_at(Mark(origin), (), f"{size} bytes are more than the {BYTES_MAX} allowed"))
+    try:
+        return _Reader(text, origin).document()
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark or error.context_mark
+        mark = Mark(origin, place.line + 1, place.column + 1) if place is not None else Mark(origin)
+        raise ScenarioError(problem_at(mark, (), f"no YAML: {error.problem or error.context}")) from None
+    except yaml.YAMLError as error:
+        raise ScenarioError(problem_at(Mark(origin), (), f"no YAML: {' '.join(str(error).split())}")) from None
+
+
+class _Reader:
+    """Builds the tree from the parser's events: nothing is built twice, and depth is bounded before it costs."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
+        self._origin = origin
+
+    def document(self) -> Node:
+        next(self._events)  # the start of the stream
+        start = next(self._events)
+        if isinstance(start, yaml.StreamEndEvent):
+            self._refuse(self._mark(start), (), "the file is empty")
+        root = self._value(next(self._events), ())
+        next(self._events)  # the end of the document
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._refuse(self._mark(after), (), "one document is expected, not several")
+        return root
+
+    def _value(self, event: yaml.Event, path: Path, key_mark: Mark | None = None) -> Node:
+        mark = self._mark(event)
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]  # all have it
+            self._refuse(mark, path, "anchors (&) and aliases (*) are not allowed: write the value out")
+        if event.tag is not None:  # type: ignore[attr-defined]  # likewise
+            self._refuse(mark, path, "tags (!) are not allowed")
+        if len(path) > DEPTH_MAX:
+            self._refuse(mark, path[:3], f"nested more than {DEPTH_MAX} levels deep")
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event.value, mark, path) if event.implicit[0] else event.value
+            return Node(value, mark, key_mark)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return Node(self._items(path), mark, key_mark)
+        return Node(self._entries(path), mark, key_mark)
+
+    def _items(self, path: Path) -> list[Node]:
+        items: list[Node] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*path, len(items))))
+        return items
+
+    def _entries(self, path: Path) -> dict[str, Node]:
+        entries: dict[str, Node] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            mark = self._mark(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                self._refuse(mark, path, "a key must be a plain name")
+            key = event.value
+            if key in entries:
+                first = entries[key].key_mark
+                self._refuse(mark, (*path, key), f"given twice, first in line {first.line if first else '?'}")
+            entries[key] = self._value(next(self._events), (*path, key), mark)
+        return entries
+
+    def _scalar(self, text: str, mark: Mark, path: Path) -> Scalar:
+        if text in _WORDS:
+            return _WORDS[text]
+        if _whole(text):
+            number = int(text)
+            if abs(number) > _WHOLE_MAX:
+                self._refuse(mark, path, f"a whole number must be between -{_WHOLE_MAX} and {_WHOLE_MAX}")
+            return number
+        return Decimal(text) if _decimal(text) else text
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        return Mark(self._origin, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _refuse(self, mark: Mark, path: Path, message: str) -> NoReturn:
+        raise ScenarioError(problem_at(mark, path, message))

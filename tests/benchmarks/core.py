@@ -1,0 +1,139 @@
+"""Figures of the core without HTTP: `python tests/benchmarks/core.py`. It measures and asserts nothing."""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from itertools import cycle
+
+from msgspec.structs import replace
+
+from simulator import Scenario, Simulation, load_scenario
+from simulator.core.catalog import CatalogSpec, Generate
+from simulator.core.clock import DAY_MS, MINUTE_MS
+from simulator.core.commands import RentGpu, TerminateRental
+from simulator.core.errors import OfferUnavailable
+from simulator.core.events import RentalTerminated
+from simulator.core.offers import Offer
+from simulator.core.quantities import Factor, Money
+from simulator.core.scenario import AccountSpec, BillingSettings, MarketSettings, PriceSettings
+
+RICH = (AccountSpec("alice", None, Money(10**15)),)
+ROUNDS = 5
+
+
+def best_of(measure: Callable[[], float]) -> float:
+    """The largest of a few figures: the machine's other work can only make them smaller."""
+    return max(measure() for _ in range(ROUNDS))
+
+
+def rent(offer: Offer) -> RentGpu:
+    spec = offer.spec
+    return RentGpu("alice", spec.provider_id, spec.gpu_model, spec.region, 1, "model", "image")
+
+
+def price_events_per_second() -> float:
+    """A full journal of the default market with prices a thousand times busier: each event is a price move."""
+    scenario = load_scenario("realistic")
+    busy = replace(scenario.market, prices=PriceSettings(activity=Factor(1_000_000_000)))
+    simulation = Simulation(replace(scenario, market=busy, journal="full", timeline=()))
+    began = time.perf_counter()
+    simulation.advance(10 * DAY_MS)
+    return len(simulation.events) / (time.perf_counter() - began)
+
+
+def lifecycle_lines_per_second() -> float:
+    """Rent, run for a while, terminate: commands and events written to the journal."""
+    simulation = Simulation(replace(load_scenario("realistic"), accounts=RICH, timeline=()))
+    offers = cycle([offer for offer in simulation.market.offers if offer.capacity > 1])
+    began = time.perf_counter()
+    for _ in range(10_000):
+        command = rent(next(offers))
+        try:
+            rental = simulation.execute(command)
+        except OfferUnavailable:
+            continue
+        assert rental is not None
+        simulation.advance(simulation.now_ms + 2 * MINUTE_MS)
+        simulation.execute(TerminateRental("alice", rental.rental_id))
+    spent = time.perf_counter() - began
+    return (sum(1 for _ in simulation.journal()) - 2) / spent
+
+
+def thirty_days() -> tuple[float, int, int]:
+    """Thirty days of the default market, 100 rentals at all times: seconds, rentals and events."""
+    scenario = load_scenario("default")
+    simulation = Simulation(replace(scenario, accounts=RICH, billing=BillingSettings(idle_timeout=None), timeline=()))
+    offers = cycle(simulation.market.offers)
+    began = time.perf_counter()
+    wanted, seen = 100, 0
+    while True:
+        while wanted:
+            try:
+                simulation.execute(rent(next(offers)))
+                wanted -= 1
+            except OfferUnavailable:
+                continue
+        if not simulation.step(30 * DAY_MS):
+            break
+        events = simulation.events
+        wanted += sum(isinstance(event, RentalTerminated) for event in events[seen:])
+        seen = len(events)
+    spent = time.perf_counter() - began
+    return spent, len(simulation.rentals.by_id), len(simulation.events)
+
+
+def many_offers() -> tuple[float, float]:
+    """A hundred thousand offers: seconds to load, and megabytes."""
+    market = MarketSettings(catalog=CatalogSpec(Generate(100_000)))
+    scenario = Scenario(name="many", market=market)
+    gc.collect()
+    began = time.perf_counter()
+    simulation = Simulation(scenario)
+    spent = time.perf_counter() - began
+    del simulation
+    tracemalloc.start()
+    simulation = Simulation(scenario)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert simulation.now_ms == 0
+    return spent, held / 1e6
+
+
+def finished_rental_bytes() -> float:
+    """What a finished rental leaves behind: itself, its ledger entries and its lines of the journal."""
+    simulation = Simulation(replace(load_scenario("calm"), accounts=RICH, timeline=()))
+    offer = next(offer for offer in simulation.market.offers if offer.capacity > 1)
+
+    def finish(count: int) -> None:
+        for number in range(count):
+            # a client sends its strings anew with each request
+            command = replace(rent(offer), model_id=f"model {number:06d}", docker_image=f"image {number:06d}")
+            rental = simulation.execute(command)
+            assert rental is not None
+            simulation.advance(simulation.now_ms + 2 * MINUTE_MS)
+            simulation.execute(TerminateRental("alice", rental.rental_id))
+
+    finish(1_000)
+    gc.collect()
+    tracemalloc.start()
+    finish(10_000)
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held / 10_000
+
+
+def main() -> None:
+    print(f"price moves, events per second: {best_of(price_events_per_second):,.0f}")
+    print(f"lifecycles, journal lines per second: {best_of(lifecycle_lines_per_second):,.0f}")
+    runs = [thirty_days() for _ in range(3)]
+    seconds, rentals, events = min(runs)
+    print(f"30 days of the default market, 100 rentals: {seconds:.2f} s ({rentals} rentals, {events} events)")
+    seconds, megabytes = many_offers()
+    print(f"100,000 offers: {seconds:.2f} s, {megabytes:.0f} MB")
+    print(f"a finished rental: {finished_rental_bytes():.0f} bytes")
+
+
+if __name__ == "__main__":
+    main()

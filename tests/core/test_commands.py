@@ -1,0 +1,35 @@
+"""Commands as the journal writes them."""
+
+import msgspec
+import pytest
+
+from simulator.core.commands import (
+    AddCredit,
+    Command,
+    CreateAccount,
+    InterruptRental,
+    RentGpu,
+    TerminateRental,
+    TouchRental,
+)
+
+COMMANDS: list[tuple[Command, str]] = [
+    (RentGpu("alice", "gcp", "H100", "us", 2, "m", "i:latest", fine_tuned=True, ssh=True), "rent_gpu"),
+    (TerminateRental("alice", "rent_x"), "terminate_rental"),
+    (TouchRental("rent_x"), "touch_rental"),
+    (InterruptRental("rent_x"), "interrupt_rental"),
+    (CreateAccount("bob", 0), "create_account"),
+    (AddCredit("bob", 1), "add_credit"),
+]
+
+
+@pytest.mark.parametrize(("command", "tag"), COMMANDS)
+def test_a_command_is_written_with_its_name_and_read_back(command: Command, tag: str) -> None:
+    written = msgspec.json.encode(command)
+    assert msgspec.json.decode(written)["command"] == tag
+    assert msgspec.json.decode(written, type=Command) == command  # type: ignore[arg-type]  # a union is a type to msgspec
+
+
+def test_f9_a_command_says_that_there_is_a_key_but_holds_none() -> None:
+    assert "ssh_key" not in RentGpu.__struct_fields__
+    assert RentGpu("a", "p", "g", "r", 1, "m", "i").ssh is False

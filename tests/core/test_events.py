@@ -1,0 +1,47 @@
+"""The closed list of events, as the journal writes them."""
+
+from typing import get_args
+
+import msgspec
+
+from simulator.core.events import Cause, Event, Reason
+
+TAGS = {
+    "AccountCreated": "account_created",
+    "RentalCreated": "rental_created",
+    "RentalRunning": "rental_running",
+    "RentalTouched": "rental_touched",
+    "RentalTerminated": "rental_terminated",
+    "ActRefused": "act_refused",
+    "GpusReturned": "gpus_returned",
+    "ActStarted": "act_started",
+    "ActEnded": "act_ended",
+    "PriceMoved": "price_moved",
+    "ShockStruck": "shock_struck",
+}
+
+
+def test_every_event_is_written_under_its_name_in_the_past_tense() -> None:
+    assert {kind.__name__: kind.__struct_config__.tag for kind in get_args(Event)} == TAGS
+
+
+def test_every_event_says_first_when_it_was() -> None:
+    assert all(kind.__struct_fields__[0] == "at" for kind in get_args(Event))
+    assert all(kind.__struct_config__.tag_field == "type" for kind in get_args(Event))
+
+
+def test_a_rental_ends_for_one_of_six_reasons_and_is_interrupted_by_one_of_three_causes() -> None:
+    assert set(get_args(Reason)) == {
+        "deleted",
+        "idle_timeout",
+        "credit_exhausted",
+        "interrupted",
+        "operator",
+        "provisioning_failed",
+    }
+    assert set(get_args(Cause)) == {"shock", "own", "forced"}
+
+
+def test_an_event_is_a_json_object() -> None:
+    event = get_args(Event)[0](5, "alice")
+    assert msgspec.json.encode(event) == b'{"type":"account_created","at":5,"account":"alice"}'

@@ -1,0 +1,151 @@
+"""The journal's lines, and reading them back."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from simulator.core.acts import Act, PriceAct
+from simulator.core.commands import AddCredit, TerminateRental
+from simulator.core.errors import JournalInvalid, Refusal
+from simulator.core.journal import FORMAT, parse
+from simulator.core.quantities import Duration, Money, Price
+from simulator.core.scenario import AccountSpec
+from simulator.core.simulation import Simulation
+
+from .builders import DOLLAR, READY, journal, rent, rent_command, scenario
+
+
+def lived() -> Simulation:
+    """A rental from rent to deletion, and a credit."""
+    act = Act(at=Duration(5), price=PriceAct(set=Price(2_000)))
+    named = scenario(accounts=(AccountSpec("alice", "si_secret", Money(DOLLAR)),), timeline=(act,))
+    sim = Simulation(named, seed=3)
+    rental = rent(sim)
+    sim.advance(READY)
+    sim.execute(AddCredit("alice", 5))
+    sim.execute(TerminateRental("alice", rental.rental_id))
+    sim.advance(READY + 10)
+    return sim
+
+
+def decoded(sim: Simulation) -> list[dict[str, object]]:
+    return [msgspec.json.decode(line) for line in journal(sim).splitlines()]
+
+
+def test_it_opens_with_format_seed_start_and_scenario_and_closes_with_the_time() -> None:
+    lines = decoded(lived())
+    assert list(lines[0]) == ["journal", "seed", "start", "scenario"]
+    assert (lines[0]["journal"], lines[0]["seed"], lines[0]["start"]) == (FORMAT, 3, "2026-01-01T00:00:00.000Z")
+    assert lines[-1] == {"at": READY + 10, "end": True}
+
+
+def test_commands_and_events_follow_each_other_in_order() -> None:
+    names = [line.get("command") or line.get("type") for line in decoded(lived())[1:-1]]
+    assert names == [
+        "account_created",
+        "credit_added",
+        "rent_gpu",
+        "hold_placed",
+        "rental_created",
+        "act_started",
+        "rental_running",
+        "add_credit",
+        "credit_added",
+        "terminate_rental",
+        "rental_terminated",
+        "rental_settled",
+    ]
+
+
+def test_events_are_numbered_densely_from_one_and_commands_not() -> None:
+    lines = decoded(lived())[1:-1]
+    events = [line for line in lines if "type" in line]
+    assert [line["seq"] for line in events] == list(range(1, len(events) + 1))
+    assert all("seq" not in line for line in lines if "command" in line)
+
+
+def test_event_number_i_has_the_sequence_number_i_plus_one() -> None:
+    sim = lived()
+    events = [line for line in decoded(sim)[1:-1] if "type" in line]
+    assert [event.at for event in sim.events] == [line["at"] for line in events]
+
+
+def test_every_line_says_when_and_time_never_goes_back() -> None:
+    times = [line["at"] for line in decoded(lived())[1:]]
+    assert all(isinstance(at, int) for at in times)
+    assert times == sorted(times)  # type: ignore[type-var]  # ints, by the line above
+
+
+def test_it_names_accounts_and_never_tokens() -> None:
+    exported = journal(lived())
+    assert b"si_secret" not in exported
+    assert b'"account":"alice"' in exported
+
+
+def test_advances_and_refusals_leave_no_line() -> None:
+    sim = Simulation(scenario(balance=0))
+    before = journal(sim)
+    with pytest.raises(Refusal):
+        rent(sim)
+    sim.advance(0)
+    assert journal(sim) == before
+    sim.advance(7)
+    assert journal(sim).splitlines()[:-1] == before.splitlines()[:-1]
+
+
+def test_no_number_in_it_is_a_float() -> None:
+    assert b"." not in b"".join(line for line in journal(lived()).splitlines()[1:] if b'"command"' not in line)
+
+
+def test_exporting_twice_gives_the_same_bytes() -> None:
+    sim = lived()
+    assert journal(sim) == journal(sim)
+    assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in sim.journal())
+
+
+def test_it_is_read_back_as_header_commands_and_end() -> None:
+    sim = lived()
+    header, commands, end_ms = parse(journal(sim))
+    assert header.seed == 3
+    assert header.scenario.accounts == (AccountSpec("alice", None, Money(DOLLAR)),)
+    assert header.scenario.billing == sim.scenario.billing
+    assert header.scenario.market == sim.scenario.market
+    assert header.scenario.timeline == sim.scenario.timeline
+    assert [(line.at, line.command) for line in commands][:2] == [(0, rent_command()), (READY, AddCredit("alice", 5))]
+    assert end_ms == READY + 10
+
+
+def test_a_name_that_looks_like_a_command_is_none() -> None:
+    sim = Simulation(scenario(description='"command": {"seq": 1}'))
+    assert parse(journal(sim))[1] == []
+
+
+def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    return lambda exported: exported.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "param"),
+    [
+        (lambda exported: b"", "line 1"),
+        (lambda exported: exported.splitlines()[0], "line 1"),
+        (lambda exported: b"not json\n" + exported, "line 1"),
+        (replaced(b'"journal":1', b'"journal":2'), "line 1"),
+        (replaced(b'"scenario":1', b'"scenario":2'), "line 1"),
+        (replaced(b'"seed":3', b'"seed":"3"'), "line 1"),
+        (replaced(b'"seed":1', b'"sead":1'), "line 1"),
+        (replaced(b'"minimum":900000', b'"minimum":"15m"'), "line 1"),
+        (replaced(b'"minimum":900000', b'"minimum":900500'), "line 1"),
+        (replaced(b'"end":true', b'"and":true'), "line 14"),
+        (lambda exported: b"\n".join(exported.splitlines()[:-1]), "line 13"),
+        (replaced(b'"amount_micros":5}\n{"at":60000,', b'"amount_micros":5}\n{"at":"x",'), "line 11"),
+        (replaced(b'"command":"rent_gpu"', b'"command":"rent_cpu"'), "line 4"),
+        (replaced(b'"gpu_count":1', b'"gpu_count":"1"'), "line 4"),
+        (replaced(b'{"at":0,"command"', b'{"at":null,"command"'), "line 4"),
+    ],
+)
+def test_what_is_no_journal_is_refused_with_the_line(spoil: Callable[[bytes], bytes], param: str) -> None:
+    with pytest.raises(JournalInvalid) as refusal:
+        parse(spoil(journal(lived())))
+    assert refusal.value.param == param

@@ -1,0 +1,138 @@
+"""Running a journal again, and finding where one differs."""
+
+import msgspec
+import pytest
+
+from simulator.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
+from simulator.core.errors import JournalInvalid
+from simulator.core.replay import replay
+from simulator.core.simulation import Simulation
+
+from .builders import HOUR, READY, journal, rent, scenario
+
+
+def lived() -> Simulation:
+    """Every kind of command once."""
+    sim = Simulation(scenario(), seed=5, start_epoch_ms=1_800_000_000_123)
+    first, second = rent(sim), rent(sim)
+    sim.advance(READY)
+    sim.execute(TouchRental(first.rental_id))
+    sim.execute(CreateAccount("bob", 3))
+    sim.advance(READY + 7)
+    sim.execute(InterruptRental(first.rental_id))
+    sim.execute(AddCredit("bob", 5))
+    sim.execute(TerminateRental("alice", second.rental_id))
+    sim.advance(HOUR)
+    return sim
+
+
+def test_a_replay_gives_the_same_bytes_and_the_same_state() -> None:
+    sim = lived()
+    again, difference = replay(journal(sim))
+    assert difference is None
+    assert journal(again) == journal(sim)
+    assert (again.seed, again.start_epoch_ms, again.now_ms) == (5, 1_800_000_000_123, HOUR)
+    assert again.ledger.entries == sim.ledger.entries
+    assert list(again.rentals.by_id) == list(sim.rentals.by_id)
+
+
+def test_a_journal_of_nothing_but_time_is_replayed() -> None:
+    sim = Simulation(scenario())
+    sim.advance(5)
+    again, difference = replay(journal(sim))
+    assert (again.now_ms, difference) == (5, None)
+
+
+def test_the_first_line_that_differs_is_shown_with_both_readings() -> None:
+    exported = journal(lived())
+    number = next(n for n, line in enumerate(exported.splitlines(), 1) if b"rental_settled" in line)
+    lines = exported.splitlines(keepends=True)
+    lines[number - 1] = lines[number - 1].replace(b'"charge_micros":', b'"charge_micros":1')
+    _, difference = replay(b"".join(lines))
+    assert difference is not None
+    assert difference.line == number
+    assert difference.recorded == lines[number - 1]
+    assert difference.replayed == exported.splitlines(keepends=True)[number - 1]
+
+
+def test_a_line_that_is_missing_from_the_journal_shows() -> None:
+    lines = journal(lived()).splitlines(keepends=True)
+    number = next(n for n, line in enumerate(lines, 1) if b"rental_running" in line)
+    _, difference = replay(b"".join(lines[: number - 1] + lines[number:]))
+    assert difference is not None
+    assert difference.line == number
+
+
+def test_another_seed_in_the_header_shows_in_the_ids() -> None:
+    exported = journal(lived())
+    _, difference = replay(exported.replace(b'"seed":5', b'"seed":6', 1))
+    assert difference is not None
+    assert difference.recorded is not None
+    assert b"hold_placed" in difference.recorded
+
+
+def test_a_command_that_the_replay_refuses_shows_as_the_line_that_it_lacks() -> None:
+    lines = journal(lived()).splitlines(keepends=True)
+    number = next(n for n, line in enumerate(lines, 1) if b"interrupt_rental" in line)
+    lines.insert(number, lines[number - 1].replace(b'"rental_id":"rent_', b'"rental_id":"sent_'))
+    _, difference = replay(b"".join(lines))
+    assert difference is not None
+    assert difference.recorded is not None
+    assert difference.line <= number + 2
+
+
+def test_a_journal_that_is_cut_short_ends_earlier_in_the_replay() -> None:
+    sim = Simulation(scenario())
+    sim.advance(5)
+    lines = journal(sim).splitlines(keepends=True)
+    _, difference = replay(b"".join([*lines, lines[-1]]))
+    assert difference is not None
+    assert (difference.line, difference.replayed) == (len(lines) + 1, None)
+
+
+@pytest.mark.parametrize("start", ["yesterday", "2026-01-01T00:00:00.000", ""])
+def test_a_start_that_is_no_instant_is_refused(start: str) -> None:
+    exported = journal(Simulation(scenario())).replace(b"2026-01-01T00:00:00.000Z", start.encode(), 1)
+    with pytest.raises(JournalInvalid, match="no instant in UTC") as refusal:
+        replay(exported)
+    assert refusal.value.param == "line 1"
+
+
+def test_commands_out_of_order_are_refused() -> None:
+    exported = journal(lived()).replace(b'{"at":60007,"command"', b'{"at":59999,"command"', 1)
+    with pytest.raises(JournalInvalid, match="out of order") as refusal:
+        replay(exported)
+    assert refusal.value.param == "at 59999"
+
+
+def test_an_end_before_the_last_command_is_refused() -> None:
+    exported = journal(lived()).replace(b'{"at":3600000,"end"', b'{"at":60006,"end"')
+    with pytest.raises(JournalInvalid, match="ends before its last command") as refusal:
+        replay(exported)
+    assert refusal.value.param == "at 60006"
+
+
+def test_a_journal_whose_header_names_a_catalogue_is_refused() -> None:
+    """A catalogue's name is resolved before a journal is written: such a header is none of ours."""
+    header, *rest = journal(Simulation(scenario())).splitlines(keepends=True)
+    decoded = msgspec.json.decode(header)
+    decoded["scenario"]["market"] |= {"catalog": "default", "offers": []}
+    with pytest.raises(JournalInvalid):
+        replay(msgspec.json.encode(decoded) + b"\n" + b"".join(rest))
+
+
+def test_a_journal_whose_header_has_a_negative_span_is_refused() -> None:
+    exported = journal(lived()).replace(b'"idle_timeout":900000', b'"idle_timeout":-900000', 1)
+    with pytest.raises(JournalInvalid):
+        replay(exported)
+
+
+def test_commands_given_between_two_events_of_one_instant_are_replayed() -> None:
+    """Two rentals get ready in the same millisecond; an advance in slices may stop between them."""
+    sim = Simulation(scenario())
+    rent(sim)
+    rent(sim)
+    sim.step(READY)
+    sim.execute(AddCredit("alice", 1))
+    sim.advance(HOUR)
+    assert replay(journal(sim))[1] is None

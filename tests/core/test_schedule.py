@@ -1,0 +1,134 @@
+"""Pending events: their order, and how they are taken back."""
+
+import pytest
+
+from simulator.core.schedule import NO_TICKET, Priority, Schedule
+
+
+def recording() -> tuple[Schedule, list[tuple[int, Priority, object]]]:
+    """A schedule whose events write themselves down."""
+    schedule, seen = Schedule(), list[tuple[int, Priority, object]]()
+    for priority in Priority:
+        schedule.on(priority, lambda subject, priority=priority: seen.append((schedule.now_ms, priority, subject)))
+    return schedule, seen
+
+
+def run(schedule: Schedule, until_ms: int) -> None:
+    while schedule.step(until_ms):
+        pass
+
+
+def test_the_priorities_are_those_of_the_design_first_to_last() -> None:
+    assert [priority.name.lower() for priority in sorted(Priority)] == [
+        "timeline",
+        "hold_expiry",
+        "provisioning",
+        "shock",
+        "own_interruption",
+        "credit_exhaustion",
+        "idle_timeout",
+        "price",
+        "availability",
+    ]
+
+
+def test_events_run_by_instant_then_priority_then_insertion() -> None:
+    schedule, seen = recording()
+    for due, priority, subject in (
+        (2, Priority.TIMELINE, "late"),
+        (1, Priority.AVAILABILITY, "last"),
+        (1, Priority.PRICE, "b"),
+        (1, Priority.PRICE, "a"),
+        (1, Priority.HOLD_EXPIRY, "first"),
+    ):
+        schedule.at(due, priority, subject)
+    run(schedule, 2)
+    assert [subject for _, _, subject in seen] == ["first", "b", "a", "last", "late"]
+    assert [at for at, _, _ in seen] == [1, 1, 1, 1, 2]
+
+
+def test_what_is_due_at_the_instant_itself_runs_and_what_comes_later_waits() -> None:
+    schedule, seen = recording()
+    schedule.at(10, Priority.PRICE, "due")
+    schedule.at(11, Priority.PRICE, "later")
+    run(schedule, 10)
+    assert [subject for _, _, subject in seen] == ["due"]
+    assert (schedule.now_ms, len(schedule)) == (10, 1)
+
+
+def test_a_step_runs_one_event_and_says_whether_there_was_one() -> None:
+    schedule, seen = recording()
+    schedule.at(3, Priority.PRICE, "x")
+    assert schedule.step(5)
+    assert schedule.now_ms == 3
+    assert not schedule.step(5)
+    assert schedule.now_ms == 5
+    assert len(seen) == 1
+
+
+def test_a_handler_may_schedule_for_the_very_instant() -> None:
+    schedule, seen = recording()
+    schedule.on(Priority.TIMELINE, lambda subject: schedule.at(schedule.now_ms, Priority.PRICE, subject))
+    schedule.at(1, Priority.TIMELINE, "x")
+    run(schedule, 1)
+    assert seen == [(1, Priority.PRICE, "x")]
+
+
+def test_a_cancelled_event_does_not_run() -> None:
+    schedule, seen = recording()
+    ticket = schedule.at(1, Priority.PRICE, "never")
+    schedule.at(1, Priority.PRICE, "ever")
+    schedule.cancel(ticket)
+    assert len(schedule) == 1
+    run(schedule, 1)
+    assert [subject for _, _, subject in seen] == ["ever"]
+
+
+def test_cancelling_what_ran_or_never_was_is_passed_over() -> None:
+    schedule, seen = recording()
+    ticket = schedule.at(1, Priority.PRICE, "x")
+    run(schedule, 1)
+    schedule.cancel(ticket)
+    schedule.cancel(NO_TICKET)
+    schedule.at(2, Priority.PRICE, "y")
+    run(schedule, 2)
+    assert [subject for _, _, subject in seen] == ["x", "y"]
+
+
+def test_an_event_cancelled_by_an_earlier_one_of_its_instant_does_not_run() -> None:
+    schedule, seen = recording()
+    ticket = schedule.at(1, Priority.IDLE_TIMEOUT, "idle")
+    schedule.on(Priority.SHOCK, lambda subject: schedule.cancel(ticket))
+    schedule.at(1, Priority.SHOCK, "shock")
+    run(schedule, 1)
+    assert seen == []
+
+
+def test_thousands_of_cancelled_events_leave_the_others_in_order() -> None:
+    schedule, seen = recording()
+    tickets = [schedule.at(1_000 - n % 1_000, Priority.PRICE, n) for n in range(3_000)]
+    for ticket in tickets:
+        if ticket % 100:
+            schedule.cancel(ticket)
+    run(schedule, 1_000)
+    assert len(seen) == 30
+    assert [at for at, _, _ in seen] == sorted(at for at, _, _ in seen)
+    assert sorted(subject for _, _, subject in seen if isinstance(subject, int)) == list(range(0, 3_000, 100))
+
+
+def test_the_past_is_over() -> None:
+    schedule, _ = recording()
+    schedule.step(5)
+    with pytest.raises(AssertionError):
+        schedule.at(4, Priority.PRICE, "x")
+    with pytest.raises(AssertionError):
+        schedule.step(4)
+    schedule.at(5, Priority.PRICE, "now")
+    assert schedule.step(5)
+
+
+def test_an_event_that_nobody_handles_is_our_bug() -> None:
+    schedule = Schedule()
+    schedule.at(1, Priority.PRICE, "x")
+    with pytest.raises(AssertionError, match="no handler for an event on 'x'"):
+        schedule.step(1)

@@ -1,0 +1,173 @@
+"""Acts of a scenario take place at their instants, and passing ones leave nothing behind."""
+
+from typing import Any
+
+import pytest
+
+from simulator.core.acts import Act, CapacityAct, CreditAct, InterruptAct, OutageAct, PriceAct, RentAct
+from simulator.core.errors import OfferUnavailable
+from simulator.core.events import ActEnded, ActRefused, ActStarted, PriceMoved
+from simulator.core.quantities import Duration, Factor, Money, Price
+from simulator.core.scenario import PriceSettings
+from simulator.core.simulation import Simulation
+
+from .builders import DAY, DOLLAR, HOUR, MINUTE, READY, Bench, Row, check_table, journal, market, offer, rent, scenario
+
+HOLD = 71_750
+FOR = Duration(10 * MINUTE)
+
+
+def simulation(*acts: Act, **fields: Any) -> Simulation:
+    return Simulation(scenario(market(offer(), offer("elsewhere")), timeline=acts, **fields))
+
+
+def at(ms: int, **act: Any) -> Act:
+    return Act(at=Duration(ms), **act)
+
+
+def rent_act(as_: str = "r1", *, account: str = "alice", region: str = "Quebec, CA", gpu_count: int = 1) -> RentAct:
+    return RentAct(
+        as_=as_, account=account, provider_id="vast-ai", gpu_model="RTX 4090", region=region, gpu_count=gpu_count
+    )
+
+
+def test_an_outage_hides_offers_and_refuses_rents_for_its_time_while_rentals_go_on() -> None:
+    sim = simulation(at(2 * MINUTE, outage=OutageAct(region="QUEBEC, ca", for_=FOR)))
+    rental = rent(sim)
+    for ms, listed in ((2 * MINUTE - 1, 2), (2 * MINUTE, 1), (12 * MINUTE - 1, 1), (12 * MINUTE, 2)):
+        sim.advance(ms)
+        assert len(list(sim.market.listed())) == listed
+        assert rental.status == "running"
+        if listed == 1:
+            with pytest.raises(OfferUnavailable) as refusal:
+                rent(sim)
+            assert refusal.value.retry_helps
+    rent(sim)
+
+
+def test_a_price_act_is_over_at_its_end_and_an_endless_one_never() -> None:
+    sim = simulation(
+        at(MINUTE, price=PriceAct(set=Price(500_000), for_=FOR)),
+        at(2 * MINUTE, price=PriceAct(multiply=Factor(3_000_000), region="elsewhere")),
+    )
+    seen = []
+    for ms in (MINUTE - 1, MINUTE, 2 * MINUTE, 11 * MINUTE - 1, 11 * MINUTE, DAY):
+        sim.advance(ms)
+        seen.append([shown.price_micros_per_hour for shown in sim.market.offers])
+    assert seen == [
+        [287_000, 287_000],
+        [500_000, 500_000],
+        [500_000, 1_500_000],
+        [500_000, 1_500_000],
+        [287_000, 861_000],
+        [287_000, 861_000],
+    ]
+
+
+def test_a_capacity_act_changes_how_many_gpus_there_are() -> None:
+    sim = simulation(at(MINUTE, capacity=CapacityAct(set=1, for_=FOR)), at(DAY, capacity=CapacityAct(set=0)))
+    seen = []
+    for ms in (0, MINUTE, 11 * MINUTE - 1, 11 * MINUTE, DAY):
+        sim.advance(ms)
+        seen.append(sim.market.offers[0].free)
+    assert seen == [4, 1, 1, 4, 0]
+
+
+def test_acts_are_told_when_they_begin_and_when_they_end() -> None:
+    sim = simulation(at(MINUTE, outage=OutageAct(for_=FOR)), at(MINUTE, interrupt=InterruptAct()))
+    sim.advance(DAY)
+    told = [event for event in sim.events if isinstance(event, ActStarted | ActEnded)]
+    assert told == [
+        ActStarted(MINUTE, 0, "outage"),
+        ActStarted(MINUTE, 1, "interrupt"),
+        ActEnded(11 * MINUTE, 0, "outage"),
+    ]
+
+
+def test_commands_of_the_timeline_do_what_a_clients_would() -> None:
+    sim = simulation(
+        at(0, rent=rent_act(gpu_count=2)),
+        at(READY + 900_000 - 1, touch="r1"),
+        at(READY + 1_799_999, terminate="r1"),
+        at(HOUR, credit=CreditAct("alice", Money(7))),
+    )
+    rows = [
+        Row(0, Bench.look, "none", DOLLAR - 2 * HOLD, 2 * HOLD),
+        Row(READY + 1_799_998, Bench.look, "none", DOLLAR - 2 * HOLD, 2 * HOLD),
+        Row(READY + 1_799_999, Bench.look, "none", DOLLAR - 287_000, 0),
+        Row(HOUR, Bench.look, "none", DOLLAR - 287_000 + 7, 0),
+    ]
+    check_table(sim, rows)
+    assert [rental.reason for rental in sim.rentals.by_id.values()] == ["deleted"]
+
+
+def test_an_act_that_is_refused_leaves_its_code_and_nothing_else() -> None:
+    sim = simulation(
+        at(0, rent=rent_act("big", gpu_count=5)),
+        at(1, rent=rent_act("one")),
+        at(2, touch="one"),
+        at(3, terminate="big"),
+        balance=100_000,
+    )
+    sim.advance(5)
+    refused = [(event.at, event.act, event.code) for event in sim.events if isinstance(event, ActRefused)]
+    assert refused == [
+        (0, "rent", "offer_unavailable"),
+        (2, "touch", "rental_not_in_state"),
+        (3, "terminate", "rental_not_found"),
+    ]
+    assert len(sim.rentals.by_id) == 1
+
+
+def test_credit_for_an_account_that_is_not_there_is_refused() -> None:
+    sim = simulation(at(0, credit=CreditAct("nobody", Money(1))), at(0, rent=rent_act(account="nobody")))
+    sim.advance(0)
+    refused = [(event.account, event.code) for event in sim.events if isinstance(event, ActRefused)]
+    assert refused == [("nobody", "account_not_found")] * 2
+
+
+def test_terminating_twice_is_no_refusal() -> None:
+    sim = simulation(at(0, rent=rent_act()), at(1, terminate="r1"), at(2, terminate="r1"))
+    sim.advance(2)
+    assert not [event for event in sim.events if isinstance(event, ActRefused)]
+    assert sim.ledger.available("alice") == DOLLAR
+
+
+def test_acts_come_first_in_their_instant_in_the_order_of_the_file() -> None:
+    """At the instant at which its idle time would be over the rental is touched, so it goes on."""
+    sim = simulation(at(0, rent=rent_act()), at(READY + 900_000, touch="r1"), at(READY + 900_000, touch="r1"))
+    sim.advance(READY + 900_000)
+    assert [rental.status for rental in sim.rentals.by_id.values()] == ["running"]
+    sim.advance(READY + 1_800_000)
+    assert [rental.reason for rental in sim.rentals.by_id.values()] == ["idle_timeout"]
+
+
+def test_an_outage_of_ten_minutes_is_over_when_ten_minutes_are_also_for_a_rent_of_the_timeline() -> None:
+    sim = simulation(at(MINUTE, outage=OutageAct(for_=FOR)), at(11 * MINUTE, rent=rent_act()))
+    sim.advance(11 * MINUTE)
+    assert not [event for event in sim.events if isinstance(event, ActRefused)]
+
+
+def test_the_timeline_has_no_lines_of_its_own_in_the_journal_as_its_header_has_it() -> None:
+    sim = simulation(at(0, rent=rent_act()), at(1, terminate="r1"))
+    sim.advance(10)
+    assert b'"command"' not in journal(sim)
+
+
+def test_prices_are_what_they_would_have_been_without_the_act() -> None:
+    """Events and price moves of the same world with and without an act agree before it and after it is over."""
+    prices = PriceSettings(all="host_set", activity=Factor(200_000_000))
+    settings = market(offer(), offer("elsewhere"), prices=prices)
+    act = at(6 * HOUR, price=PriceAct(multiply=Factor(3_000_000), for_=Duration(6 * HOUR)))
+    plain = Simulation(scenario(settings, journal="full"))
+    acted = Simulation(scenario(settings, journal="full", timeline=(act,)))
+    for sim in (plain, acted):
+        sim.advance(DAY)
+    moves = [[event for event in sim.events if isinstance(event, PriceMoved)] for sim in (plain, acted)]
+    for least, most in ((0, 6 * HOUR - 1), (12 * HOUR + 1, DAY)):
+        first, second = ([move for move in found if least <= move.at <= most] for found in moves)
+        assert len(first) > 20
+        assert first == second
+    spiked = [move.price_micros_per_hour for move in moves[1] if 6 * HOUR < move.at < 12 * HOUR]
+    usual = [move.price_micros_per_hour * 3 for move in moves[0] if 6 * HOUR < move.at < 12 * HOUR]
+    assert spiked == usual
