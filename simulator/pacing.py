@@ -43,15 +43,15 @@ class Pacer:
         speed = self.settings.speed or Factor(PPM)
         return max(now_ms, self._anchor_ms + elapsed_ns * speed // (PPM * NS_PER_MS))
 
-    def anchor(self, now_ms: int) -> None:
-        """Go on from `now_ms`: after an advance, or where the settings change, so that time does not jump."""
-        self._anchor_ms = now_ms
-        self._anchor_ns = self._wall_ns()
+    def skip(self, span_ms: int) -> None:
+        """The clock was moved by hand: be so much ahead from now on."""
+        self._anchor_ms += span_ms
 
     def change(self, settings: ClockSettings, now_ms: int) -> None:
-        """Go on from `now_ms` by other settings."""
+        """Go on from `now_ms` by other settings: time does not jump."""
         self.settings = settings
-        self.anchor(now_ms)
+        self._anchor_ms = now_ms
+        self._anchor_ns = self._wall_ns()
 
     def in_wall_seconds(self, span_ms: int) -> int:
         """A virtual wait as a client should keep it (A24), in whole seconds, at least 1."""

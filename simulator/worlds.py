@@ -75,7 +75,8 @@ class World:
         if api_request and self.pacer.settings.step is not None:
             target = now + self.pacer.settings.step
         if target > now and not self._runs_quickly(target):
-            await self.run(target)
+            async with self._turn:
+                await self._run(max(target, self.simulation.now_ms))
 
     def caught_up(self) -> bool:
         """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
@@ -89,23 +90,23 @@ class World:
         step = self.simulation.step
         return any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
 
-    async def run(self, to_ms: int, done: Callable[[], bool] | None = None) -> None:
-        """Run what is due up to `to_ms`, or only until `done` says so, in slices that let other requests through."""
+    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> None:
+        """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
+        `done` says so. A running clock goes on from there, ahead by as much."""
         async with self._turn:
-            slice_ = Slice()
-            steps = 0
-            while done is None or not done():
-                if to_ms < self.simulation.now_ms or not self.simulation.step(to_ms):
-                    break
-                steps += 1
-                if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
-                    await asyncio.sleep(0)
-                    slice_ = Slice()
+            began = self.simulation.now_ms
+            await self._run(target_ms(), done)
+            self.pacer.skip(self.simulation.now_ms - began)
 
-    async def advance(self, to_ms: int, done: Callable[[], bool] | None = None) -> None:
-        """`run`, after which the clock goes on from where it then stands."""
-        await self.run(to_ms, done)
-        self.pacer.anchor(self.simulation.now_ms)
+    async def _run(self, to_ms: int, done: Callable[[], bool] | None = None) -> None:
+        """Run what is due up to `to_ms` in slices, between which other requests are answered."""
+        slice_ = Slice()
+        steps = 0
+        while (done is None or not done()) and self.simulation.step(to_ms):
+            steps += 1
+            if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
+                await asyncio.sleep(0)
+                slice_ = Slice()
 
     def reset(self) -> None:
         """Back to just after the scenario was loaded: same seed, same ids, the first clock."""

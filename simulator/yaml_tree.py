@@ -12,11 +12,12 @@ from typing import NoReturn, TypeAlias
 import yaml
 from msgspec import Struct
 
+from .scenario_error import FieldPath, Mark, ScenarioError, problem_at
+
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 _WHOLE_MAX = 2**63 - 1
 
-Path: TypeAlias = tuple[str | int, ...]
 Scalar: TypeAlias = str | int | bool | Decimal | None
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,41 +30,8 @@ _whole = re.compile(r"[-+]?\d{1,40}", re.ASCII).fullmatch
 _decimal = re.compile(r"[-+]?(\.\d{1,40}|\d{1,40}(\.\d{0,40})?)([eE][-+]?\d{1,3})?", re.ASCII).fullmatch
 
 
-class Mark(Struct, frozen=True):
-    """A place in a file; lines and columns count from 1."""
-
-    file: str
-    line: int | None = None
-    column: int | None = None
-
-    def __str__(self) -> str:
-        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-
-
-class Problem(Struct, frozen=True):
-    """What is wrong with which field, and where it is written; `field` is empty where no field is concerned."""
-
-    file: str
-    line: int | None
-    column: int | None
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        where = Mark(self.file, self.line, self.column)
-        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
-
-
-class ScenarioError(Exception):
-    """A scenario or its catalogue cannot be used, for these `problems`; the text has a line for each."""
-
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
-
-
 class Node(Struct, frozen=True):
-    """A value and where it stands. An entry of a mapping knows its key's place too; `implied` values were not written."""
+    """A value and its place; an entry of a mapping also has its key's place. What is `implied` was not written."""
 
     value: "dict[str, Node] | list[Node] | Scalar"
     mark: Mark
@@ -82,35 +50,26 @@ class Node(Struct, frozen=True):
         """The node at a path, or None."""
         node: Node | None = self
         for step in path:
-            node = node._child(step) if node is not None else None
+            node = node.child(step) if node is not None else None
         return node
 
-    def trail(self, path: Path) -> "tuple[Path, Node]":
+    def trail(self, path: FieldPath) -> "tuple[FieldPath, Node]":
         """As much of a path as was written down, and the node there."""
         node, written = self, 0
         for step in path:
-            child = node._child(step)
+            child = node.child(step)
             if child is None or child.implied:
                 break
             node, written = child, written + 1
         return path[:written], node
 
-    def _child(self, step: str | int) -> "Node | None":
+    def child(self, step: str | int) -> "Node | None":
+        """The entry of that key, or the item of that index, or None."""
         if isinstance(self.value, dict):
             return self.value.get(str(step))
         if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
             return self.value[step]
         return None
-
-
-def spell(path: Path) -> str:
-    """A path as messages show it: ("timeline", 2, "at") -> "timeline[2].at"."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-def problem_at(mark: Mark, path: Path, message: str) -> Problem:
-    """A problem with the field of this path at this place."""
-    return Problem(mark.file, mark.line, mark.column, spell(path), message)
 
 
 def read_tree(text: str, origin: str) -> Node:
@@ -120,7 +79,7 @@ def read_tree(text: str, origin: str) -> Node:
     except UnicodeEncodeError:
         raise ScenarioError(problem_at(Mark(origin), (), "the text has characters that UTF-8 cannot hold")) from None
     if size > BYTES_MAX:
-        raise ScenarioError(problem_at(Mark(origin), (), f"{size} bytes are more than the {BYTES_MAX} allowed"))
+        raise ScenarioError(problem_at(Mark(origin), (), f"larger than the {BYTES_MAX} bytes allowed"))
     try:
         return _Reader(text, origin).document()
     except yaml.MarkedYAMLError as error:
@@ -150,7 +109,7 @@ class _Reader:
             self._refuse(self._mark(after), (), "one document is expected, not several")
         return root
 
-    def _value(self, event: yaml.Event, path: Path, key_mark: Mark | None = None) -> Node:
+    def _value(self, event: yaml.Event, path: FieldPath, key_mark: Mark | None = None) -> Node:
         mark = self._mark(event)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]  # all have it
             self._refuse(mark, path, "anchors (&) and aliases (*) are not allowed: write the value out")
@@ -165,17 +124,17 @@ class _Reader:
             return Node(self._items(path), mark, key_mark)
         return Node(self._entries(path), mark, key_mark)
 
-    def _items(self, path: Path) -> list[Node]:
+    def _items(self, path: FieldPath) -> list[Node]:
         items: list[Node] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._value(event, (*path, len(items))))
         return items
 
-    def _entries(self, path: Path) -> dict[str, Node]:
+    def _entries(self, path: FieldPath) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             mark = self._mark(event)
-            if not isinstance(event, yaml.ScalarEvent):
+            if not isinstance(event, yaml.ScalarEvent) or event.anchor or event.tag:
                 self._refuse(mark, path, "a key must be a plain name")
             key = event.value
             if key in entries:
@@ -184,7 +143,7 @@ class _Reader:
             entries[key] = self._value(next(self._events), (*path, key), mark)
         return entries
 
-    def _scalar(self, text: str, mark: Mark, path: Path) -> Scalar:
+    def _scalar(self, text: str, mark: Mark, path: FieldPath) -> Scalar:
         if text in _WORDS:
             return _WORDS[text]
         if _whole(text):
@@ -195,7 +154,8 @@ class _Reader:
         return Decimal(text) if _decimal(text) else text
 
     def _mark(self, event: yaml.Event) -> Mark:
-        return Mark(self._origin, event.start_mark.line + 1, event.start_mark.column + 1)
+        place = event.start_mark
+        return Mark(self._origin, place.line + 1, place.column + 1) if place is not None else Mark(self._origin)
 
-    def _refuse(self, mark: Mark, path: Path, message: str) -> NoReturn:
+    def _refuse(self, mark: Mark, path: FieldPath, message: str) -> NoReturn:
         raise ScenarioError(problem_at(mark, path, message))

@@ -1,23 +1,18 @@
 """The HTTP shell: routes and middleware as visible lists."""
 
-from typing import NoReturn
-
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..worlds import Worlds
 from . import control, documents, gpu
 from .auth import ControlAccess
 from .front import OFFERS_PATH, Endpoint, Exchange, Front, Handler
-from .problems import MethodNotAllowed, NotFound, Reply
+from .problems import NotFound, Reply
 
 
 def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
     """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router."""
-    router = Starlette(
+    router = Router(
         routes=[
             _route(OFFERS_PATH, GET=_answered_in_front),
             _route("/v1/gpu/rent", POST=gpu.rent_gpu),
@@ -38,26 +33,19 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
             _route("/_sim/journal", GET=control.get_journal),
             _route("/_sim/market", GET=control.get_market),
         ],
-        exception_handlers={404: _not_found, 405: _method_not_allowed},
+        redirect_slashes=False,
+        default=_not_found,
     )
-    router.router.redirect_slashes = False
     return Front(router, worlds, access)
 
 
 def _route(path: str, **handlers: Handler) -> Route:
-    return Route(path, Endpoint(handlers), methods=[*handlers])
+    return Route(path, Endpoint(handlers))
 
 
 async def _answered_in_front(exchange: Exchange) -> Reply:
     raise AssertionError("the offers list is answered ahead of the router")
 
 
-def _not_found(request: Request, error: Exception) -> NoReturn:
-    raise NotFound(f'nothing is at "{request.url.path[:256]}"')
-
-
-def _method_not_allowed(request: Request, error: Exception) -> NoReturn:
-    assert isinstance(error, HTTPException)
-    assert error.headers is not None
-    allow = error.headers["Allow"]
-    raise MethodNotAllowed(f"{request.method[:32]} is not among the methods here: {allow}", allow=allow)
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotFound(f'nothing is at "{scope["path"][:256]}"')

@@ -1,6 +1,8 @@
 """The control plane, everything under /_sim: time, money, rentals and market as an operator or a test sees them."""
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal
 
@@ -8,7 +10,7 @@ from msgspec import Struct
 
 from .. import __version__, decoration
 from ..core.acts import Selector
-from ..core.clock import DAY_MS
+from ..core.clock import DAY_MS, epoch_ms
 from ..core.commands import AddCredit, CreateAccount, InterruptRental, TouchRental
 from ..core.errors import InvalidValue
 from ..core.quantities import Duration, Factor, Instant, Money
@@ -21,6 +23,8 @@ from .front import Exchange
 from .problems import NotReached, Reply, json_reply
 
 EVENTS_SHOWN_MAX = 1000
+_ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
+_CALENDAR_END_MS = epoch_ms(datetime(9999, 1, 1, tzinfo=UTC))
 
 
 class PutClock(Struct, forbid_unknown_fields=True):
@@ -108,44 +112,50 @@ async def advance(exchange: Exchange) -> Reply:
     """Move the clock forward and answer with what happened meanwhile."""
     wanted = body_as(exchange, Advance)
     world, _ = await enter(exchange)
-    seen = len(world.simulation.events)
+    simulation = world.simulation
+    seen = 0
+
+    def target_ms() -> int:
+        nonlocal seen
+        seen = len(simulation.events)
+        return _target_ms(world, wanted)
+
     if wanted.until is None:
-        await world.advance(_target_ms(world, wanted))
+        await world.advance(target_ms)
+    elif isinstance(wanted.until, RentalReaches):
+        await _until_rental(world, wanted.until, target_ms)
     else:
-        await _advance_until(world, wanted.until, wanted.limit if wanted.limit is not None else Duration(DAY_MS))
-    happened = len(world.simulation.events) - seen
+        await world.advance(target_ms, lambda: len(simulation.events) > seen)
+        if len(simulation.events) == seen:
+            raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
+    happened = len(simulation.events) - seen
     events = events_view(world, seen, min(happened, EVENTS_SHOWN_MAX))
     return json_reply(200, {**clock_view(world), "events_total": happened, "events": events})
 
 
 def _target_ms(world: World, wanted: Advance) -> int:
     now = world.simulation.now_ms
-    if wanted.by is not None:
+    if wanted.to is not None:
+        param, target = "to", wanted.to - world.simulation.start_epoch_ms
+    elif wanted.by is not None:
         param, target = "by", now + wanted.by
     else:
-        assert wanted.to is not None
-        param, target = "to", wanted.to - world.simulation.start_epoch_ms
+        param, target = "limit", now + (wanted.limit if wanted.limit is not None else DAY_MS)
     if target < now:
         raise InvalidValue(f"the clock never goes back; it is {world.now}", param=param)
     if target - now > ADVANCE_MS_MAX:
         raise InvalidValue("one advance goes at most 3650d", param=param)
+    if world.simulation.start_epoch_ms + target > _CALENDAR_END_MS:
+        raise InvalidValue("the calendar ends with the year 9998", param=param)
     return target
 
 
-async def _advance_until(world: World, until: Literal["next_event"] | RentalReaches, limit: Duration) -> None:
-    simulation = world.simulation
-    if limit > ADVANCE_MS_MAX:
-        raise InvalidValue("one advance goes at most 3650d", param="limit")
-    if isinstance(until, RentalReaches):
-        rental, status = simulation.rentals.find(until.rental), until.status
-        await world.advance(simulation.now_ms + limit, lambda: rental.status in (status, "terminated"))
-        if rental.status != status:
-            raise NotReached(f"the rental is {rental.status}, not {status}; it is {world.now}", param="until")
-        return
-    seen = len(simulation.events)
-    await world.advance(simulation.now_ms + limit, lambda: len(simulation.events) > seen)
-    if len(simulation.events) == seen:
-        raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
+async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> None:
+    rental = world.simulation.rentals.find(until.rental)
+    wanted = _ORDER.index(until.status)
+    await world.advance(target_ms, lambda: _ORDER.index(rental.status) >= wanted)
+    if rental.status != until.status:
+        raise NotReached(f"the rental is {rental.status}, not {until.status}; it is {world.now}", param="until")
 
 
 async def reset(exchange: Exchange) -> Reply:
@@ -169,7 +179,9 @@ async def create_account(exchange: Exchange) -> Reply:
     wanted = body_as(exchange, NewAccount)
     world, _ = await enter(exchange)
     accounts = world.simulation.accounts
-    name = wanted.name or next(n for i in range(len(accounts) + 1) if (n := f"account-{i + 1}") not in accounts)
+    name = wanted.name
+    if name is None:
+        name = next(n for i in range(len(accounts) + 1) if (n := f"account-{i + 1}") not in accounts)
     accepted = world.simulation.check(CreateAccount(name, wanted.balance))
     if wanted.token is not None:
         if not re.fullmatch(r"[\x21-\x7e]{1,256}", wanted.token):

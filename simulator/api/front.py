@@ -16,7 +16,7 @@ from ..core.errors import Refusal
 from ..worlds import DEFAULT_WORLD, Place, World, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control
 from .listing import Listing
-from .problems import PayloadTooLarge, Reply, api_problem, control_problem, json_reply
+from .problems import MethodNotAllowed, PayloadTooLarge, Reply, api_problem, control_problem, json_reply
 from .wire import Disconnected, read_body, send_and_drain, send_reply
 
 API_BODY_BYTES_MAX = 64 << 10
@@ -58,7 +58,11 @@ class Endpoint:
         exchange: Exchange = scope["sim"]
         exchange.scope = scope
         method: str = scope["method"]
-        reply = await self._handlers["GET" if method == "HEAD" else method](exchange)
+        handler = self._handlers.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
+            raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
+        reply = await handler(exchange)
         await send_reply(send, reply, exchange.headers())
 
 

@@ -25,7 +25,7 @@ def billed_seconds(reason: Reason, running_ms: int | None, ended_ms: int, billin
         pays_minimum = reason == "deleted" and billing.cancelled_provisioning == "minimum"
         return minimum if pays_minimum else 0
     used = ceil_seconds(ended_ms - running_ms)
-    if reason == "interrupted" and billing.interrupted == "actual":
+    if reason in ("interrupted", "operator") and billing.interrupted == "actual":
         return used
     return max(minimum, used)
 

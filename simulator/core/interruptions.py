@@ -8,8 +8,8 @@ probability S; so shocks arrive at shared × hazard / E[S], and p stays exact fo
 
 from msgspec import Struct
 
-from .numerics import delay_ms, exp, ln
-from .randomness import DRAW_RANGE, PPM, draw, happens
+from .numerics import delay_ms, exp, exponential, ln
+from .randomness import PPM, draw, happens
 from .scenario import InterruptionSettings
 
 SEVERITY_A = 0.8
@@ -64,8 +64,8 @@ class ShockClock:
         index = self.index
         self.index = index + 1
         while True:
-            x = exp(ln((self._draw() + 1) / DRAW_RANGE) / SEVERITY_A)
-            y = exp(ln((self._draw() + 1) / DRAW_RANGE) / SEVERITY_B)
+            x = exp(-exponential(self._draw()) / SEVERITY_A)
+            y = exp(-exponential(self._draw()) / SEVERITY_B)
             if x + y <= 1.0:
                 return index, int(x / (x + y) * PPM + 0.5)
 

@@ -108,6 +108,6 @@ def _decode(line: bytes, type_: type[_T], number: int) -> _T:
 
 
 def _quantity(type_: type[_T], value: object) -> _T:
-    if not isinstance(value, int):
-        raise ValueError("expected an integer")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("expected an integer of at least 0")
     return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int

@@ -11,8 +11,10 @@ from .randomness import DRAW_BITS, DRAW_RANGE
 LN2 = 0.6931471805599453
 _LN2_HIGH = 0.6931471805598903  # the first 42 bits of ln 2, so that a product with a small integer is exact
 _LN2_LOW = 5.497923018708371e-14
+_LOG2_E = 1.0 / LN2
 _SQRT_HALF = 0.7071067811865476
 _SQRT_TWO = 1.4142135623730951
+_INVERSE_POWERS = tuple(1.0 / (1 << k) for k in range(DRAW_BITS + 2))
 _A1, _A3, _A5, _A7, _A9, _A11, _A13, _A15, _A17, _A19 = (2.0 / k for k in range(1, 21, 2))
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11, _E12, _E13 = (1.0 / math.factorial(k) for k in range(14))
 
@@ -30,8 +32,15 @@ def _ln_ratio(numerator: int, denominator: int) -> float:
     return _ln_scaled(mantissa, exponent)
 
 
+def _ln_of_steps(steps: int, bits: int) -> float:
+    """ln(steps / 2**bits) for 1 ≤ steps ≤ 2**65."""
+    exponent = steps.bit_length()
+    return _ln_scaled(steps * _INVERSE_POWERS[exponent], exponent - bits)
+
+
 def _ln_scaled(mantissa: float, exponent: int) -> float:
-    if mantissa < _SQRT_HALF:  # it is in [0.5, 2]: bring it into [√½, √2]
+    """ln(mantissa × 2**exponent) for a mantissa in [0.5, 2], which is brought into [√½, √2] first."""
+    if mantissa < _SQRT_HALF:
         mantissa += mantissa
         exponent -= 1
     elif mantissa > _SQRT_TWO:
@@ -39,15 +48,14 @@ def _ln_scaled(mantissa: float, exponent: int) -> float:
         exponent += 1
     s = (mantissa - 1.0) / (mantissa + 1.0)
     z = s * s
-    series = ((((_A19 * z + _A17) * z + _A15) * z + _A13) * z + _A11) * z + _A9
-    series = (((series * z + _A7) * z + _A5) * z + _A3) * z + _A1
-    return exponent * LN2 + s * series
+    series = (((((_A19 * z + _A17) * z + _A15) * z + _A13) * z + _A11) * z + _A9) * z + _A7
+    return exponent * LN2 + s * (((series * z + _A5) * z + _A3) * z + _A1)
 
 
 def exp(x: float) -> float:
     """e to the power x for |x| ≤ 700, to a few units in the last place."""
     assert -700.0 <= x <= 700.0, x
-    exponent = int(x / LN2 + (0.5 if x >= 0 else -0.5))
+    exponent = int(x * _LOG2_E + (0.5 if x >= 0.0 else -0.5))
     rest = x - exponent * _LN2_HIGH - exponent * _LN2_LOW
     series = (((((_E13 * rest + _E12) * rest + _E11) * rest + _E10) * rest + _E9) * rest + _E8) * rest + _E7
     series = (((((series * rest + _E6) * rest + _E5) * rest + _E4) * rest + _E3) * rest + _E2) * rest + _E1
@@ -57,9 +65,7 @@ def exp(x: float) -> float:
 
 def exponential(drawn: int) -> float:
     """A unit exponential from one draw: −ln of a uniform in (0, 1]."""
-    steps = drawn + 1
-    exponent = steps.bit_length()
-    return -_ln_scaled(steps / (1 << exponent), exponent - DRAW_BITS)
+    return -_ln_of_steps(drawn + 1, DRAW_BITS)
 
 
 def delay_ms(drawn: int, mean_ms: float) -> int:
@@ -69,10 +75,9 @@ def delay_ms(drawn: int, mean_ms: float) -> int:
 
 def laplace(drawn: int) -> float:
     """A Laplace variable of scale 1 and mean 0 from one draw: its top bit is the sign."""
-    half = DRAW_RANGE >> 1
-    if drawn < half:
-        return -_ln_ratio(drawn + 1, half)
-    return _ln_ratio(DRAW_RANGE - drawn, half)
+    if drawn < DRAW_RANGE >> 1:
+        return -_ln_of_steps(drawn + 1, DRAW_BITS - 1)
+    return _ln_of_steps(DRAW_RANGE - drawn, DRAW_BITS - 1)
 
 
 def uniform(drawn: int) -> float:
@@ -155,7 +160,7 @@ def normal(drawn: int) -> float:
     q = (doubled - DRAW_RANGE) / (2 * DRAW_RANGE)
     if abs(q) <= 0.425:
         return q * _rational(_CENTRAL, 0.180625 - q * q)
-    r = math.sqrt(-_ln_ratio(min(doubled, 2 * DRAW_RANGE - doubled), 2 * DRAW_RANGE))
+    r = math.sqrt(-_ln_of_steps(min(doubled, 2 * DRAW_RANGE - doubled), DRAW_BITS + 1))
     x = _rational(_MIDDLE, r - 1.6) if r <= 5.0 else _rational(_TAIL, r - 5.0)
     return -x if q < 0 else x
 

@@ -14,6 +14,8 @@ from .randomness import PPM, stream
 from .scenario import PriceSettings
 from .schedule import Priority, Schedule
 
+_PRICE = int(Priority.PRICE)
+
 Overlay = tuple[int, Literal["price_set", "price_multiply", "capacity"], int]
 """An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs)."""
 
@@ -86,7 +88,9 @@ class Market:
         }
         schedule.on(Priority.PRICE, self._price_steps)
         for offer in self.offers:
-            self._await_price_step(offer)
+            delay = offer.path.first_delay_ms()
+            if delay is not None:
+                schedule.at(delay, Priority.PRICE, offer)
 
     def _open(self, spec: OfferSpec, settings: PriceSettings, seed: int) -> Offer:
         name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
@@ -181,16 +185,13 @@ class Market:
             now = self._schedule.now_ms
             self._record(ShockStruck(now, spec.provider_id, spec.gpu_model, spec.region, shock, severity_ppm))
 
-    def _await_price_step(self, offer: Offer) -> None:
-        delay = offer.path.delay_ms()
-        if delay is not None:
-            self._schedule.at(self._schedule.now_ms + delay, Priority.PRICE, offer)
-
     def _price_steps(self, offer: Offer) -> None:
-        offer.path.step(self._schedule.now_ms)
-        if offer.overlays or offer.path.price_micros != offer.price_micros_per_hour:
+        schedule, path = self._schedule, offer.path
+        now = schedule.now_ms
+        delay = path.step(now)
+        if path.price_micros != offer.price_micros_per_hour or offer.overlays:
             self._show(offer)
-        self._await_price_step(offer)
+        schedule.at(now + delay, _PRICE, offer)
 
     def _show(self, offer: Offer) -> None:
         price = offer.path.price_micros

@@ -54,8 +54,9 @@ class HostSet(Struct, frozen=True):
     step_max: float
 
     def move(self, gap: float, days: float, key: bytes, n: int) -> float:
-        step = -self.pull * gap + laplace(draw(key, n + 1)) * self.step_median / LN2
-        return min(self.step_max, max(-self.step_max, step))
+        step = laplace(draw(key, n + 1)) * (self.step_median / LN2) - self.pull * gap
+        most = self.step_max
+        return most if step > most else -most if step < -most else step
 
 
 class MeanReverting(Struct, frozen=True):
@@ -72,9 +73,10 @@ class MeanReverting(Struct, frozen=True):
         if happens(draw(key, n + 2), self.jump_ppm):
             return self.jump_size if size >> 63 else -self.jump_size
         rate = LN2 / self.half_life_days
-        kept = exp(-min(rate * days, 600.0))
-        variance = self.daily_volatility * self.daily_volatility * (1.0 - kept * kept) / (2.0 * rate)
-        return gap * (kept - 1.0) + normal(size) * sqrt(variance)
+        reach = rate * days
+        kept = exp(-reach) if reach < 600.0 else 0.0
+        spread = self.daily_volatility * sqrt((1.0 - kept * kept) / (2.0 * rate))
+        return gap * (kept - 1.0) + normal(size) * spread
 
 
 _LISTED = ListPrice(steps_per_day=0.01, step_min=0.10, step_max=0.16)
@@ -108,7 +110,7 @@ class PricePath:
 
     __slots__ = (
         "_anchor_nano",
-        "_cap_micros",
+        "_cap_steps",
         "_days_per_ms",
         "_floor_micros",
         "_floor_nano",
@@ -136,7 +138,7 @@ class PricePath:
         self._process = process if activity else None
         self._days_per_ms = activity / PPM / DAY_MS
         self._mean_ms = 0.0 if self._process is None else 1.0 / (self._process.steps_per_day * self._days_per_ms)
-        self._cap_micros = on_demand_micros
+        self._cap_steps = on_demand_micros // PRICE_STEP_MICROS
         self._floor_micros = min(start_micros, class_floor * PRICE_STEP_MICROS)
         self._floor_nano = _nano(ln(self._floor_micros / on_demand_micros))
         self._anchor_nano = self.latent_nano = _nano(ln(start_micros / on_demand_micros))
@@ -144,28 +146,30 @@ class PricePath:
         self.moved_ms = 0
         self.steps = 0
 
-    def delay_ms(self) -> int | None:
-        """How long until the next step, or None for ever."""
+    def first_delay_ms(self) -> int | None:
+        """How long until the first step, or None for ever."""
         if self._process is None:
             return None
-        return delay_ms(draw(self._key, self.steps * DRAWS_PER_STEP), self._mean_ms)
+        return delay_ms(draw(self._key, 0), self._mean_ms)
 
-    def step(self, now_ms: int) -> None:
-        """Take the step that is due now."""
-        assert self._process is not None
+    def step(self, now_ms: int) -> int:
+        """Take the step that is due now, and say how long until the next."""
+        process, key, before = self._process, self._key, self.latent_nano
+        assert process is not None
+        steps = self.steps
         days = (now_ms - self.moved_ms) * self._days_per_ms
-        gap = (self.latent_nano - self._anchor_nano) / NANO
-        move = self._process.move(gap, days, self._key, self.steps * DRAWS_PER_STEP)
-        latent = self.latent_nano + _nano(move)
+        gap = (before - self._anchor_nano) / NANO
+        latent = before + _nano(process.move(gap, days, key, steps * DRAWS_PER_STEP))
         if latent > 0:
             latent = 0
         elif latent < self._floor_nano:
             latent = self._floor_nano
         self.latent_nano = latent
-        price = int(self._cap_micros / PRICE_STEP_MICROS * exp(latent / NANO) + 0.5) * PRICE_STEP_MICROS
+        price = int(self._cap_steps * exp(latent / NANO) + 0.5) * PRICE_STEP_MICROS
         self.price_micros = price if price > self._floor_micros else self._floor_micros
         self.moved_ms = now_ms
-        self.steps += 1
+        self.steps = steps + 1
+        return delay_ms(draw(key, (steps + 1) * DRAWS_PER_STEP), self._mean_ms)
 
 
 def _nano(x: float) -> int:

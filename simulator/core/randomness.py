@@ -4,11 +4,15 @@ A stream's only state is n, kept by the thing whose fate it decides.
 """
 
 from hashlib import blake2b
+from struct import Struct
 
 DRAW_BITS = 64
 DRAW_RANGE = 1 << DRAW_BITS
 PPM = 1_000_000
 """Probabilities are whole parts per million."""
+
+_pack = Struct(">Q").pack
+_unpack = Struct(">Q").unpack
 
 
 def stream(seed: int, name: str) -> bytes:
@@ -18,7 +22,8 @@ def stream(seed: int, name: str) -> bytes:
 
 def draw(key: bytes, n: int) -> int:
     """Draw n of the stream: an integer in [0, 2**64), uniform."""
-    return int.from_bytes(blake2b(key + n.to_bytes(8, "big"), digest_size=8).digest(), "big")
+    drawn: int = _unpack(blake2b(key + _pack(n), digest_size=8).digest())[0]
+    return drawn
 
 
 def happens(drawn: int, probability_ppm: int) -> bool:

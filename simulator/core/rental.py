@@ -16,7 +16,7 @@ Status = Literal["provisioning", "running", "terminated"]
 """The API's statuses; there is no other (F11)."""
 
 
-class Rental(Struct, eq=False):
+class Rental(Struct, eq=False, gc=False):
     """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known."""
 
     rental_id: str

@@ -8,6 +8,7 @@ from msgspec import Struct
 from .clock import epoch_ms
 from .errors import JournalInvalid, Refusal
 from .journal import parse
+from .scenario import Scenario, find_problems, opening_offers
 from .simulation import Simulation
 
 
@@ -19,6 +20,14 @@ class Difference(Struct, frozen=True):
     replayed: bytes | None
 
 
+def _check(scenario: Scenario) -> None:
+    if isinstance(scenario.market.catalog, str):
+        raise JournalInvalid("a journal lists its offers, it names no catalogue", param="line 1")
+    for path, problem in find_problems(scenario, opening_offers(scenario.market)):
+        field = ".".join(str(part) for part in path)
+        raise JournalInvalid(f"{field}: {problem}", param="line 1")
+
+
 def replay(journal: bytes) -> tuple[Simulation, Difference | None]:
     """Run an exported journal again and compare. Raises JournalInvalid where it cannot be run."""
     header, commands, end_ms = parse(journal)
@@ -26,6 +35,7 @@ def replay(journal: bytes) -> tuple[Simulation, Difference | None]:
         start = epoch_ms(datetime.fromisoformat(header.start))
     except (ValueError, TypeError):
         raise JournalInvalid(f'start "{header.start}" is no instant in UTC', param="line 1") from None
+    _check(header.scenario)
     simulation = Simulation(header.scenario, seed=header.seed, start_epoch_ms=start)
     for line in commands:
         if line.at < simulation.now_ms:

@@ -212,6 +212,11 @@ def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
         if act.rent is not None:
             rented_at.setdefault(act.rent.as_, act.at)
     taken: set[str] = set()
+    spellings: dict[str, dict[str, str]] = {"provider_id": {}, "gpu_model": {}, "region": {}}
+    for offer in offers if scenario.timeline else ():
+        for field, names in spellings.items():
+            name: str = getattr(offer, field)
+            names[name.casefold()] = name
     for index, act in enumerate(scenario.timeline):
         where: Path = ("timeline", index, act.kind)
         account = act.rent.account if act.rent else act.credit.account if act.credit else None
@@ -224,10 +229,12 @@ def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
             if act.rent.as_ in taken:
                 yield (*where, "as"), f'the name "{act.rent.as_}" is taken'
             taken.add(act.rent.as_)
-        yield from _selector_problems(act, where, offers)
+        yield from _selector_problems(act, where, offers, spellings)
 
 
-def _selector_problems(act: Act, where: Path, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+def _selector_problems(
+    act: Act, where: Path, offers: tuple[OfferSpec, ...], spellings: dict[str, dict[str, str]]
+) -> Iterator[tuple[Path, str]]:
     selector = act.selector
     if selector is None:
         return
@@ -235,10 +242,10 @@ def _selector_problems(act: Act, where: Path, offers: tuple[OfferSpec, ...]) -> 
     chosen = ((provider, selector.provider), ("gpu_model", selector.gpu_model), ("region", selector.region))
     known = True
     for key, value in chosen:
-        names = {getattr(offer, "provider_id" if key == "provider" else key): None for offer in offers}
-        if value is not None and value.casefold() not in {name.casefold() for name in names}:
+        names = spellings["provider_id" if key == "provider" else key]
+        if value is not None and value.casefold() not in names:
             known = False
-            yield (*where, key), f'no offer has {key} "{value}"{did_you_mean(value, names)}'
+            yield (*where, key), f'no offer has {key} "{value}"{did_you_mean(value, names.values())}'
     if known and not any(selector.matches(o.provider_id, o.gpu_model, o.region) for o in offers):
         yield where, "no offer matches all of these"
 

@@ -47,7 +47,7 @@ class Schedule:
         """Say who handles the events of a kind."""
         self._handlers[priority] = handler
 
-    def at(self, due_ms: int, priority: Priority, subject: object) -> Ticket:
+    def at(self, due_ms: int, priority: int, subject: object) -> Ticket:
         """Schedule an event on `subject`. `due_ms` is never in the past; only the set-up schedules for now."""
         assert due_ms >= self.now_ms, (due_ms, self.now_ms)
         ticket = self._sequence
@@ -76,15 +76,14 @@ class Schedule:
         self.now_ms = until_ms
 
     def step(self, until_ms: int) -> bool:
-        """Run the next event due at or before `until_ms` and say so; with none left, move there and say no."""
+        """Run all events of the next instant at or before `until_ms` and say so; with none left, move there and say
+        no. It never stops within an instant: a command comes after all that is due by then."""
         assert until_ms >= self.now_ms, (until_ms, self.now_ms)
         while self._heap and self._heap[0][0] <= until_ms:
-            due_ms, priority, ticket, subject = heappop(self._heap)
-            if ticket in self._pending:
-                del self._pending[ticket]
-                self.now_ms = due_ms
-                self._handlers[priority](subject)
+            if self._heap[0][2] in self._pending:
+                self.run(self._heap[0][0])
                 return True
+            heappop(self._heap)
         self.now_ms = until_ms
         return False
 

@@ -73,6 +73,7 @@ class Simulation:
         for account in scenario.accounts:
             self._open_account(account.name, account.balance)
         Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
+        self.advance(0)
 
     # Time
 
@@ -82,7 +83,8 @@ class Simulation:
         return self._schedule.now_ms
 
     def step(self, until_ms: int) -> bool:
-        """Run the next event due at or before `until_ms` and say so; with none left, move there and say no."""
+        """Run all events of the next instant at or before `until_ms` and say so; with none left, move there and say
+        no."""
         self._turn += 1
         return self._schedule.step(until_ms)
 

@@ -39,8 +39,13 @@ class Timeline:
         self._rentals = rentals
         self._record = record
         self._perform = perform
-        self._rented: dict[str, tuple[str, str]] = {}
+        self._rented: dict[str, str] = {}
+        self._owners = {act.rent.as_: act.rent.account for act in acts if act.rent is not None}
         schedule.on(Priority.TIMELINE, self._act_is_due)
+        for number, act in enumerate(acts):  # at the instant at which an act is over it is over for what begins then
+            span = _span_ms(act)
+            if span is not None:
+                schedule.at(act.at + span, Priority.TIMELINE, _Due(number, ends=True))
         for number, act in enumerate(acts):
             schedule.at(act.at, Priority.TIMELINE, _Due(number))
 
@@ -59,8 +64,7 @@ class Timeline:
             self._command(act)
 
     def _begin(self, number: int, act: Act) -> None:
-        now = self._schedule.now_ms
-        self._record(ActStarted(now, number, act.kind))
+        self._record(ActStarted(self._schedule.now_ms, number, act.kind))
         for offer in self._affected(act):
             if act.price is not None and act.price.set is not None:
                 self._market.lay_over(offer, (number, "price_set", act.price.set))
@@ -70,9 +74,6 @@ class Timeline:
                 self._market.lay_over(offer, (number, "capacity", act.capacity.set))
             else:
                 self._market.begin_outage(offer, number)
-        passing = act.outage or act.price or act.capacity
-        if passing is not None and passing.for_ is not None:
-            self._schedule.at(now + passing.for_, Priority.TIMELINE, _Due(number, ends=True))
 
     def _affected(self, act: Act) -> list[Offer]:
         assert act.selector is not None
@@ -80,15 +81,14 @@ class Timeline:
 
     def _command(self, act: Act) -> None:
         reference = act.rent.as_ if act.rent is not None else act.terminate or act.touch or ""
-        account, rental_id = self._rented.get(reference, ("", ""))
+        account = act.credit.account if act.credit is not None else self._owners[reference]
+        rental_id = self._rented.get(reference, "")
         try:
             if act.rent is not None:
-                account = act.rent.account
                 rental = self._perform(_rent_command(act))
                 assert rental is not None
-                self._rented[reference] = (account, rental.rental_id)
+                self._rented[reference] = rental.rental_id
             elif act.credit is not None:
-                account = act.credit.account
                 self._perform(AddCredit(account, act.credit.amount))
             elif act.terminate is not None:
                 self._perform(TerminateRental(account, rental_id))
@@ -96,6 +96,11 @@ class Timeline:
                 self._perform(TouchRental(rental_id))
         except Refusal as refusal:
             self._record(ActRefused(self._schedule.now_ms, account, act.kind, refusal.code))
+
+
+def _span_ms(act: Act) -> int | None:
+    passing = act.outage or act.price or act.capacity
+    return None if passing is None else passing.for_
 
 
 def _rent_command(act: Act) -> RentGpu:

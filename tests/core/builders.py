@@ -14,7 +14,6 @@ from simulator.core.quantities import Money, Price, Share
 from simulator.core.rental import Rental
 from simulator.core.scenario import (
     AccountSpec,
-    BillingSettings,
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
@@ -91,9 +90,7 @@ def scenario(settings: MarketSettings = QUIET, *, balance: int = DOLLAR, **field
 def rent_command(account: str = "alice", spec: OfferSpec | None = None, gpu_count: int = 1) -> RentGpu:
     """A rent of an offer, by default the documented one."""
     spec = spec or QUIET.offers[0]
-    return RentGpu(
-        account, spec.provider_id, spec.gpu_model, spec.region, gpu_count, "a-model", "an-image:latest"
-    )
+    return RentGpu(account, spec.provider_id, spec.gpu_model, spec.region, gpu_count, "a-model", "an-image:latest")
 
 
 def rent(

@@ -55,13 +55,13 @@ def busy_scenario() -> Scenario:
     return Scenario(
         name="busy",
         journal="full",
-        accounts=tuple(AccountSpec(name, f"si_{name}", Money(12_000_000)) for name in NAMES),
+        accounts=tuple(AccountSpec(name, f"si_{name}", Money(35_000_000)) for name in NAMES),
         market=MarketSettings(
             offers=offers,
             prices=PriceSettings(activity=Factor(20_000_000)),
             interruptions=InterruptionSettings(
                 reclaim=Distribution(uniform=Uniform(Duration(0), Duration(40 * MINUTE_MS))),
-                shared=Share(600_000),
+                shared=Share(400_000),
             ),
             provisioning=ProvisioningSettings(
                 all=ProvisioningTerms(delay=Distribution(lognormal=slow), failure=Share(100_000))
@@ -80,9 +80,7 @@ def busy_scenario() -> Scenario:
 
 
 def _too_many() -> RentAct:
-    return RentAct(
-        as_="r", account="bob", provider_id="for-bob", gpu_model="H100", region="region-0", gpu_count=99
-    )
+    return RentAct(as_="r", account="bob", provider_id="for-bob", gpu_model="H100", region="region-0", gpu_count=99)
 
 
 class Step(NamedTuple):
@@ -144,7 +142,7 @@ def live(
     *,
     actors: Iterable[str] = NAMES,
     until: int = DAY_MS,
-    between: Callable[[Simulation], None] = lambda sim: None,
+    between: Callable[[Simulation], object] = id,
 ) -> None:
     """Let the accounts do what they do up to an instant, in this order where instants are equal."""
     steps = [step for name in actors for step in ACTORS[name]]
@@ -162,7 +160,7 @@ def fates(sim: Simulation) -> dict[str, list[dict[str, Any]]]:
     for event in sim.events:
         account: str | None = getattr(event, "account", None)
         if account is not None:
-            found[account].append(to_builtins(event))
+            found[account].append(to_builtins(event, enc_hook=int))
     return found
 
 

@@ -70,7 +70,7 @@ def test_an_act_on_offers_is_its_own_selector() -> None:
         (lambda: Act(at=NOW), "exactly one of rent, terminate"),
         (lambda: Act(at=NOW, touch="r", terminate="r"), "exactly one of"),
         (lambda: Act(at=Duration(10 * YEAR_MS + 1), touch="r"), "ten years"),
-        (lambda: PriceAct(), "either set or multiply"),
+        (PriceAct, "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), multiply=Factor(1)), "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), for_=Duration(0)), "for must be above 0s"),
         (lambda: CapacityAct(set=-1), "0 or more"),

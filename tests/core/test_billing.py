@@ -146,6 +146,13 @@ def test_a9_another_minimum_accrues_instead() -> None:
     assert exhausted_at_ms(59_999, [ONE], 0, billing) == 1_000
 
 
+def test_a9_amounts_too_fine_for_a_float_are_still_exact() -> None:
+    huge = Session(1_000_003_000, 10**12 + 1, 0)
+    cost = (10**12 + 1) * 1_000_003_000 // 4
+    assert exhausted_at_ms(cost, [huge], 0, DEFAULT) == 901_000
+    assert exhausted_at_ms(cost - 1, [huge], 0, DEFAULT) == 1_000
+
+
 def test_a9_without_sessions_credit_is_never_exhausted() -> None:
     assert exhausted_at_ms(-5, [], 0, DEFAULT) is None
 

@@ -126,6 +126,22 @@ def test_severities_follow_beta_and_stay_between_nothing_and_all() -> None:
     assert 0 <= min(severities) <= max(severities) <= 1_000_000
 
 
+def test_a_shock_takes_its_draws_one_after_the_other_and_is_as_severe_as_they_say() -> None:
+    """Draw 0 is the delay, then come pairs by Jöhnk's method until one fits: recomputed here by libm."""
+    key = stream(1, "shock/x")
+    clock, n = ShockClock(key, hazard(500_000, settings())), 0
+    for index in range(300):
+        clock.delay_ms()
+        n += 1
+        x = y = 1.0
+        while x + y > 1.0:
+            x, y = (((draw(key, n + i) + 1) / DRAW_RANGE) ** (1 / shape) for i, shape in enumerate((0.8, 0.6)))
+            n += 2
+        struck, severity = clock.strike()
+        assert (struck, clock.draws) == (index, n)
+        assert abs(severity - 1e6 * x / (x + y)) <= 0.5001
+
+
 def test_shocks_follow_from_their_stream_alone() -> None:
     assert strikes(50) == strikes(50)
     assert strikes(50) != strikes(50, name="shock/y")

@@ -128,7 +128,7 @@ def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("spoil", "param"),
     [
-        (lambda exported: b"", "line 1"),
+        (lambda _: b"", "line 1"),
         (lambda exported: exported.splitlines()[0], "line 1"),
         (lambda exported: b"not json\n" + exported, "line 1"),
         (replaced(b'"journal":1', b'"journal":2'), "line 1"),

@@ -36,7 +36,7 @@ TABLE: list[tuple[list[Entry], int, int, int]] = [
 
 
 def ledger_of(entries: list[Entry]) -> Ledger:
-    ledger = Ledger(lambda entry: None)
+    ledger = Ledger(lambda _: None)
     for entry in entries:
         ledger.post(entry)
     return ledger
@@ -167,5 +167,5 @@ def test_the_audit_allows_debt_but_only_on_what_is_available() -> None:
 
 def test_the_audit_finds_entries_out_of_order() -> None:
     ledger = ledger_of([HOLD, CREDIT])
-    with pytest.raises(AssertionError, match="out of order"):
+    with pytest.raises(AssertionError, match="^entries out of order$"):
         ledger.audit()

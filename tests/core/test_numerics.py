@@ -24,7 +24,9 @@ def test_ln_is_the_logarithm_to_the_last_places(x: float) -> None:
     assert math.isclose(ln(x), math.log(x), rel_tol=4e-16, abs_tol=4e-16)
 
 
-@pytest.mark.parametrize("x", [1.0, 2.0, 0.5, 0.7071067811865476, 0.7071067811865475, 1.4142135623730951, 5e-324, 1e308])
+@pytest.mark.parametrize(
+    "x", [1.0, 2.0, 0.5, 0.7071067811865476, 0.7071067811865475, 1.4142135623730951, 5e-324, 1e308]
+)
 def test_ln_at_the_seams(x: float) -> None:
     assert math.isclose(ln(x), math.log(x), rel_tol=4e-16, abs_tol=4e-16)
 

@@ -41,12 +41,11 @@ def path(
 
 def walk(moving: PricePath, steps: int) -> list[tuple[int, int]]:
     """Instants and prices of so many steps."""
-    found, now = list[tuple[int, int]](), 0
+    found, now, delay = list[tuple[int, int]](), 0, moving.first_delay_ms()
+    assert delay is not None
     for _ in range(steps):
-        delay = moving.delay_ms()
-        assert delay is not None
         now += delay
-        moving.step(now)
+        delay = moving.step(now)
         found.append((now, moving.price_micros))
     return found
 
@@ -95,13 +94,13 @@ def test_both_bounds_are_reached() -> None:
 @pytest.mark.parametrize("provider_class", CLASSES)
 def test_a_constant_price_never_moves(provider_class: ProviderClass) -> None:
     constant = path("constant", provider_class)
-    assert constant.delay_ms() is None
+    assert constant.first_delay_ms() is None
     assert constant.price_micros == 7_000_000
 
 
 @pytest.mark.parametrize("name", MOVING)
 def test_activity_zero_stops_every_process(name: PriceProcessName) -> None:
-    assert path(name, activity_ppm=0).delay_ms() is None
+    assert path(name, activity_ppm=0).first_delay_ms() is None
 
 
 @pytest.mark.parametrize("name", MOVING)
@@ -217,9 +216,8 @@ def test_a_path_resumes_from_its_state() -> None:
     found = walk(first, 50)
     resumed = path("mean_reverting")
     resumed.latent_nano, resumed.moved_ms, resumed.steps = first.latent_nano, first.moved_ms, first.steps
-    assert resumed.delay_ms() == first.delay_ms()
-    for moving in (first, resumed):
-        moving.step(found[-1][0] + 1_000)
+    now = found[-1][0] + 1_000
+    assert resumed.step(now) == first.step(now)
     assert (resumed.price_micros, resumed.latent_nano) == (first.price_micros, first.latent_nano)
 
 

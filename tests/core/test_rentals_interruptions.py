@@ -20,7 +20,9 @@ CROWDED = offer(capacity=1_000, probability_ppm=300_000)
 RECLAIM = 30 * 60_000
 
 
-def simulation(*, balance: int = 10**12, journal: str = "compact", reclaim: Distribution | None = None, **how: Any) -> Simulation:
+def simulation(
+    *, balance: int = 10**12, journal: str = "compact", reclaim: Distribution | None = None, **how: Any
+) -> Simulation:
     """A crowded offer that is interrupted often; nothing else ends a rental."""
     settings = InterruptionSettings(reclaim=reclaim or fixed(RECLAIM), **how)
     billing = BillingSettings(idle_timeout=None)

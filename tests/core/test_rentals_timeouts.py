@@ -98,7 +98,9 @@ def test_a19_a_touch_at_the_very_end_comes_too_late() -> None:
 
 def test_f19_the_idle_timeout_is_a_setting_and_none_means_never() -> None:
     rows = [RENTED, Row(READY + 4_999, Bench.look, "running", FREE, HOLD)]
-    check_table(simulation(idle_timeout=Duration(5_000)), [*rows, Row(READY + 5_000, Bench.look, "idle_timeout", FREE, 0)])
+    check_table(
+        simulation(idle_timeout=Duration(5_000)), [*rows, Row(READY + 5_000, Bench.look, "idle_timeout", FREE, 0)]
+    )
     rows += [Row(EXPIRY - 1, Bench.touch, "running", FREE, HOLD), Row(100 * HOUR, Bench.touch, "running", DOLLAR, 0)]
     check_table(simulation(idle_timeout=None), rows)
 
@@ -148,6 +150,18 @@ def test_a21_at_the_expiry_instant_the_hold_has_expired() -> None:
         assert (settled.hold_micros, settled.charge_micros) == (held, charge)
 
 
+def test_what_falls_due_during_an_advance_is_told_at_its_own_instant() -> None:
+    sim = simulation(idle_timeout=None)
+    rental = rent(sim)
+    sim.advance(100 * HOUR)
+    assert [event.at for event in sim.events if getattr(event, "rental_id", None) == rental.rental_id] == [
+        0,
+        0,
+        READY,
+        EXPIRY,
+    ]
+
+
 def test_f20_an_expired_hold_can_be_rented_with_again() -> None:
     rows = [
         Row(0, Bench.rent, "provisioning", 0, HOLD),
@@ -159,7 +173,9 @@ def test_f20_an_expired_hold_can_be_rented_with_again() -> None:
 
 def test_f20_a_settled_hold_does_not_expire() -> None:
     sim = simulation()
-    check_table(sim, [RENTED, Row(READY, Bench.delete, "deleted", FREE, 0), Row(EXPIRY, Bench.look, "deleted", FREE, 0)])
+    check_table(
+        sim, [RENTED, Row(READY, Bench.delete, "deleted", FREE, 0), Row(EXPIRY, Bench.look, "deleted", FREE, 0)]
+    )
     assert not any(isinstance(entry, HoldExpired) for entry in sim.ledger.entries)
 
 

@@ -162,7 +162,11 @@ def test_accounts_have_proper_names_and_share_neither_name_nor_token() -> None:
         ),
         ([Act(at=Duration(0), terminate="r1")], ("terminate",), 'no rental "r1" by then'),
         ([Act(at=Duration(4), touch="r1"), rent_act(5)], ("touch",), 'no rental "r1" by then; did you mean "r1"?'),
-        ([rent_act(0, provider_id="gpc")], ("rent", "provider_id"), 'no offer has provider_id "gpc"; did you mean "gcp"?'),
+        (
+            [rent_act(0, provider_id="gpc")],
+            ("rent", "provider_id"),
+            'no offer has provider_id "gpc"; did you mean "gcp"?',
+        ),
         (
             [Act(at=Duration(0), outage=OutageAct(provider="gpc"))],
             ("outage", "provider"),

@@ -1,5 +1,7 @@
 """Pending events: their order, and how they are taken back."""
 
+from functools import partial
+
 import pytest
 
 from simulator.core.schedule import NO_TICKET, Priority, Schedule
@@ -8,8 +10,12 @@ from simulator.core.schedule import NO_TICKET, Priority, Schedule
 def recording() -> tuple[Schedule, list[tuple[int, Priority, object]]]:
     """A schedule whose events write themselves down."""
     schedule, seen = Schedule(), list[tuple[int, Priority, object]]()
+
+    def note(priority: Priority, subject: object) -> None:
+        seen.append((schedule.now_ms, priority, subject))
+
     for priority in Priority:
-        schedule.on(priority, lambda subject, priority=priority: seen.append((schedule.now_ms, priority, subject)))
+        schedule.on(priority, partial(note, priority))
     return schedule, seen
 
 
@@ -68,7 +74,11 @@ def test_a_step_runs_one_event_and_says_whether_there_was_one() -> None:
 
 def test_a_handler_may_schedule_for_the_very_instant() -> None:
     schedule, seen = recording()
-    schedule.on(Priority.TIMELINE, lambda subject: schedule.at(schedule.now_ms, Priority.PRICE, subject))
+
+    def again(subject: object) -> None:
+        schedule.at(schedule.now_ms, Priority.PRICE, subject)
+
+    schedule.on(Priority.TIMELINE, again)
     schedule.at(1, Priority.TIMELINE, "x")
     run(schedule, 1)
     assert seen == [(1, Priority.PRICE, "x")]
@@ -98,7 +108,7 @@ def test_cancelling_what_ran_or_never_was_is_passed_over() -> None:
 def test_an_event_cancelled_by_an_earlier_one_of_its_instant_does_not_run() -> None:
     schedule, seen = recording()
     ticket = schedule.at(1, Priority.IDLE_TIMEOUT, "idle")
-    schedule.on(Priority.SHOCK, lambda subject: schedule.cancel(ticket))
+    schedule.on(Priority.SHOCK, lambda _: schedule.cancel(ticket))
     schedule.at(1, Priority.SHOCK, "shock")
     run(schedule, 1)
     assert seen == []

@@ -41,7 +41,9 @@ KEY = Key("k", b"body")
 
 def rented() -> tuple[Simulation, str]:
     """A simulation with one running rental of alice's."""
-    sim = Simulation(scenario(market(offer(), offer("elsewhere", gpu_model="H100")), accounts=accounts(alice=DOLLAR, bob=0)))
+    sim = Simulation(
+        scenario(market(offer(), offer("elsewhere", gpu_model="H100")), accounts=accounts(alice=DOLLAR, bob=0))
+    )
     id_ = rent(sim).rental_id
     sim.advance(READY)
     return sim, id_

@@ -110,11 +110,10 @@ def test_an_act_that_is_refused_leaves_its_code_and_nothing_else() -> None:
         balance=100_000,
     )
     sim.advance(5)
-    refused = [(event.at, event.act, event.code) for event in sim.events if isinstance(event, ActRefused)]
-    assert refused == [
-        (0, "rent", "offer_unavailable"),
-        (2, "touch", "rental_not_in_state"),
-        (3, "terminate", "rental_not_found"),
+    assert [event for event in sim.events if isinstance(event, ActRefused)] == [
+        ActRefused(0, "alice", "rent", "offer_unavailable"),
+        ActRefused(2, "alice", "touch", "rental_not_in_state"),
+        ActRefused(3, "alice", "terminate", "rental_not_found"),
     ]
     assert len(sim.rentals.by_id) == 1
 

@@ -1,0 +1,100 @@
+"""Scenario files: YAML in, a `Scenario` of the core out. Every error names file, line, column and field."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from .catalog_file import default_catalog, find_repeats, read_catalog
+from .core.names import did_you_mean
+from .core.scenario import Scenario, find_problems, opening_offers
+from .notation import decode_quantity
+from .scenario_error import Problem, ScenarioError, read_text
+from .scenario_inheritance import inherit, shipped_scenarios
+from .yaml_tree import BYTES_MAX, Node, read_tree
+
+__all__ = ["Problem", "ScenarioError", "load_scenario", "parse_scenario", "scenario_schema", "shipped_scenarios"]
+
+_PROBLEMS_MAX = 20
+
+
+def load_scenario(name_or_file: str) -> Scenario:
+    """The shipped scenario of that name, or the one in that file. Raises ScenarioError."""
+    shipped = shipped_scenarios()
+    path = shipped.get(name_or_file) or Path(name_or_file)
+    if name_or_file not in shipped and not path.suffix and not path.is_file():
+        known = did_you_mean(name_or_file, shipped) or f": {', '.join(shipped)}"
+        message = f"neither a file nor one of the shipped scenarios{known}"
+        raise ScenarioError(Problem(name_or_file, None, None, "", message))
+    return parse_scenario(read_text(path, BYTES_MAX), origin=str(path), folder=path.parent)
+
+
+def parse_scenario(text: str, *, origin: str, folder: Path | None) -> Scenario:
+    """The scenario of a YAML text, complete: what it extends and its catalogue are read as well.
+
+    `origin` names the text in errors; the files that it names are in `folder`, or it may name none where that is
+    None. Raises ScenarioError.
+    """
+    root = inherit(read_tree(text, origin), folder, origin)
+    scenario = _with_offers(_convert(root), root)
+    problems = [(path, reason) for path, reason in find_problems(scenario, opening_offers(scenario.market))]
+    if root.find("market", "offers") is not None:
+        problems += (
+            (("market", "offers", again), f"the same offer as offers[{first}]")
+            for again, first in find_repeats(scenario.market.offers)
+        )
+    if problems:
+        from .scenario_problems import place_problem  # noqa: PLC0415  # nothing to explain in most runs
+
+        raise ScenarioError(*(place_problem(path, reason, root) for path, reason in problems))
+    return scenario
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of scenario files."""
+    from .scenario_schema import build_schema  # noqa: PLC0415  # only the command that prints it needs it
+
+    return build_schema()
+
+
+def _convert(root: Node) -> Scenario:
+    data = root.plain()
+    problems: list[Problem] = []
+    while True:
+        try:
+            scenario = msgspec.convert(data, Scenario, dec_hook=decode_quantity)
+        except msgspec.ValidationError as error:
+            from .scenario_problems import explain  # noqa: PLC0415  # nothing to explain in most runs
+
+            problem, unknown = explain(str(error), root)
+            # Without an unknown key the next one is found; any other problem may only follow from its absence.
+            if unknown is None:
+                raise ScenarioError(*(problems or [problem])) from None
+            problems.append(problem)
+            _drop(data, unknown)
+        else:
+            break
+        if len(problems) == _PROBLEMS_MAX:
+            break
+    if problems:
+        raise ScenarioError(*problems)
+    return scenario
+
+
+def _drop(data: Any, path: tuple[str | int, ...]) -> None:
+    for step in path[:-1]:
+        data = data[step]
+    del data[path[-1]]
+
+
+def _with_offers(scenario: Scenario, root: Node) -> Scenario:
+    """The scenario with its catalogue read; the shipped one where it names no offers at all."""
+    market, catalog = scenario.market, scenario.market.catalog
+    if isinstance(catalog, str):
+        offers = read_catalog(Path(catalog))
+    elif catalog is None and root.find("market", "offers") is None:
+        offers = read_catalog(default_catalog())
+    else:
+        return replace(scenario, extends=None)
+    return replace(scenario, extends=None, market=replace(market, catalog=None, offers=offers))

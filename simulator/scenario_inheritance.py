@@ -1,0 +1,135 @@
+"""What a scenario file stands for: its shorthands written out, its catalogue found, and what it extends merged in."""
+
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from .catalog_file import default_catalog
+from .core.catalog import PROVIDER_CLASSES
+from .core.names import did_you_mean
+from .resources import folder as shipped_folder
+from .scenario_error import FieldPath, ScenarioError, problem_at, read_text
+from .yaml_tree import BYTES_MAX, Node, read_tree
+
+DEFAULT_CATALOG = "default"
+"""The name of the shipped catalogue."""
+
+_OWN = ("name", "description", "expect", "extends")
+"""What says which scenario this is, and so never comes from the one it extends."""
+
+_DISTRIBUTIONS: tuple[FieldPath, ...] = (
+    ("market", "interruptions", "reclaim"),
+    *(("market", "provisioning", key, "delay") for key in (*PROVIDER_CLASSES, "all")),
+)
+"""Where a duration alone stands for `{fixed: …}`; a child's distribution replaces its parent's as a whole."""
+
+_TIMEOUTS: tuple[FieldPath, ...] = (("billing", "idle_timeout"), ("billing", "hold_expiry"))
+"""What `none` switches off."""
+
+_is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv)").fullmatch
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """The scenarios that travel with the simulator: their files by name, in alphabetical order."""
+    return {file.stem: file for file in sorted(shipped_folder("scenarios").glob("*.yaml"))}
+
+
+def inherit(root: Node, folder: Path | None, origin: str) -> Node:
+    """The tree with everything that it extends merged in. Raises ScenarioError.
+
+    Mappings merge key by key, lists and scalars replace. `folder` is where the files it names are, if it may name any.
+    """
+    return _inherit(root, folder, () if folder is None else (Path(origin).resolve(),))
+
+
+def _inherit(root: Node, folder: Path | None, chain: tuple[Path, ...]) -> Node:
+    if not isinstance(root.value, dict):
+        raise ScenarioError(problem_at(root.mark, (), "a scenario is a mapping, such as name: my-scenario"))
+    _write_out(root)
+    _find_catalog(root, folder)
+    extends = root.find("extends")
+    if extends is None or not isinstance(extends.value, str):
+        return root
+    path = _parent(extends, extends.value, folder)
+    if path.resolve() in chain:
+        _refuse(extends, ("extends",), f'"{extends.value}" extends this one in turn')
+    parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), path.parent, (*chain, path.resolve()))
+    assert isinstance(parent.value, dict)
+    inherited = {key: node for key, node in parent.value.items() if key not in _OWN}
+    return _merge(Node(inherited, parent.mark), root, ())
+
+
+def _write_out(root: Node) -> None:
+    """Replace shorthands by what they stand for."""
+    for path in _DISTRIBUTIONS:
+        node = root.find(*path)
+        if node is not None and node.value is not None and not isinstance(node.value, dict | list):
+            _put(root, path, Node({"fixed": Node(node.value, node.mark, implied=True)}, node.mark, node.key_mark))
+    for path in _TIMEOUTS:
+        node = root.find(*path)
+        if node is not None and node.value == "none":
+            _put(root, path, Node(None, node.mark, node.key_mark))
+
+
+def _find_catalog(root: Node, folder: Path | None) -> None:
+    """Replace a catalogue's name by the path of its file, which is beside the file that names it."""
+    path: FieldPath = ("market", "catalog")
+    node = root.find(*path)
+    if node is None or not isinstance(node.value, str):
+        return
+    file = default_catalog() if node.value == DEFAULT_CATALOG else _beside(node, path, node.value, folder)
+    if file is None:
+        known = [DEFAULT_CATALOG, *(_neighbours(folder, "*.csv"))]
+        hint = did_you_mean(node.value, known)
+        _refuse(node, path, f'no catalogue "{node.value}": expected default or a CSV file beside this one{hint}')
+    _put(root, path, Node(str(file), node.mark, node.key_mark))
+
+
+def _parent(node: Node, name: str, folder: Path | None) -> Path:
+    shipped = shipped_scenarios()
+    file = shipped.get(name) or _beside(node, ("extends",), name, folder)
+    if file is None:
+        hint = did_you_mean(name, [*shipped, *_neighbours(folder, "*.yaml")])
+        _refuse(node, ("extends",), f'no scenario "{name}": expected a shipped one or a file beside this one{hint}')
+    return file
+
+
+def _beside(node: Node, path: FieldPath, name: str, folder: Path | None) -> Path | None:
+    """The file of that name beside the one that names it, if there is one."""
+    if not _is_file_name(name):
+        return None
+    if folder is None:
+        _refuse(node, path, f'"{name}" is a file, and a scenario that came without a folder can name none')
+    return folder / name if (folder / name).is_file() else None
+
+
+def _neighbours(folder: Path | None, pattern: str) -> list[str]:
+    return sorted(file.name for file in folder.glob(pattern)) if folder is not None else []
+
+
+def _merge(parent: Node, child: Node, path: FieldPath) -> Node:
+    if not isinstance(parent.value, dict) or not isinstance(child.value, dict) or path in _DISTRIBUTIONS:
+        return child
+    kept = {key: node for key, node in parent.value.items() if key not in _outdated(path, child.value)}
+    merged = kept | {
+        key: _merge(kept[key], node, (*path, key)) if key in kept else node for key, node in child.value.items()
+    }
+    return Node(merged, child.mark, child.key_mark)
+
+
+def _outdated(path: FieldPath, child: dict[str, Node]) -> tuple[str, ...]:
+    """What of the parent's mapping does not go with the child's."""
+    if path == ("market",):
+        return (("catalog",) if "offers" in child else ()) + (("offers",) if "catalog" in child else ())
+    return ("speed", "step") if path == ("clock",) and "mode" in child else ()
+
+
+def _put(root: Node, path: FieldPath, node: Node) -> None:
+    mapping = root.find(*path[:-1])
+    assert mapping is not None
+    assert isinstance(mapping.value, dict)
+    mapping.value[str(path[-1])] = node
+
+
+def _refuse(node: Node, path: FieldPath, reason: str) -> NoReturn:
+    raise ScenarioError(problem_at(node.mark, path, reason))

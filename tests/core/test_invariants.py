@@ -1,0 +1,247 @@
+"""Whatever is done, in whatever order: the money adds up, GPUs are counted once, and the journal replays.
+
+Times are drawn from {boundary − 1, boundary, boundary + 1} of every pending deadline.
+"""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from simulator.core.acts import Act, CapacityAct, InterruptAct, OutageAct
+from simulator.core.clock import MINUTE_MS
+from simulator.core.commands import AddCredit, Command, InterruptRental, TerminateRental, TouchRental
+from simulator.core.distributions import Distribution, Uniform, fixed
+from simulator.core.errors import InsufficientCredit, Refusal
+from simulator.core.events import RentalTerminated
+from simulator.core.idempotency import Key
+from simulator.core.ledger import HoldExpired, HoldPlaced, RentalSettled
+from simulator.core.quantities import Duration, Factor, Share
+from simulator.core.replay import replay
+from simulator.core.scenario import (
+    BillingSettings,
+    InterruptionSettings,
+    PriceSettings,
+    ProvisioningSettings,
+    ProvisioningTerms,
+    Scenario,
+)
+from simulator.core.simulation import Simulation
+
+from .builders import DAY, HOUR, accounts, journal, market, offer, rent_command, scenario
+
+OFFERS = (offer(capacity=3, probability_ppm=700_000), offer("elsewhere", spot=400_000, capacity=2))
+NAMES = ("alice", "bob")
+
+scenarios = st.builds(
+    lambda billing, delay, failure, reclaim, seed: scenario(
+        market(
+            *OFFERS,
+            prices=PriceSettings(all="host_set", activity=Factor(300_000_000)),
+            interruptions=InterruptionSettings(reclaim=reclaim),
+            provisioning=ProvisioningSettings(all=ProvisioningTerms(delay=delay, failure=Share(failure))),
+        ),
+        accounts=accounts(alice=500_000, bob=90_000),
+        billing=billing,
+        seed=seed,
+        timeline=(
+            Act(at=Duration(20 * MINUTE_MS), outage=OutageAct(region="elsewhere", for_=Duration(5 * MINUTE_MS))),
+            Act(at=Duration(40 * MINUTE_MS), capacity=CapacityAct(set=1, for_=Duration(30 * MINUTE_MS))),
+            Act(at=Duration(60 * MINUTE_MS), interrupt=InterruptAct(share=Share(500_000))),
+        ),
+    ),
+    st.builds(
+        BillingSettings,
+        minimum=st.sampled_from([Duration(900_000), Duration(60_000)]),
+        idle_timeout=st.sampled_from([Duration(900_000), None]),
+        hold_expiry=st.sampled_from([Duration(2 * HOUR), Duration(10 * MINUTE_MS), None]),
+        interrupted=st.sampled_from(["actual", "minimum"]),
+        cancelled_provisioning=st.sampled_from(["free", "minimum"]),
+        on_exhaustion=st.sampled_from(["overdraft", "terminate"]),
+    ),
+    st.sampled_from([fixed(0), fixed(90_000), Distribution(uniform=Uniform(Duration(0), Duration(20 * MINUTE_MS)))]),
+    st.sampled_from([0, 300_000]),
+    st.sampled_from([fixed(0), fixed(30 * MINUTE_MS)]),
+    st.integers(0, 2**64),
+)
+
+rents = st.tuples(st.just("rent"), st.sampled_from(NAMES), st.integers(0, 1), st.integers(1, 4))
+keyed = st.tuples(st.just("keyed"), st.sampled_from(NAMES), st.integers(0, 1), st.integers(1, 2))
+acts = st.tuples(
+    st.sampled_from(["terminate", "touch", "interrupt"]), st.sampled_from(NAMES), st.integers(0, 9), st.just(0)
+)
+credits_ = st.tuples(st.just("credit"), st.sampled_from(NAMES), st.just(0), st.sampled_from([0, 1, 100_000]))
+waits = st.tuples(st.just("wait"), st.just(""), st.integers(0, 30), st.integers(-1, 1))
+doings = st.lists(rents | keyed | acts | credits_ | waits | waits, max_size=25)
+
+
+def deadlines(sim: Simulation) -> list[int]:
+    """Every instant at which a boundary of a live rental lies, and those of the market's next hour."""
+    billing = sim.scenario.billing
+    found = {sim.now_ms + 1, sim.now_ms + MINUTE_MS, 20 * MINUTE_MS, 25 * MINUTE_MS, 40 * MINUTE_MS, HOUR}
+    for rental in sim.rentals.live():
+        since = rental.created_ms if rental.running_ms is None else rental.running_ms
+        found |= {since + 90_000, since + billing.minimum, since + billing.minimum + 1_000, since + 900_000}
+        found.add(rental.created_ms + (billing.hold_expiry or HOUR))
+    return sorted(at for at in found if at > sim.now_ms + 1)
+
+
+def command(sim: Simulation, do: str, account: str, number: int, amount: int) -> Command:
+    """What the account asks for."""
+    if do in {"rent", "keyed"}:
+        return rent_command(account, OFFERS[number], amount)
+    if do == "credit":
+        return AddCredit(account, amount)
+    known = list(sim.rentals.by_id)
+    id_ = known[number % len(known)] if known else "rent_none"
+    if do == "terminate":
+        return TerminateRental(account, id_)
+    return TouchRental(id_) if do == "touch" else InterruptRental(id_)
+
+
+def state(sim: Simulation) -> tuple[object, ...]:
+    """All that a refusal must leave alone."""
+    return (
+        journal(sim),
+        [(o.used, o.capacity, o.outages, o.price_micros_per_hour) for o in sim.market.offers],
+        [(rental.status, rental.hold.status, rental.billed_micros) for rental in sim.rentals.by_id.values()],
+        sim.market.version,
+    )
+
+
+def try_(sim: Simulation, asked: Command, key: Key | None) -> None:
+    """Do it, or see that its refusal changed nothing; a rent moves credit, never the balance."""
+    before = state(sim)
+    balance = {name: sim.ledger.balance(name) for name in NAMES}
+    known = len(sim.rentals.by_id)
+    try:
+        rental = sim.execute(asked, key)
+    except Refusal:
+        assert state(sim) == before
+        return
+    if len(sim.rentals.by_id) > known:
+        assert rental is not None
+        assert sim.ledger.available(rental.account) >= 0
+        assert {name: sim.ledger.balance(name) for name in NAMES} == balance
+
+
+def check_invariants(sim: Simulation) -> None:
+    """The properties of money, capacity and time that hold at every instant."""
+    sim.ledger.audit()
+    for name in NAMES:
+        active = [
+            rental.hold.amount_micros
+            for rental in sim.rentals.by_id.values()
+            if rental.account == name and rental.hold.status == "active"
+        ]
+        assert sim.ledger.held(name) == sum(active)
+        assert sim.ledger.available(name) == sim.ledger.balance(name) - sum(active)
+    for shown in sim.market.offers:
+        rented = sum(rental.command.gpu_count for rental in sim.rentals.live() if rental.offer is shown)
+        assert rented <= shown.used <= shown.spec.capacity
+        assert 1_000 <= shown.price_micros_per_hour <= shown.spec.on_demand_price
+    assert [event.at for event in sim.events] == sorted(event.at for event in sim.events)
+
+
+def check_end(sim: Simulation) -> None:
+    """Each rental ended at most once, for its exact charge; each hold too; all GPUs are back."""
+    entries = sim.ledger.entries
+    placed = Counter(entry.rental_id for entry in entries if isinstance(entry, HoldPlaced))
+    settled = {entry.rental_id: entry for entry in entries if isinstance(entry, RentalSettled)}
+    expired = {entry.rental_id for entry in entries if isinstance(entry, HoldExpired)}
+    ended = {event.rental_id: event for event in sim.events if isinstance(event, RentalTerminated)}
+    assert placed == Counter(sim.rentals.by_id.keys())
+    assert len(settled) == sum(isinstance(entry, RentalSettled) for entry in entries)
+    for id_, rental in sim.rentals.by_id.items():
+        assert (id_ in settled) == (id_ in ended) == (rental.terminated_ms is not None)
+        if rental.terminated_ms is None:
+            continue
+        assert settled[id_].hold_micros == (0 if id_ in expired else rental.hold.amount_micros)
+        seconds = ended[id_].billed_seconds
+        exact = rental.price_micros_per_hour * rental.command.gpu_count * seconds
+        assert abs(3600 * settled[id_].charge_micros - exact) <= 1800
+        used = 0 if rental.running_ms is None else -((rental.running_ms - rental.terminated_ms) // 1_000)
+        assert seconds in {0 if rental.running_ms is None else used, max(used, sim.scenario.billing.minimum // 1_000)}
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenarios, doings)
+def test_whatever_is_done_the_invariants_hold_and_the_journal_replays(
+    conditions: Scenario, done: list[tuple[str, str, int, int]]
+) -> None:
+    sim = Simulation(conditions)
+    sim.advance(0)
+    check_invariants(sim)
+    for do, account, number, amount in done:
+        if do == "wait":
+            due = deadlines(sim)
+            sim.advance(max(sim.now_ms, due[number % len(due)] + amount))
+        else:
+            key = Key(f"{account}{number}", bytes([amount])) if do == "keyed" else None
+            try_(sim, command(sim, do, account, number, amount), key)
+        check_invariants(sim)
+    exported = journal(sim)
+    note(exported.decode())
+    again, difference = replay(exported)
+    assert difference is None
+    assert state(again) == state(sim)
+    for each in (sim, again):
+        each.advance(each.now_ms + DAY)
+        for id_ in [rental.rental_id for rental in each.rentals.live()]:
+            each.execute(TerminateRental(each.rentals.find(id_).account, id_))
+        each.advance(each.now_ms + HOUR)
+        check_invariants(each)
+        check_end(each)
+        assert [o.used for o in each.market.offers] == [0, 0]
+        assert sum(each.ledger.held(name) for name in NAMES) == 0
+    assert journal(sim) == journal(again)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenarios, doings, st.integers(1, HOUR), st.integers(1, HOUR))
+def test_advancing_by_x_and_then_y_is_advancing_by_both(
+    conditions: Scenario, done: list[tuple[str, str, int, int]], x: int, y: int
+) -> None:
+    once, twice = Simulation(conditions), Simulation(conditions)
+    for sim in (once, twice):
+        sim.advance(0)
+        for do, account, number, amount in done:
+            if do != "wait":
+                try_(sim, command(sim, do, account, number, amount), None)
+    once.advance(x + y)
+    twice.advance(x)
+    twice.advance(x + y)
+    assert journal(once) == journal(twice)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenarios, doings)
+def test_topping_up_by_the_amount_needed_is_enough_and_a_micro_dollar_less_is_not(
+    conditions: Scenario, done: list[tuple[str, str, int, int]]
+) -> None:
+    sim = Simulation(conditions)
+    sim.advance(0)
+    for do, account, number, amount in done:
+        if do == "wait":
+            sim.advance(sim.now_ms + number * MINUTE_MS)
+            continue
+        asked = command(sim, do, account, number, amount)
+        try:
+            sim.execute(asked)
+        except InsufficientCredit as refusal:
+            check_top_up(sim, account, asked, refusal.amount_needed_micros)
+        except Refusal:
+            continue
+
+
+def check_top_up(sim: Simulation, account: str, asked: Command, needed: int) -> None:
+    assert needed > 0
+    if needed > 1:
+        sim.execute(AddCredit(account, needed - 1))
+        with pytest.raises(InsufficientCredit) as refusal:
+            sim.check(asked)
+        assert refusal.value.amount_needed_micros == 1
+    sim.execute(AddCredit(account, 1))
+    sim.execute(asked)
+    assert sim.ledger.available(account) == 0

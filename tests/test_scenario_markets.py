@@ -1,0 +1,92 @@
+"""What the scenarios to start and to build on promise: default, realistic and calm."""
+
+import pytest
+from msgspec.structs import replace
+
+from simulator.core.commands import InterruptRental
+from simulator.core.scenario import PriceSettings, ProvisioningSettings
+from simulator.core.simulation import Simulation
+from simulator.scenario_file import load_scenario
+
+from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, rent, run, waits
+
+
+def test_default_lists_the_whole_catalogue_and_the_documented_example() -> None:
+    simulation = begin("default")
+    listed = [offer for offer in simulation.market.offers if offer.is_listed]
+    assert len(listed) == 79
+    (example,) = [offer for offer in listed if offer.name == "vast-ai|RTX 4090|Quebec, CA"]
+    assert (example.price_micros_per_hour, example.spec.interruption_probability) == (287_000, 20_000)
+
+
+@pytest.mark.parametrize("at_ms", [0, 30 * SECOND, 5 * MINUTE, HOUR, 4 * HOUR, 24 * HOUR])
+def test_in_default_the_first_rental_of_the_example_runs_within_20_s_and_lives_an_hour(at_ms: int) -> None:
+    scenario = load_scenario("default")
+    billing = replace(scenario.billing, idle_timeout=None)
+    simulation = Simulation(replace(scenario, billing=billing))
+    simulation.advance(at_ms)
+    rental = rent(simulation)
+    simulation.advance(at_ms + 20 * SECOND)
+    assert rental.status == "running"
+    simulation.advance(at_ms + 20 * SECOND + HOUR)
+    assert rental.status == "running"
+
+
+def test_in_default_an_unused_rental_ends_at_the_idle_timeout_with_the_minimum() -> None:
+    simulation = begin("default")
+    rental = rent(simulation)
+    simulation.advance(20 * MINUTE)
+    end, bill = ends(simulation)[rental.rental_id], bills(simulation)[rental.rental_id]
+    assert (end.reason, end.billed_seconds, bill.charge_micros) == ("idle_timeout", 900, 71_750)
+
+
+def test_default_is_hurried_as_it_says() -> None:
+    default, realistic = load_scenario("default").market, load_scenario("realistic").market
+    assert default.prices.activity == 10 * realistic.prices.activity
+    for provider_class in ("marketplace", "neocloud", "hyperscaler", "exchange"):
+        (hurried, failure), (measured, measured_failure) = (
+            market.provisioning.terms(provider_class) for market in (default, realistic)
+        )
+        assert hurried.lognormal is not None
+        assert measured.lognormal is not None
+        assert hurried.lognormal.median <= 10 * SECOND < 40 * SECOND <= measured.lognormal.median
+        assert failure == measured_failure
+
+
+def test_realistic_is_as_measured() -> None:
+    market = load_scenario("realistic").market
+    assert (market.prices, market.provisioning) == (PriceSettings(), ProvisioningSettings())
+    assert (market.interruptions.mode, market.interruptions.horizon) == ("poisson", HOUR)
+    simulation = run("realistic")
+    example, neo, hyper, exchange = (rental_id for rental_id, _, _ in of_bob(simulation))
+    delays = waits(simulation)
+    assert set(delays) == {example, neo, hyper, exchange}
+    assert all(5 * SECOND < delay < 10 * MINUTE for delay in delays.values())
+    for forgotten in (example, neo, exchange):
+        assert (ends(simulation)[forgotten].reason, ends(simulation)[forgotten].billed_seconds) == ("idle_timeout", 900)
+    used = -(-(60 * MINUTE - 3 * MINUTE - delays[hyper]) // SECOND)
+    assert (ends(simulation)[hyper].reason, ends(simulation)[hyper].billed_seconds) == ("deleted", used)
+    assert bills(simulation)[hyper].charge_micros == (2_140_000 * used * 2 + 3600) // 7200
+
+
+def test_in_calm_nothing_moves() -> None:
+    simulation = run("calm")
+    assert [type(event).__name__ for event in simulation.events] == ["AccountCreated", "CreditAdded"]
+    assert all(offer.price_micros_per_hour == offer.spec.spot_price for offer in simulation.market.offers)
+    assert all(offer.is_listed and offer.free == offer.spec.capacity for offer in simulation.market.offers)
+
+
+def test_in_calm_every_gpu_runs_after_a_minute_and_is_on_offer_again_at_once() -> None:
+    simulation = begin("calm")
+    rental = rent(simulation)
+    simulation.advance(MINUTE)
+    assert waits(simulation) == {rental.rental_id: MINUTE}
+    simulation.execute(InterruptRental(rental.rental_id))
+    assert rental.offer.free == rental.offer.spec.capacity
+
+
+def test_in_default_the_example_keeps_its_documented_price_for_an_hour() -> None:
+    simulation = begin("default", HOUR)
+    (example,) = [offer for offer in simulation.market.offers if offer.name == "vast-ai|RTX 4090|Quebec, CA"]
+    assert example.price_micros_per_hour == 287_000
+    assert any(offer.price_micros_per_hour != offer.spec.spot_price for offer in simulation.market.offers)

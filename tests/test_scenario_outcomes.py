@@ -1,0 +1,145 @@
+"""What the `expect` of each scenario with a story says, held against what happens."""
+
+import pytest
+
+from simulator.core.commands import RentGpu
+from simulator.core.errors import InsufficientCredit, OfferUnavailable
+from simulator.core.ledger import CreditAdded, HoldExpired, HoldPlaced
+from simulator.core.scenario import Scenario
+from simulator.core.simulation import Simulation
+from simulator.scenario_file import load_scenario, shipped_scenarios
+
+from .scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, rent, run, waits
+
+
+def test_in_a_price_spike_rentals_keep_the_price_they_were_rented_at() -> None:
+    simulation = run("price-spike")
+    before, spike, peak, after = of_bob(simulation)
+    assert [price for _, _, price in (before, spike, peak, after)] == [287_000, 861_000, 1_000_000, 287_000]
+    paid = bills(simulation)
+    assert ends(simulation)[before[0]].billed_seconds == 23 * 60
+    assert paid[before[0]].charge_micros == 110_017  # 0.287 × 1380 / 3600
+    assert [paid[rental[0]].charge_micros for rental in (spike, peak, after)] == [215_250, 250_000, 71_750]
+    assert all(paid[rental[0]].hold_micros == rental[2] // 4 for rental in (before, spike, peak, after))
+
+
+def test_in_a_price_spike_only_the_chosen_model_is_dear() -> None:
+    simulation = begin("price-spike", 15 * MINUTE)
+    for offer in simulation.market.offers:
+        factor = 3 if offer.spec.gpu_model == "RTX 4090" else 1
+        assert offer.price_micros_per_hour == factor * offer.spec.spot_price
+
+
+def test_in_a_capacity_crunch_rents_are_refused_until_the_outage_is_over() -> None:
+    simulation = run("capacity-crunch")
+    assert refusals(simulation) == [(12, "offer_unavailable"), (16, "offer_unavailable")]
+    rentals = list(of_bob(simulation))
+    assert [provider for _, provider, _ in rentals] == ["gcp", "crusoe", "gcp", "runpod"]
+    early = ends(simulation)[rentals[0][0]]
+    assert (early.reason, early.at) == ("deleted", 40 * MINUTE)
+
+
+def test_in_a_capacity_crunch_the_offers_are_not_listed() -> None:
+    simulation = begin("capacity-crunch", 15 * MINUTE)
+    hidden = [offer.spec for offer in simulation.market.offers if not offer.is_listed]
+    assert {spec.provider_id for spec in hidden} == {"gcp", "runpod"}
+    assert all(spec.provider_id == "gcp" or spec.gpu_model == "H100" for spec in hidden)
+    with pytest.raises(OfferUnavailable):
+        rent(simulation, RentGpu("alice", "gcp", "H100", "us-central1, US", 1, "m", "i"))
+    simulation.advance(HOUR)
+    assert all(offer.is_listed for offer in simulation.market.offers)
+
+
+@pytest.mark.parametrize("at_ms", [0, 11 * MINUTE, 12 * MINUTE, 13 * MINUTE, HOUR, 4 * HOUR - 1])
+def test_an_interruption_storm_takes_the_example_within_half_an_hour(at_ms: int) -> None:
+    simulation = begin("interruption-storm", at_ms)
+    rental = rent(simulation)
+    simulation.advance(at_ms + 30 * MINUTE)
+    end = ends(simulation)[rental.rental_id]
+    assert end.reason == "interrupted"
+    assert end.billed_seconds < 20 * 60
+    assert bills(simulation)[rental.rental_id].charge_micros == (287_000 * end.billed_seconds * 2 + 3600) // 7200
+
+
+def test_an_interruption_storm_takes_all_that_bob_has_within_an_hour() -> None:
+    simulation = run("interruption-storm")
+    lost = ends(simulation)
+    rentals = list(of_bob(simulation))
+    assert len(rentals) == len(lost) == 4
+    assert all(end.reason == "interrupted" and end.at < HOUR for end in lost.values())
+    at_runpod = sorted(lost[rental_id].at for rental_id, provider, _ in rentals if provider == "runpod")
+    assert at_runpod == [12 * MINUTE, 32 * MINUTE]
+
+
+def test_slow_provisioning_costs_nothing_and_sometimes_fails() -> None:
+    simulation = run("slow-provisioning")
+    rentals = [rental_id for rental_id, _, _ in of_bob(simulation)]
+    delays, ended, paid = waits(simulation), ends(simulation), bills(simulation)
+    failed = [rental_id for rental_id in rentals if rental_id not in delays]
+    assert len(failed) == 1
+    assert max(delays.values()) > 30 * MINUTE
+    assert min(delays.values()) > 2 * MINUTE
+    for rental_id in rentals:
+        charge = 0 if rental_id in failed else paid[rental_id].hold_micros
+        reason = "provisioning_failed" if rental_id in failed else "idle_timeout"
+        assert (ended[rental_id].reason, paid[rental_id].charge_micros) == (reason, charge)
+    assert simulation.ledger.held("bob") == 0
+
+
+def test_low_credit_refuses_a_second_rent_and_says_how_much_is_missing() -> None:
+    simulation = begin("low-credit")
+    rent(simulation)
+    assert simulation.ledger.held("alice") == 71_750
+    with pytest.raises(InsufficientCredit) as refusal:
+        rent(simulation)
+    assert refusal.value.amount_needed_micros == 43_500
+
+
+def test_low_credit_leads_into_debt_and_credit_leads_out() -> None:
+    simulation = run("low-credit")
+    assert refusals(simulation) == [(2, "insufficient_credit"), (50, "insufficient_credit")]
+    first, solvent = (rental_id for rental_id, _, _ in of_bob(simulation))
+    assert bills(simulation)[first].charge_micros == 191_333  # 0.287 × 2400 / 3600, more than the ten cents
+    assert solvent in waits(simulation)
+    credited = [event.amount_micros for event in simulation.events if isinstance(event, CreditAdded)]
+    assert simulation.ledger.available("bob") == credited[1] + credited[2] - 191_333 - 71_750
+    assert begin("low-credit", 50 * MINUTE).ledger.available("bob") == -91_333
+
+
+def test_after_two_hours_a_hold_expires_and_the_bill_is_debited_from_the_available_balance() -> None:
+    simulation = run("hold-expiry")
+    long, short = (rental_id for rental_id, _, _ in of_bob(simulation))
+    placed = {event.rental_id: event.at for event in simulation.events if isinstance(event, HoldPlaced)}
+    expired = {event.rental_id: event.at for event in simulation.events if isinstance(event, HoldExpired)}
+    assert expired == {long: placed[long] + 2 * HOUR}
+    paid = bills(simulation)
+    assert (paid[long].hold_micros, paid[long].charge_micros) == (0, 717_500)  # 0.287 × 9000 / 3600
+    assert (paid[short].hold_micros, paid[short].charge_micros) == (71_750, 143_500)
+    assert simulation.ledger.available("bob") == 100_000_000 - 717_500 - 143_500
+
+
+def test_a_rental_by_hand_outlives_its_hold() -> None:
+    simulation = begin("hold-expiry")
+    rental = rent(simulation)
+    simulation.advance(2 * HOUR)
+    assert (rental.status, simulation.ledger.held("alice"), simulation.ledger.available("alice")) == (
+        "running",
+        0,
+        100_000_000,
+    )
+
+
+def test_every_refusal_of_a_timeline_is_meant() -> None:
+    refused = {name: refusals(run(name)) for name in shipped_scenarios()}
+    assert {name for name, codes in refused.items() if codes} == {"capacity-crunch", "low-credit"}
+
+
+def test_a_seed_changes_what_luck_decides_and_nothing_else() -> None:
+    scenario: Scenario = load_scenario("slow-provisioning")
+    journals = []
+    for seed in (1, 2):
+        simulation = Simulation(scenario, seed=seed)
+        simulation.advance(2 * HOUR)
+        journals.append(waits(simulation))
+        assert len(list(of_bob(simulation))) == 5
+    assert list(journals[0].values()) != list(journals[1].values())

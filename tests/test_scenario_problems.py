@@ -1,0 +1,103 @@
+"""Errors of scenario files name the place, the field and the nearest name."""
+
+from typing import NamedTuple
+
+import pytest
+
+from .scenario_texts import DOCUMENTED, refused
+
+
+class Wrong(NamedTuple):
+    """A change of the documented example, where it is found, for which field, and what is said."""
+
+    old: str
+    new: str
+    marked: str
+    field: str
+    message: str
+
+
+WRONG = [
+    Wrong("seed: 42", "sede: 42", "sede", "sede", 'unknown key "sede"; did you mean "seed"?'),
+    Wrong("until: 3h", "until: 3h\nfaults:\n  - {name: x}", "faults", "faults", 'unknown key "faults"'),
+    Wrong(
+        "gpu_model: H100, multiply",
+        "gpu: H100, multiply",
+        "gpu: H100",
+        "timeline[2].price.gpu",
+        'unknown key "gpu"; did you mean "gpu_model"?',
+    ),
+    Wrong("rent: {as", "rnet: {as", "rnet", "timeline[0].rnet", 'unknown key "rnet"; did you mean "rent"?'),
+    Wrong(
+        "median: 90s",
+        "medain: 90s",
+        "medain",
+        "market.provisioning.marketplace.delay.lognormal.medain",
+        'unknown key "medain"; did you mean "median"?',
+    ),
+    Wrong("extended", "extnded", "extnded", "api.profile", 'did you mean "extended"?'),
+    Wrong("mode: poisson", "mode: poison", "poison", "market.interruptions.mode", 'did you mean "poisson"?'),
+    Wrong("scenario: 1", "scenario: 2", "2  ", "scenario", '"2" is not possible here (1)'),
+    Wrong("activity: 1", "activity: 1, all: smoothed", "smoothed", "market.prices.all", "one of constant, host_set"),
+    Wrong("reclaim: 30m", "reclaim: 30", "30}", "market.interruptions.reclaim", "expected a duration such as 90s"),
+    Wrong("at: 20m", "at: 20", "20, touch", "timeline[3].at", "expected a duration such as 90s, 15m"),
+    Wrong('"25.00"', "25.00", "25.00", "accounts[0].balance", 'in quotes with at most 6 decimals, such as "25.00"'),
+    Wrong("failure: 5%", "failure: 5", "5}", "market.provisioning.marketplace.failure", "a share such as 5%"),
+    Wrong("name: capacity-crunch", "name: 12", "12", "name", "expected text, got a whole number"),
+    Wrong("seed: 42", "seed: 4.2", "4.2", "seed", "expected a whole number, got a decimal number"),
+    Wrong("prices: {activity: 1}", "prices: [1]", "[1]", "market.prices", "expected a mapping, got a list"),
+    Wrong("provider_id: gcp, ", "", "{as: r1", "timeline[0].rent", "provider_id is missing"),
+    Wrong("start: 2026-01-01T00:00:00Z", "start: 2026-01-01", "2026", "clock.start", "an instant with its zone"),
+    Wrong("mode: manual", "mode: real, step: 5s", "{mode: real", "clock", "step goes with mode manual"),
+    Wrong("multiply: 3", 'multiply: 3, set: "1"', "{gpu_model: H100, multiply", "timeline[2].price", "either set or"),
+    Wrong("provider: gcp", "provider: gpc", "gpc", "timeline[1].outage.provider", 'did you mean "gcp"?'),
+    Wrong("touch: r1", "touch: r2", "r2", "timeline[3].touch", 'no rental "r2" by then; did you mean "r1"?'),
+    Wrong("account: alice", "account: alcie", "alcie", "timeline[0].rent.account", 'did you mean "alice"?'),
+    Wrong("minimum: 15m", "minimum: 1ms", "{minimum", "billing", "minimum must be a whole number of seconds"),
+    Wrong("catalog: default", "catalog: defalt", "defalt", "market.catalog", 'did you mean "default"?'),
+    Wrong("extends: default", "extends: clam", "clam", "extends", 'no scenario "clam": expected a shipped one'),
+    Wrong("extends: default", "extends: [default]", "[default]", "extends", "expected text or nothing, got a list"),
+    Wrong("seed: 42", "seed: 9223372036854775808", "9223372036854775808", "seed", "a whole number must be between"),
+    Wrong("until: 3h", "until: 3h\nseed: 7", "seed: 7", "seed", "given twice, first in line 5"),
+    Wrong("seed: 42", "seed: &x 42", "&x", "seed", "anchors (&) and aliases (*) are not allowed"),
+    Wrong("seed: 42", "seed: !!python/name:os.system 42", "!!python", "seed", "tags (!) are not allowed"),
+    Wrong("seed: 42", "? [seed]\n: 42", "[seed]", "", "a key must be a plain name"),
+    Wrong("seed: 42", "seed: {", "", "", "no YAML: "),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.new[:40])
+def test_an_error_names_file_line_column_field_and_the_nearest_name(wrong: Wrong) -> None:
+    assert wrong.old in DOCUMENTED
+    text = DOCUMENTED.replace(wrong.old, wrong.new, 1)
+    error = refused(text)
+    (problem,) = error.problems
+    assert (problem.file, problem.field) == ("mine.yaml", wrong.field)
+    assert wrong.message in problem.message
+    if wrong.marked:
+        before = text[: text.index(wrong.marked)]
+        assert (problem.line, problem.column) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    assert str(error).startswith(f"mine.yaml:{problem.line}:{problem.column}: {wrong.field}")
+
+
+def test_all_unknown_keys_are_named_at_once() -> None:
+    error = refused("name: mine\nsede: 1\nbilling: {minimun: 1s}\nclock: {mod: manual}\nseed: x\n")
+    assert {problem.field for problem in error.problems} == {"sede", "billing.minimun", "clock.mod"}
+    assert len(str(error).splitlines()) == 3
+
+
+def test_all_that_does_not_fit_together_is_named_at_once() -> None:
+    error = refused(DOCUMENTED.replace("account: alice", "account: carol").replace("touch: r1", "touch: zzz"))
+    assert [problem.field for problem in error.problems] == ["timeline[0].rent.account", "timeline[3].touch"]
+
+
+def test_at_most_twenty_unknown_keys_are_named() -> None:
+    error = refused("name: mine\n" + "".join(f"key{n}: {n}\n" for n in range(30)))
+    assert [problem.field for problem in error.problems] == [f"key{n}" for n in range(20)]
+
+
+@pytest.mark.parametrize("value", ["5", "[catalog]", "soon"])
+def test_a_value_where_a_mapping_belongs_is_refused_with_its_place(value: str) -> None:
+    (problem,) = refused(f"name: mine\nextends: calm\nmarket: {value}").problems
+    assert (problem.line, problem.column, problem.field) == (3, 9, "market")
+    assert problem.message.startswith("expected a mapping, got ")
