@@ -115,7 +115,10 @@ def serve(
 
     def on_ready(ready: server.Ready) -> None:
         if ready_file is not None:
-            server.write_ready_file(ready_file, ready)
+            try:
+                server.write_ready_file(ready_file, ready)
+            except OSError as error:
+                raise _CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
         click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token}")
         click.echo(
             f"try: curl -s -H 'Authorization: Bearer {ready.token}' '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'"

@@ -1,6 +1,7 @@
 """Starting uvicorn: the listening socket, the ready line, signals, and a server in a thread for tests."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -96,6 +97,7 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off from here on is no error
         self.handle_exit(number, frame)
 
 

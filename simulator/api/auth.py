@@ -50,7 +50,7 @@ def authenticate(scope: Scope, worlds: Worlds) -> Place:
 
 def guard_control(scope: Scope, access: ControlAccess) -> None:
     """Raises ControlRefused unless the request may use the control plane: a web page must not drive it."""
-    if access.admin_token is not None:
+    if access.admin_token:
         given = header_values(scope, b"x-sim-admin")
         if len(given) == 1 and compare_digest(given[0], access.admin_token.encode()):
             return

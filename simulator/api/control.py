@@ -72,8 +72,9 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 
 
 async def health(exchange: Exchange) -> Reply:
-    """The server is alive: version, worlds, and the clock and seed of the world concerned."""
+    """The server is alive: version, worlds, and the clock and seed of the world concerned. It waits for no advance."""
     world = exchange.world
+    world.caught_up()
     worlds = [{"name": w.name, "scenario": w.scenario.name, "seed": w.seed} for w in exchange.worlds.by_name.values()]
     return json_reply(
         200,

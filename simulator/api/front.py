@@ -96,7 +96,7 @@ class Front:
         except Refusal as refusal:
             reply = (control_problem if is_control else api_problem)(refusal)
             if isinstance(refusal, PayloadTooLarge):
-                await send_and_drain(send, receive, reply, exchange.headers())
+                await send_and_drain(send, receive, reply, exchange.headers(), more_comes=refusal.more_comes)
             else:
                 await send_reply(send, reply, exchange.headers())
         except Disconnected:

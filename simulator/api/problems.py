@@ -78,9 +78,13 @@ class MethodNotAllowed(WireRefusal):
 
 
 class PayloadTooLarge(WireRefusal):
-    """The body is above the limit. Send less."""
+    """The body is above the limit. Send less. `more_comes` says that its end has not been seen."""
 
     code = "payload_too_large"
+
+    def __init__(self, message: str, *, more_comes: bool) -> None:
+        super().__init__(message)
+        self.more_comes = more_comes
 
 
 class UnsupportedMediaType(WireRefusal):

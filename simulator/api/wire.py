@@ -36,7 +36,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     if declared == 0:
         return b""
     if declared is not None and declared > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, more_comes=True)
     chunks: list[bytes] = []
     length = 0
     more = True
@@ -45,11 +45,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
         length += len(chunk)
         if length > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, more_comes=more)
         chunks.append(chunk)
-        more = message.get("more_body", False)
     return b"".join(chunks)
 
 
@@ -64,8 +64,8 @@ def body_length(scope: Scope) -> int | None:
     return length
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"the body is above {limit} bytes")
+def _too_large(limit: int, *, more_comes: bool) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the body is above {limit} bytes", more_comes=more_comes)
 
 
 async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> None:
@@ -74,19 +74,20 @@ async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, byte
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def send_and_drain(send: Send, receive: Receive, reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> None:
-    """Answer a request whose body is still coming: drain a bounded part of it, so that the client gets to see the
-    answer, and close the connection."""
+async def send_and_drain(
+    send: Send, receive: Receive, reply: Reply, extra: Iterable[tuple[bytes, bytes]], *, more_comes: bool
+) -> None:
+    """Answer a request whose body may still be coming: drain a bounded part of it, so that the client gets to see
+    the answer, and close the connection."""
     await send(_start(reply, (*extra, (b"connection", b"close"))))
     await send({"type": "http.response.body", "body": reply.body, "more_body": True})
     drained = 0
     try:
         async with asyncio.timeout(DRAIN_SECONDS_MAX):
-            while drained < DRAINED_BYTES_MAX:
+            while more_comes and drained < DRAINED_BYTES_MAX:
                 message = await receive()
                 drained += len(message.get("body", b""))
-                if not message.get("more_body", False):
-                    break
+                more_comes = message.get("more_body", False)
     except TimeoutError:
         pass
     await send({"type": "http.response.body", "body": b""})

@@ -108,21 +108,21 @@ class Market:
         """The offers that the API shows now (F6), in the catalogue's order."""
         return (offer for offer in self.offers if offer.is_listed)
 
-    def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
-        """The offer of these names, whatever their case (A14).
-
-        Raises InvalidValue for a name that the catalogue lacks, OfferNotFound for a combination that nobody
-        offers (A13).
-        """
-        offer = self._by_names.get((provider_id, gpu_model, region))
-        if offer is not None:
-            return offer
+    def check_names(self, provider_id: str, gpu_model: str, region: str) -> None:
+        """Raises InvalidValue for a name that the catalogue lacks, with the nearest that it has (A13)."""
+        if (provider_id, gpu_model, region) in self._by_names:
+            return
         for field, name in (("gpu_model", gpu_model), ("provider_id", provider_id), ("region", region)):
             known = self._spellings[field]
             if name.casefold() not in known:
                 hint = did_you_mean(name, known.values())
                 raise InvalidValue(f'no offer has {field} "{name}"{hint}', param=field)
-        offer = self._by_folded_names.get(_folded(provider_id, gpu_model, region))
+
+    def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
+        """The offer of these names, whatever their case (A14). Raises OfferNotFound where nobody offers that (A13)."""
+        offer = self._by_names.get((provider_id, gpu_model, region))
+        if offer is None:
+            offer = self._by_folded_names.get(_folded(provider_id, gpu_model, region))
         if offer is None:
             raise OfferNotFound(f'"{provider_id}" does not offer "{gpu_model}" in "{region}"')
         return offer

@@ -108,7 +108,7 @@ class Rentals:
     # What speaks against it
 
     def check_rent(self, command: RentGpu) -> RentPlan:
-        """State, then money (A13). Raises InvalidValue, OfferNotFound, OfferUnavailable or InsufficientCredit."""
+        """State, then money (A13). Raises OfferNotFound, OfferUnavailable or InsufficientCredit."""
         offer = self._market.find(command.provider_id, command.gpu_model, command.region)
         self._market.check_free(offer, command.gpu_count)
         hold = hold_micros(offer.price_micros_per_hour, command.gpu_count, self._billing)

@@ -150,13 +150,14 @@ class Simulation:
 
     def _check_rent(self, command: RentGpu, key: Key | None) -> Accepted:
         self._check_account(command.account)
+        self.market.check_names(command.provider_id, command.gpu_model, command.region)
+        if command.gpu_count < 1:
+            raise InvalidValue("gpu_count must be at least 1", param="gpu_count")
         if key is not None:
             known = self._keys.find(command.account, key, self.now_ms)
             if known is not None:
                 rental = self.rentals.find(known)
                 return Accepted(command, rental=rental, replayed=True, turn=self._turn)
-        if command.gpu_count < 1:
-            raise InvalidValue("gpu_count must be at least 1", param="gpu_count")
         return Accepted(command, plan=self.rentals.check_rent(command), key=key, turn=self._turn)
 
     def _check_account(self, account: str) -> None:
