@@ -23,17 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "the contract suite")
     group.addoption("--base-url", default=None, metavar="URL", help="check this server, not one of our own")
     group.addoption("--token", default=None, metavar="TOKEN", help="token of an account there")
-    group.addoption(
-        "--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: ci"
-    )
+    group.addoption("--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: ci")
 
 
 @pytest.fixture(scope="session")
 def profile(pytestconfig: pytest.Config) -> settings:
     """How many examples to try: as --contract-profile or --hypothesis-profile says, otherwise `ci`."""
-    names = [
-        pytestconfig.getoption(option, None) for option in ("--contract-profile", "--hypothesis-profile")
-    ]
+    names = [pytestconfig.getoption(option, None) for option in ("--contract-profile", "--hypothesis-profile")]
     return next((PROFILES[name] for name in names if name in PROFILES), PROFILES["ci"])
 
 
@@ -53,10 +49,9 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
 
 @pytest.fixture
 def world(target: Target) -> Target:
-    """The server with its world fresh: both accounts, nothing rented. Needs the control plane."""
+    """The server with its world fresh, for Alice: both accounts, nothing rented. Needs the control plane."""
     target.require_control()
-    fresh_world(target)
-    return target
+    return target.acting_as(fresh_world(target)[ALICE].token)
 
 
 @pytest.fixture

@@ -49,8 +49,6 @@ def _await_ready(process: "subprocess.Popen[bytes]", ready: Path, log: Path) -> 
         except subprocess.TimeoutExpired:
             if time.monotonic() < give_up:
                 continue
-        raise RuntimeError(
-            f"the simulator did not start: {log.read_text(encoding='utf-8', errors='replace')}"
-        )
+        raise RuntimeError(f"the simulator did not start: {log.read_text(encoding='utf-8', errors='replace')}")
     found = json.loads(ready.read_text(encoding="utf-8"))
     return Ready(found["url"], found["token"])

@@ -4,66 +4,33 @@ The times come from the deadlines of the rentals: one millisecond before, at, an
 money, ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A17, A21).
 """
 
-import json
-from fractions import Fraction
-from typing import Any
-
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    MultipleResults,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import Bundle, MultipleResults, precondition, rule
 
-from .books import Books, expected_entries
-from .instants import MINUTE, SECOND
-from .model import Model, failure
+from .foretold import ForetoldMachine
+from .instants import SECOND
+from .model import KEY_LIFE, failure
 from .money import MICRO, dollars
-from .referee import judge, judge_rent, judge_rental
-from .stage import ALICE, BOB, learn_world
-from .strategies import BOUNDARY, Wish, Wrong, filters, spelled, wishes, wrong_queries, wrong_rents
-from .target import Answer, Target
+from .referee import acted_rightly, judge, judge_rental
+from .stage import ALICE, BOB
+from .strategies import BOUNDARY, Wish, Wrong, filters, picks, wishes, wrong_queries, wrong_rents
+from .target import Target
 
 ACCOUNTS = st.sampled_from([ALICE, ALICE, BOB])
 KEYS = st.none() | st.none() | st.sampled_from(["k1", "k2"])
-BUSY_STEP = 14 * MINUTE
 
 
-class RentalMachine(RuleBasedStateMachine):
+class RentalMachine(ForetoldMachine):
     """The rules; `target` needs the control plane and a world in which nothing happens by itself."""
 
     rented: Bundle[str] = Bundle("rented")
-
-    def __init__(self, target: Target) -> None:
-        super().__init__()
-        self.target = target
-        self.model: Model
-        self.tokens: dict[str, str]
-        self.books = Books()
-
-    @initialize()
-    def begin(self) -> None:
-        """Reset the world."""
-        self.model, self.tokens = learn_world(self.target)
-        self.books.read(self.target.ledger())
 
     # Offers.
 
     @rule(data=st.data(), account=ACCOUNTS)
     def list_offers(self, data: st.DataObject, account: str) -> None:
         """A list holds exactly the offers that match and have free GPUs (F5, F6, A14, A15)."""
-        chosen = data.draw(filters(self.model.offers), label="filters")
-        answer = self.send(account, "GET", "/v1/gpu/offers", query=list(chosen.items()))
-        assert answer.status == 200, answer
-        rows = self.model.listed(chosen)
-        assert answer.json == {"object": "list", "count": len(rows), "data": rows}, (
-            f"F5: not the offers: {answer}"
-        )
+        self.see_offers(account, data.draw(filters(self.model.offers), label="filters"))
 
     @rule(query=wrong_queries(), account=ACCOUNTS)
     def list_wrongly(self, query: tuple[tuple[tuple[str, str], ...], frozenset[str]], account: str) -> None:
@@ -91,12 +58,26 @@ class RentalMachine(RuleBasedStateMachine):
         """A body with one defect is refused for it, whatever else holds (A13)."""
         judge(failure(*wrong.codes), self.post_rent(account, wrong.body(wish.body(self.model.offers)), key))
 
+    @rule(target=rented, pick=picks(), more=st.integers(0, 1), account=ACCOUNTS)
+    def rent_what_is_left(self, pick: int, more: int, account: str) -> MultipleResults[str]:
+        """All the GPUs that the model knows to be free, or one more than that (F6, A16)."""
+        gpus = self.model.free(self.model.offers[pick % len(self.model.offers)]) + more
+        return self.try_rent(account, Wish(pick, extras=(("gpu_count", max(1, gpus)),)).body(self.model.offers), None)
+
     @precondition(lambda self: bool(self.model.keys))
-    @rule(target=rented, pick=st.integers(0, 9), change=st.sampled_from(["org/model", "org/other"]))
-    def retry(self, pick: int, change: str) -> MultipleResults[str]:
-        """A key used again: the same answer for the same body, a refusal for another (A17)."""
+    @rule(
+        target=rented,
+        pick=st.integers(0, 9),
+        change=st.sampled_from(["org/model", "org/other"]),
+        wait=st.none() | st.none() | st.none() | st.sampled_from(BOUNDARY),
+    )
+    def retry(self, pick: int, change: str, wait: int | None) -> MultipleResults[str]:
+        """A key used again, at once or when its life ends: the first answer, or a refusal of another body (A17)."""
         account, key = sorted(self.model.keys)[pick % len(self.model.keys)]
-        body = {**self.model.keys[account, key][0], "model_id": change}
+        first, rental = self.model.keys[account, key]
+        if wait is not None:
+            self.go_to(max(self.model.now, rental.created + KEY_LIFE + wait))
+        body = {**first, "model_id": change}
         return self.try_rent(account, body, key, respelled=True)
 
     @rule(target=rented, wish=wishes())
@@ -128,15 +109,12 @@ class RentalMachine(RuleBasedStateMachine):
         if judge(self.model.predict_read(account, rental_id), answer):
             self.model.cut(rental_id, "deleted")
             judge_rental(self.model.rentals[rental_id], self.model.now, answer.json)
+            self.see_offer_of(rental_id)
 
     @rule(rental_id=rented)
     def touch(self, rental_id: str) -> None:
         """Activity moves the idle timeout of a running rental (A19)."""
-        rental = self.model.rentals[rental_id]
-        status, done = rental.status(self.model.now), self.target.touch(rental_id).status_code
-        assert acted_rightly(status, done), f"A19: touching a {status} rental: {done}"
-        if done == 200:
-            rental.touches.append(self.model.now)
+        self.touch_rental(rental_id)
 
     @rule(rental_id=rented)
     def interrupt(self, rental_id: str) -> None:
@@ -145,6 +123,7 @@ class RentalMachine(RuleBasedStateMachine):
         assert acted_rightly(status, done), f"A2: interrupting a {status} rental: {done}"
         if done == 200:
             self.model.cut(rental_id, "interrupted")
+            self.see_offer_of(rental_id)
 
     # Credit and time.
 
@@ -180,102 +159,6 @@ class RentalMachine(RuleBasedStateMachine):
     def use_until_hold_expires(self, rental_id: str, offset: int) -> None:
         """Keep a rental busy for as long as its hold lasts (F19, F20)."""
         self.use_until(rental_id, self.model.rentals[rental_id].hold_expiry + offset)
-
-    # What must be so after every step.
-
-    @invariant()
-    def money_is_as_foretold(self) -> None:
-        """Balance, holds and available balance of every account (F14, F16)."""
-        seen = self.target.accounts()
-        for name in self.tokens:
-            account = seen[name]
-            assert account.available == account.balance - account.held, f"F16: {account}"
-            held, balance = self.model.held(name), self.model.balance(name)
-            assert account.held == held, f"F8, F20: {held} must be held: {account}"
-            assert account.balance == balance, f"F15: the balance must be {balance}: {account}"
-
-    @invariant()
-    def ledger_is_as_foretold(self) -> None:
-        """The ledger balances, folds to the accounts, and has each rental's entries once (A8)."""
-        self.books.read(self.target.ledger(after=self.books.last_seq))
-        for name in self.tokens:
-            assert self.books.balance(name) == self.model.balance(name), (
-                f"A8: balance of {name} in the ledger"
-            )
-            assert self.books.held(name) == self.model.held(name), f"A8: holds of {name} in the ledger"
-        seen, now = self.books.of_rentals(), self.model.now
-        foretold = {
-            entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)
-        }
-        assert seen == foretold, f"A8: too much {seen - foretold}, missing {foretold - seen}"
-
-    @invariant()
-    def rentals_are_as_foretold(self) -> None:
-        """There are the rentals that were accepted and no others (F11, F13)."""
-        rows = self.target.act("GET", "rentals", query=[("limit", "100000")])["data"]
-        assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), (
-            "A17: the rentals differ"
-        )
-        for row in rows:
-            rental = self.model.rentals[row["rental_id"]]
-            expected = {**rental.view(self.model.now), "account": rental.account}
-            assert expected.items() <= row.items(), f"must be {expected}: {row}"
-
-    # Parts of rules.
-
-    def send(self, account: str, method: str, path: str, **parts: Any) -> Answer:
-        """One request of an account; the clock must not have moved."""
-        answer = self.target.send(method, path, token=self.tokens[account], **parts)
-        assert answer.sim_now == self.model.now, f"A23: it is not {self.model.now}: {answer}"
-        return answer
-
-    def post_rent(
-        self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
-    ) -> Answer:
-        """One rent, if wanted with the same body in other bytes."""
-        headers = [("content-type", "application/json")]
-        if key is not None:
-            headers.append(("idempotency-key", key))
-        content = spelled(body) if respelled else json.dumps(body).encode()
-        return self.send(account, "POST", "/v1/gpu/rent", headers=headers, content=content)
-
-    def try_rent(
-        self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
-    ) -> MultipleResults[str]:
-        """Foretell, rent, judge, record; gives the new rental, if there is one."""
-        prediction = self.model.predict_rent(account, body, key)
-        answer = self.post_rent(account, body, key, respelled=respelled)
-        if not judge_rent(self.model, prediction, answer):
-            return multiple()
-        rental = self.model.rented(account, body, key, answer.json)
-        judge_rental(rental, self.model.now, answer.json)
-        return multiple(rental.rental_id)
-
-    def add_credit(self, account: str, value: Fraction) -> None:
-        """Credit, unless it is none."""
-        if value:
-            self.target.credit(account, value)
-            self.model.credits[account] += value
-
-    def go_to(self, instant: int) -> None:
-        """Move both clocks."""
-        self.target.advance_to(instant)
-        self.model.now = instant
-
-    def use_until(self, rental_id: str, instant: int) -> None:
-        """Move on to an instant, if that is to come, with activity often enough; stop if the rental ends."""
-        while self.status(rental_id) != "terminated" and self.model.now < instant:
-            self.go_to(min(instant, self.model.now + BUSY_STEP))
-            self.touch(rental_id)
-
-    def status(self, rental_id: str) -> str:
-        """The status that the model foretells."""
-        return self.model.rentals[rental_id].status(self.model.now)
-
-
-def acted_rightly(status: str, answered: int) -> bool:
-    """Whether an act on a rental of this status may be answered so; while it is provisioned, either way."""
-    return answered in {"provisioning": (200, 409), "running": (200,), "terminated": (409,)}[status]
 
 
 def machine_for(target: Target) -> type[RentalMachine]:

@@ -54,9 +54,7 @@ class Model:
 
     def balance(self, account: str) -> Fraction:
         """Credit less charges (F14)."""
-        return self.credits[account] - sum(
-            (rental.charge(self.now) or 0 for rental in self._of(account)), Fraction(0)
-        )
+        return self.credits[account] - sum((rental.charge(self.now) or 0 for rental in self._of(account)), Fraction(0))
 
     def held(self, account: str) -> Fraction:
         """The sum of the active holds."""

@@ -15,9 +15,7 @@ DOCUMENTED_FIELDS = frozenset({"rental_id", "status"})
 def judge(prediction: Prediction, answer: Answer, succeed_with: Iterable[int] = (200,)) -> bool:
     """Raise AssertionError where the prediction did not come true; otherwise say whether it succeeded."""
     if answer.status in succeed_with:
-        assert prediction.either or prediction.must_succeed, (
-            f"must fail with {sorted(prediction.codes)}: {answer}"
-        )
+        assert prediction.either or prediction.must_succeed, f"must fail with {sorted(prediction.codes)}: {answer}"
         return True
     assert not prediction.must_succeed, f"must succeed: {answer}"
     assert answer.error["code"] in prediction.codes, f"must fail with {sorted(prediction.codes)}: {answer}"
@@ -50,3 +48,8 @@ def judge_rental(rental: Rental, now: int, seen: dict[str, Any]) -> None:
         assert seen[name] == expected[name], f"{name} must be {expected[name]!r}: {seen}"
     if names != DOCUMENTED_FIELDS:
         assert ("ssh" in seen) == (rental.request.get("ssh_key") is not None), f"A18: ssh is wrong: {seen}"
+
+
+def acted_rightly(status: str, answered: int) -> bool:
+    """Whether an act on a rental of this status may be answered so; while it is provisioned, either way."""
+    return answered in {"provisioning": (200, 409), "running": (200,), "terminated": (409,)}[status]

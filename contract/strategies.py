@@ -107,9 +107,7 @@ def wrong_rents() -> st.SearchStrategy[Wrong]:
         st.builds(Wrong, unknown_names(), json_values(), st.just(frozenset({"unknown_field"}))),
         st.builds(Wrong, st.sampled_from(TEXT_FIELDS), not_text(), st.just(INVALID)),
         st.builds(Wrong, st.sampled_from(REQUIRED), bad_text(), st.just(INVALID)),
-        st.builds(
-            Wrong, st.sampled_from(REQUIRED[:3]), st.sampled_from(["RTX 4091", "nobody"]), st.just(INVALID)
-        ),
+        st.builds(Wrong, st.sampled_from(REQUIRED[:3]), st.sampled_from(["RTX 4091", "nobody"]), st.just(INVALID)),
         st.builds(Wrong, st.just("gpu_count"), not_a_count(), st.just(INVALID)),
         st.builds(Wrong, st.just("fine_tuned"), not_a_boolean(), st.just(INVALID)),
         st.builds(Wrong, st.just("ssh_key"), bad_ssh_keys(), st.just(INVALID)),
@@ -118,9 +116,7 @@ def wrong_rents() -> st.SearchStrategy[Wrong]:
 
 def unknown_names() -> st.SearchStrategy[str]:
     """Field names that a rent does not have: slips, and attempts to set what is not the client's to set."""
-    return st.sampled_from(
-        ["gpu_modell", "provider", "GPU_MODEL", "price_per_gpu_hour", "balance", "status", "gpus"]
-    )
+    return st.sampled_from(["gpu_modell", "provider", "GPU_MODEL", "price_per_gpu_hour", "balance", "status", "gpus"])
 
 
 def json_values() -> st.SearchStrategy[Any]:
@@ -198,9 +194,9 @@ def spelled(body: Mapping[str, Any]) -> bytes:
 
 def _names(known: set[str], part: str) -> st.SearchStrategy[str]:
     spelling = st.sampled_from(list(CASES)).map(lambda name: CASES[name])
-    return st.builds(
-        lambda name, spell: spell(name), st.sampled_from(sorted(known)), spelling
-    ) | st.sampled_from([part, "nobody"])
+    return st.builds(lambda name, spell: spell(name), st.sampled_from(sorted(known)), spelling) | st.sampled_from(
+        [part, "nobody"]
+    )
 
 
 def _bound(price: str, step: int) -> str:

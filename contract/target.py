@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -83,6 +84,12 @@ class Target:
         """Close the connections."""
         self._client.close()
 
+    def acting_as(self, token: str) -> "Target":
+        """The same server for another account; both share the connections."""
+        other = copy(self)
+        other.token = token
+        return other
+
     # What the target can do.
 
     @property
@@ -97,9 +104,7 @@ class Target:
     def require_control(self) -> None:
         """Raises NotApplicable where there is no control plane."""
         if not self.has_control:
-            raise NotApplicable(
-                f"no control plane: GET {self.base_url}/_sim/health does not answer 200 with JSON"
-            )
+            raise NotApplicable(f"no control plane: GET {self.base_url}/_sim/health does not answer 200 with JSON")
 
     # The API.
 
@@ -157,9 +162,7 @@ class Target:
     def act(self, method: str, path: str, body: object = None, query: Pairs = ()) -> Any:
         """One control call that must succeed; its decoded body."""
         reply = self.control(method, path, body, query)
-        assert reply.status_code < 300, (
-            f"{method} /_sim/{path} {body} -> {reply.status_code} {reply.text[:500]}"
-        )
+        assert reply.status_code < 300, f"{method} /_sim/{path} {body} -> {reply.status_code} {reply.text[:500]}"
         return reply.json() if reply.content else None
 
     def now(self) -> int:
@@ -209,6 +212,4 @@ class Target:
 
 
 def _account(row: dict[str, str]) -> Account:
-    return Account(
-        row["name"], row["token"], dollars(row["balance"]), dollars(row["available"]), dollars(row["held"])
-    )
+    return Account(row["name"], row["token"], dollars(row["balance"]), dollars(row["available"]), dollars(row["held"]))

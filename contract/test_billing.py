@@ -45,9 +45,7 @@ def bill_after(world: Target, ran_ms: int, gpus: int = 1) -> tuple[str, Fraction
         (3_600_000, 3600),
     ],
 )
-def test_f15_fifteen_minutes_at_least_then_each_begun_second(
-    world: Target, ran_ms: int, seconds: int
-) -> None:
+def test_f15_fifteen_minutes_at_least_then_each_begun_second(world: Target, ran_ms: int, seconds: int) -> None:
     billed, price = bill_after(world, ran_ms)
     assert billed == amount(charge_of(price, 1, seconds))
 
@@ -63,9 +61,7 @@ def test_f18_each_gpu_costs_the_whole_price(world: Target) -> None:
     assert dollars(two) == 2 * price
 
 
-@pytest.mark.parametrize(
-    ("ran_ms", "seconds"), [(0, 0), (1, 1), (100_000, 100), (100_001, 101), (899_999, 900)]
-)
+@pytest.mark.parametrize(("ran_ms", "seconds"), [(0, 0), (1, 1), (100_000, 100), (100_001, 101), (899_999, 900)])
 def test_a6_an_interrupted_rental_pays_the_time_used(world: Target, ran_ms: int, seconds: int) -> None:
     rental = running(world)
     world.advance(ran_ms)
@@ -89,9 +85,7 @@ def test_a7_half_a_micro_dollar_is_rounded_up(world: Target) -> None:
     assert dollars(ended(world, rental["rental_id"])["billed_amount"]) == exact + MICRO / 2
 
 
-def test_a7_the_hold_is_a_quarter_of_the_hourly_price_of_every_offer(
-    world: Target, profile: settings
-) -> None:
+def test_a7_the_hold_is_a_quarter_of_the_hourly_price_of_every_offer(world: Target, profile: settings) -> None:
     offers = learn_offers(world)
 
     @profile

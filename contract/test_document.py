@@ -21,10 +21,7 @@ GROUPS = ("parameters", "headers", "requestBodies", "responses", "schemas", "sec
 
 def clauses() -> dict[str, str]:
     """The clauses of the README, with the files that they name."""
-    return {
-        name: files.strip()
-        for name, _, files in ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
-    }
+    return {name: files.strip() for name, _, files in ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))}
 
 
 def shown_by() -> dict[str, str]:
@@ -90,9 +87,7 @@ def test_the_document_has_the_four_operations() -> None:
 
 
 def test_the_document_and_the_suite_know_the_same_codes() -> None:
-    assert load_document().raw["components"]["schemas"]["Error"]["properties"]["code"]["enum"] == list(
-        STATUS_OF_CODE
-    )
+    assert load_document().raw["components"]["schemas"]["Error"]["properties"]["code"]["enum"] == list(STATUS_OF_CODE)
 
 
 @pytest.mark.parametrize("name", ["RentRequest", "OfferList", "Rental", "Refusal"])
@@ -133,6 +128,4 @@ def test_the_readme_names_the_files_that_show_each_clause() -> None:
 
 def test_the_suite_speaks_http_only() -> None:
     imported = re.compile(r"^\s*(?:from|import) simulator\b", re.MULTILINE)
-    assert [
-        path.name for path in FOLDER.glob("*.py") if imported.search(path.read_text(encoding="utf-8"))
-    ] == []
+    assert [path.name for path in FOLDER.glob("*.py") if imported.search(path.read_text(encoding="utf-8"))] == []

@@ -137,9 +137,7 @@ def test_a13_a_combination_that_nobody_offers_is_not_found(world: Target) -> Non
     refused(world.rent(body), 404, "offer_not_found")
 
 
-@pytest.mark.parametrize(
-    "rental_id", ["rent_unknown", "x", "rent_" + "a" * 20, "%00", "rent_%F0%9F%98%80", "a" * 2000]
-)
+@pytest.mark.parametrize("rental_id", ["rent_unknown", "x", "rent_" + "a" * 20, "%00", "rent_%F0%9F%98%80", "a" * 2000])
 def test_a13_unknown_and_malformed_rental_ids_are_not_found(target: Target, rental_id: str) -> None:
     refused(target.rental(rental_id), 404, "rental_not_found")
     refused(target.terminate(rental_id), 404, "rental_not_found")
@@ -153,14 +151,10 @@ def test_a13_a_body_over_64_kib_is_too_large(world: Target) -> None:
     refused(over, 413, "payload_too_large")
 
 
-@pytest.mark.parametrize(
-    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"]
-)
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
 def test_a13_a_body_that_is_not_declared_as_json_is_a_415(target: Target, kind: str | None) -> None:
     headers = [("content-type", kind)] if kind is not None else []
-    refused(
-        target.send("POST", "/v1/gpu/rent", headers=headers, content=b"{}"), 415, "unsupported_media_type"
-    )
+    refused(target.send("POST", "/v1/gpu/rent", headers=headers, content=b"{}"), 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
@@ -180,17 +174,13 @@ def test_a13_method_then_media_type_then_json_then_fields(target: Target) -> Non
     refused(target.send("PUT", "/v1/gpu/rent", headers=[plain], content=b"{"), 405, "method_not_allowed")
     refused(target.send("POST", "/v1/gpu/rentals/rent_unknown"), 405, "method_not_allowed")
     refused(target.send("POST", "/v1/gpu/rent", headers=[plain], content=b"{"), 415, "unsupported_media_type")
-    refused(
-        target.send("POST", "/v1/gpu/rent", headers=[JSON], content=b'{"gpu_count": 0,'), 400, "invalid_json"
-    )
+    refused(target.send("POST", "/v1/gpu/rent", headers=[JSON], content=b'{"gpu_count": 0,'), 400, "invalid_json")
 
 
 def test_a13_fields_then_state_then_money(world: Target, tokens: dict[str, str]) -> None:
     """Bob cannot pay for the dearest offer, but hears of that last."""
     dear = Wish(-1).body(learn_offers(world))
-    refused(
-        world.rent({**dear, "region": "Norway, NO", "gpu_count": 0}, token=tokens[BOB]), 400, "invalid_value"
-    )
+    refused(world.rent({**dear, "region": "Norway, NO", "gpu_count": 0}, token=tokens[BOB]), 400, "invalid_value")
     refused(world.rent({**dear, "region": "Norway, NO"}, token=tokens[BOB]), 404, "offer_not_found")
     refused(world.rent({**dear, "gpu_count": 10**6}, token=tokens[BOB]), 409, "offer_unavailable")
     refused(world.rent(dear, token=tokens[BOB]), 402, "insufficient_credit")

@@ -1,8 +1,8 @@
-"""What the market does of itself, in `eventful.yaml`: F6, A3, A13, A20."""
+"""What the market does of itself, in `eventful.yaml`: F6, F19, F20, A3, A13, A20."""
 
 import pytest
 
-from .instants import MINUTE
+from .instants import HOUR, MINUTE
 from .money import amount, charge_of, dollars
 from .scenes import EXAMPLE, ended, instant, refused, rented, running, seen, touch
 from .stage import ALICE, PROVISIONING_MS, fresh_world
@@ -12,6 +12,9 @@ PRICE_RISES = 5 * MINUTE
 BACK_AGAIN = 25 * MINUTE
 CIVO = {**EXAMPLE, "gpu_model": "B200", "provider_id": "civo", "region": "New York, US"}
 GCP = {**EXAMPLE, "gpu_model": "H100", "provider_id": "gcp", "region": "us-central1, US"}
+
+VERDA = {**EXAMPLE, "gpu_model": "V100", "provider_id": "verda", "region": "Finland, FI"}
+SLOW_PROVISIONING = 3 * HOUR
 
 
 @pytest.fixture(name="market")
@@ -23,11 +26,7 @@ def eventful_market(eventful: Target) -> Target:
 
 def listed_price(market: Target) -> str:
     """The price of the example offer as listed now."""
-    [row] = [
-        row
-        for row in market.offers(gpu_model="RTX 4090", provider="vast-ai")
-        if row["region"] == "Quebec, CA"
-    ]
+    [row] = [row for row in market.offers(gpu_model="RTX 4090", provider="vast-ai") if row["region"] == "Quebec, CA"]
     return str(row["price_per_gpu_hour"])
 
 
@@ -38,6 +37,27 @@ def test_f6_the_list_shows_the_current_price(market: Target) -> None:
     assert listed_price(market) == "0.861"
     market.advance(60 * MINUTE)
     assert listed_price(market) == "0.287"
+
+
+def test_f19_being_provisioned_is_not_being_idle(market: Target) -> None:
+    rental_id = rented(market, **VERDA)["rental_id"]
+    market.advance(SLOW_PROVISIONING - 1)
+    assert seen(market, rental_id)["status"] == "provisioning"
+    market.advance(15 * MINUTE)
+    assert seen(market, rental_id)["status"] == "running"
+    market.advance(1)
+    assert seen(market, rental_id)["termination_reason"] == "idle_timeout"
+
+
+def test_f20_a_hold_expires_while_the_rental_is_provisioned(market: Target) -> None:
+    before = market.accounts()[ALICE]
+    rental = rented(market, **VERDA)
+    market.advance(2 * HOUR - 1)
+    assert market.accounts()[ALICE].held == dollars(rental["hold_amount"])
+    market.advance(1)
+    assert market.accounts()[ALICE] == before
+    assert ended(market, rental["rental_id"])["billed_amount"] == "0.000000"
+    assert market.accounts()[ALICE] == before
 
 
 def test_a3_a_rental_keeps_the_price_that_it_was_rented_at(market: Target) -> None:

@@ -1,4 +1,4 @@
-"""Rents that are sent again: A17."""
+"""Rents that are sent again: A13, A17."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -98,6 +98,14 @@ def test_a17_an_empty_long_or_repeated_key_is_refused(world: Target, values: lis
     headers = [("idempotency-key", value) for value in values]
     answer = world.send("POST", "/v1/gpu/rent", body=example(world), headers=headers)
     refused(answer, 400, "invalid_value")
+
+
+@pytest.mark.parametrize("wrong", [{"gpu_count": 0}, {"gpu_model": "nobody"}, {"region": "nowhere"}])
+def test_a13_a_wrong_value_is_told_before_a_used_key(world: Target, wrong: dict[str, object]) -> None:
+    """The values of fields, a name that the catalogue lacks among them, come before what the server remembers."""
+    body = example(world)
+    world.rent(body, key=KEY)
+    refused(world.rent({**body, **wrong}, key=KEY), 400, "invalid_value")
 
 
 def test_a17_a_key_of_255_characters_will_do(world: Target) -> None:

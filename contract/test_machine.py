@@ -7,8 +7,6 @@ from .machine import machine_for
 from .target import Target
 
 
-def test_f16_every_answer_and_every_balance_is_as_the_model_foretells(
-    target: Target, profile: settings
-) -> None:
+def test_f16_every_answer_and_every_balance_is_as_the_model_foretells(target: Target, profile: settings) -> None:
     target.require_control()
     run_state_machine_as_test(machine_for(target), settings=profile)

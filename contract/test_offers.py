@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from .history import Offer
 from .model import Model
 from .money import MICRO, amount, dollars
-from .scenes import example, refused, rented
+from .scenes import example, refused, rented, running
 from .stage import learn_offers
 from .strategies import filters, wrong_queries
 from .target import Target
@@ -19,6 +19,12 @@ def test_f3_the_list_counts_what_it_holds(target: Target) -> None:
     assert answer.status == 200, answer
     assert answer.json["object"] == "list"
     assert answer.json["count"] == len(answer.json["data"]) > 0
+
+
+def test_f3_the_count_is_of_the_offers_that_match(target: Target) -> None:
+    row = target.offers()[0]
+    answer = target.send("GET", "/v1/gpu/offers", query=[("provider", row["provider_id"])])
+    assert answer.json["count"] == len(answer.json["data"]) < len(target.offers())
 
 
 def test_f3_the_default_catalogue_has_79_offers(world: Target) -> None:
@@ -90,6 +96,17 @@ def test_f6_an_offer_without_free_gpus_is_not_listed_until_one_comes_back(world:
     assert world.offers() == [row for row in before if row != offer.row]
     refused(world.rent({**body, "gpu_count": 1}), 409, "offer_unavailable")
     world.terminate(answer.json["rental_id"])
+    assert world.offers() == before
+
+
+def test_f6_gpus_that_the_market_took_are_listed_when_they_are_back(world: Target) -> None:
+    """In the scenarios of this folder they are back at once."""
+    offer = min(learn_offers(world), key=lambda offer: (offer.capacity, offer.price))
+    names = {name: offer.row[name] for name in ("gpu_model", "provider_id", "region")}
+    before = world.offers()
+    rental = running(world, **names, gpu_count=offer.capacity)
+    assert offer.row not in world.offers()
+    world.interrupt(rental["rental_id"])
     assert world.offers() == before
 
 

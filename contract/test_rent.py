@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from .codes import RENTED
 from .money import MICRO, amount, dollars, hold_of
 from .scenes import EXAMPLE, example, instant, refused, rented, seen
-from .stage import ALICE, BOB, learn_offers, learn_world
+from .stage import ALICE, BOB, fresh_world, learn_offers, learn_world
 from .strategies import SSH_KEY, Wish, picks
 from .target import Target
 
@@ -77,9 +77,7 @@ def test_f17_the_amount_needed_is_exactly_what_helps(world: Target, profile: set
         error = refused(world.rent(body, token=CAROL), 402, "insufficient_credit")
         assert error["amount_needed"] == amount(hold - available)
         world.credit("carol", hold - available - MICRO)
-        assert refused(world.rent(body, token=CAROL), 402, "insufficient_credit")["amount_needed"] == amount(
-            MICRO
-        )
+        assert refused(world.rent(body, token=CAROL), 402, "insufficient_credit")["amount_needed"] == amount(MICRO)
         world.credit("carol", MICRO)
         assert world.rent(body, token=CAROL).status in RENTED
 
@@ -99,9 +97,7 @@ def test_f17_parallel_rents_never_spend_the_same_credit(world: Target) -> None:
     hold = hold_of(dollars(world.offers()[0]["price_per_gpu_hour"]), 1)
     world.open_account("carol", CAROL, 3 * hold)
     with ThreadPoolExecutor(5) as pool:
-        statuses = Counter(
-            answer.status for answer in pool.map(lambda _: world.rent(body, token=CAROL), range(10))
-        )
+        statuses = Counter(answer.status for answer in pool.map(lambda _: world.rent(body, token=CAROL), range(10)))
     assert sum(statuses[status] for status in RENTED) == 3, statuses
     assert statuses[402] == 7, statuses
     carol = world.accounts()["carol"]
@@ -122,6 +118,12 @@ def test_a14_names_are_echoed_in_the_spelling_of_the_catalogue(world: Target) ->
     body = example(world)
     loud = {name: body[name].upper() for name in ("gpu_model", "provider_id", "region")}
     assert rented(world, **loud).items() >= body.items()
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.0, 1.5, True, "1", None, [1]])
+def test_a16_a_number_of_gpus_is_an_integer_from_one_on(world: Target, count: object) -> None:
+    error = refused(world.rent({**example(world), "gpu_count": count}), 400, "invalid_value")
+    assert error["param"] == "gpu_count"
 
 
 def test_a16_gpus_beyond_the_capacity_are_refused_for_ever(world: Target) -> None:
@@ -177,22 +179,20 @@ def test_a18_any_openssh_key_on_one_line_will_do(world: Target, key: str | None)
     assert ("ssh" in rented(world, ssh_key=key)) == (key is not None)
 
 
-def test_a22_ids_are_opaque_distinct_and_the_same_again_after_a_reset(
-    world: Target, tokens: dict[str, str]
-) -> None:
+def test_a22_ids_are_opaque_distinct_and_the_same_again_after_a_reset(world: Target, tokens: dict[str, str]) -> None:
     def three() -> list[str]:
         return [rented(world, token)["rental_id"] for token in (tokens[ALICE], tokens[ALICE], tokens[BOB])]
 
     first = three()
     assert [one for one in first if not re.fullmatch(r"rent_[a-z2-7]{20}", one)] == []
     assert len(set(first)) == 3
-    world.reset()
+    fresh_world(world)
     assert three() == first
 
 
 def test_a22_another_account_does_not_change_my_ids(world: Target, tokens: dict[str, str]) -> None:
     mine = rented(world, tokens[ALICE])["rental_id"]
-    world.reset()
+    fresh_world(world)
     rented(world, tokens[BOB])
     assert rented(world, tokens[ALICE])["rental_id"] == mine
 

@@ -89,12 +89,8 @@ def test_a21_at_the_instant_of_the_timeout_it_is_too_late(world: Target) -> None
     assert found["termination_reason"] == "idle_timeout"
 
 
-@pytest.mark.parametrize(
-    ("after_ms", "active"), [(HOLD_MS - 1, True), (HOLD_MS, False), (HOLD_MS + 1, False)]
-)
-def test_f20_a_hold_lasts_two_hours_whatever_the_rental_does(
-    world: Target, after_ms: int, *, active: bool
-) -> None:
+@pytest.mark.parametrize(("after_ms", "active"), [(HOLD_MS - 1, True), (HOLD_MS, False), (HOLD_MS + 1, False)])
+def test_f20_a_hold_lasts_two_hours_whatever_the_rental_does(world: Target, after_ms: int, *, active: bool) -> None:
     before = world.accounts()[ALICE]
     rental = running(world)
     use(world, rental["rental_id"], instant(rental, "created_at") + after_ms)

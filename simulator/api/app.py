@@ -2,6 +2,7 @@
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from ..worlds import Worlds
 from . import control, documents, gpu
@@ -48,4 +49,7 @@ async def _answered_in_front(exchange: Exchange) -> Reply:
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
     raise NotFound(f'nothing is at "{scope["path"][:256]}"')

@@ -113,12 +113,11 @@ async def advance(exchange: Exchange) -> Reply:
     """Move the clock forward and answer with what happened meanwhile."""
     wanted = body_as(exchange, Advance)
     world, _ = await enter(exchange)
-    simulation = world.simulation
     seen = 0
 
-    def target_ms() -> int:
+    def target_ms() -> int:  # once it is this advance's turn: a reset may have come before it
         nonlocal seen
-        seen = len(simulation.events)
+        seen = len(world.simulation.events)
         return _target_ms(world, wanted)
 
     if wanted.until is None:
@@ -126,10 +125,10 @@ async def advance(exchange: Exchange) -> Reply:
     elif isinstance(wanted.until, RentalReaches):
         await _until_rental(world, wanted.until, target_ms)
     else:
-        await world.advance(target_ms, lambda: len(simulation.events) > seen)
-        if len(simulation.events) == seen:
+        await world.advance(target_ms, lambda: len(world.simulation.events) > seen)
+        if len(world.simulation.events) == seen:
             raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
-    happened = len(simulation.events) - seen
+    happened = len(world.simulation.events) - seen
     events = events_view(world, seen, min(happened, EVENTS_SHOWN_MAX))
     return json_reply(200, {**clock_view(world), "events_total": happened, "events": events})
 
@@ -152,11 +151,13 @@ def _target_ms(world: World, wanted: Advance) -> int:
 
 
 async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> None:
-    rental = world.simulation.rentals.find(until.rental)
+    def status() -> Status:
+        return world.simulation.rentals.find(until.rental).status
+
     wanted = _ORDER.index(until.status)
-    await world.advance(target_ms, lambda: _ORDER.index(rental.status) >= wanted)
-    if rental.status != until.status:
-        raise NotReached(f"the rental is {rental.status}, not {until.status}; it is {world.now}", param="until")
+    await world.advance(target_ms, lambda: _ORDER.index(status()) >= wanted)
+    if status() != until.status:
+        raise NotReached(f"the rental is {status()}, not {until.status}; it is {world.now}", param="until")
 
 
 async def reset(exchange: Exchange) -> Reply:

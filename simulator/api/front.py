@@ -81,6 +81,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _keep_escaped_slashes(scope)
         path: str = scope["path"]
         request_id, place, has_body = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
@@ -146,6 +147,13 @@ class Front:
         if listing is None or not listing.is_of(world.simulation):
             listing = self._listings[world.name] = Listing(world)
         await send_reply(send, listing.answer(exchange.scope["query_string"]), exchange.headers())
+
+
+def _keep_escaped_slashes(scope: Scope) -> None:
+    """An escaped slash separates nothing: take such a path as it was sent."""
+    sent: bytes = scope.get("raw_path") or b""
+    if b"%" in sent and b"%2f" in sent.lower():
+        scope["path"] = sent.decode("latin-1")
 
 
 def _failure() -> Reply:

@@ -1,6 +1,7 @@
 """The offers list in bytes: each offer is encoded once per price, each answer kept until the market changes."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from operator import itemgetter
 
 import msgspec
@@ -17,6 +18,8 @@ from .wire import parse_query
 PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")
 ANSWERS_MAX = 256
 _JSON = (b"content-type", b"application/json")
+
+_is_decimal = re.compile(r"\d+(\.\d+)?", re.ASCII).fullmatch
 
 Row = tuple[int, str, str, str, Offer, bytes]
 """Price, provider, region and model, which order the list (A15), the offer, and its JSON."""
@@ -90,13 +93,9 @@ def _filter(rows: list[Row], name: str, value: str) -> list[Row]:
 
 
 def _decimal(name: str, value: str) -> Decimal:
-    digits = value.replace(".", "", 1)
-    if not (digits.isascii() and digits.isdigit() and len(value) <= 24):
+    if len(value) > 24 or _is_decimal(value) is None:
         raise InvalidValue(f'{name} must be a decimal number of dollars such as "0.50"', param=name)
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        raise InvalidValue(f'{name} must be a decimal number of dollars such as "0.50"', param=name) from None
+    return Decimal(value)
 
 
 def _encode(offer: Offer) -> bytes:

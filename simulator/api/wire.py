@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
+from unicodedata import category
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import Message, Receive, Scope, Send
@@ -116,7 +117,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode()
         decoded = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=int
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
         )
         if "\\u" in text:
             json.dumps(decoded, ensure_ascii=False).encode()
@@ -148,6 +149,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _whole(text: str) -> int:
+    """An integer as Python reads it; of one with more digits than that the first thousand, which no field accepts."""
+    return int(text[:1000])
 
 
 def _finite(text: str) -> float:
@@ -214,13 +220,17 @@ def check_fields(
     return {name: check(name, body[name]) for name, check in known.items() if name in body}
 
 
+_INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+"""Unicode categories of controls, formats (zero width among them), surrogates, unassigned characters, line ends."""
+
+
 def text(name: str, value: Any) -> str:
     """One line of 1 to 256 visible characters: no controls, nothing of zero width."""
     if not isinstance(value, str):
         raise InvalidValue(f"{name} must be a string", param=name)
     if not 1 <= len(value) <= 256:
         raise InvalidValue(f"{name} must have 1 to 256 characters", param=name)
-    if not value.isprintable():
+    if not value.isprintable() and any(category(character) in _INVISIBLE for character in value):
         raise InvalidValue(f"{name} must not have control or invisible characters", param=name)
     return value
 

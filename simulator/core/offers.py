@@ -131,7 +131,7 @@ class Market:
         """Raises OfferUnavailable where so many GPUs cannot be had now (A13), or ever (A16)."""
         if gpu_count > max(offer.capacity, offer.spec.capacity):
             raise OfferUnavailable(
-                f"the offer has {offer.spec.capacity} GPUs, fewer than the {gpu_count} asked for",
+                f"the offer has {offer.spec.capacity} GPUs, fewer than asked for",
                 retry_helps=False,
                 param="gpu_count",
             )

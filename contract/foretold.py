@@ -1,0 +1,138 @@
+"""What the state machine does at each step, and what must be so after it: requests, model and server side by side."""
+
+import json
+from fractions import Fraction
+from typing import Any
+
+from hypothesis.stateful import MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple
+
+from .books import Books, expected_entries
+from .instants import MINUTE
+from .model import Model
+from .referee import acted_rightly, judge_rent, judge_rental
+from .stage import ALICE, learn_world
+from .strategies import spelled
+from .target import Answer, Target
+
+BUSY_STEP = 14 * MINUTE
+
+
+class ForetoldMachine(RuleBasedStateMachine):
+    """A target and a model that go the same way; the rules are in `machine.py`."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+        self.model: Model
+        self.tokens: dict[str, str]
+        self.books = Books()
+
+    @initialize()
+    def begin(self) -> None:
+        """Reset the world."""
+        self.model, self.tokens = learn_world(self.target)
+        self.books.read(self.target.ledger())
+
+    # What must be so after every step.
+
+    @invariant()
+    def money_is_as_foretold(self) -> None:
+        """Balance, holds and available balance of every account (F14, F16)."""
+        seen = self.target.accounts()
+        for name in self.tokens:
+            account = seen[name]
+            assert account.available == account.balance - account.held, f"F16: {account}"
+            held, balance = self.model.held(name), self.model.balance(name)
+            assert account.held == held, f"F8, F20: {held} must be held: {account}"
+            assert account.balance == balance, f"F15: the balance must be {balance}: {account}"
+
+    @invariant()
+    def ledger_is_as_foretold(self) -> None:
+        """The ledger balances, folds to the accounts, and has each rental's entries once (A8)."""
+        self.books.read(self.target.ledger(after=self.books.last_seq))
+        for name in self.tokens:
+            assert self.books.balance(name) == self.model.balance(name), f"A8: balance of {name} in the ledger"
+            assert self.books.held(name) == self.model.held(name), f"A8: holds of {name} in the ledger"
+        seen, now = self.books.of_rentals(), self.model.now
+        foretold = {entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)}
+        assert seen == foretold, f"A8: too much {seen - foretold}, missing {foretold - seen}"
+
+    @invariant()
+    def rentals_are_as_foretold(self) -> None:
+        """There are the rentals that were accepted and no others (F11, F13)."""
+        rows = self.target.act("GET", "rentals", query=[("limit", "100000")])["data"]
+        assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), "A17: the rentals differ"
+        for row in rows:
+            rental = self.model.rentals[row["rental_id"]]
+            expected = {**rental.view(self.model.now), "account": rental.account}
+            assert expected.items() <= row.items(), f"must be {expected}: {row}"
+
+    # Parts of rules.
+
+    def send(self, account: str, method: str, path: str, **parts: Any) -> Answer:
+        """One request of an account; the clock must not have moved."""
+        answer = self.target.send(method, path, token=self.tokens[account], **parts)
+        assert answer.sim_now == self.model.now, f"A23: it is not {self.model.now}: {answer}"
+        return answer
+
+    def post_rent(self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False) -> Answer:
+        """One rent, if wanted with the same body in other bytes."""
+        headers = [("content-type", "application/json")]
+        if key is not None:
+            headers.append(("idempotency-key", key))
+        content = spelled(body) if respelled else json.dumps(body).encode()
+        return self.send(account, "POST", "/v1/gpu/rent", headers=headers, content=content)
+
+    def try_rent(
+        self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
+    ) -> MultipleResults[str]:
+        """Foretell, rent, judge, record; gives the new rental, if there is one."""
+        prediction = self.model.predict_rent(account, body, key)
+        answer = self.post_rent(account, body, key, respelled=respelled)
+        if not judge_rent(self.model, prediction, answer):
+            return multiple()
+        rental = self.model.rented(account, body, key, answer.json)
+        judge_rental(rental, self.model.now, answer.json)
+        self.see_offer_of(rental.rental_id)
+        return multiple(rental.rental_id)
+
+    def see_offers(self, account: str, chosen: dict[str, str]) -> None:
+        """List with these filters: exactly the model's offers must come."""
+        answer = self.send(account, "GET", "/v1/gpu/offers", query=list(chosen.items()))
+        assert answer.status == 200, answer
+        rows = self.model.listed(chosen)
+        assert answer.json == {"object": "list", "count": len(rows), "data": rows}, f"F5: not the offers: {answer}"
+
+    def see_offer_of(self, rental_id: str) -> None:
+        """Whether the offer of a rental is listed, now that the rental has taken or given back GPUs (F6)."""
+        row = self.model.rentals[rental_id].offer.row
+        self.see_offers(ALICE, {"gpu_model": row["gpu_model"], "provider": row["provider_id"]})
+
+    def add_credit(self, account: str, value: Fraction) -> None:
+        """Credit, unless it is none."""
+        if value:
+            self.target.credit(account, value)
+            self.model.credits[account] += value
+
+    def go_to(self, instant: int) -> None:
+        """Move both clocks."""
+        self.target.advance_to(instant)
+        self.model.now = instant
+
+    def touch_rental(self, rental_id: str) -> None:
+        """Touch it, which must succeed if it runs (A19)."""
+        rental = self.model.rentals[rental_id]
+        status, done = rental.status(self.model.now), self.target.touch(rental_id).status_code
+        assert acted_rightly(status, done), f"A19: touching a {status} rental: {done}"
+        if done == 200:
+            rental.touches.append(self.model.now)
+
+    def use_until(self, rental_id: str, instant: int) -> None:
+        """Move on to an instant, if that is to come, with activity often enough; stop if the rental ends."""
+        while self.status(rental_id) != "terminated" and self.model.now < instant:
+            self.go_to(min(instant, self.model.now + BUSY_STEP))
+            self.touch_rental(rental_id)
+
+    def status(self, rental_id: str) -> str:
+        """The status that the model foretells."""
+        return self.model.rentals[rental_id].status(self.model.now)
