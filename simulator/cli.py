@@ -119,10 +119,12 @@ def serve(
                 server.write_ready_file(ready_file, ready)
             except OSError as error:
                 raise _CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
-        click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token}")
-        click.echo(
-            f"try: curl -s -H 'Authorization: Bearer {ready.token}' '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'"
-        )
+        click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}")
+        token = f"-H 'Authorization: Bearer {ready.token}'"
+        if ready.token:
+            click.echo(f"try: curl -s {token} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
+        else:
+            click.echo(f"no account yet; make one: curl -s -X POST {ready.url}/_sim/accounts")
 
     try:
         server.serve(options, on_ready)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .core.clock import DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
+from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
 from .core.errors import AccountExists
 from .core.scenario import ClockSettings, Scenario
 from .core.simulation import Simulation
@@ -49,6 +49,8 @@ class World:
             start = epoch_ms(DEFAULT_START) if self._clock.mode == "manual" else wall_epoch_ms()
         self.simulation = Simulation(self.scenario, seed=self.seed, start_epoch_ms=start)
         self.pacer = Pacer(self._clock)
+        self.last_ms = epoch_ms(CALENDAR_END) - start
+        """Where the clock stops, in ms since the start: the end of the calendar."""
 
     @property
     def now(self) -> str:
@@ -74,6 +76,7 @@ class World:
         target = self.pacer.target_ms(now)
         if api_request and self.pacer.settings.step is not None:
             target = now + self.pacer.settings.step
+        target = min(target, self.last_ms)
         if target > now and not self._runs_quickly(target):
             async with self._turn:
                 await self._run(max(target, self.simulation.now_ms))
@@ -84,7 +87,7 @@ class World:
             return False
         now = self.simulation.now_ms
         target = self.pacer.target_ms(now)
-        return target <= now or self._runs_quickly(target)
+        return target <= now or (target < self.last_ms and self._runs_quickly(target))
 
     def _runs_quickly(self, target_ms: int) -> bool:
         step = self.simulation.step

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal
 
@@ -10,7 +9,7 @@ from msgspec import Struct
 
 from .. import __version__, decoration
 from ..core.acts import Selector
-from ..core.clock import DAY_MS, epoch_ms
+from ..core.clock import DAY_MS
 from ..core.commands import AddCredit, CreateAccount, InterruptRental, TouchRental
 from ..core.errors import InvalidValue
 from ..core.quantities import Duration, Factor, Instant, Money
@@ -24,7 +23,6 @@ from .problems import NotReached, Reply, json_reply
 
 EVENTS_SHOWN_MAX = 1000
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
-_CALENDAR_END_MS = epoch_ms(datetime(9999, 1, 1, tzinfo=UTC))
 
 
 class PutClock(Struct, forbid_unknown_fields=True):
@@ -101,6 +99,8 @@ async def put_clock(exchange: Exchange) -> Reply:
     mode = change.mode or now.mode
     speed = change.speed if change.speed is not None else now.speed if mode == "scaled" else None
     step = change.step if change.step is not None else now.step if mode == "manual" else None
+    if step == 0:
+        step = None
     try:
         settings = ClockSettings(mode=mode, speed=speed, step=step, start=now.start)
     except ValueError as error:
@@ -145,7 +145,7 @@ def _target_ms(world: World, wanted: Advance) -> int:
         raise InvalidValue(f"the clock never goes back; it is {world.now}", param=param)
     if target - now > ADVANCE_MS_MAX:
         raise InvalidValue("one advance goes at most 3650d", param=param)
-    if world.simulation.start_epoch_ms + target > _CALENDAR_END_MS:
+    if target > world.last_ms:
         raise InvalidValue("the calendar ends with the year 9998", param=param)
     return target
 

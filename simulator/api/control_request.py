@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from ..core.errors import InvalidValue
 from ..core.names import did_you_mean
@@ -56,6 +56,11 @@ def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField |
     reason, _, path = message.partition(" - at `$.")
     field = path.rstrip("`") or None
     named = re.search(r"(unknown|required) field `([^`]*)`", reason)
+    choice = re.fullmatch(r"Invalid enum value (['\"])(.*)\1", reason, re.DOTALL)
+    if choice is not None and field is not None:
+        choices = _choices(type_, field)
+        hint = did_you_mean(choice[2], choices)
+        return InvalidValue(f'"{choice[2]}" is not among {", ".join(choices)}{hint}', param=field)
     if named is None:
         return InvalidValue(reason, param=field)
     name = named[2]
@@ -63,6 +68,18 @@ def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField |
         return MissingField(f"{name} is required", param=name)
     known = [encoded for encoded in type_.__struct_encode_fields__ if field is None]
     return UnknownField(f'no field "{name}"{did_you_mean(name, known)}', param=name)
+
+
+def _choices(type_: type[Struct], path: str) -> list[str]:
+    """The texts that the field at a path may have."""
+    types: list[inspect.Type] = [inspect.type_info(type_)]
+    for name in path.split("."):
+        structs = [type_ for type_ in types if isinstance(type_, inspect.StructType)]
+        inner = [field.type for struct in structs for field in struct.fields if field.encode_name == name]
+        types = [
+            part for type_ in inner for part in (type_.types if isinstance(type_, inspect.UnionType) else (type_,))
+        ]
+    return [str(value) for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
 
 
 def window(query: dict[str, str]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from ..core.rental import Rental
 from ..worlds import World
 from .auth import header_values
 from .front import Exchange
-from .problems import Headers, Reply, json_reply
+from .problems import Headers, InvalidToken, Reply, json_reply
 from .wire import boolean, check_fields, decode_json, parse_query, positive_integer, ssh_key, text
 
 _REQUIRED = dict.fromkeys(("gpu_model", "provider_id", "region", "model_id", "docker_image"), text)
@@ -33,6 +33,8 @@ async def rent_gpu(exchange: Exchange) -> Reply:
     if wants_ssh:
         await decoration.prepare()
         await world.catch_up()
+        if exchange.account not in world.simulation.accounts:  # a reset came between
+            raise InvalidToken("no account has this token")
     command = RentGpu(
         account=exchange.account,
         provider_id=fields["provider_id"],

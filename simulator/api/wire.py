@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 from unicodedata import category
@@ -173,6 +174,9 @@ def _is_shallow(decoded: Any) -> bool:
     return False
 
 
+_is_half_escaped = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
+
+
 def parse_query(raw: bytes, known: Collection[str], *, refuse_unknown: bool) -> dict[str, str]:
     """The parameters of a query string (A14). Raises UnknownParameter, or InvalidValue for one that is malformed or
     repeated."""
@@ -195,6 +199,8 @@ def parse_query(raw: bytes, known: Collection[str], *, refuse_unknown: bool) -> 
 
 
 def _unquote(quoted: bytes, param: str) -> str:
+    if _is_half_escaped(quoted) is not None:
+        raise InvalidValue(f"{param} has a % that escapes nothing", param=param)
     try:
         return unquote_to_bytes(quoted.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .money import PRICE_STEP_MICROS
 from .quantities import Price, Share
 from .randomness import draw, stream
 
@@ -34,6 +35,9 @@ class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("vram_gb must be at least 1 and capacity at least 0")
         if self.interruption_probability >= 1_000_000:
             raise ValueError("interruption_probability must be below 1")
+        for price in (self.spot_price, self.on_demand_price):
+            if price <= 0 or price % PRICE_STEP_MICROS:
+                raise ValueError("prices must be multiples of $0.001 above 0")
         if self.spot_price > self.on_demand_price:
             raise ValueError("spot_price is above on_demand_price")
 

@@ -11,6 +11,9 @@ YEAR_MS = 365 * DAY_MS
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
 """Where a manual clock starts unless the scenario says otherwise."""
 
+CALENDAR_END = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where every clock stops: later instants have no calendar form."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -23,7 +26,7 @@ def epoch_ms(instant: datetime) -> int:
 def format_instant(epoch_ms_: int) -> str:
     """RFC 3339 in UTC with milliseconds (A23): 1767225600000 -> "2026-01-01T00:00:00.000Z"."""
     instant = _EPOCH + timedelta(milliseconds=epoch_ms_)
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{epoch_ms_ % SECOND_MS:03d}Z"
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def ceil_seconds(span_ms: int) -> int:

@@ -98,8 +98,8 @@ class Market:
             stream(seed, f"price/{name}"),
             process_for(settings.process(spec.provider_class), spec.provider_class),
             activity=settings.activity,
-            start_micros=spec.spot_price,
-            on_demand_micros=spec.on_demand_price,
+            start_micros=int(spec.spot_price),
+            on_demand_micros=int(spec.on_demand_price),
             provider_class=spec.provider_class,
         )
         return Offer(spec, path)

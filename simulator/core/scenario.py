@@ -34,6 +34,8 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError("speed must be between 0.001 and 1000000")
         if self.step is not None and self.mode != "manual":
             raise ValueError("step goes with mode manual")
+        if self.step == 0:
+            raise ValueError("step must be above 0s")
 
 
 class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):

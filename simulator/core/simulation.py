@@ -71,7 +71,7 @@ class Simulation:
         )
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
-            self._open_account(account.name, account.balance)
+            self._open_account(account.name, int(account.balance))
         Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
         self.advance(0)
 

@@ -67,7 +67,7 @@ class Timeline:
         self._record(ActStarted(self._schedule.now_ms, number, act.kind))
         for offer in self._affected(act):
             if act.price is not None and act.price.set is not None:
-                self._market.lay_over(offer, (number, "price_set", act.price.set))
+                self._market.lay_over(offer, (number, "price_set", int(act.price.set)))
             elif act.price is not None and act.price.multiply is not None:
                 self._market.lay_over(offer, (number, "price_multiply", act.price.multiply))
             elif act.capacity is not None:
@@ -89,7 +89,7 @@ class Timeline:
                 assert rental is not None
                 self._rented[reference] = rental.rental_id
             elif act.credit is not None:
-                self._perform(AddCredit(account, act.credit.amount))
+                self._perform(AddCredit(account, int(act.credit.amount)))
             elif act.terminate is not None:
                 self._perform(TerminateRental(account, rental_id))
             else:

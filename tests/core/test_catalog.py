@@ -23,6 +23,9 @@ from .builders import offer
         ({"capacity": -1}, "capacity at least 0"),
         ({"interruption_probability": 1_000_000}, "below 1"),
         ({"spot_price": 411_000}, "above on_demand_price"),
+        ({"spot_price": 0}, "above 0"),
+        ({"spot_price": 287_500}, "multiples of"),
+        ({"on_demand_price": 410_001}, "multiples of"),
     ],
 )
 def test_an_impossible_offer_is_refused(changes: dict[str, Any], says: str) -> None:

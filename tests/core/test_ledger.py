@@ -167,5 +167,5 @@ def test_the_audit_allows_debt_but_only_on_what_is_available() -> None:
 
 def test_the_audit_finds_entries_out_of_order() -> None:
     ledger = ledger_of([HOLD, CREDIT])
-    with pytest.raises(AssertionError, match="^entries out of order$"):
+    with pytest.raises(AssertionError, match=r"^entries out of order$"):
         ledger.audit()

@@ -72,9 +72,16 @@ def test_a13_a_name_that_the_catalogue_lacks_is_an_invalid_value(
     names: tuple[str, str, str], param: str, hint: str
 ) -> None:
     with pytest.raises(InvalidValue) as refusal:
-        Stall().market.find(*names)
+        Stall().market.check_names(*names)
     assert refusal.value.param == param
     assert hint in refusal.value.message
+
+
+@pytest.mark.parametrize("names", [("gcp", "H100", "us-central1, US"), ("GCP", "l40s", "STRASSE, de")])
+def test_a13_names_that_the_catalogue_has_are_valid_also_where_nobody_offers_all_of_them(
+    names: tuple[str, str, str],
+) -> None:
+    Stall().market.check_names(*names)
 
 
 def test_a13_a_combination_that_nobody_offers_is_not_found() -> None:

@@ -258,7 +258,7 @@ def test_a13_another_accounts_rental_is_unknown() -> None:
     assert sim.rentals.find(rental.rental_id, "alice") is rental
     assert sim.rentals.find(rental.rental_id) is rental
     for id_, account in ((rental.rental_id, "bob"), ("rent_x", "alice"), ("rent_x", None)):
-        with pytest.raises(RentalNotFound):
+        with pytest.raises(RentalNotFound, match=f'^no rental "{id_}"$'):
             sim.rentals.find(id_, account)
 
 

@@ -176,6 +176,15 @@ def test_a9_an_overdraft_ends_at_the_hand_of_nobody() -> None:
     assert rental.status == "running"
 
 
+def test_a9_waiting_for_exhaustion_leaves_the_other_deadlines_alone() -> None:
+    rows = [
+        rented(100 * DOLLAR),
+        Row(2 * HOUR - 1, Bench.look, "running", 100 * DOLLAR - HOLD, HOLD),
+        Row(2 * HOUR, Bench.look, "running", 100 * DOLLAR, 0),
+    ]
+    check_table(simulation(100 * DOLLAR), rows)
+
+
 def test_a9_exhaustion_comes_before_an_idle_timeout_of_the_same_instant() -> None:
     billing = BillingSettings(idle_timeout=Duration(901_000), on_exhaustion="terminate")
     sim = Simulation(scenario(market(OFFER), balance=HOLD, billing=billing))

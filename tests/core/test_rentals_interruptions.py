@@ -155,7 +155,7 @@ def test_a_rental_that_is_over_cannot_be_interrupted() -> None:
     bench = Bench(sim)
     bench.rent()
     bench.delete()
-    with pytest.raises(RentalNotInState, match="terminated"):
+    with pytest.raises(RentalNotInState, match=r"^the rental is terminated$"):
         bench.interrupt()
 
 

@@ -92,7 +92,7 @@ def test_a19_only_a_running_rental_can_be_touched() -> None:
 def test_a19_a_touch_at_the_very_end_comes_too_late() -> None:
     sim = simulation()
     bench = check_table(sim, [RENTED, Row(READY + IDLE, Bench.look, "idle_timeout", FREE, 0)])
-    with pytest.raises(RentalNotInState):
+    with pytest.raises(RentalNotInState, match="the rental is terminated, not running"):
         bench.touch()
 
 

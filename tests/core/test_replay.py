@@ -112,13 +112,22 @@ def test_an_end_before_the_last_command_is_refused() -> None:
     assert refusal.value.param == "at 60006"
 
 
-def test_a_journal_whose_header_names_a_catalogue_is_refused() -> None:
-    """A catalogue's name is resolved before a journal is written: such a header is none of ours."""
+@pytest.mark.parametrize(
+    ("place", "change", "says"),
+    [
+        ("market", {"catalog": "default", "offers": []}, "names no catalogue"),
+        ("market", {"offers": []}, "market: a market needs offers"),
+        ("", {"timeline": [{"at": 5, "touch": "r1"}]}, 'timeline.0.touch: no rental "r1" by then'),
+        ("", {"accounts": [{"name": "alice"}, {"name": "alice"}]}, 'accounts.1.name: the name "alice" is taken'),
+    ],
+)
+def test_a_journal_whose_scenario_cannot_be_run_is_refused(place: str, change: dict[str, object], says: str) -> None:
     header, *rest = journal(Simulation(scenario())).splitlines(keepends=True)
     decoded = msgspec.json.decode(header)
-    decoded["scenario"]["market"] |= {"catalog": "default", "offers": []}
-    with pytest.raises(JournalInvalid):
+    (decoded["scenario"][place] if place else decoded["scenario"]).update(change)
+    with pytest.raises(JournalInvalid, match=says) as refusal:
         replay(msgspec.json.encode(decoded) + b"\n" + b"".join(rest))
+    assert refusal.value.param == "line 1"
 
 
 def test_a_journal_whose_header_has_a_negative_span_is_refused() -> None:

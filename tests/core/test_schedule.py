@@ -19,11 +19,6 @@ def recording() -> tuple[Schedule, list[tuple[int, Priority, object]]]:
     return schedule, seen
 
 
-def run(schedule: Schedule, until_ms: int) -> None:
-    while schedule.step(until_ms):
-        pass
-
-
 def test_the_priorities_are_those_of_the_design_first_to_last() -> None:
     assert [priority.name.lower() for priority in sorted(Priority)] == [
         "timeline",
@@ -48,7 +43,7 @@ def test_events_run_by_instant_then_priority_then_insertion() -> None:
         (1, Priority.HOLD_EXPIRY, "first"),
     ):
         schedule.at(due, priority, subject)
-    run(schedule, 2)
+    schedule.run(2)
     assert [subject for _, _, subject in seen] == ["first", "b", "a", "last", "late"]
     assert [at for at, _, _ in seen] == [1, 1, 1, 1, 2]
 
@@ -57,22 +52,27 @@ def test_what_is_due_at_the_instant_itself_runs_and_what_comes_later_waits() -> 
     schedule, seen = recording()
     schedule.at(10, Priority.PRICE, "due")
     schedule.at(11, Priority.PRICE, "later")
-    run(schedule, 10)
+    schedule.run(10)
     assert [subject for _, _, subject in seen] == ["due"]
     assert (schedule.now_ms, len(schedule)) == (10, 1)
 
 
-def test_a_step_runs_one_event_and_says_whether_there_was_one() -> None:
+def test_a_step_runs_all_events_of_the_next_instant_and_says_whether_there_was_one() -> None:
     schedule, seen = recording()
-    schedule.at(3, Priority.PRICE, "x")
+    schedule.cancel(schedule.at(2, Priority.PRICE, "cancelled"))
+    schedule.at(3, Priority.PRICE, "y")
+    schedule.at(3, Priority.SHOCK, "x")
+    schedule.at(4, Priority.PRICE, "z")
     assert schedule.step(5)
-    assert schedule.now_ms == 3
+    assert (schedule.now_ms, [subject for _, _, subject in seen]) == (3, ["x", "y"])
+    assert schedule.step(5)
+    assert schedule.now_ms == 4
     assert not schedule.step(5)
     assert schedule.now_ms == 5
-    assert len(seen) == 1
+    assert len(seen) == 3
 
 
-def test_a_handler_may_schedule_for_the_very_instant() -> None:
+def test_a_step_includes_what_its_events_schedule_for_their_instant() -> None:
     schedule, seen = recording()
 
     def again(subject: object) -> None:
@@ -80,8 +80,9 @@ def test_a_handler_may_schedule_for_the_very_instant() -> None:
 
     schedule.on(Priority.TIMELINE, again)
     schedule.at(1, Priority.TIMELINE, "x")
-    run(schedule, 1)
+    assert schedule.step(1)
     assert seen == [(1, Priority.PRICE, "x")]
+    assert not schedule.step(1)
 
 
 def test_a_cancelled_event_does_not_run() -> None:
@@ -90,18 +91,18 @@ def test_a_cancelled_event_does_not_run() -> None:
     schedule.at(1, Priority.PRICE, "ever")
     schedule.cancel(ticket)
     assert len(schedule) == 1
-    run(schedule, 1)
+    schedule.run(1)
     assert [subject for _, _, subject in seen] == ["ever"]
 
 
 def test_cancelling_what_ran_or_never_was_is_passed_over() -> None:
     schedule, seen = recording()
     ticket = schedule.at(1, Priority.PRICE, "x")
-    run(schedule, 1)
+    schedule.run(1)
     schedule.cancel(ticket)
     schedule.cancel(NO_TICKET)
     schedule.at(2, Priority.PRICE, "y")
-    run(schedule, 2)
+    schedule.run(2)
     assert [subject for _, _, subject in seen] == ["x", "y"]
 
 
@@ -110,7 +111,7 @@ def test_an_event_cancelled_by_an_earlier_one_of_its_instant_does_not_run() -> N
     ticket = schedule.at(1, Priority.IDLE_TIMEOUT, "idle")
     schedule.on(Priority.SHOCK, lambda _: schedule.cancel(ticket))
     schedule.at(1, Priority.SHOCK, "shock")
-    run(schedule, 1)
+    schedule.run(1)
     assert seen == []
 
 
@@ -120,7 +121,7 @@ def test_thousands_of_cancelled_events_leave_the_others_in_order() -> None:
     for ticket in tickets:
         if ticket % 100:
             schedule.cancel(ticket)
-    run(schedule, 1_000)
+    schedule.run(1_000)
     assert len(seen) == 30
     assert [at for at, _, _ in seen] == sorted(at for at, _, _ in seen)
     assert sorted(subject for _, _, subject in seen if isinstance(subject, int)) == list(range(0, 3_000, 100))
@@ -131,8 +132,9 @@ def test_the_past_is_over() -> None:
     schedule.step(5)
     with pytest.raises(AssertionError):
         schedule.at(4, Priority.PRICE, "x")
-    with pytest.raises(AssertionError):
-        schedule.step(4)
+    for go in (schedule.step, schedule.run):
+        with pytest.raises(AssertionError):
+            go(4)
     schedule.at(5, Priority.PRICE, "now")
     assert schedule.step(5)
 

@@ -177,7 +177,7 @@ def test_each_command_answers_the_rental_that_it_concerns() -> None:
     assert sim.execute(CreateAccount("carol", 1)) is None
 
 
-def test_time_moves_by_single_events_or_to_an_instant() -> None:
+def test_time_moves_to_the_next_event_or_to_an_instant() -> None:
     sim = Simulation(scenario())
     rent(sim)
     assert sim.step(READY + 5)
@@ -220,6 +220,18 @@ def test_a17_a_refused_rent_leaves_no_key_behind() -> None:
         rent(sim, key=KEY)
     sim.execute(AddCredit("alice", 1))
     assert rent(sim, key=Key("k", b"other")).status == "provisioning"
+
+
+def test_a13_field_values_are_looked_at_before_the_key_and_the_key_before_state_and_money() -> None:
+    sim = Simulation(scenario(balance=71_750))
+    rental = rent(sim, key=KEY)
+    with pytest.raises(InvalidValue):
+        sim.check(rent_command(gpu_count=0), KEY)
+    with pytest.raises(InvalidValue):
+        sim.check(rent_command(spec=offer("nowhere")), KEY)
+    with pytest.raises(IdempotencyKeyReused):
+        sim.check(rent_command(gpu_count=99), Key("k", b"other"))
+    assert sim.check(rent_command(gpu_count=99), KEY).rental is rental
 
 
 def test_a17_keys_are_per_account() -> None:

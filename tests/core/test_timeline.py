@@ -170,3 +170,19 @@ def test_prices_are_what_they_would_have_been_without_the_act() -> None:
     spiked = [move.price_micros_per_hour for move in moves[1] if 6 * HOUR < move.at < 12 * HOUR]
     usual = [move.price_micros_per_hour * 3 for move in moves[0] if 6 * HOUR < move.at < 12 * HOUR]
     assert spiked == usual
+
+
+def test_an_act_that_begins_when_another_ends_finds_it_over() -> None:
+    sim = simulation(
+        at(0, price=PriceAct(multiply=Factor(2_000_000), for_=FOR)),
+        at(10 * MINUTE, price=PriceAct(multiply=Factor(3_000_000), for_=FOR)),
+        journal="full",
+    )
+    sim.advance(DAY)
+    moves = [event for event in sim.events if isinstance(event, PriceMoved) and event.region == "elsewhere"]
+    assert [(move.at, move.price_micros_per_hour) for move in moves] == [
+        (0, 574_000),
+        (10 * MINUTE, 287_000),
+        (10 * MINUTE, 861_000),
+        (20 * MINUTE, 287_000),
+    ]

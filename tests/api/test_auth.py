@@ -1,0 +1,194 @@
+"""Who may ask: bearer tokens (F2), and hosts, origins and the admin token on the control plane."""
+
+import asyncio
+
+import pytest
+
+from simulator.api.auth import ControlAccess, is_loopback
+
+from .asgi import ALICE, BOB, RENT, Api, scenario
+
+PATHS = [
+    ("GET", "/v1/gpu/offers"),
+    ("POST", "/v1/gpu/rent"),
+    ("GET", "/v1/gpu/rentals/rent_x"),
+    ("DELETE", "/v1/gpu/rentals/rent_x"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_f2_every_endpoint_needs_a_token(api: Api, method: str, path: str) -> None:
+    with api.unchanged():
+        answer = api.call(method, path, RENT, token=None)
+    error = answer.refused(401, "invalid_token")
+    assert error["type"] == "authentication_error"
+    assert answer.header("www-authenticate") == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer si_nobody",
+        "Bearer si_test_ALICE",
+        "Basic c2k6eA==",
+        f"Token {ALICE}",
+        f"Bearer {ALICE} {ALICE}",
+        f"Bearer {ALICE},",
+        f"Bearer{ALICE}",
+        ALICE,
+        "Bearer \xff\xfe",
+    ],
+)
+def test_a13_a_malformed_or_unknown_token_is_refused(api: Api, value: str) -> None:
+    with api.unchanged():
+        for method, path in PATHS:
+            answer = api.call(method, path, token=None, headers=[("authorization", value)])
+            answer.refused(401, "invalid_token")
+            assert answer.header("www-authenticate") == "Bearer"
+
+
+@pytest.mark.parametrize("second", [f"Bearer {ALICE}", f"Bearer {BOB}", "Basic x"])
+def test_a13_two_authorization_headers_are_refused(api: Api, second: str) -> None:
+    with api.unchanged():
+        api.call("GET", "/v1/gpu/offers", headers=[("authorization", second)]).refused(401, "invalid_token")
+        api.call("POST", "/v1/gpu/rent", RENT, headers=[("authorization", second)]).refused(401, "invalid_token")
+
+
+@pytest.mark.parametrize("value", [f"bearer {ALICE}", f"BEARER {ALICE}", f"Bearer   {ALICE}  "])
+def test_f2_the_scheme_is_recognised_in_any_case_and_spacing(api: Api, value: str) -> None:
+    for path in ("/v1/gpu/offers", "/v1/gpu/rentals/rent_x"):
+        assert api.call("GET", path, token=None, headers=[("authorization", value)]).status != 401
+
+
+def test_a13_another_accounts_rental_is_as_unknown_as_none(api: Api) -> None:
+    rental_id = api.rent()
+    with api.unchanged():
+        for method in ("GET", "DELETE"):
+            theirs = api.call(method, f"/v1/gpu/rentals/{rental_id}", token=BOB)
+            nobodys = api.call(method, "/v1/gpu/rentals/rent_aaaaaaaaaaaaaaaaaaaa", token=BOB)
+            message = theirs.refused(404, "rental_not_found")["message"]
+            assert message.replace(rental_id, "X") == nobodys.json()["error"]["message"].replace(
+                "rent_" + "a" * 20, "X"
+            )
+
+
+def test_a_token_works_from_when_its_account_is_made(api: Api) -> None:
+    api.call("GET", "/v1/gpu/offers", token="si_new").refused(401, "invalid_token")
+    api.call("POST", "/_sim/accounts", {"token": "si_new"})
+    assert api.call("GET", "/v1/gpu/offers", token="si_new").status == 200
+    api.call("POST", "/_sim/reset")
+    api.call("GET", "/v1/gpu/offers", token="si_new").refused(401, "invalid_token")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:4780", "127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:4780", "[::1]", "127.9.8.7"]
+)
+def test_the_control_plane_answers_loopback_hosts(api: Api, host: str) -> None:
+    assert api.call("GET", "/_sim/health", token=None, host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:4780", "", "10.0.0.1:4780", "127.evil", None],
+)
+def test_the_control_plane_refuses_a_foreign_host(api: Api, host: str | None) -> None:
+    with api.unchanged():
+        answer = api.call("POST", "/_sim/clock/advance", {"by": "1h"}, host=host)
+    problem = answer.problem(403, "control_refused", "host")
+    assert problem["title"] == "control refused"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://localhost@evil.example",
+        "evil",
+        "http://[",
+        "",
+    ],
+)
+def test_the_control_plane_refuses_a_foreign_origin(api: Api, origin: str) -> None:
+    with api.unchanged():
+        answer = api.call("POST", "/_sim/reset", headers=[("origin", origin)])
+    answer.problem(403, "control_refused", "origin")
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:80"])
+def test_the_control_plane_answers_a_loopback_origin(api: Api, origin: str) -> None:
+    assert api.call("GET", "/_sim/clock", headers=[("origin", origin)]).status == 200
+
+
+def test_one_foreign_header_among_several_is_enough_to_be_refused(api: Api) -> None:
+    answer = api.call("GET", "/_sim/clock", headers=[("host", "evil.example")])
+    answer.problem(403, "control_refused", "host")
+    both = [("origin", "http://localhost"), ("origin", "http://evil.example")]
+    api.call("GET", "/_sim/clock", headers=both).problem(403, "control_refused", "origin")
+
+
+def test_the_api_answers_any_host_and_origin(api: Api) -> None:
+    foreign = [("origin", "https://evil.example")]
+    assert api.call("GET", "/v1/gpu/offers", host="gpu.example", headers=foreign).status == 200
+
+
+def test_an_allowed_host_may_use_the_control_plane_as_host_and_origin(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(allowed_hosts=("sim.test",)))
+    for host in ("sim.test", "SIM.test:8080"):
+        assert api.call("GET", "/_sim/clock", host=host, headers=[("origin", "https://Sim.Test")]).status == 200
+    api.call("GET", "/_sim/clock", host="x.sim.test").problem(403, "control_refused", "host")
+    api.call("GET", "/_sim/clock", headers=[("origin", "https://x.sim.test")]).problem(403, "control_refused", "origin")
+
+
+def test_off_loopback_the_control_plane_is_off_without_an_admin_token(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False))
+    api.call("GET", "/_sim/health").problem(403, "control_refused")
+    api.call("GET", "/_sim/health", headers=[("x-sim-admin", "")]).problem(403, "control_refused")
+    assert api.call("GET", "/v1/gpu/offers").status == 200
+
+
+def test_an_empty_admin_token_is_none(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token=""))
+    api.call("GET", "/_sim/health", headers=[("x-sim-admin", "")]).problem(403, "control_refused")
+
+
+def test_off_loopback_the_admin_token_opens_the_control_plane_to_any_host(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token="s3cret"))
+    admin = [("x-sim-admin", "s3cret")]
+    assert api.call("GET", "/_sim/health", host="gpu.example", headers=admin).status == 200
+    for wrong in ([], [("x-sim-admin", "s3cre")], [("x-sim-admin", "s3cret ")], admin * 2, [("x-sim-admin", "\xff")]):
+        api.call("POST", "/_sim/reset", headers=wrong).problem(403, "control_refused")
+
+
+def test_on_loopback_an_admin_token_is_needed_for_foreign_hosts_only(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(admin_token="s3cret"))
+    assert api.call("GET", "/_sim/health").status == 200
+    api.call("GET", "/_sim/health", host="gpu.example").problem(403, "control_refused", "host")
+    admin = [("x-sim-admin", "s3cret")]
+    assert api.call("GET", "/_sim/health", host="gpu.example", headers=admin).status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("gpu.example", False),
+    ],
+)
+def test_loopback_addresses_are_told_from_others(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_a_malformed_token_is_refused_on_the_control_plane_too_and_an_unknown_one_ignored(api: Api) -> None:
+    answer = api.call("GET", "/_sim/clock", token=None, headers=[("authorization", "Basic x")])
+    answer.problem(401, "invalid_token")
+    assert answer.header("www-authenticate") == "Bearer"
+    assert api.call("GET", "/_sim/clock", token="si_nobody").status == 200

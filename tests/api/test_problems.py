@@ -1,0 +1,124 @@
+"""The one table from refusals to HTTP: complete, and every row of it is met by a client (A12, A13)."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from simulator.api.problems import KINDS, api_problem, control_problem
+from simulator.core.errors import JournalInvalid, OfferUnavailable, Refusal
+from simulator.core.quantities import Money
+from simulator.core.replay import replay
+from simulator.core.scenario import AccountSpec, Scenario
+
+from ..core.builders import market, offer
+from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
+
+RENT_PATH = "/v1/gpu/rent"
+
+
+def conditions() -> Scenario:
+    """Alice with nothing, Bob with plenty, and two providers that do not offer the same."""
+    accounts = (AccountSpec("alice", ALICE, Money(0)), AccountSpec("bob", BOB, Money(10**9)))
+    return scenario(accounts=accounts, market=market(offer(), offer("Texas, US", provider_id="runpod")))
+
+
+def reuse_a_key(api: Api) -> Answer:
+    key = [("idempotency-key", "k")]
+    api.call("POST", RENT_PATH, RENT, token=BOB, headers=key)
+    return api.call("POST", RENT_PATH, RENT | {"gpu_count": 2}, token=BOB, headers=key)
+
+
+def touch_what_is_over(api: Api) -> Answer:
+    rental_id = api.rent(token=BOB)
+    api.delete(rental_id, token=BOB)
+    return api.call("POST", f"/_sim/rentals/{rental_id}/touch")
+
+
+def ask_for_one_of_two_worlds(api: Api) -> Answer:
+    api.add_world("other", Scenario(name="other", accounts=(), market=conditions().market))
+    return api.call("GET", "/_sim/clock", token=None)
+
+
+def wait_for_what_cannot_be(api: Api) -> Answer:
+    rental_id = api.rent(token=BOB)
+    api.delete(rental_id, token=BOB)
+    return api.call("POST", "/_sim/clock/advance", {"until": {"rental": rental_id, "status": "running"}})
+
+
+PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
+    "invalid_value": (400, lambda api: api.call("GET", "/v1/gpu/offers?min_vram=x")),
+    "insufficient_credit": (402, lambda api: api.call("POST", RENT_PATH, RENT)),
+    "offer_not_found": (404, lambda api: api.call("POST", RENT_PATH, RENT | {"region": "Texas, US"})),
+    "offer_unavailable": (409, lambda api: api.call("POST", RENT_PATH, RENT | {"gpu_count": 9})),
+    "rental_not_found": (404, lambda api: api.call("GET", "/v1/gpu/rentals/x")),
+    "rental_not_in_state": (409, touch_what_is_over),
+    "account_not_found": (404, lambda api: api.call("POST", "/_sim/accounts/carol/credit", {"amount": "1"})),
+    "account_exists": (409, lambda api: api.call("POST", "/_sim/accounts", {"name": "bob"})),
+    "idempotency_key_reused": (422, reuse_a_key),
+    "invalid_json": (400, lambda api: api.call("POST", RENT_PATH, body=b"{")),
+    "invalid_body": (400, lambda api: api.call("POST", RENT_PATH, [1])),
+    "missing_field": (400, lambda api: api.call("POST", RENT_PATH, {})),
+    "unknown_field": (400, lambda api: api.call("POST", RENT_PATH, {"x": 1})),
+    "unknown_parameter": (400, lambda api: api.call("GET", "/v1/gpu/offers?x=1")),
+    "invalid_token": (401, lambda api: api.call("GET", "/v1/gpu/offers", token=None)),
+    "not_found": (404, lambda api: api.call("GET", "/x")),
+    "method_not_allowed": (405, lambda api: api.call("PUT", RENT_PATH)),
+    "payload_too_large": (413, lambda api: api.call("POST", RENT_PATH, body=b" " * 65_537)),
+    "unsupported_media_type": (415, lambda api: api.call("POST", RENT_PATH, RENT, media="text/plain")),
+    "control_refused": (403, lambda api: api.call("GET", "/_sim/clock", host="evil.example")),
+    "world_required": (400, ask_for_one_of_two_worlds),
+    "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
+    "not_reached": (409, wait_for_what_cannot_be),
+}
+"""How a client meets each refusal. A journal that is none is met by `replay` alone."""
+
+
+def leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    """The classes of the tree below that nothing derives from."""
+    children = kind.__subclasses__()
+    if not children:
+        yield kind
+    for child in children:
+        yield from leaves(child)
+
+
+def test_every_leaf_of_the_tree_of_refusals_is_in_the_table_and_nothing_else() -> None:
+    found = [kind for kind in leaves(Refusal) if kind.__module__.startswith("simulator.")]
+    assert set(KINDS) == set(found)
+    assert len({kind.code for kind in found}) == len(found)
+
+
+def test_every_refusal_says_when_it_is_raised() -> None:
+    for kind in KINDS:
+        assert kind.__doc__, kind
+
+
+def test_every_leaf_of_the_tree_of_refusals_is_produced() -> None:
+    assert {*PRODUCED, "journal_invalid"} == {kind.code for kind in KINDS}
+    with pytest.raises(JournalInvalid):
+        replay(b"")
+
+
+@pytest.mark.parametrize("code", PRODUCED)
+def test_every_refusal_is_met_with_its_status_and_code(runner: asyncio.Runner, code: str) -> None:
+    status, produce = PRODUCED[code]
+    answer = produce(Api(runner, conditions()))
+    shown = answer.json().get("error", answer.json())
+    assert (answer.status, shown["code"]) == (status, code)
+    kind = next(kind for kind in KINDS if kind.code == code)
+    assert KINDS[kind].status == status
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_a12_every_type_goes_with_its_status(kind: type[Refusal]) -> None:
+    types = {401: "authentication_error", 402: "insufficient_credit_error", 403: "permission_error"}
+    types |= {404: "not_found_error", 409: "conflict_error"}
+    assert KINDS[kind].type == types.get(KINDS[kind].status, "invalid_request_error")
+
+
+def test_a13_only_a_conflict_that_a_retry_cannot_cure_says_so() -> None:
+    for helps, expected in ((True, []), (False, [(b"x-should-retry", b"false")])):
+        for shown in (api_problem, control_problem):
+            headers = shown(OfferUnavailable("sold out", retry_helps=helps)).headers
+            assert [header for header in headers if header[0] == b"x-should-retry"] == expected

@@ -1,0 +1,57 @@
+"""Raw requests over a real socket, for what a client library would never send."""
+
+import socket
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from .asgi import ALICE
+
+AUTHORIZED = f"host: localhost\r\nauthorization: Bearer {ALICE}\r\n"
+
+
+class Heard(NamedTuple):
+    """What came back until the server closed, or until the first answer was complete."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def connect(url: str) -> socket.socket:
+    """A connection to the server; what hangs fails."""
+    address = urlsplit(url)
+    assert address.hostname is not None
+    assert address.port is not None
+    return socket.create_connection((address.hostname, address.port), timeout=20)
+
+
+def hear(connection: socket.socket, *, head: bool = False) -> Heard:
+    """The next answer; a body has the length that it says, and none to HEAD."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        more = connection.recv(65_536)
+        assert more, received
+        received += more
+    start, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = start.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    while not head and len(body) < int(headers.get("content-length", "0")):
+        more = connection.recv(65_536)
+        assert more, body
+        body += more
+    return Heard(int(first.split()[1]), headers, body)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server ends the connection without another byte."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def tell(url: str, request: bytes) -> Heard:
+    """One request on a connection of its own."""
+    with connect(url) as connection:
+        connection.sendall(request)
+        return hear(connection, head=request.startswith(b"HEAD "))
