@@ -15,9 +15,9 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
     """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router."""
     router = Router(
         routes=[
-            _route(OFFERS_PATH, GET=_answered_in_front),
-            _route("/v1/gpu/rent", POST=gpu.rent_gpu),
             _route("/v1/gpu/rentals/{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
+            _route("/v1/gpu/rent", POST=gpu.rent_gpu),
+            _route(OFFERS_PATH, GET=_answered_in_front),
             _route("/openapi.json", GET=documents.openapi),
             _route("/_sim/health", GET=control.health),
             _route("/_sim/ready", GET=control.ready),
@@ -52,4 +52,5 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await WebSocketClose()(scope, receive, send)
         return
+    del scope["sim"]
     raise NotFound(f'nothing is at "{scope["path"][:256]}"')

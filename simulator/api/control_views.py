@@ -13,7 +13,7 @@ from ..core.randomness import PPM
 from ..core.rental import Rental
 from ..notation import format_duration
 from ..worlds import World
-from .gpu import extended_fields
+from .gpu import extended_view
 
 
 def clock_view(world: World) -> dict[str, Any]:
@@ -77,9 +77,7 @@ def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
     """A rental with what the API does not show: account, status of the hold, transitions."""
     return {
-        "rental_id": rental.rental_id,
-        "status": rental.status,
-        **extended_fields(world, rental),
+        **extended_view(world, rental),
         "account": rental.account,
         "hold_status": rental.hold.status,
         "transitions": _transitions(world, rental),

@@ -55,7 +55,7 @@ class Endpoint:
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["sim"]
+        exchange: Exchange = scope.pop("sim")  # an exchange knows its scope: both ways they would be garbage to collect
         exchange.scope = scope
         method: str = scope["method"]
         handler = self._handlers.get("GET" if method == "HEAD" else method)
@@ -87,13 +87,18 @@ class Front:
         exchange = Exchange(scope, self._worlds, request_id)
         is_control = path.startswith("/_sim/") or path == "/_sim"
         try:
-            if path == OFFERS_PATH and place is not None and not has_body and scope["method"] in ("GET", "HEAD"):
-                exchange.world = place.world
-                if not place.world.caught_up():
-                    await place.world.catch_up(api_request=True)
-                await self._send_offers(exchange, send)
-            else:
-                await self._handle(exchange, path, is_control, receive, send)
+            if has_body:
+                limit = CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
+                exchange.body = await read_body(scope, receive, limit)
+            if is_control:
+                self._enter_control(exchange)
+            elif path.startswith("/v1/") or path == "/v1":
+                await self._enter_api(exchange, place)
+                if path == OFFERS_PATH and scope["method"] in ("GET", "HEAD"):
+                    await self._send_offers(exchange, send)
+                    return
+            scope["sim"] = exchange
+            await self._app(scope, receive, send)
         except Refusal as refusal:
             reply = (control_problem if is_control else api_problem)(refusal)
             if isinstance(refusal, PayloadTooLarge):
@@ -121,25 +126,19 @@ class Front:
             request_id = f"{self._request_id_prefix}{next(self._request_numbers)}".encode()
         return request_id, place if authorizations == 1 else None, has_body
 
-    async def _handle(self, exchange: Exchange, path: str, is_control: bool, receive: Receive, send: Send) -> None:
-        scope = exchange.scope
-        limit = CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
-        exchange.body = await read_body(scope, receive, limit)
-        if is_control:
-            guard_control(scope, self._access)
-            token = bearer_token(scope)
-            place = self._worlds.place(token) if token is not None else None
-            if place is not None:
-                exchange.world, exchange.account = place.world, place.account
-        elif path.startswith("/v1/") or path == "/v1":
-            place = authenticate(scope, self._worlds)
+    def _enter_control(self, exchange: Exchange) -> None:
+        guard_control(exchange.scope, self._access)
+        token = bearer_token(exchange.scope)
+        place = self._worlds.place(token) if token is not None else None
+        if place is not None:
             exchange.world, exchange.account = place.world, place.account
+
+    async def _enter_api(self, exchange: Exchange, place: Place | None) -> None:
+        if place is None:
+            place = authenticate(exchange.scope, self._worlds)
+        exchange.world, exchange.account = place.world, place.account
+        if not place.world.caught_up():
             await place.world.catch_up(api_request=True)
-            if path == OFFERS_PATH and scope["method"] in ("GET", "HEAD"):
-                await self._send_offers(exchange, send)
-                return
-        scope["sim"] = exchange
-        await self._app(scope, receive, send)
 
     async def _send_offers(self, exchange: Exchange, send: Send) -> None:
         world = exchange.world

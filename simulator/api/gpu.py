@@ -7,9 +7,10 @@ from typing import Any
 from .. import decoration
 from ..core.commands import RentGpu, TerminateRental
 from ..core.errors import InvalidValue
+from ..core.events import Reason
 from ..core.idempotency import Key
 from ..core.money import format_price, format_usd
-from ..core.rental import Rental
+from ..core.rental import Rental, Status
 from ..worlds import World
 from .auth import header_values
 from .front import Exchange
@@ -77,33 +78,44 @@ async def _answer(world: World, rental: Rental) -> Reply:
 
 def first_view(world: World, rental: Rental) -> dict[str, Any]:
     """The rental as it was when it was created: what the rent answered, and answers again to a retry (A17)."""
-    status = {"rental_id": rental.rental_id, "status": "provisioning"}
     if world.profile == "documented":
-        return status
-    unknown = dict.fromkeys(("started_at", "terminated_at", "termination_reason", "billed_amount"))
-    return status | _terms(world, rental) | unknown | _ssh(rental)
+        return {"rental_id": rental.rental_id, "status": "provisioning"}
+    return _extended(world, rental, "provisioning", None, None, None, None)
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
     """The rental as it is now, in the world's profile (A18)."""
-    status = {"rental_id": rental.rental_id, "status": rental.status}
-    return status if world.profile == "documented" else status | extended_fields(world, rental)
+    if world.profile == "documented":
+        return {"rental_id": rental.rental_id, "status": rental.status}
+    return extended_view(world, rental)
 
 
-def extended_fields(world: World, rental: Rental) -> dict[str, Any]:
-    """All fields of the extended profile but id and status (A18)."""
-    known = {
-        "started_at": _instant(world, rental.running_ms),
-        "terminated_at": _instant(world, rental.terminated_ms),
-        "termination_reason": rental.reason,
-        "billed_amount": None if rental.billed_micros is None else format_usd(rental.billed_micros),
-    }
-    return _terms(world, rental) | known | _ssh(rental)
+def extended_view(world: World, rental: Rental) -> dict[str, Any]:
+    """The rental as it is now, with all fields of the extended profile (A18)."""
+    return _extended(
+        world,
+        rental,
+        rental.status,
+        _instant(world, rental.running_ms),
+        _instant(world, rental.terminated_ms),
+        rental.reason,
+        None if rental.billed_micros is None else format_usd(rental.billed_micros),
+    )
 
 
-def _terms(world: World, rental: Rental) -> dict[str, Any]:
+def _extended(
+    world: World,
+    rental: Rental,
+    status: Status,
+    started_at: str | None,
+    terminated_at: str | None,
+    reason: Reason | None,
+    billed: str | None,
+) -> dict[str, Any]:
     spec, command = rental.offer.spec, rental.command
-    return {
+    view: dict[str, Any] = {
+        "rental_id": rental.rental_id,
+        "status": status,
         "gpu_model": spec.gpu_model,
         "provider_id": spec.provider_id,
         "region": spec.region,
@@ -114,11 +126,14 @@ def _terms(world: World, rental: Rental) -> dict[str, Any]:
         "price_per_gpu_hour": format_price(rental.price_micros_per_hour),
         "hold_amount": format_usd(rental.hold.amount_micros),
         "created_at": world.instant(rental.created_ms),
+        "started_at": started_at,
+        "terminated_at": terminated_at,
+        "termination_reason": reason,
+        "billed_amount": billed,
     }
-
-
-def _ssh(rental: Rental) -> dict[str, Any]:
-    return {"ssh": decoration.ssh_access(rental.rental_id)} if rental.command.ssh else {}
+    if command.ssh:
+        view["ssh"] = decoration.ssh_access(rental.rental_id)
+    return view
 
 
 def _instant(world: World, at_ms: int | None) -> str | None:

@@ -117,9 +117,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     """Strict JSON: UTF-8, an object, no key twice, no NaN, no number that a float cannot hold, no lone surrogate."""
     try:
         text = body.decode()
-        decoded = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
-        )
+        decoded = _decode(text)
         if "\\u" in text:
             json.dumps(decoded, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
@@ -206,6 +204,10 @@ def _unquote(quoted: bytes, param: str) -> str:
     except UnicodeDecodeError:
         raise InvalidValue(f"{param} is no UTF-8", param=param) from None
 
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+).decode
 
 Check = Callable[[str, Any], Any]
 """Turns a decoded JSON value into what the field holds, or raises InvalidValue with the field's name."""

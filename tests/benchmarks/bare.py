@@ -35,7 +35,7 @@ def main() -> None:
     answers, ready = Path(sys.argv[1]), Path(sys.argv[2])
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
     app = Bare(json.loads(answers.read_text()))
-    config = uvicorn.Config(app, lifespan="off", ws="none", access_log=False, log_level="warning")
+    config = uvicorn.Config(app, lifespan="off", ws="none", access_log=False, log_level="warning", proxy_headers=False)
     ready.write_text(json.dumps({"url": f"http://127.0.0.1:{listening.getsockname()[1]}"}))
     uvicorn.Server(config).run(sockets=[listening])
 

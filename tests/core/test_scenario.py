@@ -64,6 +64,7 @@ def test_the_defaults_are_those_of_the_facts_and_assumptions() -> None:
         (lambda: ClockSettings(mode="scaled", speed=Factor(999)), "between 0.001 and 1000000"),
         (lambda: ClockSettings(mode="scaled", speed=Factor(1_000_000_000_001)), "between 0.001 and 1000000"),
         (lambda: ClockSettings(step=Duration(1)), "step goes with mode manual"),
+        (lambda: ClockSettings(mode="manual", step=Duration(0)), "step must be above 0s"),
         (lambda: PriceSettings(activity=Factor(1_000_000_001)), "at most 1000"),
         (lambda: InterruptionSettings(horizon=Duration(999)), "between 1s and 365d"),
         (lambda: InterruptionSettings(horizon=Duration(YEAR_MS + 1)), "between 1s and 365d"),
