@@ -1,4 +1,7 @@
-"""The command line: arguments in, exit codes out. 0 it held, 1 it did not, 2 it could not be tried."""
+"""The command line: arguments in, exit codes out. 0 it held, 1 it did not, 2 it could not be tried.
+
+Each command imports what it needs when it runs, so that none waits for what another one needs.
+"""
 
 import json
 from pathlib import Path
@@ -17,7 +20,7 @@ class _Clock(click.ParamType[ClockSettings]):
     name = "real|manual|xN"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ClockSettings:
-        from .notation import parse_factor  # noqa: PLC0415  # commands load only what they need
+        from .notation import parse_factor
 
         if isinstance(value, ClockSettings):
             return value
@@ -100,7 +103,7 @@ def serve(
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
-    from . import server  # noqa: PLC0415  # commands load only what they need
+    from . import server
 
     options = server.Options(
         scenario=_load(scenario_name),
@@ -143,7 +146,7 @@ def check(file: str) -> None:
 @main.command()
 def scenarios() -> None:
     """List the shipped scenarios."""
-    from .scenario_file import load_scenario, shipped_scenarios  # noqa: PLC0415
+    from .scenario_file import load_scenario, shipped_scenarios
 
     for name in shipped_scenarios():
         scenario = load_scenario(name)
@@ -154,7 +157,7 @@ def scenarios() -> None:
 @main.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
-    from .scenario_file import scenario_schema  # noqa: PLC0415
+    from .scenario_file import scenario_schema
 
     click.echo(json.dumps(scenario_schema(), indent=2))
 
@@ -164,8 +167,8 @@ def schema() -> None:
 @click.pass_context
 def replay(ctx: click.Context, file: Any) -> None:
     """Run a downloaded journal again and say whether the bytes agree, and where they first differ."""
-    from .core.errors import JournalInvalid  # noqa: PLC0415
-    from .core.replay import replay as run_again  # noqa: PLC0415
+    from .core.errors import JournalInvalid
+    from .core.replay import replay as run_again
 
     try:
         simulation, difference = run_again(file.read())
@@ -187,7 +190,7 @@ class _CannotTry(click.ClickException):
 
 
 def _load(name: str) -> Scenario:
-    from .scenario_file import ScenarioError, load_scenario  # noqa: PLC0415
+    from .scenario_file import ScenarioError, load_scenario
 
     try:
         return load_scenario(name)

@@ -60,7 +60,7 @@ def test_what_needs_the_world_waits_for_the_advance(api: Api) -> None:
             ("rent", "POST", "/v1/gpu/rent", RENT),
             ("clock", "GET", "/_sim/clock", None),
         ]
-        return await asyncio.gather(*(finished(order, name, api, *call) for name, *call in calls))  # type: ignore[arg-type]
+        return await asyncio.gather(*(finished(order, name, api, *call) for name, *call in calls))  # type: ignore[arg-type]  # method, path, body
 
     answers = api.runner.run(several())
     assert order[0] == "advance"
