@@ -44,13 +44,17 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
         if base_url is None:
             ready = stack.enter_context(running_server("scenario.yaml"))
             base_url, token = ready.url, ready.token
-        yield _connected(stack, base_url, token)
+        connected = _connected(stack, base_url, token)
+        unfit = connected.why_unfit()
+        if unfit is not None:
+            pytest.exit(f"the contract cannot be tried: {unfit}", returncode=2)
+        yield connected
 
 
 @pytest.fixture
 def world(target: Target) -> Target:
-    """The server with its world fresh, for Alice: both accounts, nothing rented. Needs the control plane."""
-    target.require_control()
+    """The server with its world fresh, for Alice: both accounts, nothing rented. Needs a market that stands still."""
+    target.require_still_market()
     return target.acting_as(fresh_world(target)[ALICE].token)
 
 

@@ -13,6 +13,8 @@ from .instants import format_instant, parse_instant
 from .money import amount, dollars
 
 ANONYMOUS = ""
+STILL_SCENARIOS = ("contract", "calm")
+"""Scenarios in which nothing moves by itself."""
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -105,6 +107,26 @@ class Target:
         """Raises NotApplicable where there is no control plane."""
         if not self.has_control:
             raise NotApplicable(f"no control plane: GET {self.base_url}/_sim/health does not answer 200 with JSON")
+
+    def require_still_market(self) -> None:
+        """Raises NotApplicable unless the market stands still, the clock is manual and all fields are shown: only
+        then can the model say what each answer must be."""
+        self.require_control()
+        health = self.act("GET", "health")
+        served = next(w["scenario"] for w in health["worlds"] if w["name"] == health["clock"]["world"])
+        if served not in STILL_SCENARIOS or health["clock"]["mode"] != "manual" or health["profile"] != "extended":
+            raise NotApplicable(
+                f"needs {' or '.join(STILL_SCENARIOS)} under the manual clock in the extended profile, and this is "
+                f"{served} under the {health['clock']['mode']} clock in the {health['profile']} profile"
+            )
+
+    def why_unfit(self) -> str | None:
+        """Why nothing can be said of this server at all: it does not answer, or does not know the token."""
+        try:
+            status = self._client.get("/v1/gpu/offers", headers=self._headers(None)).status_code
+        except httpx.TransportError as error:
+            return f"{self.base_url} does not answer: {error}"
+        return f"{self.base_url} does not know the token" if status == 401 else None
 
     # The API.
 

@@ -8,5 +8,5 @@ from .target import Target
 
 
 def test_f16_every_answer_and_every_balance_is_as_the_model_foretells(target: Target, profile: settings) -> None:
-    target.require_control()
+    target.require_still_market()
     run_state_machine_as_test(machine_for(target), settings=profile)

@@ -4,6 +4,9 @@ Each command imports what it needs when it runs, so that none waits for what ano
 """
 
 import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +108,8 @@ def serve(
     """Serve the API and its control plane until interrupted."""
     from . import server
 
+    if ready_file is not None:
+        ready_file = ready_file.resolve()
     options = server.Options(
         scenario=_load(scenario_name),
         seed=seed,
@@ -123,23 +128,50 @@ def serve(
             except OSError as error:
                 raise _CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
         click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}")
-        token = f"-H 'Authorization: Bearer {ready.token}'"
         if ready.token:
-            click.echo(f"try: curl -s {token} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
-        else:
+            header = shlex.quote(f"Authorization: Bearer {ready.token}")
+            click.echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
+        if not ready.control:
+            click.echo("the control plane is off: off loopback it needs --admin-token")
+        elif not ready.token:
             click.echo(f"no account yet; make one: curl -s -X POST {ready.url}/_sim/accounts")
 
     try:
-        server.serve(options, on_ready)
+        with _own_file(ready_file):
+            server.serve(options, on_ready)
     except server.PortUnavailable as error:
         raise _CannotTry(str(error)) from None
 
 
+@contextmanager
+def _own_file(file: Path | None) -> Iterator[None]:
+    """A file that is there only while the server is: what an earlier one wrote says nothing of this one."""
+    if file is None:
+        yield
+        return
+    if file.exists() and not file.is_file():
+        raise _CannotTry(f"{file} is no regular file")
+    file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
 @main.command()
 @click.argument("file")
-def check(file: str) -> None:
+@click.pass_context
+def check(ctx: click.Context, file: str) -> None:
     """Check a scenario file; every problem is named with its line and column."""
-    scenario = _load(file)
+    from .scenario_file import ScenarioError, load_scenario
+
+    try:
+        scenario = load_scenario(file)
+    except ScenarioError as error:
+        if all(problem.line is None for problem in error.problems):  # there is nothing to check
+            raise _CannotTry(str(error)) from None
+        click.echo(str(error), err=True)
+        ctx.exit(1)
     click.echo(f"{file}: scenario {scenario.name} is fine")
 
 

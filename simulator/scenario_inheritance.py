@@ -26,6 +26,8 @@ _DISTRIBUTIONS: tuple[FieldPath, ...] = (
 _TIMEOUTS: tuple[FieldPath, ...] = (("billing", "idle_timeout"), ("billing", "hold_expiry"))
 """What `none` switches off."""
 
+_CHAIN_MAX = 16
+
 _is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv)").fullmatch
 
 
@@ -51,6 +53,8 @@ def _inherit(root: Node, folder: Path | None, chain: tuple[Path, ...]) -> Node:
     if extends is None or not isinstance(extends.value, str):
         return root
     path = _parent(extends, extends.value, folder)
+    if len(chain) >= _CHAIN_MAX:
+        _refuse(extends, ("extends",), f"more than {_CHAIN_MAX} scenarios extend one another")
     if path.resolve() in chain:
         _refuse(extends, ("extends",), f'"{extends.value}" extends this one in turn')
     parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), path.parent, (*chain, path.resolve()))

@@ -50,6 +50,8 @@ class Ready(Struct, frozen=True):
     seed: int
     token: str
     pid: int
+    control: bool = True
+    """Whether anybody may use the control plane at all."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -76,9 +78,10 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn that says when it serves, and ends on a signal without raising it again."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -99,6 +102,7 @@ class Server(uvicorn.Server):
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off from here on is no error
+        self._on_stop()
         self.handle_exit(number, frame)
 
 
@@ -113,18 +117,19 @@ class _Serving:
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self.ready = Ready(url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid())
+        self.ready = Ready(url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open)
         config = uvicorn.Config(
             build_app(worlds, access),
             lifespan="off",
             ws="none",
-            log_level="warning",
+            log_level="error",
             access_log=False,
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         )
-        self.server = Server(config, lambda: on_ready(self.ready))
+        self.worlds = worlds
+        self.server = Server(config, lambda: on_ready(self.ready), worlds.stop)
 
     def run(self) -> None:
         self.server.run(sockets=[self._socket])
@@ -153,6 +158,7 @@ def serve_in_thread(
     try:
         yield serving.ready
     finally:
+        serving.worlds.stop()
         serving.server.should_exit = True
         thread.join()
 
@@ -160,5 +166,7 @@ def serve_in_thread(
 def write_ready_file(path: Path, ready: Ready) -> None:
     """Write what clients need to know as JSON, atomically."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps({name: getattr(ready, name) for name in ready.__struct_fields__}) + "\n")
+    part.write_text(
+        json.dumps({name: getattr(ready, name) for name in ("url", "world", "seed", "token", "pid")}) + "\n"
+    )
     part.replace(path)

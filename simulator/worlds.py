@@ -15,7 +15,7 @@ from .pacing import Pacer, Slice, wall_epoch_ms
 
 DEFAULT_WORLD = "default"
 ADVANCE_MS_MAX = 10 * YEAR_MS
-_STEPS_PER_LOOK = 32
+_STEPS_PER_LOOK = 8
 
 Profile = Literal["extended", "documented"]
 
@@ -38,6 +38,8 @@ class World:
         self.profile: Profile = scenario.api.profile if profile is None else profile
         self.tokens: dict[str, str] = {}
         self._clock = scenario.clock if clock is None else clock
+        self.stopping = False
+        """The server is about to end: a long run stops where it is."""
         self._turn = asyncio.Lock()
         self._shown_second = -1
         self._shown_prefix = ""
@@ -66,19 +68,16 @@ class World:
         return f"{self._shown_prefix}{millisecond:03d}Z"
 
     async def catch_up(self, *, api_request: bool = False) -> None:
-        """Let the clock go where it should be by now, and one `step` further before an API request under a manual
-        clock that has one. Waits for an advance in progress."""
-        if self._turn.locked():
-            async with self._turn:
-                pass
-        now = self.simulation.now_ms
-        target = self.pacer.target_ms(now)
-        if api_request and self.pacer.settings.step is not None:
-            target = now + self.pacer.settings.step
-        target = min(target, self.last_ms)
-        if target > now and not self._runs_quickly(target):
-            async with self._turn:
-                await self._run(max(target, self.simulation.now_ms))
+        """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
+        that has one. Waits for its turn: where to go is asked only then."""
+        async with self._turn:
+            await self._catch_up(api_request=api_request)
+
+    async def _catch_up(self, *, api_request: bool = False) -> None:
+        now, step = self.simulation.now_ms, self.pacer.settings.step
+        target = now + step if api_request and step is not None else self.pacer.target_ms(now)
+        if target > now:
+            await self._run(min(target, self.last_ms))
 
     def caught_up(self) -> bool:
         """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
@@ -104,15 +103,22 @@ class World:
         """Run what is due up to `to_ms` in slices, between which other requests are answered."""
         slice_ = Slice()
         steps = 0
-        while (done is None or not done()) and self.simulation.step(to_ms):
+        while not self.stopping and (done is None or not done()) and self.simulation.step(to_ms):
             steps += 1
             if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
                 await asyncio.sleep(0)
                 slice_ = Slice()
 
-    def reset(self) -> None:
+    async def change_clock(self, settings: ClockSettings) -> None:
+        """Go on by other settings, from where the clock is: time does not jump."""
+        async with self._turn:
+            await self._catch_up()
+            self.pacer.change(settings, self.simulation.now_ms)
+
+    async def reset(self) -> None:
         """Back to just after the scenario was loaded: same seed, same ids, the first clock."""
-        self._start()
+        async with self._turn:
+            self._start()
 
 
 class Place(Struct, frozen=True):
@@ -148,19 +154,24 @@ class Worlds:
         world.tokens[token] = account
         return token
 
+    def stop(self) -> None:
+        """The server is about to end."""
+        for world in self.by_name.values():
+            world.stopping = True
+
     def check_token(self, token: str) -> None:
         """Raises AccountExists where the token is taken."""
         if token in self._places:
             raise AccountExists("the token is taken", param="token")
 
-    def reset(self, world: World) -> None:
+    async def reset(self, world: World) -> None:
         """Reset a world: accounts that came after the start are gone, and their tokens with them."""
+        await world.reset()
         kept = {account: token for token, account in world.tokens.items()}
         for token in world.tokens:
             del self._places[token]
             del self.by_header[f"Bearer {token}".encode()]
         world.tokens.clear()
-        world.reset()
         self._admit(world, kept)
 
     def _admit(self, world: World, known: dict[str, str] | None = None) -> None:

@@ -102,7 +102,7 @@ def test_check_names_every_problem_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text("scenario: 1\nname: wrong\nextends: calm\naccounts:\n  - {name: alice, blance: '1'}\n")
     checked = invoke("check", str(file))
-    assert checked.exit_code == 2
+    assert checked.exit_code == 1
     assert f"{file}:5:" in checked.output
     assert 'did you mean "balance"?' in checked.output
 
@@ -114,7 +114,7 @@ def test_check_refuses_what_is_no_scenario(tmp_path: Path, content: bytes) -> No
     file = tmp_path / "no.yaml"
     file.write_bytes(content)
     checked = invoke("check", str(file))
-    assert checked.exit_code == 2
+    assert checked.exit_code == 1
     assert "Traceback" not in checked.output
     assert str(file) in checked.output
 

@@ -184,7 +184,7 @@ def test_two_processes_under_other_hash_seeds_give_the_same_bytes(tmp_path: Path
         scenario_file = tmp_path / "busy.yaml"
         clock = "clock: {mode: manual, start: 2026-01-01T00:00:00Z}"
         scenario_file.write_text(f"scenario: 1\nname: busy\nextends: default\n{clock}\njournal: full\n")
-        ready_file.unlink()
+        assert not ready_file.exists()  # it is there only while the server is
         with serving(ready_file, "--scenario", str(scenario_file), env=env) as server:
             journals.append((calm, played(server)))
     assert journals[0] == journals[1]

@@ -65,7 +65,7 @@ def test_a_reset_keeps_the_tokens_of_the_scenario_and_drops_those_that_came_late
     world.simulation.execute(CreateAccount("carol", 5))
     worlds.open_account(world, "carol", "si_carol")
     assert worlds.place("si_carol") == Place(world, "carol")
-    worlds.reset(world)
+    asyncio.run(worlds.reset(world))
     assert world.tokens == tokens
     assert worlds.place("si_carol") is None
     assert b"Bearer si_carol" not in worlds.by_header
@@ -151,6 +151,6 @@ def test_after_a_reset_the_world_is_as_it_was_at_first(worlds: Worlds, world: Wo
     before = b"".join(world.simulation.journal())
     asyncio.run(world.advance(lambda: 86_400_000))
     world.pacer.change(ClockSettings(mode="real"), world.simulation.now_ms)
-    worlds.reset(world)
+    asyncio.run(worlds.reset(world))
     assert b"".join(world.simulation.journal()) == before
     assert world.pacer.settings == MANUAL

@@ -20,6 +20,11 @@ class ControlAccess(Struct, frozen=True):
     allowed_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may use it at all."""
+        return self.on_loopback or bool(self.admin_token)
+
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
     """All values of a header."""
@@ -70,8 +75,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_allowed(host_and_port: str, access: ControlAccess) -> bool:
-    host = re.sub(r":\d*$", "", host_and_port) if not host_and_port.endswith("]") else host_and_port
-    return is_loopback(host) or host.lower() in (allowed.lower() for allowed in access.allowed_hosts)
+    host = _without_port(host_and_port)
+    return is_loopback(host) or host in map(_without_port, access.allowed_hosts)
+
+
+def _without_port(host_and_port: str) -> str:
+    return host_and_port.lower() if host_and_port.endswith("]") else re.sub(r":\d*$", "", host_and_port.lower())
 
 
 def _host_of(origin: str) -> str:

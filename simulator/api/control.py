@@ -1,6 +1,6 @@
 """The control plane, everything under /_sim: time, money, rentals and market as an operator or a test sees them."""
 
-import re
+import asyncio
 from collections.abc import Callable
 from itertools import islice
 from typing import Literal
@@ -12,16 +12,18 @@ from ..core.acts import Selector
 from ..core.clock import DAY_MS
 from ..core.commands import AddCredit, CreateAccount, InterruptRental, TouchRental
 from ..core.errors import InvalidValue
+from ..core.names import is_token
 from ..core.quantities import Duration, Factor, Instant, Money
 from ..core.rental import Status
 from ..core.scenario import ClockSettings
 from ..worlds import ADVANCE_MS_MAX, World
-from .control_request import Nothing, body_as, enter, limit_of, page, window
+from .control_request import Nothing, body_as, enter, page, select, window
 from .control_views import account_view, clock_view, entry_view, events_view, offer_view, rental_view
 from .front import Exchange
 from .problems import NotReached, Reply, json_reply
 
 EVENTS_SHOWN_MAX = 1000
+_LINES_PER_TURN = 2_000
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
 
 
@@ -71,17 +73,26 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 
 async def health(exchange: Exchange) -> Reply:
     """The server is alive: version, worlds, and the clock and seed of the world concerned. It waits for no advance."""
+    select(exchange, required=False)
     world = exchange.world
     world.caught_up()
     worlds = [{"name": w.name, "scenario": w.scenario.name, "seed": w.seed} for w in exchange.worlds.by_name.values()]
     return json_reply(
         200,
-        {"status": "ok", "version": __version__, "worlds": worlds, "seed": world.seed, "clock": clock_view(world)},
+        {
+            "status": "ok",
+            "version": __version__,
+            "worlds": worlds,
+            "seed": world.seed,
+            "profile": world.profile,
+            "clock": clock_view(world),
+        },
     )
 
 
 async def ready(exchange: Exchange) -> Reply:
     """The server serves requests."""
+    select(exchange, required=False)
     return json_reply(200, {"status": "ready"})
 
 
@@ -105,7 +116,7 @@ async def put_clock(exchange: Exchange) -> Reply:
         settings = ClockSettings(mode=mode, speed=speed, step=step, start=now.start)
     except ValueError as error:
         raise InvalidValue(str(error), param="speed" if "speed" in str(error) else "step") from None
-    world.pacer.change(settings, world.simulation.now_ms)
+    await world.change_clock(settings)
     return json_reply(200, clock_view(world))
 
 
@@ -128,6 +139,8 @@ async def advance(exchange: Exchange) -> Reply:
         await world.advance(target_ms, lambda: len(world.simulation.events) > seen)
         if len(world.simulation.events) == seen:
             raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
+    if world.stopping:
+        raise NotReached(f"the server is stopping; it is {world.now}")
     happened = len(world.simulation.events) - seen
     events = events_view(world, seen, min(happened, EVENTS_SHOWN_MAX))
     return json_reply(200, {**clock_view(world), "events_total": happened, "events": events})
@@ -164,7 +177,7 @@ async def reset(exchange: Exchange) -> Reply:
     """Back to just after the scenario was loaded."""
     body_as(exchange, Nothing)
     world, _ = await enter(exchange)
-    exchange.worlds.reset(world)
+    await exchange.worlds.reset(world)
     return json_reply(200, clock_view(world))
 
 
@@ -186,7 +199,7 @@ async def create_account(exchange: Exchange) -> Reply:
         name = next(n for i in range(len(accounts) + 1) if (n := f"account-{i + 1}") not in accounts)
     accepted = world.simulation.check(CreateAccount(name, wanted.balance))
     if wanted.token is not None:
-        if not re.fullmatch(r"[\x21-\x7e]{1,256}", wanted.token):
+        if not is_token(wanted.token):
             raise InvalidValue("a token is 1 to 256 visible ASCII characters", param="token")
         exchange.worlds.check_token(wanted.token)
     world.simulation.apply(accepted)
@@ -251,14 +264,17 @@ async def list_events(exchange: Exchange) -> Reply:
 async def get_journal(exchange: Exchange) -> Reply:
     """The journal up to now, as a file that `gpu-sim replay` runs again."""
     world, _ = await enter(exchange)
-    return Reply(200, b"".join(world.simulation.journal()), ((b"content-type", b"application/x-ndjson"),))
+    lines: list[bytes] = []
+    for line in world.simulation.journal():
+        lines.append(line)
+        if len(lines) % _LINES_PER_TURN == 0:
+            await asyncio.sleep(0)  # a long journal holds nobody up
+    return Reply(200, b"".join(lines), ((b"content-type", b"application/x-ndjson"),))
 
 
 async def get_market(exchange: Exchange) -> Reply:
     """All offers, listed or not, with what the API does not show; selectors provider, gpu_model, region."""
-    world, query = await enter(exchange, "provider", "gpu_model", "region", "limit")
-    market = world.simulation.market
-    limit = limit_of(query) if "limit" in query else len(market.offers)
-    query.pop("limit", None)
-    offers = islice(market.matching(Selector(**query)), limit)
-    return json_reply(200, {"data": [offer_view(world, offer) for offer in offers]})
+    world, query = await enter(exchange, "provider", "gpu_model", "region", "after", "limit")
+    selector = Selector(**{name: query[name] for name in ("provider", "gpu_model", "region") if name in query})
+    offers = {offer.name: offer for offer in world.simulation.market.matching(selector)}
+    return page(((name, offer_view(world, offer)) for name, offer in offers.items()), query, offers)

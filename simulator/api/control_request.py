@@ -26,9 +26,16 @@ class Nothing(Struct, forbid_unknown_fields=True):
 
 
 async def enter(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
-    """The world that the call is about, caught up, and the query: `?world=` wins, then the token's, then the only one.
+    """The world that the call is about, caught up, and the query, as `select` finds them."""
+    query = select(exchange, *parameters)
+    await exchange.world.catch_up()
+    return exchange.world, query
 
-    Raises UnknownParameter, WorldNotFound or WorldRequired.
+
+def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
+    """Find the world that the call is about: `?world=` wins, then the token's, then the only one; answer the query.
+
+    Raises UnknownParameter, WorldNotFound or, where a world is required, WorldRequired.
     """
     query = parse_query(exchange.scope["query_string"], ("world", *parameters), refuse_unknown=True)
     worlds = exchange.worlds.by_name
@@ -37,10 +44,9 @@ async def enter(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, 
         if name not in worlds:
             raise WorldNotFound(f'no world "{name}"{did_you_mean(name, worlds)}', param="world")
         exchange.world = worlds[name]
-    elif len(worlds) > 1 and not exchange.account:
+    elif required and len(worlds) > 1 and not exchange.account:
         raise WorldRequired("there is more than one world: send a token or ?world=", param="world")
-    await exchange.world.catch_up()
-    return exchange.world, query
+    return query
 
 
 def body_as(exchange: Exchange, type_: type[_T]) -> _T:

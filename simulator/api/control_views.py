@@ -103,6 +103,7 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
     """An offer with what the API does not show: class, process, capacity, free GPUs, outage."""
     spec = offer.spec
     return {
+        "name": offer.name,
         "provider_id": spec.provider_id,
         "gpu_model": spec.gpu_model,
         "region": spec.region,

@@ -5,6 +5,7 @@ from typing import ClassVar
 from msgspec import Struct, field
 
 from .clock import YEAR_MS
+from .names import is_line
 from .quantities import Duration, Factor, Money, Price, Share
 
 MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
@@ -43,6 +44,9 @@ class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.gpu_count < 1:
             raise ValueError("gpu_count must be at least 1")
+        for name in ("as_", "model_id", "docker_image"):
+            if not is_line(getattr(self, name)):
+                raise ValueError(f"{name.rstrip('_')} must be one line of 1 to 256 printable characters")
 
 
 class _Passing(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,6 +97,10 @@ class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
 
     account: str
     amount: Money
+
+    def __post_init__(self) -> None:
+        if self.amount == 0:
+            raise ValueError("amount must be above 0")
 
 
 class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from .money import PRICE_STEP_MICROS
+from .names import is_line
 from .quantities import Price, Share
 from .randomness import draw, stream
 
@@ -29,7 +30,7 @@ class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("provider_id", "gpu_model", "region"):
             text: str = getattr(self, name)
-            if not 1 <= len(text) <= 256 or not text.isprintable() or "|" in text:
+            if not is_line(text) or "|" in text:
                 raise ValueError(f"{name} must be 1 to 256 printable characters other than |")
         if self.vram_gb < 1 or self.capacity < 0:
             raise ValueError("vram_gb must be at least 1 and capacity at least 0")

@@ -10,14 +10,18 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from .clock import format_instant
+from .clock import YEAR_MS, format_instant
 from .commands import Command
 from .errors import JournalInvalid
 from .events import Event
 from .ledger import Entry
+from .quantities import Share
+from .randomness import PPM
 from .scenario import Scenario, without_tokens
 
 FORMAT = 1
+_QUANTITY_MAX = 10**18
+_SPAN_MS_MAX = 10_000 * YEAR_MS
 
 Recorded = Event | Entry
 """All that has a `seq`: events, and among them the ledger's entries."""
@@ -94,6 +98,8 @@ def parse(journal: bytes) -> tuple[Header, list[Line], int]:
         for number, line in enumerate(lines[1:-1], 2)
         if b'"command":' in line and not line.startswith(b'{"seq":')
     ]
+    if end.at > _SPAN_MS_MAX:
+        raise JournalInvalid("the journal ends after the end of the calendar", param=f"line {len(lines)}")
     return header, commands, end.at
 
 
@@ -108,6 +114,7 @@ def _decode(line: bytes, type_: type[_T], number: int) -> _T:
 
 
 def _quantity(type_: type[_T], value: object) -> _T:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError("expected an integer of at least 0")
+    most = PPM if type_ is Share else _QUANTITY_MAX
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ValueError(f"expected an integer from 0 to {most}")
     return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int

@@ -8,6 +8,7 @@ from hashlib import blake2b
 NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 """Names of accounts and worlds."""
 
+_is_token = re.compile(r"[\x21-\x7e]{1,256}").fullmatch
 _is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
 
 
@@ -18,6 +19,16 @@ _BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
 def is_name(text: str) -> bool:
     """Whether `text` may name an account or a world."""
     return _is_name(text) is not None
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` may be a bearer token: 1 to 256 visible ASCII characters."""
+    return _is_token(text) is not None
+
+
+def is_line(text: str) -> bool:
+    """Whether `text` is one line of 1 to 256 printable characters."""
+    return 1 <= len(text) <= 256 and text.isprintable()
 
 
 def offer_name(provider_id: str, gpu_model: str, region: str) -> str:

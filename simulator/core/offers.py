@@ -129,9 +129,10 @@ class Market:
 
     def check_free(self, offer: Offer, gpu_count: int) -> None:
         """Raises OfferUnavailable where so many GPUs cannot be had now (A13), or ever (A16)."""
-        if gpu_count > max(offer.capacity, offer.spec.capacity):
+        most = max(offer.capacity, offer.spec.capacity)
+        if gpu_count > most:
             raise OfferUnavailable(
-                f"the offer has {offer.spec.capacity} GPUs, fewer than asked for",
+                f"the offer has {most} GPUs, fewer than asked for",
                 retry_helps=False,
                 param="gpu_count",
             )

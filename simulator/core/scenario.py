@@ -13,7 +13,7 @@ from .acts import Act
 from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
-from .names import did_you_mean, is_name
+from .names import did_you_mean, is_line, is_name, is_token
 from .quantities import Duration, Factor, Instant, Money, Share
 
 PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
@@ -34,8 +34,8 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError("speed must be between 0.001 and 1000000")
         if self.step is not None and self.mode != "manual":
             raise ValueError("step goes with mode manual")
-        if self.step == 0:
-            raise ValueError("step must be above 0s")
+        if self.step is not None and not 1 <= self.step <= 10 * YEAR_MS:
+            raise ValueError("step must be above 0s and at most 3650d")
 
 
 class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +189,8 @@ Path = tuple[str | int, ...]
 
 def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
     """What no single field shows: each problem with the path of the field it is about."""
+    if not is_line(scenario.name):
+        yield ("name",), "a name is one line of 1 to 256 printable characters"
     yield from _account_problems(scenario.accounts)
     if not offers:
         yield ("market",), "a market needs offers: give catalog or offers"
@@ -203,6 +205,8 @@ def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path,
             yield ("accounts", index, "name"), "a name is 1 to 64 of A-Z a-z 0-9 _ -"
         if names.setdefault(account.name, index) != index:
             yield ("accounts", index, "name"), f'the name "{account.name}" is taken'
+        if account.token is not None and not is_token(account.token):
+            yield ("accounts", index, "token"), "a token is 1 to 256 visible ASCII characters"
         if account.token is not None and tokens.setdefault(account.token, index) != index:
             yield ("accounts", index, "token"), "the token is taken"
 
@@ -224,7 +228,7 @@ def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
         account = act.rent.account if act.rent else act.credit.account if act.credit else None
         if account is not None and account not in accounts:
             yield (*where, "account"), f'no account "{account}"{did_you_mean(account, accounts)}'
-        reference = act.terminate or act.touch
+        reference = act.terminate if act.terminate is not None else act.touch
         if reference is not None and rented_at.get(reference, act.at + 1) > act.at:
             yield where, f'no rental "{reference}" by then{did_you_mean(reference, rented_at)}'
         if act.rent is not None:

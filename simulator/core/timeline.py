@@ -80,7 +80,7 @@ class Timeline:
         return self._market.matching(act.selector)
 
     def _command(self, act: Act) -> None:
-        reference = act.rent.as_ if act.rent is not None else act.terminate or act.touch or ""
+        reference = act.rent.as_ if act.rent is not None else act.terminate or act.touch or ""  # none of them is empty
         account = act.credit.account if act.credit is not None else self._owners[reference]
         rental_id = self._rented.get(reference, "")
         try:

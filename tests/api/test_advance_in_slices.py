@@ -110,7 +110,7 @@ def test_a_reset_waits_for_the_advance(api: Api) -> None:
     assert reset.json()["now"] == START
 
 
-def test_an_advance_that_a_reset_overtakes_is_of_the_new_world(api: Api) -> None:
+def test_a_reset_among_advances_comes_in_its_turn(api: Api) -> None:
     offered = api.get("/_sim/market?limit=1")["data"][0]
     names = ("provider_id", "gpu_model", "region")
     body = RENT | {name: offered[name] for name in names}
@@ -128,4 +128,27 @@ def test_an_advance_that_a_reset_overtakes_is_of_the_new_world(api: Api) -> None
         assert advanced.status == 200
         assert advanced.json()["events_total"] > 0
         assert advanced.json()["events"]
-    until.problem(404, "rental_not_found")
+    assert until.status == 200
+    assert third.json()["now"] <= until.json()["now"]
+    assert last.json()["now"] == "2026-01-01T01:00:00.000Z"
+
+
+def test_each_request_under_a_step_moves_the_clock_by_it_however_many_come_at_once(api: Api) -> None:
+    api.call("PUT", "/_sim/clock", {"step": "30d"})
+
+    async def several() -> list[Answer]:
+        return await asyncio.gather(*(api.send("GET", "/v1/gpu/offers") for _ in range(4)))
+
+    assert all(answer.status == 200 for answer in api.runner.run(several()))
+    assert api.get("/_sim/clock")["now"] == "2026-05-01T00:00:00.000Z"
+
+
+def test_a_reset_while_a_step_runs_is_a_reset(api: Api) -> None:
+    api.call("PUT", "/_sim/clock", {"step": "365d"})
+
+    async def both() -> tuple[Answer, Answer]:
+        return await asyncio.gather(api.send("GET", "/v1/gpu/offers"), api.send("POST", "/_sim/reset", None))
+
+    _, reset = api.runner.run(both())
+    assert reset.json()["now"] == START
+    assert api.get("/_sim/clock")["now"] == START

@@ -218,6 +218,7 @@ def test_the_market_shows_what_the_api_does_not(api: Api) -> None:
     assert api.get("/_sim/market") == {
         "data": [
             {
+                "name": "vast-ai|RTX 4090|Quebec, CA",
                 "provider_id": "vast-ai",
                 "gpu_model": "RTX 4090",
                 "region": "Quebec, CA",

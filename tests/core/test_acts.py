@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from simulator.core.acts import (
     Act,
@@ -76,6 +77,13 @@ def test_an_act_on_offers_is_its_own_selector() -> None:
         (lambda: CapacityAct(set=-1), "0 or more"),
         (lambda: CapacityAct(set=1, for_=Duration(0)), "for must be above 0s"),
         (lambda: OutageAct(for_=Duration(0)), "for must be above 0s"),
+        (
+            lambda: replace(RENT, as_=""),
+            "as must be one line",
+        ),
+        (lambda: replace(RENT, model_id=""), "model_id must be one line"),
+        (lambda: replace(RENT, docker_image="a\nb"), "docker_image must be one line"),
+        (lambda: CreditAct("alice", Money(0)), "amount must be above 0"),
         (
             lambda: RentAct(as_="r", account="a", provider_id="p", gpu_model="g", region="r", gpu_count=0),
             "gpu_count must be at least 1",

@@ -145,3 +145,23 @@ def test_commands_given_between_two_events_of_one_instant_are_replayed() -> None
     sim.execute(AddCredit("alice", 1))
     sim.advance(HOUR)
     assert replay(journal(sim))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("sound", "damaged"),
+    [
+        (b'"shared":800000', b'"shared":2000000'),
+        (b'"horizon":3600000', b'"horizon":' + b"9" * 400),
+    ],
+)
+def test_a_journal_with_a_quantity_out_of_bounds_is_refused(sound: bytes, damaged: bytes) -> None:
+    exported = journal(lived())
+    assert sound in exported
+    with pytest.raises(JournalInvalid):
+        replay(exported.replace(sound, damaged, 1))
+
+
+def test_a_journal_that_ends_after_the_calendar_is_refused() -> None:
+    *lines, _ = journal(lived()).splitlines(keepends=True)
+    with pytest.raises(JournalInvalid, match="end of the calendar"):
+        replay(b"".join(lines) + b'{"at":%d,"end":true}\n' % 10**20)

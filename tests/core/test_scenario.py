@@ -65,6 +65,7 @@ def test_the_defaults_are_those_of_the_facts_and_assumptions() -> None:
         (lambda: ClockSettings(mode="scaled", speed=Factor(1_000_000_000_001)), "between 0.001 and 1000000"),
         (lambda: ClockSettings(step=Duration(1)), "step goes with mode manual"),
         (lambda: ClockSettings(mode="manual", step=Duration(0)), "step must be above 0s"),
+        (lambda: ClockSettings(mode="manual", step=Duration(3651 * 86_400_000)), "at most 3650d"),
         (lambda: PriceSettings(activity=Factor(1_000_000_001)), "at most 1000"),
         (lambda: InterruptionSettings(horizon=Duration(999)), "between 1s and 365d"),
         (lambda: InterruptionSettings(horizon=Duration(YEAR_MS + 1)), "between 1s and 365d"),
@@ -139,6 +140,18 @@ def test_a_scenario_without_problems_has_none() -> None:
     assert problems(*acts) == []
 
 
+@pytest.mark.parametrize("token", ["", "a b", "é", "x" * 257])
+def test_a_token_is_visible_ascii(token: str) -> None:
+    says = "a token is 1 to 256 visible ASCII characters"
+    assert problems(accounts=(AccountSpec("alice", token),)) == [(("accounts", 0, "token"), says)]
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257])
+def test_a_scenario_has_a_name_of_one_line(name: str) -> None:
+    says = "a name is one line of 1 to 256 printable characters"
+    assert list(find_problems(scenario(name=name), (offer(),))) == [(("name",), says)]
+
+
 def test_a_market_needs_offers() -> None:
     assert list(find_problems(scenario(), ())) == [(("market",), "a market needs offers: give catalog or offers")]
 
@@ -162,6 +175,8 @@ def test_accounts_have_proper_names_and_share_neither_name_nor_token() -> None:
             'no account "zed"',
         ),
         ([Act(at=Duration(0), terminate="r1")], ("terminate",), 'no rental "r1" by then'),
+        ([Act(at=Duration(0), terminate="")], ("terminate",), 'no rental "" by then'),
+        ([Act(at=Duration(0), touch="")], ("touch",), 'no rental "" by then'),
         ([Act(at=Duration(4), touch="r1"), rent_act(5)], ("touch",), 'no rental "r1" by then; did you mean "r1"?'),
         (
             [rent_act(0, provider_id="gpc")],
