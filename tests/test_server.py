@@ -4,6 +4,7 @@ import re
 import shlex
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +219,35 @@ def test_listening_takes_a_free_port_or_says_why_not() -> None:
             listen("127.0.0.1", port)
     with pytest.raises(PortUnavailable, match=r"cannot listen on host\.invalid"):
         listen("host.invalid", DEFAULT_PORT)
+
+
+def test_a_signal_during_a_long_advance_ends_it_where_it_is(tmp_path: Path) -> None:
+    with serving(tmp_path / "ready.json", "--clock", "manual") as server, ThreadPoolExecutor(1) as pool:
+        url = f"{server.url}/_sim/clock/advance"
+        advanced = pool.submit(httpx.post, url, json={"by": "3650d"}, timeout=60)
+        for _ in range(1_000):
+            if health(server)["clock"]["now"] != "2026-01-01T00:00:00.000Z":
+                break
+        code, _, err = server.stop()
+        assert (code, err) == (0, "")
+        assert (advanced.result().status_code, advanced.result().json()["code"]) == (409, "not_reached")
+
+
+def test_a_ready_file_takes_the_place_of_nothing_but_a_file(tmp_path: Path) -> None:
+    refused = run("serve", "--port", "0", "--ready-file", "/dev/null")
+    assert refused.returncode == 2
+    assert "is no regular file" in refused.stderr
+    assert Path("/dev/null").is_char_device()
+    link, file = tmp_path / "link.json", tmp_path / "file.json"
+    file.write_text("{}")
+    link.symlink_to(file)
+    with serving(tmp_path / "other.json") as other:
+        taken = run("serve", "--port", str(other.ready["url"].rpartition(":")[2]), "--ready-file", str(link))
+    assert taken.returncode == 2
+    assert link.is_symlink()
+
+
+def test_an_allowed_host_is_allowed_whatever_its_case_and_port(tmp_path: Path) -> None:
+    with serving(tmp_path / "ready.json", "--scenario", "calm", "--allow-host", "Example.test:8080") as server:
+        for host, status in (("example.test", 200), ("EXAMPLE.test:1", 200), ("other.test", 403)):
+            assert httpx.get(f"{server.url}/_sim/health", headers={"host": host}).status_code == status
