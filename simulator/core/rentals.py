@@ -45,7 +45,7 @@ _Terms = tuple[Callable[[int], int], Share]
 """What turns a draw into a provisioning delay in ms, and the share that fails."""
 
 
-class _Pool:
+class _OfferRentals:
     """What an offer's rentals share: provisioning terms, hazard, shocks."""
 
     __slots__ = ("failure", "hazard", "offer", "running", "sample_delay", "shocks")
@@ -86,8 +86,8 @@ class Rentals:
         for provider_class in PROVIDER_CLASSES:
             delay, failure = scenario.market.provisioning.terms(provider_class)
             terms[provider_class] = delay.sampler(), failure
-        self._pools = {
-            offer.name: _Pool(
+        self._by_offer = {
+            offer.name: _OfferRentals(
                 offer,
                 hazard(offer.spec.interruption_probability, interruptions),
                 terms[offer.spec.provider_class],
@@ -102,8 +102,8 @@ class Rentals:
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
         schedule.on(Priority.IDLE_TIMEOUT, self._idles)
         schedule.on(Priority.AVAILABILITY, self._gpus_return)
-        for pool in self._pools.values():
-            self._await_shock(pool)
+        for shared in self._by_offer.values():
+            self._await_shock(shared)
 
     # What speaks against it
 
@@ -172,7 +172,7 @@ class Rentals:
             )
         )
         key = stream(self._seed, f"provisioning/{name}")
-        ready = now + provisioning.delay_ms(key, self._pools[offer.name].sample_delay)
+        ready = now + provisioning.delay_ms(key, self._by_offer[offer.name].sample_delay)
         rental.tickets = (self._schedule.at(ready, Priority.PROVISIONING, rental),)
         expiry = expires_at_ms(now, self._billing)
         if expiry is not None:
@@ -196,7 +196,7 @@ class Rentals:
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
         del self._live[command.account][rental.rental_id]
-        self._pools[rental.offer.name].running.pop(rental.rental_id, None)
+        self._by_offer[rental.offer.name].running.pop(rental.rental_id, None)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
@@ -242,14 +242,14 @@ class Rentals:
 
     def _provisioning_ends(self, rental: Rental) -> None:
         now, name = self._schedule.now_ms, rental.name
-        pool = self._pools[rental.offer.name]
-        if provisioning.fails(stream(self._seed, f"provisioning/{name}"), pool.failure):
+        shared = self._by_offer[rental.offer.name]
+        if provisioning.fails(stream(self._seed, f"provisioning/{name}"), shared.failure):
             self.end(rental, "provisioning_failed")
             return
         rental.running_ms = now
-        pool.running[rental.rental_id] = rental
+        shared.running[rental.rental_id] = rental
         self._record(RentalRunning(now, rental.account, rental.rental_id))
-        own = own_delay_ms(stream(self._seed, f"own/{name}"), pool.hazard)
+        own = own_delay_ms(stream(self._seed, f"own/{name}"), shared.hazard)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
         self._await_idleness(rental)
@@ -259,13 +259,13 @@ class Rentals:
         released = rental.hold.end("expired")
         self._ledger.post(HoldExpired(self._schedule.now_ms, rental.account, rental.rental_id, released))
 
-    def _shock_strikes(self, pool: _Pool) -> None:
-        shock, severity_ppm = pool.shocks.strike()
-        self._market.shock_struck(pool.offer, shock, severity_ppm)
-        for rental in tuple(pool.running.values()):
+    def _shock_strikes(self, shared: _OfferRentals) -> None:
+        shock, severity_ppm = shared.shocks.strike()
+        self._market.shock_struck(shared.offer, shock, severity_ppm)
+        for rental in tuple(shared.running.values()):
             if is_hit(stream(self._seed, f"hit/{rental.name}"), shock, severity_ppm):
                 self.end(rental, "interrupted", "shock")
-        self._await_shock(pool)
+        self._await_shock(shared)
 
     def _own_interruption(self, rental: Rental) -> None:
         self.end(rental, "interrupted", "own")
@@ -283,15 +283,15 @@ class Rentals:
         self._market.give_back(rental.offer, gpu_count)
         self._record(GpusReturned(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, gpu_count))
 
-    # Helpers
+    # Steps that several of these share
 
     def _running(self, account: str) -> Iterable[Rental]:
         return (rental for rental in self._live.get(account, {}).values() if rental.running_ms is not None)
 
-    def _await_shock(self, pool: _Pool) -> None:
-        delay = pool.shocks.delay_ms()
+    def _await_shock(self, shared: _OfferRentals) -> None:
+        delay = shared.shocks.delay_ms()
         if delay is not None:
-            self._schedule.at(self._schedule.now_ms + delay, Priority.SHOCK, pool)
+            self._schedule.at(self._schedule.now_ms + delay, Priority.SHOCK, shared)
 
     def _await_idleness(self, rental: Rental) -> None:
         self._schedule.cancel(rental.idle_ticket)
