@@ -8,9 +8,12 @@ from typing import Literal
 from msgspec import Struct
 
 from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
+from .core.commands import Command
 from .core.errors import AccountExists
+from .core.idempotency import Key
+from .core.rental import Rental
 from .core.scenario import ClockSettings, Scenario
-from .core.simulation import Simulation
+from .core.simulation import Accepted, Simulation
 from .pacing import Pacer, Slice, wall_epoch_ms
 
 DEFAULT_WORLD = "default"
@@ -108,6 +111,18 @@ class World:
             if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
                 await asyncio.sleep(0)
                 slice_ = Slice()
+
+    def execute(self, command: Command, key: Key | None = None) -> Rental | None:
+        """`apply(check(command))`. Raises what `check` raises."""
+        return self.apply(self.check(command, key))
+
+    def check(self, command: Command, key: Key | None = None) -> Accepted:
+        """Whether a command can happen now. Raises a Refusal."""
+        return self.simulation.check(command, key)
+
+    def apply(self, accepted: Accepted) -> Rental | None:
+        """Let an accepted command happen. No `await` may stand between `check` and this."""
+        return self.simulation.apply(accepted)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump."""

@@ -5,9 +5,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from ..worlds import Worlds
-from . import control, documents, gpu
+from . import (
+    control_accounts,
+    control_clock,
+    control_events,
+    control_market,
+    control_rentals,
+    control_worlds,
+    documents,
+    gpu,
+)
 from .auth import ControlAccess
-from .front import OFFERS_PATH, Endpoint, Exchange, Front, Handler
+from .front import OFFERS_PATH, RENT_PATH, RENTALS_PATH, Endpoint, Exchange, Front, Handler
 from .problems import NotFound, Reply
 
 
@@ -15,24 +24,24 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
     """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router."""
     router = Router(
         routes=[
-            _route("/v1/gpu/rentals/{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
-            _route("/v1/gpu/rent", POST=gpu.rent_gpu),
+            _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
+            _route(RENT_PATH, POST=gpu.rent_gpu),
             _route(OFFERS_PATH, GET=_answered_in_front),
             _route("/openapi.json", GET=documents.openapi),
-            _route("/_sim/health", GET=control.health),
-            _route("/_sim/ready", GET=control.ready),
-            _route("/_sim/clock", GET=control.get_clock, PUT=control.put_clock),
-            _route("/_sim/clock/advance", POST=control.advance),
-            _route("/_sim/reset", POST=control.reset),
-            _route("/_sim/accounts", GET=control.list_accounts, POST=control.create_account),
-            _route("/_sim/accounts/{name}/credit", POST=control.add_credit),
-            _route("/_sim/ledger", GET=control.get_ledger),
-            _route("/_sim/rentals", GET=control.list_rentals),
-            _route("/_sim/rentals/{rental_id}/interrupt", POST=control.interrupt_rental),
-            _route("/_sim/rentals/{rental_id}/touch", POST=control.touch_rental),
-            _route("/_sim/events", GET=control.list_events),
-            _route("/_sim/journal", GET=control.get_journal),
-            _route("/_sim/market", GET=control.get_market),
+            _route("/_sim/health", GET=control_worlds.health),
+            _route("/_sim/ready", GET=control_worlds.ready),
+            _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),
+            _route("/_sim/clock/advance", POST=control_clock.advance),
+            _route("/_sim/reset", POST=control_worlds.reset),
+            _route("/_sim/accounts", GET=control_accounts.list_accounts, POST=control_accounts.create_account),
+            _route("/_sim/accounts/{name}/credit", POST=control_accounts.add_credit),
+            _route("/_sim/ledger", GET=control_accounts.get_ledger),
+            _route("/_sim/rentals", GET=control_rentals.list_rentals),
+            _route("/_sim/rentals/{rental_id}/interrupt", POST=control_rentals.interrupt_rental),
+            _route("/_sim/rentals/{rental_id}/touch", POST=control_rentals.touch_rental),
+            _route("/_sim/events", GET=control_events.list_events),
+            _route("/_sim/journal", GET=control_events.get_journal),
+            _route("/_sim/market", GET=control_market.get_market),
         ],
         redirect_slashes=False,
         default=_not_found,

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,15 +23,22 @@ from .wire import Disconnected, read_body, send_and_drain, send_reply
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
 OFFERS_PATH = "/v1/gpu/offers"
+RENT_PATH = "/v1/gpu/rent"
+RENTALS_PATH = "/v1/gpu/rentals/"
+
+Operation = Literal["list_offers", "rent_gpu", "get_rental", "terminate_rental"]
+"""The operation ids of the API's description."""
+
+_ON_A_RENTAL: dict[str, Operation] = {"GET": "get_rental", "HEAD": "get_rental", "DELETE": "terminate_rental"}
 
 _log = logging.getLogger("simulator")
 _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 
 
 class Exchange:
-    """One request on its way: whose it is, and its body."""
+    """One request on its way: whose it is, its body, and what is known of its answer."""
 
-    __slots__ = ("account", "body", "request_id", "scope", "world", "worlds")
+    __slots__ = ("account", "body", "operation", "rental_id", "request_id", "scope", "status", "world", "worlds")
 
     def __init__(self, scope: Scope, worlds: Worlds, request_id: bytes) -> None:
         self.scope = scope
@@ -39,6 +47,17 @@ class Exchange:
         self.world: World = worlds.by_name[DEFAULT_WORLD]
         self.account = ""
         self.body = b""
+        self.operation: Operation | None = None
+        """Which of the API's operations it is, if any."""
+        self.rental_id = ""
+        """The rental that it was about, as far as it got."""
+        self.status = 0
+        """The status of the answer, 0 before there is one."""
+
+    async def answer(self, send: Send, reply: Reply) -> None:
+        """Send the answer."""
+        self.status = reply.status
+        await send_reply(send, reply, self.headers())
 
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The headers that every answer has."""
@@ -63,7 +82,7 @@ class Endpoint:
             allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
             raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
         reply = await handler(exchange)
-        await send_reply(send, reply, exchange.headers())
+        await exchange.answer(send, reply)
 
 
 class Front:
@@ -93,23 +112,25 @@ class Front:
             if is_control:
                 self._enter_control(exchange)
             elif path.startswith("/v1/") or path == "/v1":
+                exchange.operation = operation_of(scope["method"], path)
                 await self._enter_api(exchange, place)
-                if path == OFFERS_PATH and scope["method"] in ("GET", "HEAD"):
-                    await self._send_offers(exchange, send)
+                if exchange.operation == "list_offers":
+                    await exchange.answer(send, self._list_offers(exchange))
                     return
             scope["sim"] = exchange
             await self._app(scope, receive, send)
         except Refusal as refusal:
             reply = (control_problem if is_control else api_problem)(refusal)
             if isinstance(refusal, PayloadTooLarge):
+                exchange.status = reply.status
                 await send_and_drain(send, receive, reply, exchange.headers(), more_comes=refusal.more_comes)
             else:
-                await send_reply(send, reply, exchange.headers())
+                await exchange.answer(send, reply)
         except Disconnected:
             return
         except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             _log.exception("%s %s failed", scope["method"], path)
-            await send_reply(send, _failure(), exchange.headers())
+            await exchange.answer(send, _failure())
 
     def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool]:
         """The request id (A25), where a plain and only Authorization header leads, and whether a body may follow."""
@@ -140,12 +161,23 @@ class Front:
         if not place.world.caught_up():
             await place.world.catch_up(api_request=True)
 
-    async def _send_offers(self, exchange: Exchange, send: Send) -> None:
+    def _list_offers(self, exchange: Exchange) -> Reply:
         world = exchange.world
         listing = self._listings.get(world.name)
         if listing is None or not listing.is_of(world.simulation):
             listing = self._listings[world.name] = Listing(world)
-        await send_reply(send, listing.answer(exchange.scope["query_string"]), exchange.headers())
+        return listing.answer(exchange.scope["query_string"])
+
+
+def operation_of(method: str, path: str) -> Operation | None:
+    """Which operation a request asks for; HEAD is GET."""
+    if path == OFFERS_PATH:
+        return "list_offers" if method in ("GET", "HEAD") else None
+    if path == RENT_PATH:
+        return "rent_gpu" if method == "POST" else None
+    if path.startswith(RENTALS_PATH) and "/" not in path[len(RENTALS_PATH) :]:
+        return _ON_A_RENTAL.get(method)
+    return None
 
 
 def _keep_escaped_slashes(scope: Scope) -> None:

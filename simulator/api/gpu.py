@@ -47,16 +47,17 @@ async def rent_gpu(exchange: Exchange) -> Reply:
         fine_tuned=fields.get("fine_tuned", False),
         ssh=wants_ssh,
     )
-    accepted = world.simulation.check(command, key)
-    rental = world.simulation.apply(accepted)
+    accepted = world.check(command, key)
+    rental = world.apply(accepted)
     assert rental is not None
+    exchange.rental_id = rental.rental_id
     return json_reply(201, first_view(world, rental), _REPLAYED if accepted.replayed else ())
 
 
 async def get_rental(exchange: Exchange) -> Reply:
     """The rental as it is now (F12)."""
     _no_query(exchange)
-    rental_id: str = exchange.scope["path_params"]["rental_id"]
+    rental_id = exchange.rental_id = exchange.scope["path_params"]["rental_id"]
     rental = exchange.world.simulation.rentals.find(rental_id, exchange.account)
     return await _answer(exchange.world, rental)
 
@@ -64,8 +65,8 @@ async def get_rental(exchange: Exchange) -> Reply:
 async def terminate_rental(exchange: Exchange) -> Reply:
     """End the rental and bill it (F13); a rental that is over already is answered unchanged (A11)."""
     _no_query(exchange)
-    rental_id: str = exchange.scope["path_params"]["rental_id"]
-    rental = exchange.world.simulation.execute(TerminateRental(exchange.account, rental_id))
+    rental_id = exchange.rental_id = exchange.scope["path_params"]["rental_id"]
+    rental = exchange.world.execute(TerminateRental(exchange.account, rental_id))
     assert rental is not None
     return await _answer(exchange.world, rental)
 

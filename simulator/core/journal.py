@@ -48,27 +48,27 @@ class Line(Struct, frozen=True):
 class Journal:
     """Commands and events as they came. Event number i of the list has `seq` i + 1."""
 
-    __slots__ = ("_commands", "_header", "events")
+    __slots__ = ("_header", "_lines", "events")
 
     def __init__(self, scenario: Scenario, seed: int, start_epoch_ms: int) -> None:
         self._header = Header(FORMAT, seed, format_instant(start_epoch_ms), without_tokens(scenario))
-        self._commands: list[tuple[int, int, Command]] = []
+        self._lines: list[tuple[int, int, Struct]] = []
         self.events: list[Recorded] = []
 
-    def accept(self, at_ms: int, command: Command) -> None:
-        """Write down a command before its events."""
-        self._commands.append((len(self.events), at_ms, command))
+    def accept(self, at_ms: int, line: Struct) -> None:
+        """Write down a command before its events, or what else was decided at that instant."""
+        self._lines.append((len(self.events), at_ms, line))
 
     def export(self, now_ms: int) -> Iterator[bytes]:
         """The lines of the journal, each with its line feed."""
         yield _encode(self._header) + b"\n"
         written = 0
-        for position, at_ms, command in (*self._commands, (len(self.events), 0, None)):
+        for position, at_ms, line in (*self._lines, (len(self.events), 0, None)):
             for seq in range(written, position):
                 yield b'{"seq":%d,' % (seq + 1) + _encode(self.events[seq])[1:] + b"\n"
             written = position
-            if command is not None:
-                yield b'{"at":%d,' % at_ms + _encode(command)[1:] + b"\n"
+            if line is not None:
+                yield b'{"at":%d,' % at_ms + _encode(line)[1:] + b"\n"
         yield b'{"at":%d,"end":true}\n' % now_ms
 
 

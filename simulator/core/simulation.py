@@ -135,12 +135,21 @@ class Simulation:
         """`apply(check(command))`."""
         return self.apply(self.check(command, key))
 
+    def write_down(self, line: Struct) -> None:
+        """Note in the journal what was decided beside the simulation, such as a fault. Nothing else changes."""
+        self._journal.accept(self.now_ms, line)
+
     # Reads
 
     @property
     def events(self) -> list[Recorded]:
         """Everything that happened, in order: number i has `seq` i + 1. Read only."""
         return self._journal.events
+
+    @property
+    def events_total(self) -> int:
+        """How many events there have been: the `seq` of the latest."""
+        return len(self._journal.events)
 
     def journal(self) -> Iterator[bytes]:
         """The lines of the journal up to now."""

@@ -1,0 +1,127 @@
+"""Time on the control plane: the clock, its modes, and moving it."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from ..core.clock import DAY_MS
+from ..core.errors import InvalidValue
+from ..core.quantities import Duration, Factor, Instant
+from ..core.rental import Status
+from ..core.scenario import ClockSettings
+from ..worlds import ADVANCE_MS_MAX, World
+from .control_request import body_as, enter
+from .control_views import clock_view, events_view
+from .front import Exchange
+from .problems import NotReached, Reply, json_reply
+
+EVENTS_SHOWN_MAX = 1000
+_ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
+
+
+class PutClock(Struct, forbid_unknown_fields=True):
+    """What to change of the clock; the rest stays."""
+
+    mode: Literal["real", "scaled", "manual"] | None = None
+    speed: Factor | None = None
+    step: Duration | None = None
+
+
+class RentalReaches(Struct, forbid_unknown_fields=True):
+    """A status that a rental is to reach."""
+
+    rental: str
+    status: Status
+
+
+class Advance(Struct, forbid_unknown_fields=True):
+    """How far to move: exactly one of `by`, `to` and `until`; `limit` bounds `until`."""
+
+    by: Duration | None = None
+    to: Instant | None = None
+    until: Literal["next_event"] | RentalReaches | None = None
+    limit: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if (self.by is not None) + (self.to is not None) + (self.until is not None) != 1:
+            raise ValueError("give exactly one of by, to and until")
+        if self.limit is not None and self.until is None:
+            raise ValueError("limit goes with until")
+
+
+async def get_clock(exchange: Exchange) -> Reply:
+    """The clock."""
+    world, _ = await enter(exchange)
+    return json_reply(200, clock_view(world))
+
+
+async def put_clock(exchange: Exchange) -> Reply:
+    """Change mode, speed or step; time does not jump."""
+    change = body_as(exchange, PutClock)
+    world, _ = await enter(exchange)
+    now = world.pacer.settings
+    mode = change.mode or now.mode
+    speed = change.speed if change.speed is not None else now.speed if mode == "scaled" else None
+    step = change.step if change.step is not None else now.step if mode == "manual" else None
+    if step == 0:
+        step = None
+    try:
+        settings = ClockSettings(mode=mode, speed=speed, step=step, start=now.start)
+    except ValueError as error:
+        raise InvalidValue(str(error), param="speed" if "speed" in str(error) else "step") from None
+    await world.change_clock(settings)
+    return json_reply(200, clock_view(world))
+
+
+async def advance(exchange: Exchange) -> Reply:
+    """Move the clock forward and answer with what happened meanwhile."""
+    wanted = body_as(exchange, Advance)
+    world, _ = await enter(exchange)
+    seen = 0
+
+    def target_ms() -> int:  # once it is this advance's turn: a reset may have come before it
+        nonlocal seen
+        seen = world.simulation.events_total
+        return _target_ms(world, wanted)
+
+    if wanted.until is None:
+        await world.advance(target_ms)
+    elif isinstance(wanted.until, RentalReaches):
+        await _until_rental(world, wanted.until, target_ms)
+    else:
+        await world.advance(target_ms, lambda: world.simulation.events_total > seen)
+        if world.simulation.events_total == seen:
+            raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
+    if world.stopping:
+        raise NotReached(f"the server is stopping; it is {world.now}")
+    happened = world.simulation.events_total - seen
+    events = events_view(world, seen, min(happened, EVENTS_SHOWN_MAX))
+    return json_reply(200, {**clock_view(world), "events_total": happened, "events": events})
+
+
+def _target_ms(world: World, wanted: Advance) -> int:
+    now = world.simulation.now_ms
+    if wanted.to is not None:
+        param, target = "to", wanted.to - world.simulation.start_epoch_ms
+    elif wanted.by is not None:
+        param, target = "by", now + wanted.by
+    else:
+        param, target = "limit", now + (wanted.limit if wanted.limit is not None else DAY_MS)
+    if target < now:
+        raise InvalidValue(f"the clock never goes back; it is {world.now}", param=param)
+    if target - now > ADVANCE_MS_MAX:
+        raise InvalidValue("one advance goes at most 3650d", param=param)
+    if target > world.last_ms:
+        raise InvalidValue("the calendar ends with the year 9998", param=param)
+    return target
+
+
+async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> None:
+    def status() -> Status:
+        return world.simulation.rentals.find(until.rental).status
+
+    wanted = _ORDER.index(until.status)
+    await world.advance(target_ms, lambda: _ORDER.index(status()) >= wanted)
+    if status() != until.status:
+        raise NotReached(f"the rental is {status()}, not {until.status}; it is {world.now}", param="until")
