@@ -137,6 +137,8 @@ KINDS: dict[type[Refusal], Kind] = {
     errors.AccountExists: Kind(409, "conflict_error"),
     errors.IdempotencyKeyReused: Kind(422, _REQUEST),
     errors.JournalInvalid: Kind(400, _REQUEST),
+    errors.JournalDropped: Kind(410, "gone_error"),
+    errors.SnapshotInvalid: Kind(400, _REQUEST),
     InvalidJson: Kind(400, _REQUEST),
     InvalidBody: Kind(400, _REQUEST),
     MissingField: Kind(400, _REQUEST),

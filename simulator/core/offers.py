@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
+from msgspec import Struct
+
 from .acts import Selector
 from .catalog import OfferSpec
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
 from .events import Event, PriceMoved, ShockStruck
 from .money import quantize_price
 from .names import did_you_mean, offer_name
-from .prices import PricePath, process_for
+from .prices import PricePath, PriceState, process_for
 from .randomness import PPM, stream
 from .scenario import PriceSettings
 from .schedule import Priority, Schedule
@@ -18,6 +20,15 @@ _PRICE = int(Priority.PRICE)
 
 Overlay = tuple[int, Literal["price_set", "price_multiply", "capacity"], int]
 """An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs)."""
+
+
+class OfferState(Struct, frozen=True, array_like=True):
+    """What has become of an offer; price and capacity follow from it."""
+
+    path: PriceState
+    used: int
+    outages: tuple[int, ...]
+    overlays: tuple[Overlay, ...]
 
 
 class Offer:
@@ -58,6 +69,10 @@ class Offer:
             else:
                 capacity = value
         return quantize_price(price), capacity
+
+    def state(self) -> OfferState:
+        """What a snapshot holds of it."""
+        return OfferState(self.path.state(), self.used, self.outages, self.overlays)
 
 
 class Market:
@@ -185,6 +200,23 @@ class Market:
             spec = offer.spec
             now = self._schedule.now_ms
             self._record(ShockStruck(now, spec.provider_id, spec.gpu_model, spec.region, shock, severity_ppm))
+
+    def state(self) -> tuple[OfferState, ...]:
+        """What a snapshot holds of the offers, in the catalogue's order."""
+        return tuple(offer.state() for offer in self.offers)
+
+    def restore(self, state: tuple[OfferState, ...]) -> None:
+        """Be as the state says."""
+        for offer, told in zip(self.offers, state, strict=True):
+            offer.path.restore(told.path)
+            offer.used, offer.outages, offer.overlays = told.used, told.outages, told.overlays
+            offer.price_micros_per_hour, offer.capacity = offer.under_acts()
+        self.version += 1
+
+    def named(self, name: str) -> Offer:
+        """The offer of exactly that name; there is one."""
+        provider_id, gpu_model, region = name.split("|")
+        return self._by_names[provider_id, gpu_model, region]
 
     def _price_steps(self, offer: Offer) -> None:
         schedule, path = self._schedule, offer.path

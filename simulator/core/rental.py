@@ -17,9 +17,13 @@ Status = Literal["provisioning", "running", "terminated"]
 
 
 class Rental(Struct, eq=False, gc=False):
-    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known."""
+    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
+
+    `number` counts all rentals of the world, `ordinal` the account's of the offer.
+    """
 
     rental_id: str
+    number: int
     ordinal: int
     offer: Offer
     command: RentGpu
@@ -56,3 +60,19 @@ class Rental(Struct, eq=False, gc=False):
         """What it is billed by, once it runs."""
         assert self.running_ms is not None
         return Session(self.price_micros_per_hour, self.command.gpu_count, self.running_ms)
+
+
+class RentalsState(Struct, frozen=True):
+    """All rentals: the live ones by number, the ended ones that are held in the order in which they ended.
+
+    `running` lists ids by offer, in the order in which they began to run; `shocks` are (draws, index) by offer.
+    """
+
+    created: int
+    ended_total: int
+    live: tuple[Rental, ...]
+    ended: tuple[Rental, ...]
+    running: dict[str, tuple[str, ...]]
+    ordinals: tuple[tuple[str, str, int], ...]
+    exhaustion: dict[str, Ticket]
+    shocks: tuple[tuple[int, int], ...]

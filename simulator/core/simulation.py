@@ -1,8 +1,10 @@
 """The one mutable root of a world's market and money."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .clock import DEFAULT_START, epoch_ms
 from .commands import (
@@ -14,17 +16,18 @@ from .commands import (
     TerminateRental,
     TouchRental,
 )
-from .errors import AccountExists, AccountNotFound, InvalidValue
+from .errors import AccountExists, AccountNotFound, InvalidValue, JournalDropped, SnapshotInvalid
 from .events import AccountCreated
 from .idempotency import Key, Keys
-from .journal import Journal, Recorded
-from .ledger import CreditAdded, Ledger
+from .journal import Journal, Mark, Recorded
+from .ledger import CreditAdded, Entry, Ledger
 from .names import NAME_PATTERN, is_name
 from .offers import Market
 from .rental import Rental
 from .rentals import Rentals, RentPlan
 from .scenario import Scenario, opening_offers
-from .schedule import Schedule
+from .schedule import Priority, Schedule, Subject
+from .snapshot import History, JournalState, SimulationState, decode_state, encode_state
 from .timeline import Timeline
 
 AMOUNT_MICROS_MAX = 10**18
@@ -72,8 +75,25 @@ class Simulation:
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
             self._open_account(account.name, int(account.balance))
-        Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
+        self._timeline = Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
         self.advance(0)
+
+    @classmethod
+    def restored(
+        cls, scenario: Scenario, state: bytes, *, seed: int, start_epoch_ms: int, history: History | None = None
+    ) -> "Simulation":
+        """The simulation that `snapshot` was taken of. Raises SnapshotInvalid.
+
+        Its journal begins with `restored_from`, unless `history` is given: the events and the ended rentals up to
+        the snapshot that are known, of which the same journal goes on.
+        """
+        simulation = cls(scenario, seed=seed, start_epoch_ms=start_epoch_ms)
+        decoded = decode_state(state, SimulationState, simulation.market.named)
+        try:
+            simulation._restore(decoded, history)
+        except (LookupError, ValueError) as error:
+            raise SnapshotInvalid(f"the snapshot does not fit its scenario: {error!r}") from None
+        return simulation
 
     # Time
 
@@ -143,17 +163,87 @@ class Simulation:
 
     @property
     def events(self) -> list[Recorded]:
-        """Everything that happened, in order: number i has `seq` i + 1. Read only."""
+        """What happened, in order: number i has `seq` `events_dropped` + i + 1. Read only."""
         return self._journal.events
 
     @property
     def events_total(self) -> int:
         """How many events there have been: the `seq` of the latest."""
-        return len(self._journal.events)
+        return self._journal.end.events
 
     def journal(self) -> Iterator[bytes]:
-        """The lines of the journal up to now."""
+        """The lines of the journal up to now. Raises JournalDropped where its first lines are no longer held."""
+        if not self._journal.is_whole:
+            raise JournalDropped("the first lines of the journal are no longer held")
         return self._journal.export(self.now_ms)
+
+    @property
+    def journal_end(self) -> Mark:
+        """Where the journal's next line will be."""
+        return self._journal.end
+
+    def journal_lines(self, since: Mark) -> Iterator[bytes]:
+        """The lines of the journal from a place on, without its first and last line."""
+        return self._journal.lines(since)
+
+    # Snapshots and what is held
+
+    def snapshot(self, *, with_ended: bool = True) -> bytes:
+        """The whole state, and the ended rentals that are held if they are wanted; the journal by its digest only."""
+        state = SimulationState(
+            schedule=self._schedule.state(self._name_subject),
+            accounts=tuple(self.accounts),
+            ledger=self.ledger.state(),
+            offers=self.market.state(),
+            rentals=self.rentals.state(with_ended=with_ended),
+            keys=self._keys.state(),
+            timeline=self._timeline.state(),
+            journal=JournalState(self._journal.end, self._journal.digest().hex()),
+        )
+        return encode_state(state)
+
+    def drop(self, *, rentals: int, events: int) -> None:
+        """Hold no more than the latest so many ended rentals and events; the older ones are as if they had been
+        forgotten, and nothing that is to come changes."""
+        self.rentals.drop_ended(rentals)
+        gone = self._journal.drop(events)
+        self.ledger.drop(sum(isinstance(event, Entry) for event in gone))
+
+    @property
+    def events_dropped(self) -> int:
+        """How many events are no longer held: `events` begins after them."""
+        return self._journal.dropped
+
+    def _restore(self, state: SimulationState, history: History | None) -> None:
+        events = [] if history is None else history.events
+        self.accounts = dict.fromkeys(state.accounts)
+        self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
+        self.market.restore(state.offers)
+        ended = state.rentals.ended if history is None else history.rentals(self.market.named)
+        self.rentals.restore(replace(state.rentals, ended=ended))
+        self._keys.restore(state.keys)
+        self._timeline.restore(state.timeline)
+        self._schedule.restore(state.schedule, self._find_subject)
+        told, digest = state.journal, bytes.fromhex(state.journal.digest)
+        if history is None:
+            self._journal.go_on(self.now_ms, told.end.events, digest)
+        else:
+            self._journal.resume(told.end, events, digest)
+
+    def _name_subject(self, priority: int, subject: Any) -> Subject:
+        if priority == Priority.TIMELINE:
+            return self._timeline.name_subject(subject)
+        if priority == Priority.PRICE:
+            name: str = subject.name
+            return name
+        return self.rentals.name_subject(priority, subject)
+
+    def _find_subject(self, priority: int, name: Subject) -> object:
+        if priority == Priority.TIMELINE:
+            return self._timeline.find_subject(name)
+        if priority == Priority.PRICE:
+            return self.market.named(str(name))
+        return self.rentals.find_subject(priority, name)
 
     # Behind the line
 

@@ -11,7 +11,7 @@ from .events import ActEnded, ActRefused, ActStarted, Event
 from .offers import Market, Offer
 from .rental import Rental
 from .rentals import Rentals
-from .schedule import Priority, Schedule
+from .schedule import Priority, Schedule, Subject
 
 
 class _Due(Struct, frozen=True, gc=False):
@@ -19,6 +19,12 @@ class _Due(Struct, frozen=True, gc=False):
 
     act: int
     ends: bool = False
+
+
+class TimelineState(Struct, frozen=True):
+    """Which rentals the acts have rented, by their names in the scenario."""
+
+    rented: dict[str, str]
 
 
 class Timeline:
@@ -48,6 +54,22 @@ class Timeline:
                 schedule.at(act.at + span, Priority.TIMELINE, _Due(number, ends=True))
         for number, act in enumerate(acts):
             schedule.at(act.at, Priority.TIMELINE, _Due(number))
+
+    def state(self) -> TimelineState:
+        """What a snapshot holds of it."""
+        return TimelineState(dict(self._rented))
+
+    def restore(self, state: TimelineState) -> None:
+        """Be as the state says."""
+        self._rented = dict(state.rented)
+
+    def name_subject(self, due: _Due) -> Subject:
+        """What a snapshot calls the beginning or the end of an act."""
+        return due.act, int(due.ends)
+
+    def find_subject(self, name: Subject) -> _Due:
+        """The inverse of `name_subject`."""
+        return _Due(int(name[0]), ends=bool(name[1]))
 
     def _act_is_due(self, due: _Due) -> None:
         act = self._acts[due.act]
