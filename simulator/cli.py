@@ -89,6 +89,29 @@ def main() -> None:
     help="Needed for the control plane off loopback, sent as x-sim-admin.",
 )
 @click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="GPU_SIM_STATE",
+    metavar="FILE",
+    help="Keep the world `default` in this file, and go on with what is in it; other worlds stay in memory.",
+)
+@click.option(
+    "--sync",
+    type=click.Choice(["normal", "full"]),
+    default="normal",
+    show_default=True,
+    envvar="GPU_SIM_SYNC",
+    help="With --state: what survives a crash of the server (normal), or of the machine too (full, slow).",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(1, 10_000_000),
+    default=100_000,
+    show_default=True,
+    envvar="GPU_SIM_KEEP",
+    help="How many ended rentals a world holds, and six times as many events.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     envvar="GPU_SIM_READY_FILE",
@@ -103,6 +126,9 @@ def serve(
     allow_hosts: tuple[str, ...],
     profile: Any,
     admin_token: str | None,
+    state: Path | None,
+    sync: Any,
+    keep: int,
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
@@ -119,6 +145,9 @@ def serve(
         port=port,
         allow_hosts=allow_hosts,
         admin_token=admin_token,
+        keep=keep,
+        state=state,
+        sync=sync,
     )
 
     def on_ready(ready: server.Ready) -> None:
@@ -128,6 +157,8 @@ def serve(
             except OSError as error:
                 raise _CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
         click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}")
+        if ready.state is not None:
+            click.echo(f"the world {ready.world}, and no other, is kept in {ready.state}")
         if ready.token:
             header = shlex.quote(f"Authorization: Bearer {ready.token}")
             click.echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
@@ -139,7 +170,7 @@ def serve(
     try:
         with _own_file(ready_file):
             server.serve(options, on_ready)
-    except server.PortUnavailable as error:
+    except (server.PortUnavailable, server.StateUnusable) as error:
         raise _CannotTry(str(error)) from None
 
 

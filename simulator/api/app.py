@@ -11,12 +11,13 @@ from . import (
     control_events,
     control_market,
     control_rentals,
+    control_snapshot,
     control_worlds,
     documents,
     gpu,
 )
 from .auth import ControlAccess
-from .front import OFFERS_PATH, RENT_PATH, RENTALS_PATH, Endpoint, Exchange, Front, Handler
+from .front import OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Exchange, Front, Handler
 from .problems import NotFound, Reply
 
 
@@ -33,6 +34,7 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
             _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),
             _route("/_sim/clock/advance", POST=control_clock.advance),
             _route("/_sim/reset", POST=control_worlds.reset),
+            _route(SNAPSHOT_PATH, GET=control_snapshot.get_snapshot, PUT=control_snapshot.put_snapshot),
             _route("/_sim/accounts", GET=control_accounts.list_accounts, POST=control_accounts.create_account),
             _route("/_sim/accounts/{name}/credit", POST=control_accounts.add_credit),
             _route("/_sim/ledger", GET=control_accounts.get_ledger),

@@ -52,6 +52,29 @@ def entry_view(world: World, seq: int, entry: Entry) -> dict[str, Any]:
     }
 
 
+def entries_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+    """So many ledger entries after the one with that seq. Where the first ones are no longer held, a line with the
+    balances that they had come to stands in their place."""
+    ledger = world.simulation.ledger
+    shown = [_opening_view(world)] if after < ledger.dropped else []
+    first = max(0, after - ledger.dropped)
+    entries = islice(ledger.entries, first, first + limit - len(shown))
+    return shown + [entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1)]
+
+
+def _opening_view(world: World) -> dict[str, Any]:
+    ledger = world.simulation.ledger
+    balances = ledger.opening.items()
+    return {
+        "seq": ledger.dropped,
+        "at": world.instant(ledger.entries[0].at if ledger.entries else world.simulation.now_ms),
+        "kind": "opening_balance",
+        "account": None,
+        "rental_id": None,
+        "postings": [{"account": name, "amount": format_usd(amount)} for name, amount in balances],
+    }
+
+
 def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
     """An event: `seq`, `at`, `type` and its own fields."""
     fields = msgspec.structs.asdict(event)
@@ -69,9 +92,11 @@ def _shown(name: str, value: Any) -> tuple[str, Any]:
 
 
 def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
-    """So many events after the one with seq `after`."""
-    events = islice(world.simulation.events, after, after + limit)
-    return [event_view(world, seq, event) for seq, event in enumerate(events, after + 1)]
+    """So many events after the one with seq `after`, of those that are held."""
+    dropped = world.simulation.events_dropped
+    first = max(0, after - dropped)
+    events = islice(world.simulation.events, first, first + limit)
+    return [event_view(world, seq, event) for seq, event in enumerate(events, dropped + first + 1)]
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:

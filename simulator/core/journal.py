@@ -70,11 +70,11 @@ class Journal:
     """Commands and events as they came. `events` are the latest; `dropped` says how many came before them, so that
     number i of the list has `seq` dropped + i + 1."""
 
-    __slots__ = ("_began", "_digest", "_digested", "_header", "_lines", "_lines_dropped", "dropped", "events")
+    __slots__ = ("_digest", "_digested", "_header", "_lines", "_lines_dropped", "began", "dropped", "events")
 
     def __init__(self, scenario: Scenario, seed: int, start_epoch_ms: int) -> None:
         self._header = Header(FORMAT, seed, format_instant(start_epoch_ms), without_tokens(scenario))
-        self._began = self._digested = Mark()
+        self.began = self._digested = Mark()
         self._digest = b""
         self._lines: list[tuple[int, int, Struct]] = []
         self._lines_dropped = 0
@@ -89,7 +89,7 @@ class Journal:
     @property
     def is_whole(self) -> bool:
         """Whether all lines since its header are held."""
-        return self.dropped <= self._began.events and self._lines_dropped <= self._began.lines
+        return self.dropped <= self.began.events and self._lines_dropped <= self.began.lines
 
     def accept(self, at_ms: int, line: Struct) -> None:
         """Write down a command before its events, or what else was decided at that instant."""
@@ -99,7 +99,7 @@ class Journal:
         """The lines of the journal, each with its line feed; it must be whole."""
         assert self.is_whole
         yield self.header()
-        yield from self.lines(self._began)
+        yield from self.lines(self.began)
         yield end_line(now_ms)
 
     def header(self) -> bytes:
@@ -138,18 +138,32 @@ class Journal:
         self._digested = self.end
         return self._digest
 
-    def go_on(self, at_ms: int, events: int, digest: bytes) -> None:
-        """Begin anew where another run had come to: what it wrote is not held here."""
-        self._header = replace(self._header, restored_from=RestoredFrom(at_ms, events, digest.hex()))
-        self.resume(Mark(events, 0), [], b"")
-        self._began = self._digested
+    def state(self) -> "JournalState":
+        """What a snapshot holds of it."""
+        return JournalState(self.end, self.digest().hex(), self._header.restored_from)
 
-    def resume(self, end: Mark, latest: list[Recorded], digest: bytes) -> None:
-        """Go on at a place to which this same run had come before; of the events up to there, `latest` are held."""
+    def go_on(self, at_ms: int, state: "JournalState") -> None:
+        """Begin anew where another run had come to: what it wrote is not held here."""
+        restored_from = RestoredFrom(at_ms, state.end.events, state.digest)
+        self.resume(JournalState(Mark(state.end.events), "", restored_from), [])
+
+    def resume(self, state: "JournalState", latest: list[Recorded]) -> None:
+        """Go on where this same run had come to before; of the events up to there, `latest` are held."""
+        end = state.end
+        self._header = replace(self._header, restored_from=state.restored_from)
+        self.began = Mark() if state.restored_from is None else Mark(state.restored_from.events)
         self._lines, self._lines_dropped = [], end.lines
         self.events[:] = latest
         self.dropped = end.events - len(latest)
-        self._digested, self._digest = end, digest
+        self._digested, self._digest = end, bytes.fromhex(state.digest)
+
+
+class JournalState(Struct, frozen=True, omit_defaults=True):
+    """How far a journal has come, the digest of its lines so far, and which run it went on from, if it did."""
+
+    end: Mark
+    digest: str
+    restored_from: RestoredFrom | None = None
 
 
 def end_line(now_ms: int) -> bytes:
@@ -206,12 +220,13 @@ _AnyCommand: type[Command] = Command  # type: ignore[assignment]  # likewise
 
 def _decode(line: bytes, type_: type[_T], number: int) -> _T:
     try:
-        return msgspec.json.decode(line, type=type_, dec_hook=_quantity)
+        return msgspec.json.decode(line, type=type_, dec_hook=plain_quantity)
     except msgspec.MsgspecError as error:
         raise JournalInvalid(str(error), param=f"line {number}") from None
 
 
-def _quantity(type_: type[_T], value: object) -> _T:
+def plain_quantity(type_: type[_T], value: object) -> _T:
+    """The `dec_hook` of msgspec for quantities that are written as integers. Raises ValueError."""
     most = PPM if type_ is Share else _QUANTITY_MAX
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError(f"expected an integer from 0 to {most}")

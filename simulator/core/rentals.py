@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -239,9 +240,21 @@ class Rentals:
         while len(self._ended) > keep:
             del self.by_id[self._ended.popleft()]
 
+    @property
+    def ended_held(self) -> int:
+        """How many ended rentals are held."""
+        return len(self._ended)
+
     def ended(self) -> Iterator[Rental]:
         """The ended rentals that are held, in the order in which they ended."""
         return map(self.by_id.__getitem__, self._ended)
+
+    def ended_since(self, count: int) -> Iterator[tuple[int, Rental]]:
+        """The rentals that ended after the first `count`, each with how many had ended by then."""
+        first = self.ended_total - len(self._ended)
+        assert count >= first, "dropped already"
+        for number, id_ in enumerate(islice(self._ended, count - first, None), count + 1):
+            yield number, self.by_id[id_]
 
     def live(self) -> Iterator[Rental]:
         """The rentals that are not over."""

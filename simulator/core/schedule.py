@@ -56,6 +56,11 @@ class Schedule:
     def __len__(self) -> int:
         return len(self._pending)
 
+    @property
+    def scheduled(self) -> int:
+        """How many events have been scheduled so far."""
+        return self._sequence
+
     def on(self, priority: Priority, handler: Handler) -> None:
         """Say who handles the events of a kind."""
         self._handlers[priority] = handler

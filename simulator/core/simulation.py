@@ -27,7 +27,7 @@ from .rental import Rental
 from .rentals import Rentals, RentPlan
 from .scenario import Scenario, opening_offers
 from .schedule import Priority, Schedule, Subject
-from .snapshot import History, JournalState, SimulationState, decode_state, encode_state
+from .snapshot import History, SimulationState, decode_state, encode_state
 from .timeline import Timeline
 
 AMOUNT_MICROS_MAX = 10**18
@@ -43,6 +43,11 @@ class Accepted(Struct, frozen=True, gc=False):
     key: Key | None = None
     replayed: bool = False
     turn: int = 0
+
+    @property
+    def leaves_a_line(self) -> bool:
+        """Whether anything happens by it: an answer given again and the end of what is over change nothing."""
+        return not (self.replayed or (isinstance(self.command, TerminateRental) and _is_over(self.rental)))
 
 
 class Simulation:
@@ -113,6 +118,11 @@ class Simulation:
         self._turn += 1
         self._schedule.run(to_ms)
 
+    @property
+    def scheduled(self) -> int:
+        """How many events have been scheduled so far: a measure of the work that led here."""
+        return self._schedule.scheduled
+
     # Commands
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
@@ -145,10 +155,9 @@ class Simulation:
         """Let an accepted command happen, and answer the rental that it concerns. It cannot be refused."""
         assert accepted.turn == self._turn, "something happened between check and apply"
         self._turn += 1
-        command, rental = accepted.command, accepted.rental
-        if accepted.replayed or (isinstance(command, TerminateRental) and _is_over(rental)):
-            return rental
-        self._journal.accept(self.now_ms, command)
+        if not accepted.leaves_a_line:
+            return accepted.rental
+        self._journal.accept(self.now_ms, accepted.command)
         return self._happen(accepted)
 
     def execute(self, command: Command, key: Key | None = None) -> Rental | None:
@@ -182,6 +191,15 @@ class Simulation:
         """Where the journal's next line will be."""
         return self._journal.end
 
+    @property
+    def journal_began(self) -> Mark:
+        """Where the journal begins: where another run had come to, if it goes on from one."""
+        return self._journal.began
+
+    def journal_header(self) -> bytes:
+        """The journal's first line."""
+        return self._journal.header()
+
     def journal_lines(self, since: Mark) -> Iterator[bytes]:
         """The lines of the journal from a place on, without its first and last line."""
         return self._journal.lines(since)
@@ -198,7 +216,7 @@ class Simulation:
             rentals=self.rentals.state(with_ended=with_ended),
             keys=self._keys.state(),
             timeline=self._timeline.state(),
-            journal=JournalState(self._journal.end, self._journal.digest().hex()),
+            journal=self._journal.state(),
         )
         return encode_state(state)
 
@@ -224,11 +242,10 @@ class Simulation:
         self._keys.restore(state.keys)
         self._timeline.restore(state.timeline)
         self._schedule.restore(state.schedule, self._find_subject)
-        told, digest = state.journal, bytes.fromhex(state.journal.digest)
         if history is None:
-            self._journal.go_on(self.now_ms, told.end.events, digest)
+            self._journal.go_on(self.now_ms, state.journal)
         else:
-            self._journal.resume(told.end, events, digest)
+            self._journal.resume(state.journal, events)
 
     def _name_subject(self, priority: int, subject: Any) -> Subject:
         if priority == Priority.TIMELINE:
@@ -293,9 +310,7 @@ class Simulation:
     def _perform(self, command: Command) -> Rental | None:
         """A command of the timeline: the journal's header has it already."""
         accepted = self.check(command)
-        if isinstance(command, TerminateRental) and _is_over(accepted.rental):
-            return accepted.rental
-        return self._happen(accepted)
+        return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
 
 
 def _is_over(rental: Rental | None) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .errors import SnapshotInvalid
 from .idempotency import StoredKey
-from .journal import Mark, Recorded
+from .journal import JournalState, Recorded
 from .ledger import LedgerState
 from .offers import Offer, OfferState
 from .rental import Rental, RentalsState
@@ -20,13 +20,6 @@ from .schedule import ScheduleState
 from .timeline import TimelineState
 
 _T = TypeVar("_T")
-
-
-class JournalState(Struct, frozen=True):
-    """How far the journal has come, and the digest of its lines so far."""
-
-    end: Mark
-    digest: str
 
 
 class SimulationState(Struct, frozen=True):
