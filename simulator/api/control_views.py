@@ -56,7 +56,7 @@ def entries_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
     """So many ledger entries after the one with that seq. Where the first ones are no longer held, a line with the
     balances that they had come to stands in their place."""
     ledger = world.simulation.ledger
-    shown = [_opening_view(world)] if after < ledger.dropped else []
+    shown = [_opening_view(world)] if after < ledger.dropped and limit else []
     first = max(0, after - ledger.dropped)
     entries = islice(ledger.entries, first, first + limit - len(shown))
     return shown + [entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1)]

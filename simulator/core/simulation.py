@@ -183,7 +183,9 @@ class Simulation:
     def journal(self) -> Iterator[bytes]:
         """The lines of the journal up to now. Raises JournalDropped where its first lines are no longer held."""
         if not self._journal.is_whole:
-            raise JournalDropped("the first lines of the journal are no longer held")
+            raise JournalDropped(
+                "the first lines of the journal are no longer held: hold more with --keep, or all with --state"
+            )
         return self._journal.export(self.now_ms)
 
     @property
