@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,10 @@ class Client:
         self.account = account
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
 
+    def close(self) -> None:
+        """Let the connection go."""
+        self._connection.close()
+
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The decoded answer, which must be a success. Raises Lost."""
         sent = {"authorization": f"Bearer si_{self.account}", "content-type": "application/json", **headers}
@@ -62,7 +66,7 @@ class Client:
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()
+            self.close()
             raise Lost from None
         assert answer.status < 300, (method, path, answer.status, content)
         return json.loads(content)
@@ -204,6 +208,8 @@ def under_load(books: list[Books], port: int, luck: random.Random) -> Iterator[N
             return
         except BaseException as error:  # noqa: BLE001  # told to the main thread, which raises it
             broken.append(error)
+        finally:
+            client.close()
 
     threads = [threading.Thread(target=work, args=(book, random.Random(luck.random()))) for book in books]
     for thread in threads:
@@ -238,7 +244,8 @@ def run(kills: int, folder: Path, seed: int, *, load_seconds: float = 0.15) -> d
                 time.sleep(luck.random() * 0.4)
                 continue
             port = server.port(process)
-            check(books, Client(ACCOUNTS[0], port))
+            with closing(Client(ACCOUNTS[0], port)) as client:
+                check(books, client)
             with under_load(books, port, luck):
                 time.sleep(luck.random() * load_seconds)
                 kill(process)
@@ -246,7 +253,8 @@ def run(kills: int, folder: Path, seed: int, *, load_seconds: float = 0.15) -> d
             kill(process)
     process = server.start()
     try:
-        check(books, Client(ACCOUNTS[0], server.port(process)))
+        with closing(Client(ACCOUNTS[0], server.port(process))) as client:
+            check(books, client)
     finally:
         kill(process)
     return {
