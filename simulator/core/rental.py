@@ -17,7 +17,11 @@ Status = Literal["provisioning", "running", "terminated"]
 
 
 class Rental(Struct, eq=False, gc=False):
-    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known."""
+    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
+
+    While it is provisioning the first of `tickets` is the end of that; once that has come without the rental getting
+    anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `hidden` is by an operator.
+    """
 
     rental_id: str
     ordinal: int
@@ -33,6 +37,9 @@ class Rental(Struct, eq=False, gc=False):
     tickets: tuple[Ticket, ...] = ()
     idle_ticket: Ticket = NO_TICKET
     mass_interrupts_met: int = 0
+    held_back: bool = False
+    is_due: bool = False
+    hidden: bool = False
 
     @property
     def account(self) -> str:
@@ -50,6 +57,11 @@ class Rental(Struct, eq=False, gc=False):
         if self.terminated_ms is not None:
             return "terminated"
         return "provisioning" if self.running_ms is None else "running"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the API does not know it: by an operator, or by an act on its offer."""
+        return self.hidden or self.offer.hides_rentals
 
     @property
     def session(self) -> Session:

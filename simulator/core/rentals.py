@@ -96,7 +96,7 @@ class Rentals:
             for offer in market.offers
         }
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
-        schedule.on(Priority.PROVISIONING, self._provisioning_ends)
+        schedule.on(Priority.PROVISIONING, self.settle_provisioning)
         schedule.on(Priority.SHOCK, self._shock_strikes)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
@@ -121,9 +121,9 @@ class Rentals:
         return RentPlan(command, offer, hold)
 
     def find(self, rental_id_: str, account: str | None = None) -> Rental:
-        """The rental of that id. Raises RentalNotFound, also where it is not the account's (A13)."""
+        """The rental of that id. Raises RentalNotFound, for an account also where it is not its own (A13) or hidden."""
         rental = self.by_id.get(rental_id_)
-        if rental is None or (account is not None and rental.account != account):
+        if rental is None or (account is not None and (rental.account != account or rental.is_hidden)):
             raise RentalNotFound(f'no rental "{rental_id_}"')
         return rental
 
@@ -190,6 +190,7 @@ class Rentals:
         for ticket in (*rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
         rental.tickets = ()
+        rental.held_back = rental.is_due = False
         rental.terminated_ms = now
         rental.reason = reason
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
@@ -219,6 +220,31 @@ class Rentals:
         for _, id_ in sorted(drawn)[: -(-len(drawn) * act.share // PPM)]:
             self.end(self.by_id[id_], "interrupted", "forced")
 
+    def settle_provisioning(self, rental: Rental) -> None:
+        """Its time has come: it waits where it is held back or stuck, else it fails or runs."""
+        outcome = rental.offer.provisioning
+        if rental.held_back or outcome == "stuck":
+            rental.is_due = True
+            return
+        key = stream(self._seed, f"provisioning/{rental.name}")
+        if outcome == "fails" or provisioning.fails(key, self._by_offer[rental.offer.name].failure):
+            self.end(rental, "provisioning_failed")
+        else:
+            self.start(rental)
+
+    def start(self, rental: Rental) -> None:
+        """The GPU runs from now on. Whatever else its luck decides counts from here."""
+        now, shared = self._schedule.now_ms, self._by_offer[rental.offer.name]
+        rental.held_back = rental.is_due = False
+        rental.running_ms = now
+        shared.running[rental.rental_id] = rental
+        self._record(RentalRunning(now, rental.account, rental.rental_id))
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), shared.hazard)
+        if own is not None:
+            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+        self._await_idleness(rental)
+        self.await_exhaustion(rental.account)
+
     def live(self) -> Iterator[Rental]:
         """The rentals that are not over."""
         for rentals in self._live.values():
@@ -239,21 +265,6 @@ class Rentals:
             self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
 
     # What the schedule does
-
-    def _provisioning_ends(self, rental: Rental) -> None:
-        now, name = self._schedule.now_ms, rental.name
-        shared = self._by_offer[rental.offer.name]
-        if provisioning.fails(stream(self._seed, f"provisioning/{name}"), shared.failure):
-            self.end(rental, "provisioning_failed")
-            return
-        rental.running_ms = now
-        shared.running[rental.rental_id] = rental
-        self._record(RentalRunning(now, rental.account, rental.rental_id))
-        own = own_delay_ms(stream(self._seed, f"own/{name}"), shared.hazard)
-        if own is not None:
-            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
-        self._await_idleness(rental)
-        self.await_exhaustion(rental.account)
 
     def _hold_expires(self, rental: Rental) -> None:
         released = rental.hold.end("expired")

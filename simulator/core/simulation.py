@@ -9,7 +9,10 @@ from .commands import (
     AddCredit,
     Command,
     CreateAccount,
+    HideRental,
     InterruptRental,
+    MoveRental,
+    PlayAct,
     RentGpu,
     TerminateRental,
     TouchRental,
@@ -17,6 +20,7 @@ from .commands import (
 from .errors import AccountExists, AccountNotFound, InvalidValue
 from .events import AccountCreated
 from .idempotency import Key, Keys
+from .interventions import Interventions, is_so_already
 from .journal import Journal, Recorded
 from .ledger import CreditAdded, Ledger
 from .names import NAME_PATTERN, is_name
@@ -72,7 +76,16 @@ class Simulation:
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
             self._open_account(account.name, int(account.balance))
-        Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
+        self._interventions = Interventions(self._schedule, self.rentals, record)
+        self.timeline = Timeline(
+            scenario.timeline,
+            self._schedule,
+            self.market,
+            self.rentals,
+            self._interventions,
+            record,
+            self._perform,
+        )
         self.advance(0)
 
     # Time
@@ -102,14 +115,11 @@ class Simulation:
         if isinstance(command, TerminateRental):
             rental = self.rentals.find(command.rental_id, command.account)
             return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, TouchRental):
-            rental = self.rentals.find(command.rental_id)
-            self.rentals.check_running(rental)
-            return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, InterruptRental):
-            rental = self.rentals.find(command.rental_id)
-            self.rentals.check_live(rental)
-            return Accepted(command, rental=rental, turn=self._turn)
+        if isinstance(command, TouchRental | InterruptRental | MoveRental | HideRental):
+            return Accepted(command, rental=self._check_act_on(command), turn=self._turn)
+        if isinstance(command, PlayAct):
+            self.market.check_selector(command.act)
+            return Accepted(command, turn=self._turn)
         if isinstance(command, CreateAccount):
             _check_amount("balance", command.balance_micros, least=0)
             if not is_name(command.account):
@@ -126,7 +136,7 @@ class Simulation:
         assert accepted.turn == self._turn, "something happened between check and apply"
         self._turn += 1
         command, rental = accepted.command, accepted.rental
-        if accepted.replayed or (isinstance(command, TerminateRental) and _is_over(rental)):
+        if accepted.replayed or _changes_nothing(command, rental):
             return rental
         self._journal.accept(self.now_ms, command)
         return self._happen(accepted)
@@ -169,6 +179,16 @@ class Simulation:
                 return Accepted(command, rental=rental, replayed=True, turn=self._turn)
         return Accepted(command, plan=self.rentals.check_rent(command), key=key, turn=self._turn)
 
+    def _check_act_on(self, command: TouchRental | InterruptRental | MoveRental | HideRental) -> Rental:
+        rental = self.rentals.find(command.rental_id)
+        if isinstance(command, TouchRental):
+            self.rentals.check_running(rental)
+        elif isinstance(command, InterruptRental):
+            self.rentals.check_live(rental)
+        elif isinstance(command, MoveRental):
+            self._interventions.check_move(rental, command)
+        return rental
+
     def _check_account(self, account: str) -> None:
         if account not in self.accounts:
             raise AccountNotFound(f'no account "{account}"')
@@ -184,15 +204,24 @@ class Simulation:
         elif isinstance(command, AddCredit):
             self.ledger.post(CreditAdded(self.now_ms, command.account, command.amount_micros))
             self.rentals.await_exhaustion(command.account)
+        elif isinstance(command, PlayAct):
+            self.timeline.play(command)
         else:
             assert rental is not None
-            if isinstance(command, TerminateRental):
-                self.rentals.end(rental, "deleted")
-            elif isinstance(command, TouchRental):
-                self.rentals.touch(rental)
-            else:
-                self.rentals.end(rental, "interrupted", "forced")
+            self._happen_to(rental, command)
         return rental
+
+    def _happen_to(self, rental: Rental, command: Command) -> None:
+        if isinstance(command, TerminateRental):
+            self.rentals.end(rental, "deleted")
+        elif isinstance(command, TouchRental):
+            self.rentals.touch(rental)
+        elif isinstance(command, MoveRental):
+            self._interventions.move(rental, command)
+        elif isinstance(command, HideRental):
+            self._interventions.hide(rental, hidden=command.hidden)
+        else:
+            self.rentals.end(rental, "interrupted", "forced")
 
     def _open_account(self, name: str, balance_micros: int) -> None:
         self.accounts[name] = None
@@ -203,13 +232,18 @@ class Simulation:
     def _perform(self, command: Command) -> Rental | None:
         """A command of the timeline: the journal's header has it already."""
         accepted = self.check(command)
-        if isinstance(command, TerminateRental) and _is_over(accepted.rental):
+        if _changes_nothing(command, accepted.rental):
             return accepted.rental
         return self._happen(accepted)
 
 
-def _is_over(rental: Rental | None) -> bool:
-    return rental is not None and rental.terminated_ms is not None
+def _changes_nothing(command: Command, rental: Rental | None) -> bool:
+    """Whether what is asked for is so already."""
+    if rental is None:
+        return False
+    if isinstance(command, TerminateRental):
+        return rental.terminated_ms is not None
+    return isinstance(command, MoveRental | HideRental) and is_so_already(rental, command)
 
 
 def _check_amount(param: str, micros: int, *, least: int) -> None:

@@ -74,7 +74,7 @@ def test_an_act_on_offers_is_its_own_selector() -> None:
         (PriceAct, "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), multiply=Factor(1)), "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), for_=Duration(0)), "for must be above 0s"),
-        (lambda: CapacityAct(set=-1), "0 or more"),
+        (lambda: CapacityAct(set=-1), "between 0 and 1000000000"),
         (lambda: CapacityAct(set=1, for_=Duration(0)), "for must be above 0s"),
         (lambda: OutageAct(for_=Duration(0)), "for must be above 0s"),
         (
