@@ -131,7 +131,12 @@ def test_a_rental_by_hand_outlives_its_hold() -> None:
 
 def test_every_refusal_of_a_timeline_is_meant() -> None:
     refused = {name: refusals(run(name)) for name in shipped_scenarios()}
-    assert {name for name, codes in refused.items() if codes} == {"capacity-crunch", "low-credit", "provider-outage", "vanished-rental"}
+    assert {name for name, codes in refused.items() if codes} == {
+        "capacity-crunch",
+        "low-credit",
+        "provider-outage",
+        "vanished-rental",
+    }
 
 
 def test_a_seed_changes_what_luck_decides_and_nothing_else() -> None:
