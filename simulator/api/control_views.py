@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ..core.acts import MarketAct, PassingAct
 from ..core.journal import Recorded
 from ..core.ledger import Entry
 from ..core.money import format_price, format_usd
@@ -100,12 +101,14 @@ def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
-    """A rental with what the API does not show: account, status of the hold, transitions."""
+    """A rental with what the API does not show: account, status of the hold, transitions, what keeps it back."""
     return {
         **extended_view(world, rental),
         "account": rental.account,
         "hold_status": rental.hold.status,
         "transitions": _transitions(world, rental),
+        "held_back": rental.held_back,
+        "vanished": rental.is_hidden,
     }
 
 
@@ -125,7 +128,7 @@ def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
 
 
 def offer_view(world: World, offer: Offer) -> dict[str, Any]:
-    """An offer with what the API does not show: class, process, capacity, free GPUs, outage."""
+    """An offer with what the API does not show: class, process, capacity, free GPUs, outage and other acts."""
     spec = offer.spec
     return {
         "name": offer.name,
@@ -143,4 +146,23 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
         "free": offer.free,
         "listed": offer.is_listed,
         "outage": bool(offer.outages),
+        "provisioning": offer.provisioning,
+        "vanish": offer.hides_rentals,
+    }
+
+
+def act_view(world: World, act: MarketAct, number: int, ended: int) -> dict[str, Any]:
+    """A called act that began now: its number, its time, the offers it concerns and the rentals that it ended."""
+    began_ms = world.simulation.now_ms
+    span_ms = act.for_ if isinstance(act, PassingAct) else None
+    until_ms = None if span_ms is None else began_ms + span_ms
+    if until_ms is not None and until_ms > world.last_ms:
+        until_ms = None  # it outlasts the calendar
+    return {
+        "act": number,
+        "kind": act.KIND,
+        "at": world.instant(began_ms),
+        "until": None if until_ms is None else world.instant(until_ms),
+        "offers": len(world.simulation.market.matching(act)),
+        "rentals": ended,
     }

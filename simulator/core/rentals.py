@@ -108,7 +108,7 @@ class Rentals:
             for offer in market.offers
         }
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
-        schedule.on(Priority.PROVISIONING, self._provisioning_ends)
+        schedule.on(Priority.PROVISIONING, self.settle_provisioning)
         schedule.on(Priority.SHOCK, self._shock_strikes)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
@@ -133,9 +133,9 @@ class Rentals:
         return RentPlan(command, offer, hold)
 
     def find(self, rental_id_: str, account: str | None = None) -> Rental:
-        """The rental of that id. Raises RentalNotFound, also where it is not the account's (A13)."""
+        """The rental of that id. Raises RentalNotFound, for an account also where it is not its own (A13) or hidden."""
         rental = self.by_id.get(rental_id_)
-        if rental is None or (account is not None and rental.account != account):
+        if rental is None or (account is not None and (rental.account != account or rental.is_hidden)):
             raise RentalNotFound(f'no rental "{rental_id_}"')
         return rental
 
@@ -204,6 +204,7 @@ class Rentals:
         for ticket in (*rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
         rental.tickets = ()
+        rental.held_back = rental.is_due = False
         rental.terminated_ms = now
         rental.reason = reason
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
@@ -256,10 +257,39 @@ class Rentals:
         for number, id_ in enumerate(islice(self._ended, count - first, None), count + 1):
             yield number, self.by_id[id_]
 
+    def settle_provisioning(self, rental: Rental) -> None:
+        """Its time has come: it waits where it is held back or stuck, else it fails or runs."""
+        outcome = rental.offer.provisioning
+        if rental.held_back or outcome == "stuck":
+            rental.is_due = True
+            return
+        key = stream(self._seed, f"provisioning/{rental.name}")
+        if outcome == "fails" or provisioning.fails(key, self._by_offer[rental.offer.name].failure):
+            self.end(rental, "provisioning_failed")
+        else:
+            self.start(rental)
+
+    def start(self, rental: Rental) -> None:
+        """The GPU runs from now on. Whatever else its luck decides counts from here."""
+        now, shared = self._schedule.now_ms, self._by_offer[rental.offer.name]
+        rental.held_back = rental.is_due = False
+        rental.running_ms = now
+        shared.running[rental.rental_id] = rental
+        self._record(RentalRunning(now, rental.account, rental.rental_id))
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), shared.hazard)
+        if own is not None:
+            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+        self._await_idleness(rental)
+        self.await_exhaustion(rental.account)
+
     def live(self) -> Iterator[Rental]:
-        """The rentals that are not over."""
+        """The rentals that are not over, account by account."""
         for rentals in self._live.values():
             yield from rentals.values()
+
+    def live_in_order(self) -> list[Rental]:
+        """The rentals that are not over, in the order in which they were rented."""
+        return sorted(self.live(), key=_number)
 
     def await_exhaustion(self, account: str) -> None:
         """Say anew when the account's running rentals will have used its balance up (A9)."""
@@ -276,21 +306,6 @@ class Rentals:
             self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
 
     # What the schedule does
-
-    def _provisioning_ends(self, rental: Rental) -> None:
-        now, name = self._schedule.now_ms, rental.name
-        shared = self._by_offer[rental.offer.name]
-        if provisioning.fails(stream(self._seed, f"provisioning/{name}"), shared.failure):
-            self.end(rental, "provisioning_failed")
-            return
-        rental.running_ms = now
-        shared.running[rental.rental_id] = rental
-        self._record(RentalRunning(now, rental.account, rental.rental_id))
-        own = own_delay_ms(stream(self._seed, f"own/{name}"), shared.hazard)
-        if own is not None:
-            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
-        self._await_idleness(rental)
-        self.await_exhaustion(rental.account)
 
     def _hold_expires(self, rental: Rental) -> None:
         released = rental.hold.end("expired")
@@ -328,8 +343,9 @@ class Rentals:
         return RentalsState(
             created=self.created,
             ended_total=self.ended_total,
-            live=tuple(sorted(self.live(), key=_number)),
+            live=tuple(self.live_in_order()),
             ended=tuple(self.ended()) if with_ended else (),
+            hidden=tuple(rental.rental_id for rental in self.ended() if rental.hidden),
             running={of.offer.name: tuple(of.running) for of in shared if of.running},
             ordinals=tuple((account, offer, count) for (account, offer), count in self._ordinals.items()),
             exhaustion=dict(self._exhaustion),
@@ -341,6 +357,9 @@ class Rentals:
         self.created, self.ended_total = state.created, state.ended_total
         self.by_id = {rental.rental_id: rental for rental in sorted((*state.ended, *state.live), key=_number)}
         self._ended = deque(rental.rental_id for rental in state.ended)
+        hidden = frozenset(state.hidden)
+        for rental in state.ended:
+            rental.hidden = rental.rental_id in hidden
         self._live = {}
         for rental in state.live:
             self._live.setdefault(rental.account, {})[rental.rental_id] = rental

@@ -16,15 +16,16 @@ NO_TICKET: Ticket = -1
 class Priority(IntEnum):
     """The order of events due at one instant, first to last; also what kind of event it is."""
 
-    TIMELINE = 0
-    HOLD_EXPIRY = 1
-    PROVISIONING = 2
-    SHOCK = 3
-    OWN_INTERRUPTION = 4
-    CREDIT_EXHAUSTION = 5
-    IDLE_TIMEOUT = 6
-    PRICE = 7
-    AVAILABILITY = 8
+    ACT_END = 0
+    TIMELINE = 1
+    HOLD_EXPIRY = 2
+    PROVISIONING = 3
+    SHOCK = 4
+    OWN_INTERRUPTION = 5
+    CREDIT_EXHAUSTION = 6
+    IDLE_TIMEOUT = 7
+    PRICE = 8
+    AVAILABILITY = 9
 
 
 Handler = Callable[[Any], None]

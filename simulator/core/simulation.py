@@ -11,7 +11,10 @@ from .commands import (
     AddCredit,
     Command,
     CreateAccount,
+    HideRental,
     InterruptRental,
+    MoveRental,
+    PlayAct,
     RentGpu,
     TerminateRental,
     TouchRental,
@@ -19,6 +22,7 @@ from .commands import (
 from .errors import AccountExists, AccountNotFound, InvalidValue, JournalDropped, SnapshotInvalid
 from .events import AccountCreated
 from .idempotency import Key, Keys
+from .interventions import Interventions, is_so_already
 from .journal import Journal, Mark, Recorded
 from .ledger import CreditAdded, Entry, Ledger
 from .names import NAME_PATTERN, is_name
@@ -29,6 +33,8 @@ from .scenario import Scenario, opening_offers
 from .schedule import Priority, Schedule, Subject
 from .snapshot import History, SimulationState, decode_state, encode_state
 from .timeline import Timeline
+
+_OF_ACTS = (Priority.ACT_END, Priority.TIMELINE)
 
 AMOUNT_MICROS_MAX = 10**18
 """No single amount is above a million million dollars."""
@@ -46,8 +52,8 @@ class Accepted(Struct, frozen=True, gc=False):
 
     @property
     def leaves_a_line(self) -> bool:
-        """Whether anything happens by it: an answer given again and the end of what is over change nothing."""
-        return not (self.replayed or (isinstance(self.command, TerminateRental) and _is_over(self.rental)))
+        """Whether anything happens by it: an answer given again and what is so already change nothing."""
+        return not (self.replayed or _changes_nothing(self.command, self.rental))
 
 
 class Simulation:
@@ -80,7 +86,16 @@ class Simulation:
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
             self._open_account(account.name, int(account.balance))
-        self._timeline = Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
+        self._interventions = Interventions(self._schedule, self.rentals, record)
+        self.timeline = Timeline(
+            scenario.timeline,
+            self._schedule,
+            self.market,
+            self.rentals,
+            self._interventions,
+            record,
+            self._perform,
+        )
         self.advance(0)
 
     @classmethod
@@ -132,14 +147,11 @@ class Simulation:
         if isinstance(command, TerminateRental):
             rental = self.rentals.find(command.rental_id, command.account)
             return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, TouchRental):
-            rental = self.rentals.find(command.rental_id)
-            self.rentals.check_running(rental)
-            return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, InterruptRental):
-            rental = self.rentals.find(command.rental_id)
-            self.rentals.check_live(rental)
-            return Accepted(command, rental=rental, turn=self._turn)
+        if isinstance(command, TouchRental | InterruptRental | MoveRental | HideRental):
+            return Accepted(command, rental=self._check_act_on(command), turn=self._turn)
+        if isinstance(command, PlayAct):
+            self.market.check_selector(command.act)
+            return Accepted(command, turn=self._turn)
         if isinstance(command, CreateAccount):
             _check_amount("balance", command.balance_micros, least=0)
             if not is_name(command.account):
@@ -217,7 +229,7 @@ class Simulation:
             offers=self.market.state(),
             rentals=self.rentals.state(with_ended=with_ended),
             keys=self._keys.state(),
-            timeline=self._timeline.state(),
+            timeline=self.timeline.state(),
             journal=self._journal.state(),
         )
         return encode_state(state)
@@ -242,7 +254,7 @@ class Simulation:
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
         self.rentals.restore(replace(state.rentals, ended=ended))
         self._keys.restore(state.keys)
-        self._timeline.restore(state.timeline)
+        self.timeline.restore(state.timeline)
         self._schedule.restore(state.schedule, self._find_subject)
         if history is None:
             self._journal.go_on(self.now_ms, state.journal)
@@ -250,16 +262,16 @@ class Simulation:
             self._journal.resume(state.journal, events)
 
     def _name_subject(self, priority: int, subject: Any) -> Subject:
-        if priority == Priority.TIMELINE:
-            return self._timeline.name_subject(subject)
+        if priority in _OF_ACTS:
+            return self.timeline.name_subject(subject)
         if priority == Priority.PRICE:
             name: str = subject.name
             return name
         return self.rentals.name_subject(priority, subject)
 
     def _find_subject(self, priority: int, name: Subject) -> object:
-        if priority == Priority.TIMELINE:
-            return self._timeline.find_subject(name)
+        if priority in _OF_ACTS:
+            return self.timeline.find_subject(name)
         if priority == Priority.PRICE:
             return self.market.named(str(name))
         return self.rentals.find_subject(priority, name)
@@ -278,6 +290,16 @@ class Simulation:
                 return Accepted(command, rental=rental, replayed=True, turn=self._turn)
         return Accepted(command, plan=self.rentals.check_rent(command), key=key, turn=self._turn)
 
+    def _check_act_on(self, command: TouchRental | InterruptRental | MoveRental | HideRental) -> Rental:
+        rental = self.rentals.find(command.rental_id)
+        if isinstance(command, TouchRental):
+            self.rentals.check_running(rental)
+        elif isinstance(command, InterruptRental):
+            self.rentals.check_live(rental)
+        elif isinstance(command, MoveRental):
+            self._interventions.check_move(rental, command)
+        return rental
+
     def _check_account(self, account: str) -> None:
         if account not in self.accounts:
             raise AccountNotFound(f'no account "{account}"')
@@ -293,15 +315,24 @@ class Simulation:
         elif isinstance(command, AddCredit):
             self.ledger.post(CreditAdded(self.now_ms, command.account, command.amount_micros))
             self.rentals.await_exhaustion(command.account)
+        elif isinstance(command, PlayAct):
+            self.timeline.play(command)
         else:
             assert rental is not None
-            if isinstance(command, TerminateRental):
-                self.rentals.end(rental, "deleted")
-            elif isinstance(command, TouchRental):
-                self.rentals.touch(rental)
-            else:
-                self.rentals.end(rental, "interrupted", "forced")
+            self._happen_to(rental, command)
         return rental
+
+    def _happen_to(self, rental: Rental, command: Command) -> None:
+        if isinstance(command, TerminateRental):
+            self.rentals.end(rental, "deleted")
+        elif isinstance(command, TouchRental):
+            self.rentals.touch(rental)
+        elif isinstance(command, MoveRental):
+            self._interventions.move(rental, command)
+        elif isinstance(command, HideRental):
+            self._interventions.hide(rental, hidden=command.hidden)
+        else:
+            self.rentals.end(rental, "interrupted", "forced")
 
     def _open_account(self, name: str, balance_micros: int) -> None:
         self.accounts[name] = None
@@ -315,8 +346,13 @@ class Simulation:
         return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
 
 
-def _is_over(rental: Rental | None) -> bool:
-    return rental is not None and rental.terminated_ms is not None
+def _changes_nothing(command: Command, rental: Rental | None) -> bool:
+    """Whether what is asked for is so already."""
+    if rental is None:
+        return False
+    if isinstance(command, TerminateRental):
+        return rental.terminated_ms is not None
+    return isinstance(command, MoveRental | HideRental) and is_so_already(rental, command)
 
 
 def _check_amount(param: str, micros: int, *, least: int) -> None:
