@@ -34,6 +34,9 @@ class Input(Struct, frozen=True, omit_defaults=True):
     key: Key | None = None
 
 
+_decode_input = msgspec.json.Decoder(Input).decode
+
+
 class Identity(Struct, frozen=True):
     """Which run a state file holds: only the same version, scenario and seed can go on with it."""
 
@@ -191,7 +194,7 @@ class Durable:
         for n, at_ms, encoded in self._store.inputs():
             while parts and parts[0].n < n:
                 self._check_part(simulation, parts.pop(0))
-            input_ = msgspec.json.decode(encoded, type=Input)
+            input_ = _decode_input(encoded)
             simulation.advance(at_ms)
             simulation.execute(input_.command, input_.key)
             self._inputs = n

@@ -211,10 +211,11 @@ def parse(journal: bytes) -> tuple[Header, list[Line], int]:
 
 def decode_event(line: bytes) -> Recorded:
     """The event of a line that has a `seq`."""
-    return msgspec.json.decode(line, type=_AnyEvent)
+    return _decode_event(line)
 
 
 _AnyEvent: type[Recorded] = Recorded  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
+_decode_event = msgspec.json.Decoder(_AnyEvent).decode
 _AnyCommand: type[Command] = Command  # type: ignore[assignment]  # likewise
 
 
