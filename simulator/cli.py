@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .cli_remote import CannotTry, snapshot
 from .core.quantities import Factor
 from .core.scenario import ClockSettings, Scenario
 
@@ -155,7 +156,7 @@ def serve(
             try:
                 server.write_ready_file(ready_file, ready)
             except OSError as error:
-                raise _CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
+                raise CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
         click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}")
         if ready.state is not None:
             click.echo(f"the world {ready.world}, and no other, is kept in {ready.state}")
@@ -171,7 +172,7 @@ def serve(
         with _own_file(ready_file):
             server.serve(options, on_ready)
     except (server.PortUnavailable, server.StateUnusable) as error:
-        raise _CannotTry(str(error)) from None
+        raise CannotTry(str(error)) from None
 
 
 @contextmanager
@@ -181,7 +182,7 @@ def _own_file(file: Path | None) -> Iterator[None]:
         yield
         return
     if file.exists() and not file.is_file():
-        raise _CannotTry(f"{file} is no regular file")
+        raise CannotTry(f"{file} is no regular file")
     file.unlink(missing_ok=True)
     try:
         yield
@@ -200,7 +201,7 @@ def check(ctx: click.Context, file: str) -> None:
         scenario = load_scenario(file)
     except ScenarioError as error:
         if all(problem.line is None for problem in error.problems):  # there is nothing to check
-            raise _CannotTry(str(error)) from None
+            raise CannotTry(str(error)) from None
         click.echo(str(error), err=True)
         ctx.exit(1)
     click.echo(f"{file}: scenario {scenario.name} is fine")
@@ -236,7 +237,7 @@ def replay(ctx: click.Context, file: Any) -> None:
     try:
         simulation, difference = run_again(file.read())
     except JournalInvalid as error:
-        raise _CannotTry(f"{file.name}: {error.param}: {error.message}") from None
+        raise CannotTry(f"{file.name}: {error.param}: {error.message}") from None
     if difference is None:
         click.echo(f"{file.name}: the replay agrees, {len(simulation.events)} events")
         return
@@ -246,10 +247,7 @@ def replay(ctx: click.Context, file: Any) -> None:
     ctx.exit(1)
 
 
-class _CannotTry(click.ClickException):
-    """What was asked for could not be tried."""
-
-    exit_code = 2
+main.add_command(snapshot)
 
 
 def _load(name: str) -> Scenario:
@@ -258,4 +256,4 @@ def _load(name: str) -> Scenario:
     try:
         return load_scenario(name)
     except ScenarioError as error:
-        raise _CannotTry(str(error)) from None
+        raise CannotTry(str(error)) from None
