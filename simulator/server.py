@@ -14,9 +14,11 @@ from types import FrameType
 
 import uvicorn
 from msgspec import Struct
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
+from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
 from .worlds import DEFAULT_WORLD, Profile, World, Worlds
 
@@ -118,8 +120,10 @@ class _Serving:
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
         self.ready = Ready(url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open)
+        connections = Connections()
         config = uvicorn.Config(
-            build_app(worlds, access),
+            build_app(worlds, access, connections),
+            http=connections.protocol(AutoHTTPProtocol),
             lifespan="off",
             ws="none",
             log_level="error",

@@ -10,6 +10,8 @@ from msgspec import Struct
 from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
 from .core.commands import Command
 from .core.errors import AccountExists
+from .core.fault_rules import FaultRule, OfferName, Operation
+from .core.faults import FaultState, Injection
 from .core.idempotency import Key
 from .core.rental import Rental
 from .core.scenario import ClockSettings, Scenario
@@ -53,6 +55,7 @@ class World:
         if start is None:
             start = epoch_ms(DEFAULT_START) if self._clock.mode == "manual" else wall_epoch_ms()
         self.simulation = Simulation(self.scenario, seed=self.seed, start_epoch_ms=start)
+        self.faults = FaultState(self.scenario.faults, self.seed, self.simulation.write_down)
         self.pacer = Pacer(self._clock)
         self.last_ms = epoch_ms(CALENDAR_END) - start
         """Where the clock stops, in ms since the start: the end of the calendar."""
@@ -123,6 +126,22 @@ class World:
     def apply(self, accepted: Accepted) -> Rental | None:
         """Let an accepted command happen. No `await` may stand between `check` and this."""
         return self.simulation.apply(accepted)
+
+    def decide_fault(self, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
+        """What the fault rules decide about a request that arrives now, about that offer where it concerns one."""
+        return self.faults.decide(operation, account, offer, self.simulation.now_ms)
+
+    def add_fault(self, rule: FaultRule) -> None:
+        """One rule more, or another in the place of the one of its name."""
+        self.faults.add(rule, self.simulation.now_ms)
+
+    def remove_fault(self, name: str) -> None:
+        """One rule less. Raises FaultNotFound."""
+        self.faults.remove(name)
+
+    def reset_faults(self) -> None:
+        """The scenario's rules again, counting from zero as if they were added now."""
+        self.faults.reset(self.simulation.now_ms)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump."""

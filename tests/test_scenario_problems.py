@@ -19,7 +19,7 @@ class Wrong(NamedTuple):
 
 WRONG = [
     Wrong("seed: 42", "sede: 42", "sede", "sede", 'unknown key "sede"; did you mean "seed"?'),
-    Wrong("until: 3h", "until: 3h\nfaults:\n  - {name: x}", "faults", "faults", 'unknown key "faults"'),
+    Wrong("until: 3h", "until: 3h\nfualts:\n  - {name: x}", "fualts", "fualts", 'did you mean "faults"?'),
     Wrong(
         "gpu_model: H100, multiply",
         "gpu: H100, multiply",

@@ -136,6 +136,7 @@ KINDS: dict[type[Refusal], Kind] = {
     errors.AccountNotFound: Kind(404, "not_found_error"),
     errors.AccountExists: Kind(409, "conflict_error"),
     errors.IdempotencyKeyReused: Kind(422, _REQUEST),
+    errors.FaultNotFound: Kind(404, "not_found_error"),
     errors.JournalInvalid: Kind(400, _REQUEST),
     InvalidJson: Kind(400, _REQUEST),
     InvalidBody: Kind(400, _REQUEST),

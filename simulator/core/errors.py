@@ -10,6 +10,7 @@
     ├── AccountNotFound
     ├── AccountExists
     ├── IdempotencyKeyReused
+    ├── FaultNotFound
     └── JournalInvalid
 
 A refusal changes nothing. Its `code` is stable and says what happened; which HTTP status that means is
@@ -90,6 +91,12 @@ class IdempotencyKeyReused(Refusal):
     """The key was used within 24 h for a rent with another body (A17). Use a new key for a new request."""
 
     code = "idempotency_key_reused"
+
+
+class FaultNotFound(Refusal):
+    """No fault rule of that name in this world. Look at those that there are."""
+
+    code = "fault_not_found"
 
 
 class JournalInvalid(Refusal):

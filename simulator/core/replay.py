@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from .clock import epoch_ms
 from .errors import JournalInvalid, Refusal
+from .faults import FaultDecision, FaultLine, FaultRuleAdded, FaultRuleRemoved, FaultState
 from .journal import parse
 from .scenario import Scenario, find_problems, opening_offers
 from .simulation import Simulation
@@ -28,21 +29,37 @@ def _check(scenario: Scenario) -> None:
         raise JournalInvalid(f"{field}: {problem}", param="line 1")
 
 
+def _repeat(line: FaultLine, faults: FaultState, now_ms: int) -> None:
+    """Decide once more about a request that the same rules matched, or change the rules. Raises FaultNotFound."""
+    if isinstance(line, FaultDecision):
+        faults.decide_among(line.matched, line.operation, line.account, now_ms)
+    elif isinstance(line, FaultRuleAdded):
+        faults.add(line.rule, now_ms)
+    elif isinstance(line, FaultRuleRemoved):
+        faults.remove(line.name)
+    else:
+        faults.reset(now_ms)
+
+
 def replay(journal: bytes) -> tuple[Simulation, Difference | None]:
     """Run an exported journal again and compare. Raises JournalInvalid where it cannot be run."""
-    header, commands, end_ms = parse(journal)
+    header, decided, end_ms = parse(journal)
     try:
         start = epoch_ms(datetime.fromisoformat(header.start))
     except (ValueError, TypeError):
         raise JournalInvalid(f'start "{header.start}" is no instant in UTC', param="line 1") from None
     _check(header.scenario)
     simulation = Simulation(header.scenario, seed=header.seed, start_epoch_ms=start)
-    for line in commands:
+    faults = FaultState(header.scenario.faults, header.seed, simulation.write_down)
+    for line in decided:
         if line.at < simulation.now_ms:
             raise JournalInvalid("commands are out of order", param=f"at {line.at}")
         simulation.advance(line.at)
         try:
-            simulation.execute(line.command)
+            if isinstance(line.command, FaultLine):
+                _repeat(line.command, faults, simulation.now_ms)
+            else:
+                simulation.execute(line.command)
         except Refusal:
             break  # the line that is missing from the replay shows where
     else:
