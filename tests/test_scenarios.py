@@ -14,11 +14,15 @@ NAMES = (
     "calm",
     "capacity-crunch",
     "default",
+    "flaky-api",
     "hold-expiry",
     "interruption-storm",
+    "lost-responses",
     "low-credit",
     "price-spike",
+    "rate-limited",
     "realistic",
+    "slow-network",
     "slow-provisioning",
 )
 

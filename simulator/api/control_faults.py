@@ -12,7 +12,7 @@ from ..core.offer_names import OfferNames
 from ..core.quantities import Duration, Share
 from ..notation import format_duration, format_share
 from ..worlds import World
-from .control_request import Nothing, body_as, enter
+from .control_request import Nothing, body_as, enter, page
 from .front import Exchange
 from .problems import Reply, json_reply
 
@@ -28,8 +28,9 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
 
 async def list_faults(exchange: Exchange) -> Reply:
     """All rules in order, with what they have met so far."""
-    world, _ = await enter(exchange)
-    return json_reply(200, {"data": [_view(state) for state in world.faults.state()]})
+    world, query = await enter(exchange, "after", "limit")
+    views = {state.rule.name: _view(state) for state in world.faults.state()}
+    return page(views.items(), query, views)
 
 
 async def add_fault(exchange: Exchange) -> Reply:
