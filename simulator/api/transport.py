@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from starlette.types import Scope
 
@@ -91,6 +91,12 @@ class _Registered(asyncio.Protocol):
 
     registry: ClassVar[Connections]
     registered: tuple[Address, Connection] | None = None
+    running: Any = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Remember whose turn it is: where requests are pipelined, httptools' protocol tells only the last of an end."""
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)  # type: ignore[misc]  # only a protocol that has it calls this
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -100,6 +106,8 @@ class _Registered(asyncio.Protocol):
             self.registered = address, self.registry.made(address, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
         super().connection_lost(exc)
         if self.registered is not None:
             self.registry.lost(*self.registered)
