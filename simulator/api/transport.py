@@ -94,7 +94,7 @@ class _Registered(asyncio.Protocol):
     running: Any = None
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Remember whose turn it is: where requests are pipelined, httptools' protocol tells only the last of an end."""
+        """Remember whose turn it is: of pipelined requests uvicorn tells only the last of an end."""
         self.running = cycle
         super()._start_asgi_task(cycle, app)  # type: ignore[misc]  # only a protocol that has it calls this
 
