@@ -149,16 +149,15 @@ class Front:
             _log.exception("%s %s failed", scope["method"], path)
             await exchange.answer(send, _failure())
 
-    async def _go_on(self, exchange: Exchange, receive: Receive, send: Send, *, may_fail: bool) -> None:
-        """The rest of the way: an operation under faults if there may be one, the offers list right here, all else by
-        the router."""
+    def _go_on(self, exchange: Exchange, receive: Receive, send: Send, *, may_fail: bool) -> Awaitable[None]:
+        """The rest of the way, to be awaited: an operation under faults if there may be one, the offers list right
+        here, all else by the router."""
         if may_fail and exchange.operation is not None:
-            await self._under_faults(exchange, receive, send)
-        elif exchange.operation == "list_offers":
-            await exchange.answer(send, self._list_offers(exchange))
-        else:
-            exchange.scope["sim"] = exchange
-            await self._app(exchange.scope, receive, send)
+            return self._under_faults(exchange, receive, send)
+        if exchange.operation == "list_offers":
+            return exchange.answer(send, self._list_offers(exchange))
+        exchange.scope["sim"] = exchange
+        return self._app(exchange.scope, receive, send)
 
     async def _under_faults(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """The rest of the way with a fault around it, if one is decided."""
