@@ -14,9 +14,11 @@ from types import FrameType
 
 import uvicorn
 from msgspec import Struct
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
+from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
 from .store import StateUnusable, Sync
 from .worlds import DEFAULT_WORLD, KEEP_DEFAULT, Profile, World, Worlds
@@ -137,8 +139,10 @@ class _Serving:
         self.ready = Ready(
             url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
         )
+        connections = Connections()
         config = uvicorn.Config(
-            build_app(worlds, access),
+            build_app(worlds, access, connections),
+            http=connections.protocol(AutoHTTPProtocol),
             lifespan="off",
             ws="none",
             log_level="error",

@@ -9,6 +9,7 @@ from . import (
     control_accounts,
     control_clock,
     control_events,
+    control_faults,
     control_market,
     control_rentals,
     control_snapshot,
@@ -19,10 +20,14 @@ from . import (
 from .auth import ControlAccess
 from .front import OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Exchange, Front, Handler
 from .problems import NotFound, Reply
+from .transport import Connections
 
 
-def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
-    """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router."""
+def build_app(worlds: Worlds, access: ControlAccess, connections: Connections | None = None) -> ASGIApp:
+    """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router.
+
+    `connections` are those of the server in front; without them a fault that cuts one raises InjectedDisconnect.
+    """
     router = Router(
         routes=[
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
@@ -43,6 +48,8 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
             _route("/_sim/rentals/{rental_id}/touch", POST=control_rentals.touch_rental),
             _route("/_sim/rentals/{rental_id}/transition", POST=control_rentals.move_rental),
             _route("/_sim/rentals/{rental_id}/vanish", POST=control_rentals.hide_rental),
+            _route("/_sim/faults", GET=control_faults.list_faults, POST=control_faults.add_fault),
+            _route("/_sim/faults/{name}", DELETE=control_faults.remove_fault),
             _route("/_sim/events", GET=control_events.list_events),
             _route("/_sim/journal", GET=control_events.get_journal),
             _route("/_sim/market", GET=control_market.get_market),
@@ -56,7 +63,7 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
         redirect_slashes=False,
         default=_not_found,
     )
-    return Front(router, worlds, access)
+    return Front(router, worlds, access, Connections() if connections is None else connections)
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -1,7 +1,7 @@
 """What a control call is about: its world, its query, its body, and which part of a list."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -49,9 +49,13 @@ def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[
     return query
 
 
-def body_as(exchange: Exchange, type_: type[_T]) -> _T:
-    """The body as a struct; no body is an empty object. Raises UnknownField, MissingField or InvalidValue."""
+def body_as(exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[str, Any]], None] = lambda _: None) -> _T:
+    """The body as a struct, its shorthands written out; no body is an empty object.
+
+    Raises UnknownField, MissingField or InvalidValue.
+    """
     decoded = decode_json(exchange.scope, exchange.body) if exchange.body else {}
+    write_out(decoded)
     try:
         return msgspec.convert(decoded, type_, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
@@ -72,20 +76,29 @@ def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField |
     name = named[2]
     if named[1] == "required":
         return MissingField(f"{name} is required", param=name)
-    known = [encoded for encoded in type_.__struct_encode_fields__ if field is None]
+    known = [inner.encode_name for struct in _structs(_types_at(type_, field)) for inner in struct.fields]
     return UnknownField(f'no field "{name}"{did_you_mean(name, known)}', param=name)
 
 
 def _choices(type_: type[Struct], path: str) -> list[str]:
     """The texts that the field at a path may have."""
+    types = _types_at(type_, path)
+    return [str(value) for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
+
+
+def _types_at(type_: type[Struct], path: str | None) -> list[inspect.Type]:
+    """The types that the field at a path may have, unions taken apart; no path is the body itself."""
     types: list[inspect.Type] = [inspect.type_info(type_)]
-    for name in path.split("."):
-        structs = [type_ for type_ in types if isinstance(type_, inspect.StructType)]
-        inner = [field.type for struct in structs for field in struct.fields if field.encode_name == name]
+    for name in path.split(".") if path is not None else ():
+        inner = [field.type for struct in _structs(types) for field in struct.fields if field.encode_name == name]
         types = [
             part for type_ in inner for part in (type_.types if isinstance(type_, inspect.UnionType) else (type_,))
         ]
-    return [str(value) for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
+    return types
+
+
+def _structs(types: list[inspect.Type]) -> list[inspect.StructType]:
+    return [type_ for type_ in types if isinstance(type_, inspect.StructType)]
 
 
 def window(query: dict[str, str]) -> tuple[int, int]:

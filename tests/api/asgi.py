@@ -105,6 +105,8 @@ class Api:
         self.worlds = Worlds()
         self.worlds.add(self.world)
         self.app = build_app(self.worlds, ControlAccess() if access is None else access)
+        self.heard: list[Message] = []
+        """What the client of the latest request was sent, even where its connection was cut."""
 
     def add_world(self, name: str, conditions: Scenario) -> None:
         """One more world on the same server."""
@@ -162,7 +164,7 @@ class Api:
         return await self._exchange(scope, body or b"")
 
     async def _exchange(self, scope: dict[str, Any], body: bytes) -> Answer:
-        sent: list[Message] = []
+        sent = self.heard = []
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}

@@ -94,6 +94,7 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "control_refused": (403, lambda api: api.call("GET", "/_sim/clock", host="evil.example")),
     "world_required": (400, ask_for_one_of_two_worlds),
     "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
+    "fault_not_found": (404, lambda api: api.call("DELETE", "/_sim/faults/x")),
     "not_reached": (409, wait_for_what_cannot_be),
     "journal_dropped": (410, ask_for_a_journal_that_is_gone),
     "snapshot_invalid": (400, lambda api: api.call("PUT", "/_sim/snapshot", {})),
