@@ -89,6 +89,12 @@ def main() -> None:
     help="Needed for the control plane off loopback, sent as x-sim-admin.",
 )
 @click.option(
+    "--scenario-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="GPU_SIM_SCENARIO_DIR",
+    help="Worlds made later may also be made of the scenario files in there, and inline scenarios may name them.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     envvar="GPU_SIM_READY_FILE",
@@ -103,6 +109,7 @@ def serve(
     allow_hosts: tuple[str, ...],
     profile: Any,
     admin_token: str | None,
+    scenario_dir: Path | None,
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
@@ -119,6 +126,7 @@ def serve(
         port=port,
         allow_hosts=allow_hosts,
         admin_token=admin_token,
+        scenario_dir=scenario_dir,
     )
 
     def on_ready(ready: server.Ready) -> None:

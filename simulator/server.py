@@ -1,5 +1,6 @@
 """Starting uvicorn: the listening socket, the ready line, signals, and a server in a thread for tests."""
 
+import asyncio
 import gc
 import json
 import logging
@@ -18,6 +19,8 @@ from msgspec import Struct
 from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
 from .core.scenario import ClockSettings, Scenario
+from .pacemaker import Pacemaker
+from .scenario_shelf import ScenarioShelf
 from .worlds import DEFAULT_WORLD, Profile, World, Worlds
 
 DEFAULT_HOST = "127.0.0.1"
@@ -40,6 +43,8 @@ class Options(Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     allow_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
+    scenario_dir: Path | None = None
+    """Where more scenarios are that worlds may be made of, if anywhere."""
 
 
 class Ready(Struct, frozen=True):
@@ -78,14 +83,21 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn that says when it serves, and ends on a signal without raising it again."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, worlds: Worlds, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._worlds = worlds
         self._on_ready = on_ready
-        self._on_stop = on_stop
+        self._pacemaker: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._pacemaker = asyncio.create_task(Pacemaker(self._worlds).run())
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._pacemaker is not None:
+            self._pacemaker.cancel()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -102,7 +114,7 @@ class Server(uvicorn.Server):
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off from here on is no error
-        self._on_stop()
+        self._worlds.stop()
         self.handle_exit(number, frame)
 
 
@@ -112,7 +124,7 @@ class _Serving:
     def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
         world = World(DEFAULT_WORLD, options.scenario, seed=options.seed, clock=options.clock, profile=options.profile)
-        worlds = Worlds()
+        worlds = Worlds(ScenarioShelf(options.scenario_dir), profile=options.profile)
         worlds.add(world)
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
@@ -129,7 +141,7 @@ class _Serving:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         )
         self.worlds = worlds
-        self.server = Server(config, lambda: on_ready(self.ready), worlds.stop)
+        self.server = Server(config, worlds, lambda: on_ready(self.ready))
 
     def run(self) -> None:
         self.server.run(sockets=[self._socket])

@@ -32,6 +32,8 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
             _route("/_sim/ready", GET=control_worlds.ready),
             _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),
             _route("/_sim/clock/advance", POST=control_clock.advance),
+            _route("/_sim/worlds", GET=control_worlds.list_worlds, POST=control_worlds.create_world),
+            _route("/_sim/worlds/{name}", DELETE=control_worlds.delete_world),
             _route("/_sim/reset", POST=control_worlds.reset),
             _route("/_sim/accounts", GET=control_accounts.list_accounts, POST=control_accounts.create_account),
             _route("/_sim/accounts/{name}/credit", POST=control_accounts.add_credit),

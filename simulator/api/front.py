@@ -10,15 +10,16 @@ import secrets
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import Refusal
-from ..worlds import DEFAULT_WORLD, Place, World, Worlds
-from .auth import ControlAccess, authenticate, bearer_token, guard_control
+from ..worlds import DEFAULT_WORLD, World, WorldNotFound, Worlds
+from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .listing import Listing
 from .problems import MethodNotAllowed, PayloadTooLarge, Reply, api_problem, control_problem, json_reply
-from .wire import Disconnected, read_body, send_and_drain, send_reply
+from .wire import Disconnected, check_media, read_body, send_and_drain, send_reply
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
@@ -81,6 +82,8 @@ class Endpoint:
         if handler is None:
             allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
             raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
+        if exchange.body and _is_control(scope["path"]):
+            check_media(scope)  # also where no body is read: a web page could send any other without being asked
         reply = await handler(exchange)
         await exchange.answer(send, reply)
 
@@ -92,7 +95,7 @@ class Front:
         self._app = app
         self._worlds = worlds
         self._access = access
-        self._listings: dict[str, Listing] = {}
+        self._listings: WeakKeyDictionary[World, Listing] = WeakKeyDictionary()
         self._request_id_prefix = f"req_{secrets.token_hex(6)}_"
         self._request_numbers = count(1)
 
@@ -102,9 +105,9 @@ class Front:
             return
         _keep_escaped_slashes(scope)
         path: str = scope["path"]
-        request_id, place, has_body = self._glance(scope["headers"])
+        request_id, authorization, has_body = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
-        is_control = path.startswith("/_sim/") or path == "/_sim"
+        is_control = _is_control(path)
         try:
             if has_body:
                 limit = CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
@@ -113,14 +116,14 @@ class Front:
                 self._enter_control(exchange)
             elif path.startswith("/v1/") or path == "/v1":
                 exchange.operation = operation_of(scope["method"], path)
-                await self._enter_api(exchange, place)
+                await self._enter_api(exchange, authorization)
                 if exchange.operation == "list_offers":
                     await exchange.answer(send, self._list_offers(exchange))
                     return
             scope["sim"] = exchange
             await self._app(scope, receive, send)
         except Refusal as refusal:
-            reply = (control_problem if is_control else api_problem)(refusal)
+            reply = control_problem(refusal) if is_control else api_problem(_as_client_sees(refusal))
             if isinstance(refusal, PayloadTooLarge):
                 exchange.status = reply.status
                 await send_and_drain(send, receive, reply, exchange.headers(), more_comes=refusal.more_comes)
@@ -132,12 +135,12 @@ class Front:
             _log.exception("%s %s failed", scope["method"], path)
             await exchange.answer(send, _failure())
 
-    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool]:
-        """The request id (A25), where a plain and only Authorization header leads, and whether a body may follow."""
-        request_id, place, has_body, authorizations = b"", None, False, 0
+    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bool]:
+        """The request id (A25), the only Authorization header or nothing, and whether a body may follow."""
+        request_id, authorization, has_body, authorizations = b"", b"", False, 0
         for name, value in headers:
             if name == b"authorization":
-                place = self._worlds.by_header.get(value)
+                authorization = value
                 authorizations += 1
             elif name == b"x-request-id":
                 request_id = value if _is_request_id(value) else b""
@@ -145,16 +148,23 @@ class Front:
                 has_body = True
         if not request_id:
             request_id = f"{self._request_id_prefix}{next(self._request_numbers)}".encode()
-        return request_id, place if authorizations == 1 else None, has_body
+        return request_id, authorization if authorizations == 1 else b"", has_body
 
     def _enter_control(self, exchange: Exchange) -> None:
         guard_control(exchange.scope, self._access)
         token = bearer_token(exchange.scope)
-        place = self._worlds.place(token) if token is not None else None
+        if token is None:
+            return
+        place = self._worlds.place(token)
         if place is not None:
             exchange.world, exchange.account = place.world, place.account
+        elif not _names_world(exchange.scope["query_string"]):
+            # Its world is gone, or the token is wrong: with a single world left, the call would act on that one.
+            raise unknown_token()
 
-    async def _enter_api(self, exchange: Exchange, place: Place | None) -> None:
+    async def _enter_api(self, exchange: Exchange, authorization: bytes) -> None:
+        # Looked up only now: while the body came, a world may have been deleted and its tokens given away.
+        place = self._worlds.by_header.get(authorization)
         if place is None:
             place = authenticate(exchange.scope, self._worlds)
         exchange.world, exchange.account = place.world, place.account
@@ -163,9 +173,9 @@ class Front:
 
     def _list_offers(self, exchange: Exchange) -> Reply:
         world = exchange.world
-        listing = self._listings.get(world.name)
+        listing = self._listings.get(world)
         if listing is None or not listing.is_of(world.simulation):
-            listing = self._listings[world.name] = Listing(world)
+            listing = self._listings[world] = Listing(world)
         return listing.answer(exchange.scope["query_string"])
 
 
@@ -178,6 +188,19 @@ def operation_of(method: str, path: str) -> Operation | None:
     if path.startswith(RENTALS_PATH) and "/" not in path[len(RENTALS_PATH) :]:
         return _ON_A_RENTAL.get(method)
     return None
+
+
+def _as_client_sees(refusal: Refusal) -> Refusal:
+    """A client of the API knows tokens, no worlds: one deleted while the request waited took the token with it."""
+    return unknown_token() if isinstance(refusal, WorldNotFound) else refusal
+
+
+def _is_control(path: str) -> bool:
+    return path.startswith("/_sim/") or path == "/_sim"
+
+
+def _names_world(query: bytes) -> bool:
+    return any(piece.startswith(b"world=") for piece in query.split(b"&"))
 
 
 def _keep_escaped_slashes(scope: Scope) -> None:

@@ -96,12 +96,18 @@ async def send_and_drain(
 
 
 def _start(reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> Message:
-    length = (b"content-length", b"%d" % len(reply.body))
-    return {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, length, *extra]}
+    length = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []  # RFC 9110, 8.6
+    return {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *length, *extra]}
 
 
 def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
     """The object in a JSON body. Raises UnsupportedMediaType, InvalidJson or InvalidBody."""
+    check_media(scope)
+    return parse_json(body)
+
+
+def check_media(scope: Scope) -> None:
+    """Raises UnsupportedMediaType unless the body is declared as JSON, and as it is."""
     media = b""
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -110,7 +116,6 @@ def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
             raise UnsupportedMediaType("the body must not be compressed", param="content-encoding")
     if media.partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("the body must be application/json", param="content-type")
-    return parse_json(body)
 
 
 def parse_json(body: bytes) -> dict[str, Any]:

@@ -55,6 +55,10 @@ class Timeline:
         for number, act in enumerate(acts):
             schedule.at(act.at, Priority.TIMELINE, _Due(number))
 
+    def close(self) -> None:
+        """No act takes place any more; whoever performed them is let go of."""
+        self._perform = _perform_nothing
+
     def state(self) -> TimelineState:
         """What a snapshot holds of it."""
         return TimelineState(dict(self._rented))
@@ -118,6 +122,10 @@ class Timeline:
                 self._perform(TouchRental(rental_id))
         except Refusal as refusal:
             self._record(ActRefused(self._schedule.now_ms, account, act.kind, refusal.code))
+
+
+def _perform_nothing(command: Command) -> Rental | None:
+    raise AssertionError(f"{command} came after the end")
 
 
 def _span_ms(act: Act) -> int | None:

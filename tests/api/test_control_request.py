@@ -29,9 +29,16 @@ def test_the_world_of_the_query_wins_over_the_token(api: Api) -> None:
 
 
 def test_with_neither_a_world_is_required(api: Api) -> None:
-    for token in (None, "si_nobody"):
-        api.call("POST", "/_sim/reset", token=token).problem(400, "world_required", "world")
-        api.call("GET", "/_sim/events", token=token).problem(400, "world_required", "world")
+    api.call("POST", "/_sim/reset", token=None).problem(400, "world_required", "world")
+    api.call("GET", "/_sim/events", token=None).problem(400, "world_required", "world")
+
+
+def test_a_token_that_leads_nowhere_is_refused_unless_the_query_names_a_world(api: Api) -> None:
+    for path in ("clock", "health", "worlds", "clock?wrold=other", "clock?xworld=other"):
+        answer = api.call("GET", f"/_sim/{path}", token="si_nobody")
+        answer.problem(401, "invalid_token")
+        assert answer.header("www-authenticate") == "Bearer"
+    assert api.get("/_sim/clock?world=other", token="si_nobody")["world"] == "other"
 
 
 def test_health_and_ready_need_no_world(api: Api) -> None:
