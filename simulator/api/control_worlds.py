@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from .. import __version__
 from ..core.errors import InvalidValue
@@ -19,6 +19,7 @@ from .front import Exchange
 from .problems import Reply, ScenarioInvalid, json_reply
 from .wire import parse_query
 
+SEED_MAX = 2**63 - 1
 _PROBLEMS_SHOWN_MAX = 5
 
 
@@ -27,7 +28,7 @@ class NewWorld(Struct, forbid_unknown_fields=True):
 
     name: str | None = None
     scenario: str | dict[str, Any] | None = None
-    seed: Annotated[int, Meta(ge=-(2**63), lt=2**63)] | None = None
+    seed: int | None = None
     clock: ClockSettings | None = None
     tokens: dict[str, str] | None = None
 
@@ -82,6 +83,8 @@ async def create_world(exchange: Exchange) -> Reply:
     worlds = exchange.worlds
     if wanted.name is not None and not is_name(wanted.name):
         raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")
+    if wanted.seed is not None and abs(wanted.seed) > SEED_MAX:
+        raise InvalidValue(f"seed must be between -{SEED_MAX} and {SEED_MAX}", param="seed")
     if wanted.name in worlds.by_name:
         raise WorldExists(f'the world "{wanted.name}" is there already', param="name")
     world = await _make(worlds, wanted)
