@@ -175,6 +175,29 @@ def test_an_invalid_scenario_is_told_with_its_first_problems(api: Api, tmp_path:
     assert 'did you mean "alice"?' in hint
 
 
+def deep(levels: int) -> bytes:
+    """A call that makes a world of a document with lists so many levels deep."""
+    return b'{"scenario": {"name": ' + b"[" * levels + b"]" * levels + b"}}"
+
+
+def test_an_inline_scenario_is_bounded_in_depth_and_size(api: Api) -> None:
+    with api.unchanged():
+        for levels, code, param in (
+            (40, "scenario_invalid", "scenario.name[0][0]"),
+            (64, "invalid_json", None),
+            (400_000, "invalid_json", None),
+        ):
+            api.call("POST", WORLDS, body=deep(levels)).problem(400, code, param)
+        api.call("POST", WORLDS, body=b" " * (1 << 20) + b"{}").problem(413, "payload_too_large")
+    assert len(api.get(WORLDS)["data"]) == 1
+
+
+def test_text_is_the_name_of_a_scenario_and_never_yaml(api: Api) -> None:
+    laughs = "a: &a [x]\nb: [*a, *a]\nname: x"
+    create(api, scenario=laughs).problem(400, "scenario_invalid", "scenario")
+    create(api, scenario="x" * 1_000_000).problem(400, "scenario_invalid", "scenario")
+
+
 def test_a_scenario_of_the_folder_is_found_and_its_problems_are_placed(runner: asyncio.Runner, tmp_path: Path) -> None:
     write(tmp_path, mine="name: mine\nextends: calm\nseed: 8", wrong="name: wrong\nsede: 8")
     api = Api(runner, scenario(), scenario_dir=tmp_path)

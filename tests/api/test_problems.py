@@ -68,6 +68,9 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "unsupported_media_type": (415, lambda api: api.call("POST", RENT_PATH, RENT, media="text/plain")),
     "control_refused": (403, lambda api: api.call("GET", "/_sim/clock", host="evil.example")),
     "world_required": (400, ask_for_one_of_two_worlds),
+    "scenario_invalid": (400, lambda api: api.call("POST", "/_sim/worlds", {"scenario": {}})),
+    "world_exists": (409, lambda api: api.call("POST", "/_sim/worlds", {"name": "default"})),
+    "default_world_kept": (409, lambda api: api.call("DELETE", "/_sim/worlds/default")),
     "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
     "not_reached": (409, wait_for_what_cannot_be),
 }
