@@ -113,6 +113,12 @@ def main() -> None:
     help="How many ended rentals a world holds, and six times as many events.",
 )
 @click.option(
+    "--scenario-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="GPU_SIM_SCENARIO_DIR",
+    help="Worlds made later may also be made of the scenario files in there, and inline scenarios may name them.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     envvar="GPU_SIM_READY_FILE",
@@ -130,6 +136,7 @@ def serve(
     state: Path | None,
     sync: Any,
     keep: int,
+    scenario_dir: Path | None,
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
@@ -149,6 +156,7 @@ def serve(
         keep=keep,
         state=state,
         sync=sync,
+        scenario_dir=scenario_dir,
     )
 
     def on_ready(ready: server.Ready) -> None:

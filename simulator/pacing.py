@@ -50,6 +50,15 @@ class Pacer:
     def _speed(self) -> Factor:
         return self.settings.speed or Factor(PPM)
 
+    def wait_ns(self, due_ms: int) -> int | None:
+        """Nanoseconds of wall time until the clock will stand at `due_ms`: 0 where it should by now, None where it
+        does not move by itself."""
+        if self.settings.mode == "manual":
+            return None
+        speed = self.settings.speed or Factor(PPM)
+        needed_ns = -(-(due_ms - self._anchor_ms) * PPM * NS_PER_MS // speed)
+        return max(0, needed_ns - (self._wall_ns() - self._anchor_ns))
+
     def skip(self, span_ms: int) -> None:
         """The clock was moved by hand: be so much ahead from now on."""
         self._anchor_ms += span_ms

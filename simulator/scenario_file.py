@@ -1,5 +1,6 @@
 """Scenario files: YAML in, a `Scenario` of the core out. Every error names file, line, column and field."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,19 @@ from .core.names import did_you_mean
 from .core.scenario import Scenario, find_problems, opening_offers
 from .notation import decode_quantity
 from .scenario_error import Problem, ScenarioError, read_text
-from .scenario_inheritance import inherit, shipped_scenarios
-from .yaml_tree import BYTES_MAX, Node, read_tree
+from .scenario_inheritance import Folder, inherit, shipped_scenarios
+from .yaml_tree import BYTES_MAX, Node, read_tree, tree_of
 
-__all__ = ["Problem", "ScenarioError", "load_scenario", "parse_scenario", "scenario_schema", "shipped_scenarios"]
+__all__ = [
+    "Folder",
+    "Problem",
+    "ScenarioError",
+    "build_scenario",
+    "load_scenario",
+    "parse_scenario",
+    "scenario_schema",
+    "shipped_scenarios",
+]
 
 _PROBLEMS_MAX = 20
 
@@ -27,18 +37,27 @@ def load_scenario(name_or_file: str) -> Scenario:
         known = did_you_mean(name_or_file, shipped) or f": {', '.join(shipped)}"
         message = f"neither a file nor one of the shipped scenarios{known}"
         raise ScenarioError(Problem(name_or_file, None, None, "", message))
-    return parse_scenario(read_text(path, BYTES_MAX), origin=str(path), folder=path.parent)
+    return parse_scenario(read_text(path, BYTES_MAX), origin=str(path), folder=Folder(path.parent))
 
 
-def parse_scenario(text: str, *, origin: str, folder: Path | None) -> Scenario:
+def parse_scenario(text: str, *, origin: str, folder: Folder | None) -> Scenario:
     """The scenario of a YAML text, complete: what it extends and its catalogue are read as well.
 
     `origin` names the text in errors; the files that it names are in `folder`, or it may name none where that is
     None. Raises ScenarioError.
     """
-    root = inherit(read_tree(text, origin), folder, origin)
+    return _complete(inherit(read_tree(text, origin), folder, origin))
+
+
+def build_scenario(document: object, *, origin: str, folder: Folder | None) -> Scenario:
+    """The scenario of a document that is decoded already, as JSON decodes it; otherwise as `parse_scenario`."""
+    return _complete(inherit(tree_of(document, origin), folder, origin))
+
+
+def _complete(root: Node) -> Scenario:
     scenario = _with_offers(_convert(root), root)
-    problems = [(path, reason) for path, reason in find_problems(scenario, opening_offers(scenario.market))]
+    found = find_problems(scenario, opening_offers(scenario.market))
+    problems = list(islice(found, _PROBLEMS_MAX))
     if root.find("market", "offers") is not None:
         problems += (
             (("market", "offers", again), f"the same offer as offers[{first}]")
@@ -69,7 +88,7 @@ def _convert(root: Node) -> Scenario:
 
             problem, unknown = explain(str(error), root)
             # Without an unknown key the next one is found; any other problem may only follow from its absence.
-            if unknown is None:
+            if unknown is None or not _is_there(data, unknown):
                 raise ScenarioError(*(problems or [problem])) from None
             problems.append(problem)
             _drop(data, unknown)
@@ -80,6 +99,15 @@ def _convert(root: Node) -> Scenario:
     if problems:
         raise ScenarioError(*problems)
     return scenario
+
+
+def _is_there(data: Any, path: tuple[str | int, ...]) -> bool:
+    """Whether a message named a key as it is: one that looks like a part of a message can be misread."""
+    for step in path[:-1]:
+        if not (isinstance(data, list) if isinstance(step, int) else isinstance(data, dict) and step in data):
+            return False
+        data = data[step]
+    return isinstance(data, dict) and path[-1] in data
 
 
 def _drop(data: Any, path: tuple[str | int, ...]) -> None:

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
+from msgspec import Struct
+
 from .catalog_file import default_catalog
 from .core.catalog import PROVIDER_CLASSES
 from .core.names import did_you_mean
@@ -31,12 +33,33 @@ _CHAIN_MAX = 16
 _is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv)").fullmatch
 
 
+class Folder(Struct, frozen=True):
+    """Where the files are that a scenario names. Out of one that `is_closed` no symbolic link leads either."""
+
+    path: Path
+    is_closed: bool = False
+
+    def file(self, name: str) -> Path | None:
+        """The file of that name, or None. A name with a separator in it names none."""
+        file = self.path / name
+        if _is_file_name(name) is None or not file.is_file():
+            return None
+        if not self.is_closed:
+            return file
+        resolved = file.resolve()
+        return resolved if resolved.is_relative_to(self.path.resolve()) else None
+
+    def names(self, pattern: str) -> list[str]:
+        """What the files are called that match a pattern, in alphabetical order."""
+        return sorted(file.name for file in self.path.glob(pattern))
+
+
 def shipped_scenarios() -> dict[str, Path]:
     """The scenarios that travel with the simulator: their files by name, in alphabetical order."""
     return {file.stem: file for file in sorted(shipped_folder("scenarios").glob("*.yaml"))}
 
 
-def inherit(root: Node, folder: Path | None, origin: str) -> Node:
+def inherit(root: Node, folder: Folder | None, origin: str) -> Node:
     """The tree with everything that it extends merged in. Raises ScenarioError.
 
     Mappings merge key by key, lists and scalars replace. `folder` is where the files it names are, if it may name any.
@@ -44,7 +67,7 @@ def inherit(root: Node, folder: Path | None, origin: str) -> Node:
     return _inherit(root, folder, () if folder is None else (Path(origin).resolve(),))
 
 
-def _inherit(root: Node, folder: Path | None, chain: tuple[Path, ...]) -> Node:
+def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node:
     if not isinstance(root.value, dict):
         raise ScenarioError(problem_at(root.mark, (), "a scenario is a mapping, such as name: my-scenario"))
     _write_out(root)
@@ -57,7 +80,8 @@ def _inherit(root: Node, folder: Path | None, chain: tuple[Path, ...]) -> Node:
         _refuse(extends, ("extends",), f"more than {_CHAIN_MAX} scenarios extend one another")
     if path.resolve() in chain:
         _refuse(extends, ("extends",), f'"{extends.value}" extends this one in turn')
-    parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), path.parent, (*chain, path.resolve()))
+    its_folder = Folder(path.parent) if extends.value in shipped_scenarios() else folder
+    parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), its_folder, (*chain, path.resolve()))
     assert isinstance(parent.value, dict)
     inherited = {key: node for key, node in parent.value.items() if key not in _OWN}
     return _merge(Node(inherited, parent.mark), root, ())
@@ -82,7 +106,7 @@ def _fault_delays(root: Node) -> list[FieldPath]:
     return [("faults", index, "effect", "delay") for index in range(len(rules))]
 
 
-def _find_catalog(root: Node, folder: Path | None) -> None:
+def _find_catalog(root: Node, folder: Folder | None) -> None:
     """Replace a catalogue's name by the path of its file, which is beside the file that names it."""
     path: FieldPath = ("market", "catalog")
     node = root.find(*path)
@@ -96,7 +120,7 @@ def _find_catalog(root: Node, folder: Path | None) -> None:
     _put(root, path, Node(str(file), node.mark, node.key_mark))
 
 
-def _parent(node: Node, name: str, folder: Path | None) -> Path:
+def _parent(node: Node, name: str, folder: Folder | None) -> Path:
     shipped = shipped_scenarios()
     file = shipped.get(name) or _beside(node, ("extends",), name, folder)
     if file is None:
@@ -105,17 +129,17 @@ def _parent(node: Node, name: str, folder: Path | None) -> Path:
     return file
 
 
-def _beside(node: Node, path: FieldPath, name: str, folder: Path | None) -> Path | None:
+def _beside(node: Node, path: FieldPath, name: str, folder: Folder | None) -> Path | None:
     """The file of that name beside the one that names it, if there is one."""
     if not _is_file_name(name):
         return None
     if folder is None:
         _refuse(node, path, f'"{name}" is a file, and a scenario that came without a folder can name none')
-    return folder / name if (folder / name).is_file() else None
+    return folder.file(name)
 
 
-def _neighbours(folder: Path | None, pattern: str) -> list[str]:
-    return sorted(file.name for file in folder.glob(pattern)) if folder is not None else []
+def _neighbours(folder: Folder | None, pattern: str) -> list[str]:
+    return folder.names(pattern) if folder is not None else []
 
 
 def _merge(parent: Node, child: Node, path: FieldPath) -> Node:

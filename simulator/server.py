@@ -1,5 +1,6 @@
 """Starting uvicorn: the listening socket, the ready line, signals, and a server in a thread for tests."""
 
+import asyncio
 import gc
 import json
 import logging
@@ -20,8 +21,11 @@ from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
 from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
+from .pacemaker import Pacemaker
+from .scenario_shelf import ScenarioShelf
 from .store import StateUnusable, Sync
-from .worlds import DEFAULT_WORLD, KEEP_DEFAULT, Profile, World, Worlds
+from .world import KEEP_DEFAULT, Profile, World
+from .worlds import DEFAULT_WORLD, Worlds
 
 __all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread", "write_ready_file"]
 
@@ -45,6 +49,8 @@ class Options(Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     allow_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
+    scenario_dir: Path | None = None
+    """Where more scenarios are that worlds may be made of, if anywhere."""
     keep: int = KEEP_DEFAULT
     state: Path | None = None
     sync: Sync = "normal"
@@ -88,14 +94,21 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn that says when it serves, and ends on a signal without raising it again."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, worlds: Worlds, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._worlds = worlds
         self._on_ready = on_ready
-        self._on_stop = on_stop
+        self._pacemaker: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._pacemaker = asyncio.create_task(Pacemaker(self._worlds).run())
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._pacemaker is not None:
+            self._pacemaker.cancel()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -112,7 +125,7 @@ class Server(uvicorn.Server):
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off from here on is no error
-        self._on_stop()
+        self._worlds.stop()
         self.handle_exit(number, frame)
 
 
@@ -129,7 +142,7 @@ class _Serving:
             profile=options.profile,
             keep=options.keep,
         )
-        worlds = Worlds()
+        worlds = Worlds(ScenarioShelf(options.scenario_dir), profile=options.profile, keep=options.keep)
         worlds.add(world)
         if options.state is not None:
             worlds.keep_in_file(world, options.state, options.sync)
@@ -152,7 +165,7 @@ class _Serving:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         )
         self.worlds = worlds
-        self.server = Server(config, lambda: on_ready(self.ready), worlds.stop)
+        self.server = Server(config, worlds, lambda: on_ready(self.ready))
 
     def run(self) -> None:
         try:

@@ -1,335 +1,33 @@
-"""Worlds: isolated simulations with their clocks and tokens, and how a token finds its own."""
+"""All worlds of a server, and how a token finds its own."""
 
-import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
-from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
-from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
-from .core.commands import Command
-from .core.errors import AccountExists, SnapshotInvalid
-from .core.fault_rules import FaultRule, OfferName, Operation
-from .core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
-from .core.idempotency import Key
-from .core.journal import Recorded, plain_quantity
-from .core.rental import Rental
-from .core.run import Run, new_run, restored_run
-from .core.scenario import ClockSettings, Scenario, without_tokens
-from .core.simulation import Accepted, Simulation
-from .durable import Durable, Input
-from .pacing import Pacer, Slice, wall_epoch_ms
-from .store import StateUnavailable, StateUnusable, Store, Sync
-from .world_snapshot import WorldState, decode_world, encode_world
+from .core.errors import AccountExists, Refusal
+from .core.names import did_you_mean
+from .core.simulation import Simulation
+from .durable import Durable
+from .scenario_shelf import ScenarioShelf
+from .store import StateUnusable, Store, Sync
+from .world import KEEP_DEFAULT, Profile, World, WorldNotFound
 
 DEFAULT_WORLD = "default"
-EVENTS_SHOWN_MAX = 1_000
-KEEP_DEFAULT = 100_000
-EVENTS_PER_RENTAL = 6
-ADVANCE_MS_MAX = 10 * YEAR_MS
-_STEPS_PER_LOOK = 8
-
-Profile = Literal["extended", "documented"]
 
 
-class World:
-    """One simulation under one clock. Its tokens name its accounts."""
+class WorldExists(Refusal):
+    """A world of that name is already there. Choose another name, or leave it out to have one made up."""
 
-    def __init__(
-        self,
-        name: str,
-        scenario: Scenario,
-        *,
-        seed: int | None = None,
-        clock: ClockSettings | None = None,
-        profile: Profile | None = None,
-        keep: int = KEEP_DEFAULT,
-    ) -> None:
-        self.name = name
-        self.scenario = scenario
-        self.seed = scenario.seed if seed is None else seed
-        self.profile: Profile = scenario.api.profile if profile is None else profile
-        self.tokens: dict[str, str] = {}
-        self.keep = keep
-        """How many ended rentals are held; of events it is `EVENTS_PER_RENTAL` times as many."""
-        self._slack = 100 + keep // 16
-        """What may be held above that, so that it is let go in one go."""
-        self._clock = scenario.clock if clock is None else clock
-        self._insists_on_clock = clock is not None
-        self._durable: Durable | None = None
-        self.stopping = False
-        """The server is about to end: a long run stops where it is."""
-        self._turn = asyncio.Lock()
-        self._shown_second = -1
-        self._shown_prefix = ""
-        run, self.pacer = self._at_start()
-        self._take_up(run)
-
-    def _at_start(self) -> tuple[Run, Pacer]:
-        start: int | None = self.scenario.clock.start
-        if start is None:
-            start = epoch_ms(DEFAULT_START) if self._clock.mode == "manual" else wall_epoch_ms()
-        return new_run(self.scenario, seed=self.seed, start_epoch_ms=start), Pacer(self._clock)
-
-    def _take_up(self, run: Run) -> None:
-        self.simulation, self.faults = run
-        self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
-        """Where the clock stops, in ms since the start: the end of the calendar."""
-        self._shown_second = -1
-
-    @property
-    def now(self) -> str:
-        """Virtual time as RFC 3339 (A23)."""
-        return self.instant(self.simulation.now_ms)
-
-    def instant(self, at_ms: int) -> str:
-        """An instant of the simulation as RFC 3339 (A23). Most that are asked for lie in one second."""
-        second, millisecond = divmod(self.simulation.start_epoch_ms + at_ms, SECOND_MS)
-        if second != self._shown_second:
-            self._shown_second = second
-            self._shown_prefix = format_instant(second * SECOND_MS)[:-4]
-        return f"{self._shown_prefix}{millisecond:03d}Z"
-
-    async def catch_up(self, *, api_request: bool = False) -> None:
-        """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
-        that has one. Waits for its turn: where to go is asked only then. Raises StateUnavailable."""
-        async with self._turn:
-            await self._catch_up(api_request=api_request)
-
-    async def _catch_up(self, *, api_request: bool = False) -> None:
-        now, step = self.simulation.now_ms, self.pacer.settings.step
-        target = now + step if api_request and step is not None else self.pacer.target_ms(now)
-        if target > now:
-            target = min(target, self.last_ms)
-            if step is not None:
-                self._commit_clock(target)
-            await self._run(target)
-
-    def caught_up(self) -> bool:
-        """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
-        if self._turn.locked() or self.pacer.settings.step is not None:
-            return False
-        now = self.simulation.now_ms
-        target = self.pacer.target_ms(now)
-        return target <= now or (target < self.last_ms and self._runs_quickly(target))
-
-    def _runs_quickly(self, target_ms: int) -> bool:
-        step = self.simulation.step
-        return not step(target_ms) or any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
-
-    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> "Happened":
-        """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
-        `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
-        StateUnavailable, and then nothing has moved."""
-        async with self._turn:
-            began, target = self.simulation.now_ms, target_ms()
-            happened = Happened(self.simulation)
-            self._commit_clock(target if done is None else began)
-            await self._run(target, done, happened)
-            self.pacer.skip(self.simulation.now_ms - began)
-            if done is not None:
-                self._commit_clock(self.simulation.now_ms)
-            return happened
-
-    async def _run(
-        self, to_ms: int, done: Callable[[], bool] | None = None, happened: "Happened | None" = None
-    ) -> None:
-        """Run what is due up to `to_ms` in slices, between which other requests are answered."""
-        slice_ = Slice()
-        steps = 0
-        while not self.stopping and (done is None or not done()) and self.simulation.step(to_ms):
-            steps += 1
-            if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
-                self._look_back(happened)
-                await asyncio.sleep(0)
-                slice_ = Slice()
-        self._look_back(happened)
-
-    def _look_back(self, happened: "Happened | None") -> None:
-        if happened is not None:
-            happened.take()
-        self._tidy()
-
-    def execute(self, command: Command, key: Key | None = None) -> Rental | None:
-        """`apply(check(command))`. Raises what `check` raises."""
-        return self.apply(self.check(command, key))
-
-    def check(self, command: Command, key: Key | None = None) -> Accepted:
-        """Whether a command can happen now. Raises a Refusal."""
-        return self.simulation.check(command, key)
-
-    def apply(self, accepted: Accepted, *, token: tuple[str, str] | None = None) -> Rental | None:
-        """Let an accepted command happen, once it is in the state file if there is one, with the token and account
-        that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
-        """
-        if accepted.leaves_a_line:
-            self._commit(Input(accepted.command, accepted.key), token)
-        rental = self.simulation.apply(accepted)
-        self._tidy()
-        return rental
-
-    # What is held, and what is kept in a file
-
-    def journal(self) -> Iterator[bytes]:
-        """The journal up to now, in stretches of lines. Raises JournalDropped where its first lines are gone."""
-        return self.simulation.journal() if self._durable is None else self._durable.journal(self.simulation)
-
-    def begin_in(self, durable: Durable) -> None:
-        """Write the start of this world into a new file."""
-        durable.begin(Run(self.simulation, self.faults), _settings(self.pacer), self.tokens.items())
-
-    def keep_in(self, durable: Durable) -> None:
-        """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
-        self._take_up(durable.recover(self.simulation, rentals=self.keep, events=self.keep * EVENTS_PER_RENTAL))
-        self._durable = durable
-        row = durable.clock()
-        settings = msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
-        settings = self._clock if self._insists_on_clock else settings
-        if settings.mode == "manual":
-            self.simulation.advance(max(row.now_ms, self.simulation.now_ms))
-            self.pacer = Pacer(settings, now_ms=self.simulation.now_ms)
-        else:
-            self.pacer = Pacer(settings, now_ms=row.now_ms)
-            self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - row.wall_ms)))
-
-    def close(self) -> None:
-        """Write down where the world is, as far as the file takes it, and let the file go."""
-        if self._durable is not None:
-            with suppress(StateUnavailable):
-                self._durable.commit_clock(self.simulation.now_ms, _settings(self.pacer))
-                self._durable.write_down(Run(self.simulation, self.faults), snapshot=True)
-            self._durable.close()
-
-    def _tidy(self) -> None:
-        """Write down what is due, and let go what need not be held."""
-        durable, simulation = self._durable, self.simulation
-        rentals, events = self.keep, self.keep * EVENTS_PER_RENTAL
-        if durable is not None:
-            durable.follow(Run(simulation, self.faults))
-            rentals = max(rentals, simulation.rentals.ended_total - durable.ended_written)
-            events = max(events, simulation.events_total - durable.written.events)
-        if simulation.rentals.ended_held > rentals + self._slack or len(simulation.events) > events + self._slack:
-            simulation.drop(rentals=rentals, events=events)
-
-    def _commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
-        """Write an input down before it happens. Raises StateUnavailable."""
-        if self._durable is not None:
-            self._durable.commit(self.simulation.now_ms, input_, clock=self._running_clock(), token=token)
-
-    def _commit_clock(self, now_ms: int) -> None:
-        if self._durable is not None:
-            self._durable.commit_clock(now_ms, _settings(self.pacer))
-
-    def _running_clock(self) -> bytes | None:
-        return None if self.pacer.settings.mode == "manual" else _settings(self.pacer)
-
-    # Faults
-
-    def decide_fault(self, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
-        """What the fault rules decide about a request that arrives now, about that offer where it concerns one. Raises
-        StateUnavailable."""
-        matched = self.faults.matching(operation, account, offer)
-        if not matched:
-            return None
-        self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
-        return self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
-
-    def add_fault(self, rule: FaultRule) -> None:
-        """One rule more, or another in the place of the one of its name. Raises StateUnavailable."""
-        self._commit(Input(fault=FaultRuleAdded(rule)))
-        self.faults.add(rule, self.simulation.now_ms)
-
-    def remove_fault(self, name: str) -> None:
-        """One rule less. Raises FaultNotFound or StateUnavailable."""
-        self.faults.check_known(name)
-        self._commit(Input(fault=FaultRuleRemoved(name)))
-        self.faults.remove(name)
-
-    def reset_faults(self) -> None:
-        """The scenario's rules again, counting from zero as if they were added now. Raises StateUnavailable."""
-        self._commit(Input(fault=FaultRulesReset()))
-        self.faults.reset(self.simulation.now_ms)
-
-    async def change_clock(self, settings: ClockSettings) -> None:
-        """Go on by other settings, from where the clock is: time does not jump."""
-        async with self._turn:
-            await self._catch_up()
-            before = self.pacer.settings
-            self.pacer.change(settings, self.simulation.now_ms)
-            try:
-                self._commit_clock(self.simulation.now_ms)
-            except StateUnavailable:
-                self.pacer.change(before, self.simulation.now_ms)
-                raise
-
-    async def reset(self, tokens: Mapping[str, str]) -> None:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock; `tokens` are the accounts
-        by token from then on. Raises StateUnavailable, and then nothing has changed."""
-        async with self._turn:
-            self._begin(*self._at_start(), tokens=tokens)
-
-    def snapshot(self) -> bytes:
-        """The whole world as a document that `restore` takes."""
-        state = WorldState(
-            self.seed,
-            self.simulation.start_epoch_ms,
-            without_tokens(self.scenario),
-            self.pacer.settings,
-            msgspec.Raw(Run(self.simulation, self.faults).state()),
-        )
-        return encode_world(state)
-
-    async def restore(self, document: bytes, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
-        """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
-        may take. Raises SnapshotInvalid or StateUnavailable, and then nothing has changed."""
-        state = decode_world(document)
-        base = bytes(state.run)
-        async with self._turn:
-            if self._durable is not None and not self._is_same_run(state):
-                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario, seed and start")
-            run = restored_run(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
-            pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
-            self._begin(run, pacer, tokens=tokens(run.simulation), base=base)
-            self.scenario, self.seed = state.scenario, state.seed
-
-    def _is_same_run(self, state: WorldState) -> bool:
-        ours = (self.seed, self.simulation.start_epoch_ms, without_tokens(self.scenario))
-        return ours == (state.seed, state.start_epoch_ms, state.scenario)
-
-    def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
-        if self._durable is not None:
-            self._durable.begin(run, _settings(pacer), tokens.items(), base)
-        self.pacer = pacer
-        self._take_up(run)
+    code = "world_exists"
 
 
-def _settings(pacer: Pacer) -> bytes:
-    return msgspec.json.encode(pacer.settings, enc_hook=int)
+class DefaultWorldKept(Refusal):
+    """The world `default` cannot be deleted. Reset it instead."""
 
-
-class Happened:
-    """What an advance brought about: how many events, and the first thousand of them, with the `seq` before them."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self.before = simulation.events_total
-        self.events: list[Recorded] = []
-
-    @property
-    def total(self) -> int:
-        """How many events there were."""
-        return self._simulation.events_total - self.before
-
-    def take(self) -> None:
-        """Take down what happened since the last time, before it is let go."""
-        if len(self.events) < EVENTS_SHOWN_MAX:
-            simulation = self._simulation
-            first = self.before + len(self.events) - simulation.events_dropped
-            self.events += simulation.events[first : first + EVENTS_SHOWN_MAX - len(self.events)]
+    code = "default_world_kept"
 
 
 class Place(Struct, frozen=True):
@@ -340,19 +38,58 @@ class Place(Struct, frozen=True):
 
 
 class Worlds:
-    """All worlds of a server, and the tokens of all of them."""
+    """All worlds of a server, the tokens of all of them, and the scenarios that more can be made of."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, shelf: ScenarioShelf | None = None, *, profile: Profile | None = None, keep: int = KEEP_DEFAULT
+    ) -> None:
+        self.shelf = ScenarioShelf() if shelf is None else shelf
+        self.profile = profile
+        """Which fields a rental has in worlds made later, whatever their scenario says."""
+        self.keep = keep
+        """How many ended rentals worlds hold that are made later."""
         self.by_name: dict[str, World] = {}
         self.by_header: dict[bytes, Place] = {}
         """Places by the plain form of the Authorization header, for the requests that come most often."""
         self._places: dict[str, Place] = {}
+        self._numbers = count(1)
 
-    def add(self, world: World) -> None:
-        """Take a world in, with the tokens of its scenario; accounts without one get one minted."""
+    def add(self, world: World, tokens: Mapping[str, str] | None = None) -> None:
+        """Take a world in, with the tokens of its scenario or with those given by account; an account without one gets
+        one minted. Raises WorldExists or AccountExists, and then nothing has changed."""
+        if world.name in self.by_name:
+            raise WorldExists(f'the world "{world.name}" is there already', param="name")
+        given = tokens is not None
+        if tokens is None:
+            tokens = {account.name: account.token for account in world.scenario.accounts if account.token is not None}
+        first: dict[str, str] = {}
+        for account, token in tokens.items():
+            param = f"tokens.{account}" if given else "token"
+            self.free_token(token, param=param)
+            if first.setdefault(token, account) != account:
+                raise AccountExists(f'the token is that of "{first[token]}" as well', param=param)
         self.by_name[world.name] = world
-        for account in world.scenario.accounts:
-            self.open_account(world, account.name, self.free_token(account.token))
+        for spec in world.scenario.accounts:
+            self.open_account(world, spec.name, self.free_token(tokens.get(spec.name)))
+
+    def find(self, name: str) -> World:
+        """The world of that name. Raises WorldNotFound with the nearest."""
+        world = self.by_name.get(name)
+        if world is None:
+            raise WorldNotFound(f'no world "{name}"{did_you_mean(name, self.by_name)}', param="world")
+        return world
+
+    def free_name(self) -> str:
+        """A name for a new world that none has now, nor had when it was made up before."""
+        return next(name for number in self._numbers if (name := f"world-{number}") not in self.by_name)
+
+    async def drop(self, world: World) -> None:
+        """Delete a world with all that is kept of it; its name and tokens are free at once. Raises DefaultWorldKept."""
+        if world.name == DEFAULT_WORLD:
+            raise DefaultWorldKept('the world "default" cannot be deleted; reset it instead')
+        del self.by_name[world.name]
+        self._readmit(world, {})
+        await world.drop()
 
     def place(self, token: str) -> Place | None:
         """Where a token leads, or None."""
@@ -364,12 +101,12 @@ class Worlds:
         self._places[token] = self.by_header[f"Bearer {token}".encode()] = Place(world, account)
         world.tokens[token] = account
 
-    def free_token(self, token: str | None) -> str:
+    def free_token(self, token: str | None, *, param: str = "token") -> str:
         """The token, which nobody has, or a fresh one. Raises AccountExists for a taken one."""
         if token is None:
             return f"si_{secrets.token_hex(16)}"
         if token in self._places:
-            raise AccountExists("the token is taken", param="token")
+            raise AccountExists("the token is taken", param=param)
         return token
 
     def keep_in_file(self, world: World, path: Path, sync: Sync) -> None:
@@ -394,28 +131,17 @@ class Worlds:
 
     async def reset(self, world: World) -> None:
         """Reset a world: accounts that came after the start are gone, and their tokens with them. Raises
-        StateUnavailable."""
-        names = [account.name for account in world.scenario.accounts]
-        tokens = self._tokens_of(world, names)
+        WorldNotFound or StateUnavailable."""
+        tokens = _Tokens(self, world)
         await world.reset(tokens)
-        self._readmit(world, tokens)
+        self._readmit(world, tokens.chosen)
 
     async def restore(self, world: World, document: bytes) -> None:
         """Let a world become that of a snapshot. Its accounts keep their tokens, and new ones get one. Raises
-        SnapshotInvalid or StateUnavailable."""
-        tokens: dict[str, str] = {}
-
-        def tokens_of(simulation: Simulation) -> dict[str, str]:
-            tokens.update(self._tokens_of(world, simulation.accounts))
-            return tokens
-
-        await world.restore(document, tokens_of)
-        self._readmit(world, tokens)
-
-    def _tokens_of(self, world: World, accounts: Iterable[str]) -> dict[str, str]:
-        """The accounts by token: the tokens that they have, or fresh ones."""
-        known = {account: token for token, account in world.tokens.items()}
-        return {known.get(name) or self.free_token(None): name for name in accounts}
+        SnapshotInvalid, WorldNotFound or StateUnavailable."""
+        tokens = _Tokens(self, world)
+        await world.restore(document, tokens)
+        self._readmit(world, tokens.chosen)
 
     def _readmit(self, world: World, tokens: Mapping[str, str]) -> None:
         for token in world.tokens:
@@ -424,3 +150,17 @@ class Worlds:
         world.tokens.clear()
         for token, account in tokens.items():
             self.open_account(world, account, token)
+
+
+class _Tokens:
+    """Chooses the tokens of a world that begins anew, when it does: those that its accounts have, or fresh ones."""
+
+    def __init__(self, worlds: Worlds, world: World) -> None:
+        self._worlds = worlds
+        self._world = world
+        self.chosen: dict[str, str] = {}
+
+    def __call__(self, simulation: Simulation) -> dict[str, str]:
+        known = {account: token for token, account in self._world.tokens.items()}
+        self.chosen = {known.get(name) or self._worlds.free_token(None): name for name in simulation.accounts}
+        return self.chosen

@@ -17,6 +17,7 @@ from .scenario_error import FieldPath, Mark, ScenarioError, problem_at
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 _WHOLE_MAX = 2**63 - 1
+_WHOLE_BOUNDS = f"a whole number must be between -{_WHOLE_MAX} and {_WHOLE_MAX}"
 
 Scalar: TypeAlias = str | int | bool | Decimal | None
 
@@ -90,6 +91,25 @@ def read_tree(text: str, origin: str) -> Node:
         raise ScenarioError(problem_at(Mark(origin), (), f"no YAML: {' '.join(str(error).split())}")) from None
 
 
+def tree_of(document: object, origin: str) -> Node:
+    """The tree of a document that is decoded already, as JSON decodes it; `origin` names it in errors. Raises
+    ScenarioError under the limits of `read_tree`."""
+    return _node(document, Mark(origin), ())
+
+
+def _node(value: object, mark: Mark, path: FieldPath) -> Node:
+    if len(path) > DEPTH_MAX:
+        raise ScenarioError(problem_at(mark, path[:3], f"nested more than {DEPTH_MAX} levels deep"))
+    if isinstance(value, dict):
+        return Node({key: _node(inner, mark, (*path, key)) for key, inner in value.items()}, mark, mark)
+    if isinstance(value, list):
+        return Node([_node(inner, mark, (*path, index)) for index, inner in enumerate(value)], mark, mark)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _WHOLE_MAX:
+        raise ScenarioError(problem_at(mark, path, _WHOLE_BOUNDS))
+    assert value is None or isinstance(value, str | int | float), value
+    return Node(Decimal(repr(value)) if isinstance(value, float) else value, mark, mark)
+
+
 class _Reader:
     """Builds the tree from the parser's events: nothing is built twice, and depth is bounded before it costs."""
 
@@ -149,7 +169,7 @@ class _Reader:
         if _whole(text):
             number = int(text)
             if abs(number) > _WHOLE_MAX:
-                self._refuse(mark, path, f"a whole number must be between -{_WHOLE_MAX} and {_WHOLE_MAX}")
+                self._refuse(mark, path, _WHOLE_BOUNDS)
             return number
         return Decimal(text) if _decimal(text) else text
 

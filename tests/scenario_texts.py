@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simulator.core.scenario import Scenario
-from simulator.scenario_file import ScenarioError, parse_scenario
+from simulator.scenario_file import Folder, ScenarioError, parse_scenario
 
 DOCUMENTED = """\
 scenario: 1                       # format version
@@ -39,7 +39,7 @@ until: 3h
 
 def parse(text: str, folder: Path | None = None, origin: str = "mine.yaml") -> Scenario:
     """A scenario of this text."""
-    return parse_scenario(text, origin=origin, folder=folder)
+    return parse_scenario(text, origin=origin, folder=None if folder is None else Folder(folder))
 
 
 def refused(text: str, folder: Path | None = None, origin: str = "mine.yaml") -> ScenarioError:

@@ -17,7 +17,8 @@ from simulator.core.scenario import AccountSpec, ClockSettings, Scenario
 from simulator.core.simulation import Simulation
 from simulator.durable import Durable
 from simulator.store import StateUnavailable, StateUnusable, Store
-from simulator.worlds import World, Worlds
+from simulator.world import World
+from simulator.worlds import Worlds
 
 from .core.builders import QUIET, rent_command
 from .core.busy import ACTORS, NAMES, busy_scenario
@@ -261,7 +262,7 @@ def test_running_time_catches_up(
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
-    monkeypatch.setattr("simulator.worlds.wall_epoch_ms", lambda: 1_000_000 + 7_000)
+    monkeypatch.setattr("simulator.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
     again = kept(path, world(conditions(clock=clock)))
     assert 5_000 + 7_000 * factor <= again.pacer.target_ms(0) < 5_000 + 7_000 * factor + 60_000 * factor
     again.close()

@@ -6,7 +6,8 @@ from simulator.core.quantities import Duration, Factor
 from simulator.core.scenario import ClockSettings
 from simulator.pacing import Pacer, Slice, wall_epoch_ms, wall_ns
 
-SECOND_NS = 10**9
+from .walls import Wall
+
 REAL = ClockSettings(mode="real")
 MANUAL = ClockSettings(mode="manual")
 
@@ -14,19 +15,6 @@ MANUAL = ClockSettings(mode="manual")
 def scaled(speed: float) -> ClockSettings:
     """A clock so many times as fast."""
     return ClockSettings(mode="scaled", speed=Factor(round(speed * 1_000_000)))
-
-
-class Wall:
-    """A wall clock that goes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.ns = 123_456_789
-
-    def __call__(self) -> int:
-        return self.ns
-
-    def goes(self, seconds: float) -> None:
-        self.ns += round(seconds * SECOND_NS)
 
 
 @pytest.fixture
@@ -110,6 +98,31 @@ def test_after_an_advance_a_running_clock_is_ahead_by_as_much(wall: Wall) -> Non
     assert pacer.target_ms(now) == now == 3_610_000
     wall.goes(1)
     assert pacer.target_ms(now) == now + 10_000
+
+
+@pytest.mark.parametrize(
+    ("settings", "due_ms", "wait_ns"),
+    [
+        (REAL, 5_000, 0),
+        (REAL, 4_000, 0),
+        (REAL, 5_001, 1_000_000),
+        (scaled(1_000), 5_001, 1_000),
+        (scaled(3), 5_001, 333_334),
+        (scaled(0.5), 6_000, 2_000_000_000),
+        (MANUAL, 6_000, None),
+        (MANUAL, 4_000, None),
+    ],
+)
+def test_the_wait_for_an_instant_is_as_long_as_the_clock_takes_to_it(
+    wall: Wall, settings: ClockSettings, due_ms: int, wait_ns: int | None
+) -> None:
+    pacer = Pacer(settings, now_ms=5_000, wall=wall)
+    assert pacer.wait_ns(due_ms) == wait_ns
+    if wait_ns:
+        wall.ns += wait_ns - 1
+        assert pacer.target_ms(5_000) < due_ms
+        wall.ns += 1
+        assert (pacer.target_ms(5_000), pacer.wait_ns(due_ms)) == (due_ms, 0)
 
 
 @pytest.mark.parametrize(

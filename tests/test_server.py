@@ -13,10 +13,11 @@ import pytest
 
 from simulator import serve_in_thread
 from simulator.core.scenario import ClockSettings
-from simulator.server import DEFAULT_PORT, PortUnavailable, listen
+from simulator.server import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
 
 from .core.builders import scenario
 from .processes import Serving, environment, run, serving
+from .scenario_texts import write
 
 AUTH = {"authorization": "Bearer si_test_alice"}
 RENT = {
@@ -245,6 +246,31 @@ def test_a_ready_file_takes_the_place_of_nothing_but_a_file(tmp_path: Path) -> N
         taken = run("serve", "--port", str(other.ready["url"].rpartition(":")[2]), "--ready-file", str(link))
     assert taken.returncode == 2
     assert link.is_symlink()
+
+
+def test_worlds_are_made_of_the_scenarios_in_the_folder_given(tmp_path: Path) -> None:
+    write(tmp_path, mine="name: mine\nextends: calm\nseed: 8")
+    ready_file = tmp_path / "ready.json"
+    for arguments, env in (
+        (("--scenario-dir", str(tmp_path)), environment()),
+        ((), environment(GPU_SIM_SCENARIO_DIR=str(tmp_path))),
+    ):
+        with serving(ready_file, "--scenario", "calm", *arguments, env=env) as server:
+            made = httpx.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"})
+            assert (made.status_code, made.json()["seed"]) == (201, 8)
+            deleted = httpx.delete(f"{server.url}/_sim/worlds/{made.json()['world']}")
+            assert (deleted.status_code, deleted.content, "content-length" in deleted.headers) == (204, b"", False)
+            assert "transfer-encoding" not in deleted.headers
+    with serving(ready_file, "--scenario", "calm") as server:
+        refused = httpx.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"})
+        assert (refused.status_code, refused.json()["code"]) == (400, "scenario_invalid")
+    missing = run("serve", "--port", "0", "--scenario-dir", str(tmp_path / "missing"))
+    assert missing.returncode == 2
+    assert "missing" in missing.stderr
+
+
+def test_the_server_listens_on_loopback_unless_told_otherwise() -> None:
+    assert (DEFAULT_HOST, Options(scenario=scenario()).host) == ("127.0.0.1", "127.0.0.1")
 
 
 def test_an_allowed_host_is_allowed_whatever_its_case_and_port(tmp_path: Path) -> None:

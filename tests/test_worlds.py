@@ -10,7 +10,8 @@ from simulator.core.commands import CreateAccount
 from simulator.core.errors import AccountExists
 from simulator.core.quantities import Duration, Factor, Instant, Money
 from simulator.core.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
-from simulator.worlds import Place, World, Worlds
+from simulator.world import World, WorldNotFound
+from simulator.worlds import DefaultWorldKept, Place, WorldExists, Worlds
 
 from .core.builders import scenario
 
@@ -58,6 +59,31 @@ def test_a_token_is_taken_over_the_whole_server(worlds: Worlds) -> None:
     with pytest.raises(AccountExists) as refusal:
         worlds.add(World("other", conditions()))
     assert refusal.value.param == "token"
+    assert list(worlds.by_name) == ["default"]
+
+
+def test_a_world_is_found_by_its_name_and_the_default_is_kept(worlds: Worlds, world: World) -> None:
+    assert worlds.find("default") is world
+    with pytest.raises(WorldNotFound, match='did you mean "default"'):
+        worlds.find("defalt")
+    with pytest.raises(WorldExists):
+        worlds.add(World("default", conditions(accounts=())))
+    with pytest.raises(DefaultWorldKept):
+        asyncio.run(worlds.drop(world))
+
+
+def test_a_deleted_world_moves_no_more() -> None:
+    world = World("w", conditions())
+    asyncio.run(world.drop())
+    for go in (
+        world.catch_up,
+        lambda: world.reset(lambda _: {}),
+        lambda: world.advance(lambda: 5),
+        lambda: world.change_clock(MANUAL),
+    ):
+        with pytest.raises(WorldNotFound):
+            asyncio.run(go())
+    assert world.wait_ns() is None
 
 
 def test_a_reset_keeps_the_tokens_of_the_scenario_and_drops_those_that_came_later(worlds: Worlds, world: World) -> None:
@@ -93,7 +119,7 @@ def test_another_clock_keeps_the_start_of_the_scenario() -> None:
 
 
 def test_a_running_clock_starts_with_the_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.worlds.wall_epoch_ms", lambda: 1_767_225_661_002)
+    monkeypatch.setattr("simulator.world.wall_epoch_ms", lambda: 1_767_225_661_002)
     for clock in (ClockSettings(mode="real"), ClockSettings(mode="scaled", speed=Factor(2_000_000))):
         assert World("w", conditions(clock=clock)).now == "2026-01-01T00:01:01.002Z"
 

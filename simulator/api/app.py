@@ -38,6 +38,8 @@ def build_app(worlds: Worlds, access: ControlAccess, connections: Connections | 
             _route("/_sim/ready", GET=control_worlds.ready),
             _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),
             _route("/_sim/clock/advance", POST=control_clock.advance),
+            _route("/_sim/worlds", GET=control_worlds.list_worlds, POST=control_worlds.create_world),
+            _route("/_sim/worlds/{name}", DELETE=control_worlds.delete_world),
             _route("/_sim/reset", POST=control_worlds.reset),
             _route(SNAPSHOT_PATH, GET=control_snapshot.get_snapshot, PUT=control_snapshot.put_snapshot),
             _route("/_sim/accounts", GET=control_accounts.list_accounts, POST=control_accounts.create_account),

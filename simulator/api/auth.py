@@ -49,8 +49,13 @@ def authenticate(scope: Scope, worlds: Worlds) -> Place:
         raise InvalidToken("a token is needed: Authorization: Bearer si_...")
     place = worlds.place(token)
     if place is None:
-        raise InvalidToken("no account has this token")
+        raise unknown_token()
     return place
+
+
+def unknown_token() -> InvalidToken:
+    """The refusal of a token that leads nowhere."""
+    return InvalidToken("no account has this token")
 
 
 def guard_control(scope: Scope, access: ControlAccess) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ..core.clock import DAY_MS
 from ..core.errors import InvalidValue
 from ..core.quantities import Duration, Factor, Instant
 from ..core.rental import Status
 from ..core.scenario import ClockSettings
-from ..worlds import ADVANCE_MS_MAX, Happened, World
+from ..world import ADVANCE_MS_MAX, Happened, World
 from .control_request import body_as, enter
 from .control_views import clock_view, event_view
 from .front import Exchange
@@ -20,11 +20,11 @@ _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
 
 
 class PutClock(Struct, forbid_unknown_fields=True):
-    """What to change of the clock; the rest stays."""
+    """What to change of the clock; the rest stays. A step of null or `0s` switches it off."""
 
     mode: Literal["real", "scaled", "manual"] | None = None
     speed: Factor | None = None
-    step: Duration | None = None
+    step: Duration | UnsetType | None = UNSET
 
 
 class RentalReaches(Struct, forbid_unknown_fields=True):
@@ -62,9 +62,8 @@ async def put_clock(exchange: Exchange) -> Reply:
     now = world.pacer.settings
     mode = change.mode or now.mode
     speed = change.speed if change.speed is not None else now.speed if mode == "scaled" else None
-    step = change.step if change.step is not None else now.step if mode == "manual" else None
-    if step == 0:
-        step = None
+    kept = now.step if mode == "manual" else None
+    step = kept if change.step is UNSET else change.step or None
     try:
         settings = ClockSettings(mode=mode, speed=speed, step=step, start=now.start)
     except ValueError as error:
@@ -88,7 +87,8 @@ async def advance(exchange: Exchange) -> Reply:
     else:
         happened = await _until_next_event(world, target_ms)
     if world.stopping:
-        raise NotReached(f"the server is stopping; it is {world.now}")
+        reason = "the world was deleted" if world.is_dropped else "the server is stopping"
+        raise NotReached(f"{reason}; it is {world.now}")
     events = [event_view(world, seq, event) for seq, event in enumerate(happened.events, happened.before + 1)]
     return json_reply(200, {**clock_view(world), "events_total": happened.total, "events": events})
 

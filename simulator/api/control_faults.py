@@ -10,7 +10,7 @@ from ..core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, r
 from ..core.faults import RuleState
 from ..core.quantities import Duration, Share
 from ..notation import format_duration, format_share
-from ..worlds import World
+from ..world import World
 from .control_request import Nothing, body_as, enter, page
 from .front import Exchange
 from .problems import Reply, json_reply

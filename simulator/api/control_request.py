@@ -11,9 +11,9 @@ from msgspec import Struct, inspect
 from ..core.errors import InvalidValue
 from ..core.names import did_you_mean
 from ..notation import decode_quantity
-from ..worlds import World
+from ..world import World
 from .front import Exchange
-from .problems import MissingField, Reply, UnknownField, WorldNotFound, WorldRequired, json_reply
+from .problems import MissingField, Reply, UnknownField, WorldRequired, json_reply
 from .wire import decode_json, parse_query
 
 PAGE_DEFAULT = 100
@@ -38,13 +38,10 @@ def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[
     Raises UnknownParameter, WorldNotFound or, where a world is required, WorldRequired.
     """
     query = parse_query(exchange.scope["query_string"], ("world", *parameters), refuse_unknown=True)
-    worlds = exchange.worlds.by_name
     name = query.pop("world", None)
     if name is not None:
-        if name not in worlds:
-            raise WorldNotFound(f'no world "{name}"{did_you_mean(name, worlds)}', param="world")
-        exchange.world = worlds[name]
-    elif required and len(worlds) > 1 and not exchange.account:
+        exchange.world = exchange.worlds.find(name)
+    elif required and len(exchange.worlds.by_name) > 1 and not exchange.account:
         raise WorldRequired("there is more than one world: send a token or ?world=", param="world")
     return query
 

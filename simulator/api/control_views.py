@@ -13,7 +13,7 @@ from ..core.offers import Offer
 from ..core.randomness import PPM
 from ..core.rental import Rental
 from ..notation import format_duration
-from ..worlds import World
+from ..world import World
 from .gpu import extended_view
 
 

@@ -11,7 +11,7 @@ from ..core.errors import RentalNotFound
 from ..core.fault_rules import Drip, FaultEffect, OfferName
 from ..core.faults import Injection
 from ..core.randomness import PPM
-from ..worlds import ADVANCE_MS_MAX
+from ..world import ADVANCE_MS_MAX
 from .fault_header import asked_for
 from .fault_replies import injected_reply
 from .problems import InvalidToken

@@ -10,19 +10,21 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from itertools import count
+from weakref import WeakKeyDictionary
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import Refusal
 from ..core.fault_rules import Operation
-from ..worlds import DEFAULT_WORLD, Place, World, Worlds
-from .auth import ControlAccess, authenticate, bearer_token, guard_control
+from ..world import World, WorldNotFound
+from ..worlds import DEFAULT_WORLD, Worlds
+from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .fault_header import HEADER
 from .faults import carry_out, on_arrival
 from .listing import Listing
 from .problems import MethodNotAllowed, PayloadTooLarge, Reply, api_problem, control_problem, json_reply
 from .transport import Connections, InjectedDisconnect
-from .wire import Disconnected, read_body, send_and_drain, send_reply
+from .wire import Disconnected, check_media, read_body, send_and_drain, send_reply
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
@@ -100,6 +102,8 @@ class Endpoint:
         if handler is None:
             allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
             raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
+        if exchange.body and _is_control(scope["path"]):
+            check_media(scope)  # also where no body is read: a web page could send any other without being asked
         reply = await handler(exchange)
         await exchange.answer(send, reply)
 
@@ -112,7 +116,7 @@ class Front:
         self._worlds = worlds
         self._access = access
         self._connections = connections
-        self._listings: dict[str, Listing] = {}
+        self._listings: WeakKeyDictionary[World, Listing] = WeakKeyDictionary()
         self._request_id_prefix = f"req_{secrets.token_hex(6)}_"
         self._request_numbers = count(1)
 
@@ -122,9 +126,9 @@ class Front:
             return
         _keep_escaped_slashes(scope)
         path: str = scope["path"]
-        request_id, place, has_body, asks = self._glance(scope["headers"])
+        request_id, authorization, has_body, asks = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
-        is_control = path.startswith("/_sim/") or path == "/_sim"
+        is_control = _is_control(path)
         try:
             if has_body:
                 exchange.body = await read_body(scope, receive, _body_limit(path, is_control=is_control))
@@ -132,11 +136,11 @@ class Front:
                 self._enter_control(exchange)
             elif path.startswith("/v1/") or path == "/v1":
                 exchange.operation = operation_of(scope["method"], path)
-                await self._enter_api(exchange, place)
+                await self._enter_api(exchange, authorization)
             may_fail = asks or exchange.world.faults.any_rules
             await self._go_on(exchange, receive, send, may_fail=may_fail)
         except Refusal as refusal:
-            reply = (control_problem if is_control else api_problem)(refusal)
+            reply = control_problem(refusal) if is_control else api_problem(_as_client_sees(refusal))
             if isinstance(refusal, PayloadTooLarge):
                 exchange.status = reply.status
                 await send_and_drain(send, receive, reply, exchange.headers(), more_comes=refusal.more_comes)
@@ -171,17 +175,17 @@ class Front:
             try:
                 await self._go_on(exchange, receive, send, may_fail=False)
             except Refusal as refusal:
-                await exchange.answer(send, api_problem(refusal))
+                await exchange.answer(send, api_problem(_as_client_sees(refusal)))
 
         await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope))
 
-    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool, bool]:
-        """The request id (A25), where a plain and only Authorization header leads, whether a body may follow, and
-        whether it asks for a fault."""
-        request_id, place, has_body, authorizations, asks = b"", None, False, 0, False
+    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bool, bool]:
+        """The request id (A25), the only Authorization header or nothing, whether a body may follow, and whether it
+        asks for a fault."""
+        request_id, authorization, has_body, authorizations, asks = b"", b"", False, 0, False
         for name, value in headers:
             if name == b"authorization":
-                place = self._worlds.by_header.get(value)
+                authorization = value
                 authorizations += 1
             elif name == b"x-request-id":
                 request_id = value if _is_request_id(value) else b""
@@ -191,16 +195,23 @@ class Front:
                 asks = True
         if not request_id:
             request_id = f"{self._request_id_prefix}{next(self._request_numbers)}".encode()
-        return request_id, place if authorizations == 1 else None, has_body, asks
+        return request_id, authorization if authorizations == 1 else b"", has_body, asks
 
     def _enter_control(self, exchange: Exchange) -> None:
         guard_control(exchange.scope, self._access)
         token = bearer_token(exchange.scope)
-        place = self._worlds.place(token) if token is not None else None
+        if token is None:
+            return
+        place = self._worlds.place(token)
         if place is not None:
             exchange.world, exchange.account = place.world, place.account
+        elif not _names_world(exchange.scope["query_string"]):
+            # Its world is gone, or the token is wrong: with a single world left, the call would act on that one.
+            raise unknown_token()
 
-    async def _enter_api(self, exchange: Exchange, place: Place | None) -> None:
+    async def _enter_api(self, exchange: Exchange, authorization: bytes) -> None:
+        # Looked up only now: while the body came, a world may have been deleted and its tokens given away.
+        place = self._worlds.by_header.get(authorization)
         if place is None:
             place = authenticate(exchange.scope, self._worlds)
         exchange.world, exchange.account = place.world, place.account
@@ -209,9 +220,9 @@ class Front:
 
     def _list_offers(self, exchange: Exchange) -> Reply:
         world = exchange.world
-        listing = self._listings.get(world.name)
+        listing = self._listings.get(world)
         if listing is None or not listing.is_of(world.simulation):
-            listing = self._listings[world.name] = Listing(world)
+            listing = self._listings[world] = Listing(world)
         return listing.answer(exchange.scope["query_string"])
 
 
@@ -230,6 +241,19 @@ def operation_of(method: str, path: str) -> Operation | None:
     if path.startswith(RENTALS_PATH) and "/" not in path[len(RENTALS_PATH) :]:
         return _ON_A_RENTAL.get(method)
     return None
+
+
+def _as_client_sees(refusal: Refusal) -> Refusal:
+    """A client of the API knows tokens, no worlds: one deleted while the request waited took the token with it."""
+    return unknown_token() if isinstance(refusal, WorldNotFound) else refusal
+
+
+def _is_control(path: str) -> bool:
+    return path.startswith("/_sim/") or path == "/_sim"
+
+
+def _names_world(query: bytes) -> bool:
+    return any(piece.startswith(b"world=") for piece in query.split(b"&"))
 
 
 def _keep_escaped_slashes(scope: Scope) -> None:

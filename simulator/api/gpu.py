@@ -11,10 +11,10 @@ from ..core.events import Reason
 from ..core.idempotency import Key
 from ..core.money import format_price, format_usd
 from ..core.rental import Rental, Status
-from ..worlds import World
-from .auth import header_values
+from ..world import World
+from .auth import header_values, unknown_token
 from .front import Exchange
-from .problems import Headers, InvalidToken, Reply, json_reply
+from .problems import Headers, Reply, json_reply
 from .wire import boolean, check_fields, decode_json, parse_query, positive_integer, ssh_key, text
 
 _REQUIRED = dict.fromkeys(("gpu_model", "provider_id", "region", "model_id", "docker_image"), text)
@@ -35,7 +35,7 @@ async def rent_gpu(exchange: Exchange) -> Reply:
         await decoration.prepare()
         await world.catch_up()
         if exchange.account not in world.simulation.accounts:  # a reset came between
-            raise InvalidToken("no account has this token")
+            raise unknown_token()
     command = RentGpu(
         account=exchange.account,
         provider_id=fields["provider_id"],

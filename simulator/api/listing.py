@@ -11,7 +11,7 @@ from ..core.money import MICROS_PER_DOLLAR, format_price
 from ..core.offers import Offer
 from ..core.randomness import PPM
 from ..core.simulation import Simulation
-from ..worlds import World
+from ..world import World
 from .problems import Reply
 from .wire import parse_query
 

@@ -2,12 +2,13 @@
 
 Refusal
 ├── everything in simulator.core.errors
+├── WorldNotFound, WorldExists, DefaultWorldKept in simulator.worlds
 └── WireRefusal
     ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
     ├── InvalidToken
     ├── NotFound, MethodNotAllowed
     ├── PayloadTooLarge, UnsupportedMediaType
-    └── ControlRefused, WorldRequired, WorldNotFound, NotReached
+    └── ControlRefused, WorldRequired, ScenarioInvalid, NotReached
 """
 
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from ..core import errors
 from ..core.errors import Refusal
 from ..core.money import format_usd
 from ..store import StateUnavailable
+from ..world import WorldNotFound
+from ..worlds import DefaultWorldKept, WorldExists
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -106,10 +109,10 @@ class WorldRequired(WireRefusal):
     code = "world_required"
 
 
-class WorldNotFound(WireRefusal):
-    """No world of that name."""
+class ScenarioInvalid(WireRefusal):
+    """No world can be made of this scenario. Mend the field named by `param`; the message has the first problems."""
 
-    code = "world_not_found"
+    code = "scenario_invalid"
 
 
 class NotReached(WireRefusal):
@@ -154,7 +157,10 @@ KINDS: dict[type[Refusal], Kind] = {
     UnsupportedMediaType: Kind(415, _REQUEST),
     ControlRefused: Kind(403, "permission_error"),
     WorldRequired: Kind(400, _REQUEST),
+    ScenarioInvalid: Kind(400, _REQUEST),
     WorldNotFound: Kind(404, "not_found_error"),
+    WorldExists: Kind(409, "conflict_error"),
+    DefaultWorldKept: Kind(409, "conflict_error"),
     NotReached: Kind(409, "conflict_error"),
 }
 

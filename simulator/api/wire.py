@@ -96,7 +96,7 @@ async def send_and_drain(
 
 
 def _start(reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> Message:
-    length = ((b"content-length", b"%d" % len(reply.body)),) if reply.status != 204 else ()
+    length = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []  # RFC 9110, 8.6
     return {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *length, *extra]}
 
 
@@ -107,7 +107,7 @@ def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
 
 
 def check_media(scope: Scope) -> None:
-    """Raises UnsupportedMediaType unless the body is declared as plain JSON."""
+    """Raises UnsupportedMediaType unless the body is declared as JSON, and as it is."""
     media = b""
     for name, value in scope["headers"]:
         if name == b"content-type":

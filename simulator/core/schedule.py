@@ -106,6 +106,18 @@ class Schedule:
         self.now_ms = until_ms
         return False
 
+    def next_due_ms(self) -> int | None:
+        """When the next event is due, or None where nothing is pending. What it sweeps away was cancelled before."""
+        while self._heap and self._heap[0][2] not in self._pending:
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def close(self) -> None:
+        """Let go of all that is pending and of those who would handle it: nothing happens any more."""
+        self._heap = []
+        self._pending = {}
+        self._handlers = [_unhandled] * len(Priority)
+
     def state(self, name: Callable[[int, Any], Subject]) -> ScheduleState:
         """What a snapshot holds of it; `name` says how the subject of an event of some priority is called."""
         pending = [(due, priority, ticket, name(priority, subject)) for due, priority, ticket, subject in self._live()]

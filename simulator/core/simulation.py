@@ -138,6 +138,18 @@ class Simulation:
         """How many events have been scheduled so far: a measure of the work that led here."""
         return self._schedule.scheduled
 
+    @property
+    def next_due_ms(self) -> int | None:
+        """When the next event is due, in virtual ms since the start, or None where none is pending."""
+        return self._schedule.next_due_ms()
+
+    def close(self) -> None:
+        """Nothing happens any more: what is pending is dropped, and so are the ties that would keep its memory once
+        nobody refers to it. What happened can still be read."""
+        self._turn += 1
+        self._schedule.close()
+        self.timeline.close()
+
     # Commands
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:

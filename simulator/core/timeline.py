@@ -67,6 +67,10 @@ class Timeline:
                 self._await_end(number, act.market_act, act.at)
             schedule.at(act.at, Priority.TIMELINE, _Due(number))
 
+    def close(self) -> None:
+        """No act takes place any more; whoever performed them is let go of."""
+        self._perform = _perform_nothing
+
     def play(self, command: PlayAct) -> None:
         """An act that is called begins now."""
         number = self.acts_total
@@ -155,6 +159,10 @@ class Timeline:
                 self._perform(TouchRental(rental_id))
         except Refusal as refusal:
             self._record(ActRefused(self._schedule.now_ms, account, act.kind, refusal.code))
+
+
+def _perform_nothing(command: Command) -> Rental | None:
+    raise AssertionError(f"{command} came after the end")
 
 
 def _overlay(act: PriceAct | CapacityAct | ProvisioningAct | VanishAct) -> tuple[OverlayKind, int]:

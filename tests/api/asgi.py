@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -13,7 +14,9 @@ from simulator.api.app import build_app
 from simulator.api.auth import ControlAccess
 from simulator.core.quantities import Money
 from simulator.core.scenario import AccountSpec, ClockSettings, Scenario
-from simulator.worlds import DEFAULT_WORLD, Profile, World, Worlds
+from simulator.scenario_shelf import ScenarioShelf
+from simulator.world import Profile, World
+from simulator.worlds import DEFAULT_WORLD, Worlds
 
 from ..core.builders import QUIET, offer
 
@@ -99,10 +102,11 @@ class Api:
         profile: Profile | None = None,
         clock: ClockSettings | None = None,
         seed: int | None = None,
+        scenario_dir: Path | None = None,
     ) -> None:
         self.runner = runner
         self.world = World(DEFAULT_WORLD, conditions, seed=seed, clock=clock, profile=profile)
-        self.worlds = Worlds()
+        self.worlds = Worlds(ScenarioShelf(scenario_dir), profile=profile)
         self.worlds.add(self.world)
         self.app = build_app(self.worlds, ControlAccess() if access is None else access)
         self.heard: list[Message] = []

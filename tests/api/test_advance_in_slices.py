@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simulator import worlds
+from simulator import world as world_module
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.quantities import Duration, Factor
 from simulator.core.scenario import ClockSettings, MarketSettings, PriceSettings
@@ -24,7 +24,7 @@ class ShortSlice:
 
 @pytest.fixture
 def api(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> Api:
-    monkeypatch.setattr(worlds, "Slice", ShortSlice)
+    monkeypatch.setattr(world_module, "Slice", ShortSlice)
     return Api(runner, scenario(market=BUSY, journal="full"))
 
 

@@ -80,7 +80,8 @@ def test_a13_unknown_paths_under_v1_need_a_token_first(api: Api, path: str) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/_sim", "/_sim/", "/_sim/worlds", "/_sim/clock/", "/_sim/accounts/alice", "/_sim/x/y"]
+    "path",
+    ["/_sim", "/_sim/", "/_sim/worlds/", "/_sim/worlds/a/b", "/_sim/clock/", "/_sim/accounts/alice", "/_sim/x/y"],
 )
 def test_unknown_paths_of_the_control_plane_are_problems(api: Api, path: str) -> None:
     with api.unchanged():

@@ -251,6 +251,10 @@ def test_put_changes_what_is_given_and_time_stands(api: Api) -> None:
     api.advance("1h")
     assert put(step="5s") == {"mode": "manual", "speed": None, "step": "5s"}
     assert put() == {"mode": "manual", "speed": None, "step": "5s"}
+    for off in (None, "0s"):
+        assert put(step=off) == {"mode": "manual", "speed": None, "step": None}
+        assert put(step="5s")["step"] == "5s"
+    assert put(mode=None, speed=None) == {"mode": "manual", "speed": None, "step": "5s"}
     assert put(mode="scaled", speed=0.001) == {"mode": "scaled", "speed": 0.001, "step": None}
     assert put(speed="0.002") == {"mode": "scaled", "speed": 0.002, "step": None}
     assert put(mode="manual") == {"mode": "manual", "speed": None, "step": None}

@@ -29,9 +29,16 @@ def test_the_world_of_the_query_wins_over_the_token(api: Api) -> None:
 
 
 def test_with_neither_a_world_is_required(api: Api) -> None:
-    for token in (None, "si_nobody"):
-        api.call("POST", "/_sim/reset", token=token).problem(400, "world_required", "world")
-        api.call("GET", "/_sim/events", token=token).problem(400, "world_required", "world")
+    api.call("POST", "/_sim/reset", token=None).problem(400, "world_required", "world")
+    api.call("GET", "/_sim/events", token=None).problem(400, "world_required", "world")
+
+
+def test_a_token_that_leads_nowhere_is_refused_unless_the_query_names_a_world(api: Api) -> None:
+    for path in ("clock", "health", "worlds", "clock?wrold=other", "clock?xworld=other"):
+        answer = api.call("GET", f"/_sim/{path}", token="si_nobody")
+        answer.problem(401, "invalid_token")
+        assert answer.header("www-authenticate") == "Bearer"
+    assert api.get("/_sim/clock?world=other", token="si_nobody")["world"] == "other"
 
 
 def test_health_and_ready_need_no_world(api: Api) -> None:
@@ -106,6 +113,49 @@ def test_a_body_that_is_not_declared_as_json_is_refused(api: Api) -> None:
     with api.unchanged():
         answer = api.call("POST", "/_sim/clock/advance", {"by": "1s"}, media="text/plain")
         answer.problem(415, "unsupported_media_type", "content-type")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "clock"),
+        ("GET", "health"),
+        ("GET", "worlds"),
+        ("GET", "journal"),
+        ("POST", "reset"),
+        ("POST", "worlds"),
+        ("PUT", "clock"),
+        ("DELETE", "worlds/other"),
+        ("POST", "rentals/x/touch"),
+    ],
+)
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", None])
+def test_a_body_that_is_not_declared_as_json_is_refused_though_nobody_reads_it(
+    api: Api, method: str, path: str, media: str | None
+) -> None:
+    with api.unchanged():
+        for body in (b"{}", b"a=b"):
+            answer = api.call(method, f"/_sim/{path}", body=body, media=media)
+            answer.problem(415, "unsupported_media_type", "content-type")
+    assert "other" in api.worlds.by_name
+
+
+def test_the_path_and_the_method_come_before_the_media_type(api: Api) -> None:
+    api.call("POST", "/_sim/nowhere", body=b"x", media="text/plain").problem(404, "not_found")
+    api.call("POST", "/_sim/health", body=b"x", media="text/plain").problem(405, "method_not_allowed")
+    assert api.call("GET", "/v1/gpu/offers", body=b"x", media="text/plain").status == 200
+
+
+def test_a_compressed_body_is_refused(api: Api) -> None:
+    with api.unchanged():
+        for method, path in (("POST", "reset"), ("DELETE", "worlds/other")):
+            answer = api.call(method, f"/_sim/{path}", {}, headers=[("content-encoding", "gzip")])
+            answer.problem(415, "unsupported_media_type", "content-encoding")
+
+
+def test_a_json_body_that_nobody_reads_is_passed_over(api: Api) -> None:
+    assert api.call("GET", "/_sim/clock", {"mode": "real"}).status == 200
+    assert api.get("/_sim/clock")["mode"] == "manual"
 
 
 def test_no_body_is_an_empty_object_whatever_its_type(api: Api) -> None:

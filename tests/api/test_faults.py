@@ -11,7 +11,7 @@ from simulator.api.transport import InjectedDisconnect
 from simulator.core.distributions import fixed
 from simulator.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
 from simulator.core.quantities import Duration, Share
-from simulator.worlds import World
+from simulator.world import World
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Api, scenario

@@ -17,6 +17,8 @@ PATHS = st.one_of(
             "/v1/gpu/rentals/rent_x",
             "/openapi.json",
             *(f"/_sim/{name}" for name in ("health", "ready", "clock", "clock/advance", "reset", "accounts", "ledger")),
+            "/_sim/worlds",
+            "/_sim/worlds/w",
             *(f"/_sim/{name}" for name in ("rentals", "rentals/x/touch", "rentals/x/interrupt", "events", "market")),
             "/_sim/accounts/alice/credit",
         ]
@@ -39,6 +41,7 @@ NAMES = st.sampled_from(
             "fine_tuned",
         ),
         *("by", "to", "until", "mode", "speed", "step", "name", "token", "balance", "amount", "rental", "status"),
+        *("scenario", "seed", "clock", "tokens", "extends", "only", "start"),
         *RENT,
     ]
 )

@@ -14,7 +14,8 @@ from simulator.core.scenario import ClockSettings, Scenario
 from simulator.durable import INPUTS_PER_SNAPSHOT, Durable
 from simulator.scenario_file import load_scenario
 from simulator.store import Store
-from simulator.worlds import World, Worlds
+from simulator.world import World
+from simulator.worlds import Worlds
 
 RENT = RentGpu("alice", "runpod", "H100 NVL", "Kansas, US", 1, "meta-llama/Llama-3.3-70B-Instruct", "vllm/vllm-openai")
 

@@ -128,6 +128,28 @@ def test_thousands_of_cancelled_events_leave_the_others_in_order() -> None:
     assert sorted(subject for _, _, subject in seen if isinstance(subject, int)) == list(range(0, 3_000, 100))
 
 
+def test_the_next_due_event_is_the_first_that_is_still_pending() -> None:
+    schedule, seen = recording()
+    assert schedule.next_due_ms() is None
+    tickets = [schedule.at(due, Priority.PRICE, due) for due in (5, 3, 9)]
+    for ticket, expected in zip((tickets[1], tickets[0], tickets[2]), (3, 5, 9), strict=True):
+        assert schedule.next_due_ms() == schedule.next_due_ms() == expected
+        schedule.cancel(ticket)
+    assert schedule.next_due_ms() is None
+    schedule.at(7, Priority.PRICE, "x")
+    assert (schedule.now_ms, schedule.next_due_ms(), seen) == (0, 7, [])
+    schedule.run(7)
+    assert seen == [(7, Priority.PRICE, "x")]
+
+
+def test_after_the_end_nothing_happens() -> None:
+    schedule, seen = recording()
+    schedule.at(1, Priority.PRICE, "x")
+    schedule.close()
+    schedule.run(2)
+    assert (schedule.now_ms, len(schedule), schedule.next_due_ms(), seen) == (2, 0, None, [])
+
+
 def test_the_past_is_over() -> None:
     schedule, _ = recording()
     schedule.step(5)

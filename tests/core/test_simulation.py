@@ -1,7 +1,10 @@
 """The root: what is checked, applied and advanced, and that reads and refusals change nothing."""
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -38,6 +41,7 @@ from simulator.core.scenario import ClockSettings
 from simulator.core.simulation import AMOUNT_MICROS_MAX, Simulation
 
 from .builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario
+from .busy import busy_scenario, live
 
 KEY = Key("k", b"body")
 
@@ -201,6 +205,32 @@ def test_time_moves_to_the_next_event_or_to_an_instant() -> None:
     for past in (READY + 4, -1):
         with pytest.raises(AssertionError):
             sim.advance(past)
+
+
+def test_the_next_event_is_told_without_anything_happening() -> None:
+    sim = Simulation(scenario())
+    assert sim.next_due_ms is None
+    id_ = rent(sim).rental_id
+    before = journal(sim)
+    assert sim.next_due_ms == READY
+    assert journal(sim) == before
+    sim.execute(TerminateRental("alice", id_))
+    assert sim.next_due_ms is None
+
+
+def test_what_a_closed_simulation_held_is_free_at_once() -> None:
+    sim = Simulation(busy_scenario())
+    live(sim, until=DAY // 2)
+    exported = journal(sim)
+    sim.close()
+    assert (sim.next_due_ms, journal(sim)) == (None, exported)
+    parts: list[ref[Any]] = [ref(sim), ref(sim.rentals)]
+    gc.disable()
+    try:
+        del sim
+        assert [part() for part in parts] == [None] * 2
+    finally:
+        gc.enable()
 
 
 def test_a17_the_same_key_answers_the_same_rental_once() -> None:
