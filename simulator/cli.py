@@ -89,6 +89,21 @@ def main() -> None:
     help="Needed for the control plane off loopback, sent as x-sim-admin.",
 )
 @click.option(
+    "--request-log",
+    type=click.IntRange(0, 100_000),
+    default=1_000,
+    show_default=True,
+    envvar="GPU_SIM_REQUEST_LOG",
+    metavar="N",
+    help="How many API requests each world keeps for /_sim/requests; 0 keeps none.",
+)
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    envvar="GPU_SIM_LOG_REQUESTS",
+    help="Write one line of JSON per API request to stderr, tokens redacted.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     envvar="GPU_SIM_READY_FILE",
@@ -103,6 +118,8 @@ def serve(
     allow_hosts: tuple[str, ...],
     profile: Any,
     admin_token: str | None,
+    request_log: int,
+    log_requests: bool,
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
@@ -119,6 +136,8 @@ def serve(
         port=port,
         allow_hosts=allow_hosts,
         admin_token=admin_token,
+        request_log=request_log,
+        log_requests=log_requests,
     )
 
     def on_ready(ready: server.Ready) -> None:
@@ -192,6 +211,58 @@ def schema() -> None:
     from .scenario_file import scenario_schema
 
     click.echo(json.dumps(scenario_schema(), indent=2))
+
+
+class _Duration(click.ParamType[int]):
+    """A span such as `30s`, in ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from .notation import parse_duration
+
+        try:
+            return value if isinstance(value, int) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@main.command()
+@click.option(
+    "--url",
+    default="http://127.0.0.1:4780",
+    show_default=True,
+    envvar="GPU_SIM_URL",
+    help="Where the server is to listen.",
+)
+@click.option(
+    "--timeout",
+    type=_Duration(),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    envvar="GPU_SIM_TIMEOUT",
+    help="How long to wait for it, such as 30s or 2m.",
+)
+@click.option(
+    "--admin-token",
+    envvar="GPU_SIM_ADMIN_TOKEN",
+    metavar="SECRET",
+    help="What the server was started with, where it is not on loopback.",
+)
+@click.pass_context
+def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
+    """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""
+    from .waiting import UrlImpossible, await_ready
+
+    try:
+        reason = await_ready(url, timeout, admin_token=admin_token)
+    except UrlImpossible as error:
+        raise _CannotTry(str(error)) from None
+    if reason is not None:
+        click.echo(f"{url} is not ready: {reason}", err=True)
+        ctx.exit(1)
+    click.echo(f"{url} is ready")
 
 
 @main.command()

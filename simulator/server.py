@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +19,7 @@ from msgspec import Struct
 from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
 from .core.scenario import ClockSettings, Scenario
+from .request_log import REQUESTS_KEPT
 from .worlds import DEFAULT_WORLD, Profile, World, Worlds
 
 DEFAULT_HOST = "127.0.0.1"
@@ -40,6 +42,10 @@ class Options(Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     allow_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
+    request_log: int = REQUESTS_KEPT
+    """How many API requests each world keeps."""
+    log_requests: bool = False
+    """Whether each API request is a line of JSON on stderr."""
 
 
 class Ready(Struct, frozen=True):
@@ -112,14 +118,14 @@ class _Serving:
     def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
         world = World(DEFAULT_WORLD, options.scenario, seed=options.seed, clock=options.clock, profile=options.profile)
-        worlds = Worlds()
+        worlds = Worlds(requests_kept=options.request_log)
         worlds.add(world)
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
         self.ready = Ready(url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open)
         config = uvicorn.Config(
-            build_app(worlds, access),
+            build_app(worlds, access, log=_write_to_stderr if options.log_requests else None),
             lifespan="off",
             ws="none",
             log_level="error",
@@ -133,6 +139,12 @@ class _Serving:
 
     def run(self) -> None:
         self.server.run(sockets=[self._socket])
+
+
+def _write_to_stderr(line: bytes) -> None:
+    with suppress(OSError):  # that nobody reads the log is no reason not to serve
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from msgspec import Struct
@@ -15,6 +15,8 @@ from .core.rental import Rental
 from .core.scenario import ClockSettings, Scenario
 from .core.simulation import Accepted, Simulation
 from .pacing import Pacer, Slice, wall_epoch_ms
+from .request_log import REQUESTS_KEPT, RequestLog
+from .watchers import Watcher
 
 DEFAULT_WORLD = "default"
 ADVANCE_MS_MAX = 10 * YEAR_MS
@@ -40,6 +42,9 @@ class World:
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile
         self.tokens: dict[str, str] = {}
+        self.requests = RequestLog()
+        self.watchers: list[Watcher] = []
+        """Those who are told when something happened."""
         self._clock = scenario.clock if clock is None else clock
         self.stopping = False
         """The server is about to end: a long run stops where it is."""
@@ -70,6 +75,12 @@ class World:
             self._shown_prefix = format_instant(second * SECOND_MS)[:-4]
         return f"{self._shown_prefix}{millisecond:03d}Z"
 
+    @property
+    def lag_ms(self) -> int:
+        """How far the clock is behind where it should be by now, in virtual ms."""
+        now = self.simulation.now_ms
+        return min(self.pacer.target_ms(now), max(now, self.last_ms)) - now
+
     async def catch_up(self, *, api_request: bool = False) -> None:
         """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
         that has one. Waits for its turn: where to go is asked only then."""
@@ -92,7 +103,10 @@ class World:
 
     def _runs_quickly(self, target_ms: int) -> bool:
         step = self.simulation.step
-        return not step(target_ms) or any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
+        done = not step(target_ms) or any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
+        if self.watchers:
+            self.tell()
+        return done
 
     async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> None:
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
@@ -109,8 +123,11 @@ class World:
         while not self.stopping and (done is None or not done()) and self.simulation.step(to_ms):
             steps += 1
             if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
+                if self.watchers:
+                    self.tell()
                 await asyncio.sleep(0)
                 slice_ = Slice()
+        self.tell()
 
     def execute(self, command: Command, key: Key | None = None) -> Rental | None:
         """`apply(check(command))`. Raises what `check` raises."""
@@ -122,7 +139,10 @@ class World:
 
     def apply(self, accepted: Accepted) -> Rental | None:
         """Let an accepted command happen. No `await` may stand between `check` and this."""
-        return self.simulation.apply(accepted)
+        rental = self.simulation.apply(accepted)
+        if self.watchers:
+            self.tell()
+        return rental
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump."""
@@ -131,9 +151,22 @@ class World:
             self.pacer.change(settings, self.simulation.now_ms)
 
     async def reset(self) -> None:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock."""
+        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged."""
         async with self._turn:
             self._start()
+            self.requests.clear()
+            self.tell()
+
+    def stop(self) -> None:
+        """The server is about to end. May be called from a signal handler or another thread."""
+        self.stopping = True
+        for watcher in tuple(self.watchers):
+            watcher.tell_from_outside()
+
+    def tell(self) -> None:
+        """Something happened that those who watch should look at."""
+        for watcher in self.watchers:
+            watcher.tell()
 
 
 class Place(Struct, frozen=True):
@@ -146,8 +179,9 @@ class Place(Struct, frozen=True):
 class Worlds:
     """All worlds of a server, and the tokens of all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, requests_kept: int = REQUESTS_KEPT) -> None:
         self.by_name: dict[str, World] = {}
+        self._requests_kept = requests_kept
         self.by_header: dict[bytes, Place] = {}
         """Places by the plain form of the Authorization header, for the requests that come most often."""
         self._places: dict[str, Place] = {}
@@ -155,11 +189,17 @@ class Worlds:
     def add(self, world: World) -> None:
         """Take a world in, with the tokens of its scenario; accounts without one get one minted."""
         self.by_name[world.name] = world
+        world.requests = RequestLog(self._requests_kept)
         self._admit(world)
 
     def place(self, token: str) -> Place | None:
         """Where a token leads, or None."""
         return self._places.get(token)
+
+    @property
+    def tokens(self) -> Collection[str]:
+        """All tokens that lead somewhere."""
+        return self._places.keys()
 
     def open_account(self, world: World, account: str, token: str | None) -> str:
         """Give an account its token, minted where none is asked for. Raises AccountExists for a taken one."""
@@ -172,7 +212,7 @@ class Worlds:
     def stop(self) -> None:
         """The server is about to end."""
         for world in self.by_name.values():
-            world.stopping = True
+            world.stop()
 
     def check_token(self, token: str) -> None:
         """Raises AccountExists where the token is taken."""

@@ -11,17 +11,29 @@ from . import (
     control_events,
     control_market,
     control_rentals,
+    control_requests,
     control_worlds,
     documents,
     gpu,
 )
 from .auth import ControlAccess
-from .front import OFFERS_PATH, RENT_PATH, RENTALS_PATH, Endpoint, Exchange, Front, Handler
+from .control_metrics import Figures
+from .event_stream import EventStreams
+from .front import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, Endpoint, Exchange, Front, Handler
 from .problems import NotFound, Reply
+from .recorder import Recorder, Write
 
 
-def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
-    """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router."""
+def build_app(
+    worlds: Worlds, access: ControlAccess, *, log: Write | None = None, streams: EventStreams | None = None
+) -> ASGIApp:
+    """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router.
+
+    `log` gets a line of JSON for each API request.
+    """
+    recorder = Recorder(worlds, log)
+    streams = EventStreams() if streams is None else streams
+    figures = Figures(worlds, recorder.traffic, streams)
     router = Router(
         routes=[
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
@@ -39,14 +51,18 @@ def build_app(worlds: Worlds, access: ControlAccess) -> ASGIApp:
             _route("/_sim/rentals", GET=control_rentals.list_rentals),
             _route("/_sim/rentals/{rental_id}/interrupt", POST=control_rentals.interrupt_rental),
             _route("/_sim/rentals/{rental_id}/touch", POST=control_rentals.touch_rental),
-            _route("/_sim/events", GET=control_events.list_events),
+            _route("/_sim/events", GET=streams.events),
             _route("/_sim/journal", GET=control_events.get_journal),
             _route("/_sim/market", GET=control_market.get_market),
+            _route("/_sim/requests", GET=control_requests.list_requests),
+            _route("/_sim/requests/verify", POST=control_requests.verify_requests),
+            _route("/_sim/metrics", GET=figures.metrics),
+            _route(METRICS_PATH, GET=figures.metrics),
         ],
         redirect_slashes=False,
         default=_not_found,
     )
-    return Front(router, worlds, access)
+    return Front(router, worlds, access, recorder.note)
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -14,17 +14,19 @@ from typing import Literal
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import Refusal
+from ..pacing import stopwatch_ns
 from ..worlds import DEFAULT_WORLD, Place, World, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control
 from .listing import Listing
-from .problems import MethodNotAllowed, PayloadTooLarge, Reply, api_problem, control_problem, json_reply
-from .wire import Disconnected, read_body, send_and_drain, send_reply
+from .problems import MethodNotAllowed, PayloadTooLarge, Reply, Stream, api_problem, control_problem, json_reply
+from .wire import Disconnected, read_body, send_and_drain, send_reply, send_stream
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
 OFFERS_PATH = "/v1/gpu/offers"
 RENT_PATH = "/v1/gpu/rent"
 RENTALS_PATH = "/v1/gpu/rentals/"
+METRICS_PATH = "/metrics"
 
 Operation = Literal["list_offers", "rent_gpu", "get_rental", "terminate_rental"]
 """The operation ids of the API's description."""
@@ -38,7 +40,20 @@ _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 class Exchange:
     """One request on its way: whose it is, its body, and what is known of its answer."""
 
-    __slots__ = ("account", "body", "operation", "rental_id", "request_id", "scope", "status", "world", "worlds")
+    __slots__ = (
+        "account",
+        "began_ns",
+        "body",
+        "fault",
+        "is_api",
+        "operation",
+        "rental_id",
+        "request_id",
+        "scope",
+        "status",
+        "world",
+        "worlds",
+    )
 
     def __init__(self, scope: Scope, worlds: Worlds, request_id: bytes) -> None:
         self.scope = scope
@@ -47,24 +62,37 @@ class Exchange:
         self.world: World = worlds.by_name[DEFAULT_WORLD]
         self.account = ""
         self.body = b""
+        self.is_api = False
+        """Whether it is for the API rather than for the simulator."""
         self.operation: Operation | None = None
         """Which of the API's operations it is, if any."""
         self.rental_id = ""
         """The rental that it was about, as far as it got."""
+        self.fault = ""
+        """The name of the rule that injected something, if one did."""
         self.status = 0
-        """The status of the answer, 0 before there is one."""
+        """The status of the answer, 0 before there is one, and for good where the client gets none."""
+        self.began_ns = stopwatch_ns()
 
     async def answer(self, send: Send, reply: Reply) -> None:
         """Send the answer."""
         self.status = reply.status
         await send_reply(send, reply, self.headers())
 
+    async def stream(self, send: Send, receive: Receive, stream: Stream) -> None:
+        """Send an answer that goes on; of one to HEAD there are only the headers."""
+        self.status = 200
+        if self.scope["method"] == "HEAD":
+            await self.answer(send, Reply(200, b"", stream.headers))
+        else:
+            await send_stream(send, receive, stream, self.headers())
+
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The headers that every answer has."""
         return (b"x-request-id", self.request_id), (b"x-sim-now", self.world.now.encode())
 
 
-Handler = Callable[[Exchange], Awaitable[Reply]]
+Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
 
 
 class Endpoint:
@@ -82,14 +110,18 @@ class Endpoint:
             allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
             raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
         reply = await handler(exchange)
-        await exchange.answer(send, reply)
+        if isinstance(reply, Stream):
+            await exchange.stream(send, receive, reply)
+        else:
+            await exchange.answer(send, reply)
 
 
 class Front:
     """The outermost part: whatever happens to a request, it is answered from here or from an Endpoint."""
 
-    def __init__(self, app: ASGIApp, worlds: Worlds, access: ControlAccess) -> None:
+    def __init__(self, app: ASGIApp, worlds: Worlds, access: ControlAccess, note: Callable[[Exchange], None]) -> None:
         self._app = app
+        self._note = note
         self._worlds = worlds
         self._access = access
         self._listings: dict[str, Listing] = {}
@@ -104,14 +136,15 @@ class Front:
         path: str = scope["path"]
         request_id, place, has_body = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
-        is_control = path.startswith("/_sim/") or path == "/_sim"
+        is_control = path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH)
+        exchange.is_api = path.startswith("/v1/") or path == "/v1"
         try:
             if has_body:
                 limit = CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
                 exchange.body = await read_body(scope, receive, limit)
             if is_control:
                 self._enter_control(exchange)
-            elif path.startswith("/v1/") or path == "/v1":
+            elif exchange.is_api:
                 exchange.operation = operation_of(scope["method"], path)
                 await self._enter_api(exchange, place)
                 if exchange.operation == "list_offers":
@@ -131,6 +164,8 @@ class Front:
         except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             _log.exception("%s %s failed", scope["method"], path)
             await exchange.answer(send, _failure())
+        finally:
+            self._note(exchange)
 
     def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool]:
         """The request id (A25), where a plain and only Authorization header leads, and whether a body may follow."""
