@@ -1,5 +1,6 @@
 """Waiting for a server to serve, for scripts."""
 
+import re
 import time
 import urllib.error
 import urllib.request
@@ -8,6 +9,8 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from .pacing import wall_ns
+
+_is_visible = re.compile(r"[!-~]+").fullmatch
 
 _NS_PER_SECOND = 1_000_000_000
 FIRST_PAUSE_SECONDS = 0.05
@@ -42,11 +45,10 @@ def await_ready(
 def _ready_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        if not _is_visible(url) or parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("http://HOST[:PORT] is needed")
         if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
             raise ValueError("only http://HOST[:PORT] is needed")
-        f"{parts.netloc}".encode("idna" if not parts.netloc.isascii() else "ascii")
     except ValueError as error:
         raise UrlImpossible(f"{url!r} is no server's URL: {error}") from None
     return f"{parts.scheme}://{parts.netloc}/_sim/ready"

@@ -137,6 +137,7 @@ class Front:
         request_id, place, has_body = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
         is_control = path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH)
+        exchange.operation = operation_of(scope["method"], path)
         exchange.is_api = path.startswith("/v1/") or path == "/v1"
         try:
             if has_body:
@@ -145,7 +146,6 @@ class Front:
             if is_control:
                 self._enter_control(exchange)
             elif exchange.is_api:
-                exchange.operation = operation_of(scope["method"], path)
                 await self._enter_api(exchange, place)
                 if exchange.operation == "list_offers":
                     await exchange.answer(send, self._list_offers(exchange))

@@ -10,6 +10,7 @@ from simulator.core.errors import JournalInvalid, OfferUnavailable, Refusal
 from simulator.core.quantities import Money
 from simulator.core.replay import replay
 from simulator.core.scenario import AccountSpec, Scenario
+from simulator.request_log import RequestLog
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
@@ -46,6 +47,11 @@ def wait_for_what_cannot_be(api: Api) -> Answer:
     return api.call("POST", "/_sim/clock/advance", {"until": {"rental": rental_id, "status": "running"}})
 
 
+def ask_for_what_is_not_kept(api: Api) -> Answer:
+    api.world.requests = RequestLog(0)
+    return api.call("GET", "/_sim/requests")
+
+
 PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "invalid_value": (400, lambda api: api.call("GET", "/v1/gpu/offers?min_vram=x")),
     "insufficient_credit": (402, lambda api: api.call("POST", RENT_PATH, RENT)),
@@ -70,6 +76,8 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "world_required": (400, ask_for_one_of_two_worlds),
     "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
     "not_reached": (409, wait_for_what_cannot_be),
+    "request_log_off": (409, ask_for_what_is_not_kept),
+    "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),
 }
 """How a client meets each refusal. A journal that is none is met by `replay` alone."""
 
