@@ -55,13 +55,14 @@ class EventStreams:
         if not _wants_stream(exchange.scope):
             return await list_events(exchange)
         query = select(exchange, "after")
-        world = exchange.world
-        cursor = _last_seen(exchange.scope, query, world.simulation.events_total)
-        return Stream(self._parts(exchange.worlds, world, cursor), _HEADERS)
+        simulation = exchange.world.simulation
+        cursor = _last_seen(exchange.scope, query, simulation.events_total)
+        return Stream(self._parts(exchange.worlds, exchange.world, simulation, cursor), _HEADERS)
 
-    async def _parts(self, worlds: Worlds, world: World, cursor: int) -> AsyncGenerator[bytes, None]:
-        simulation, clock = world.simulation, asyncio.get_running_loop()
-        there_at_start = simulation.events_total
+    async def _parts(
+        self, worlds: Worlds, world: World, simulation: Simulation, cursor: int
+    ) -> AsyncGenerator[bytes, None]:
+        clock, there_at_start = asyncio.get_running_loop(), simulation.events_total
         watcher = Watcher()
         world.watchers.append(watcher)
         self.open += 1

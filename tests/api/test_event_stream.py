@@ -10,10 +10,13 @@ import pytest
 from starlette.types import Message
 
 from simulator import serve_in_thread, worlds
+from simulator.api import event_stream
+from simulator.api.control_views import events_view
 from simulator.api.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS, EventStreams
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.quantities import Factor
 from simulator.core.scenario import AccountSpec, MarketSettings, PriceSettings
+from simulator.worlds import World
 
 from .asgi import ALICE, BOB, RENT, START, Answer, Api, scenario
 from .test_advance_in_slices import ShortSlice
@@ -96,6 +99,12 @@ class Reader:
         """Wait for the end of the answer."""
         async with asyncio.timeout(PATIENCE):
             await self.ended
+
+
+async def opened(streams: EventStreams, number: int = 1) -> None:
+    """Wait until so many streams are open."""
+    while streams.open != number:
+        await asyncio.sleep(0)
 
 
 Act = Callable[[Api], Awaitable[None]]
@@ -255,8 +264,6 @@ def test_a_stream_sees_an_advance_while_it_runs(runner: asyncio.Runner, monkeypa
         reader = Reader(api, EVENTS)
         await reader.started()
         advance = asyncio.create_task(api.send("POST", "/_sim/clock/advance", {"by": "2d"}))
-        late = asyncio.create_task(asyncio.sleep(0))
-        await late
         await reader.until(50)
         assert not advance.done()
         during = Reader(api, EVENTS)
@@ -291,8 +298,7 @@ def test_a_stream_ends_with_what_it_is_of(runner: asyncio.Runner, end: Callable[
 
     async def act(api: Api) -> None:
         reader = Reader(api, EVENTS)
-        await reader.started()
-        assert streams.open == 1
+        await opened(streams)
         await end(api)
         await reader.end()
         assert reader.read == b""
@@ -306,9 +312,8 @@ def test_a_client_that_goes_away_leaves_nothing_behind(runner: asyncio.Runner) -
 
     async def act(api: Api) -> None:
         readers = [Reader(api, EVENTS) for _ in range(5)]
-        for reader in readers:
-            await reader.started()
-        assert (streams.open, len(api.world.watchers)) == (5, 5)
+        await opened(streams, 5)
+        assert len(api.world.watchers) == 5
         for reader in readers:
             await reader.leave()
 
@@ -326,8 +331,7 @@ def test_a_client_that_goes_away_while_it_is_waited_for_leaves_nothing_behind(ru
         await api.send("POST", "/v1/gpu/rent", RENT)
         await asyncio.sleep(0)
         leaving = asyncio.create_task(reader.leave())
-        while streams.open:
-            await asyncio.sleep(0)
+        await opened(streams, 0)
         reader.reads.set()
         await leaving
 
@@ -384,13 +388,14 @@ def test_a_reader_that_falls_too_far_behind_is_dropped_with_a_notice(
 def test_a_reader_whose_events_are_gone_is_dropped(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    from simulator.api import event_stream  # noqa: PLC0415  # patched here only
-
     api, streams = streams_of(runner)
     api.rent()
     total = api.world.simulation.events_total
-    whole = event_stream.events_view
-    monkeypatch.setattr(event_stream, "events_view", lambda world, after, limit: whole(world, total - held, limit))
+
+    def held_events(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+        return events_view(world, max(after, total - held), limit)
+
+    monkeypatch.setattr(event_stream, "events_view", held_events)
     answer = api.call("GET", f"{EVENTS}?after=1", headers=STREAM)
     assert answer.body == b'event: dropped\ndata: {"missed":%d}\n\n' % (total - 1)
     assert streams.dropped_total == 1

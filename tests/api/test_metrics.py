@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterable
 
 import pytest
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
 from simulator import __version__
-from simulator.api import metrics
 from simulator.core.scenario import AccountSpec, ClockSettings
 
 from .asgi import BOB, Answer, Api, scenario
@@ -33,7 +33,7 @@ def figure(api: Api, name: str, **labels: str) -> float:
 def test_both_paths_answer_in_the_form_of_prometheus(api: Api) -> None:
     for path in ("/metrics", "/_sim/metrics"):
         answer = api.call("GET", path)
-        assert answer.header("content-type") == metrics.CONTENT_TYPE_LATEST
+        assert answer.header("content-type") == CONTENT_TYPE_LATEST
         assert answer.header("x-sim-now")
     assert set(scrape(api)) == set(scrape(api, "/_sim/metrics"))
     assert api.call("HEAD", "/metrics").status == 200
