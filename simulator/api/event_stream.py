@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from ..core.errors import InvalidValue
 from ..core.simulation import Simulation
+from ..pacing import Slice
 from ..watchers import Watcher
 from ..worlds import World, Worlds
 from .auth import header_values
@@ -48,8 +49,9 @@ class EventStreams:
         """What happened, as a list; for a client that accepts `text/event-stream` what happens, from the event after
         `Last-Event-ID` or else `?after=` on, or else from now on, until the world is reset or the server stops.
 
-        Events that a reader has not got may be at most 10,000, those aside that were there when it came: then it gets
-        a last event `dropped` with the number that it missed. Raises InvalidValue for an id that is no number, or not
+        While it waits for a slow reader, at most 10,000 events may come before the reader is up to date again; after
+        more, or where events that it has not got are no longer in memory, it gets a last event `dropped` with the
+        number that it missed. Raises InvalidValue for an id that is no number, or not
         yet reached: it is not from this run.
         """
         if not _wants_stream(exchange.scope):
@@ -62,7 +64,8 @@ class EventStreams:
     async def _parts(
         self, worlds: Worlds, world: World, simulation: Simulation, cursor: int
     ) -> AsyncGenerator[bytes, None]:
-        clock, there_at_start = asyncio.get_running_loop(), simulation.events_total
+        clock, slice_ = asyncio.get_running_loop(), Slice()
+        waited_for = 0  # events that came while the reader was waited for, since it last was up to date
         watcher = Watcher()
         world.watchers.append(watcher)
         self.open += 1
@@ -71,20 +74,25 @@ class EventStreams:
             while _goes_on(worlds, world, simulation):
                 total = simulation.events_total
                 if total == cursor:
+                    waited_for = 0
                     if await watcher.told(quiet_until):
+                        slice_ = Slice()
                         continue
-                    yield f": now {world.now}\n\n".encode()
+                    part = f": now {world.now}\n\n".encode()
                 else:
                     events = events_view(world, cursor, _EVENTS_PER_PART)
-                    is_behind = total - max(cursor, there_at_start) > self._behind_max
-                    if is_behind or not events or events[0]["seq"] != cursor + 1:
+                    if waited_for > self._behind_max or not events or events[0]["seq"] != cursor + 1:
                         self.dropped_total += 1
                         yield b'event: dropped\ndata: {"missed":%d}\n\n' % (total - cursor)
                         return
                     cursor += len(events)
-                    yield b"".join(map(_message, events))
-                    await asyncio.sleep(0)  # a long history holds nobody up
+                    part = b"".join(map(_message, events))
+                yield part
+                waited_for += simulation.events_total - total
                 quiet_until = clock.time() + self._heartbeat_seconds
+                if slice_.is_over():
+                    await asyncio.sleep(0)  # a long history holds nobody up
+                    slice_ = Slice()
         finally:
             self.open -= 1
             world.watchers.remove(watcher)
