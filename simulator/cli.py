@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .cli_remote import CannotTry, snapshot, wait
 from .core.quantities import Factor
 from .core.scenario import ClockSettings, Scenario
 
@@ -104,6 +105,29 @@ def main() -> None:
     help="Write one line of JSON per API request to stderr, tokens redacted.",
 )
 @click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="GPU_SIM_STATE",
+    metavar="FILE",
+    help="Keep the world `default` in this file, and go on with what is in it; other worlds stay in memory.",
+)
+@click.option(
+    "--sync",
+    type=click.Choice(["normal", "full"]),
+    default="normal",
+    show_default=True,
+    envvar="GPU_SIM_SYNC",
+    help="With --state: what survives a crash of the server (normal), or of the machine too (full, slow).",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(1, 10_000_000),
+    default=100_000,
+    show_default=True,
+    envvar="GPU_SIM_KEEP",
+    help="How many ended rentals a world holds, and six times as many events.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     envvar="GPU_SIM_READY_FILE",
@@ -120,6 +144,9 @@ def serve(
     admin_token: str | None,
     request_log: int,
     log_requests: bool,
+    state: Path | None,
+    sync: Any,
+    keep: int,
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
@@ -138,6 +165,9 @@ def serve(
         admin_token=admin_token,
         request_log=request_log,
         log_requests=log_requests,
+        keep=keep,
+        state=state,
+        sync=sync,
     )
 
     def on_ready(ready: server.Ready) -> None:
@@ -145,8 +175,10 @@ def serve(
             try:
                 server.write_ready_file(ready_file, ready)
             except OSError as error:
-                raise _CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
+                raise CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
         click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}")
+        if ready.state is not None:
+            click.echo(f"the world {ready.world}, and no other, is kept in {ready.state}")
         if ready.token:
             header = shlex.quote(f"Authorization: Bearer {ready.token}")
             click.echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
@@ -158,8 +190,8 @@ def serve(
     try:
         with _own_file(ready_file):
             server.serve(options, on_ready)
-    except server.PortUnavailable as error:
-        raise _CannotTry(str(error)) from None
+    except (server.PortUnavailable, server.StateUnusable) as error:
+        raise CannotTry(str(error)) from None
 
 
 @contextmanager
@@ -169,7 +201,7 @@ def _own_file(file: Path | None) -> Iterator[None]:
         yield
         return
     if file.exists() and not file.is_file():
-        raise _CannotTry(f"{file} is no regular file")
+        raise CannotTry(f"{file} is no regular file")
     file.unlink(missing_ok=True)
     try:
         yield
@@ -188,7 +220,7 @@ def check(ctx: click.Context, file: str) -> None:
         scenario = load_scenario(file)
     except ScenarioError as error:
         if all(problem.line is None for problem in error.problems):  # there is nothing to check
-            raise _CannotTry(str(error)) from None
+            raise CannotTry(str(error)) from None
         click.echo(str(error), err=True)
         ctx.exit(1)
     click.echo(f"{file}: scenario {scenario.name} is fine")
@@ -213,58 +245,6 @@ def schema() -> None:
     click.echo(json.dumps(scenario_schema(), indent=2))
 
 
-class _Duration(click.ParamType[int]):
-    """A span such as `30s`, in ms."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from .notation import parse_duration
-
-        try:
-            return value if isinstance(value, int) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-@main.command()
-@click.option(
-    "--url",
-    default="http://127.0.0.1:4780",
-    show_default=True,
-    envvar="GPU_SIM_URL",
-    help="Where the server is to listen.",
-)
-@click.option(
-    "--timeout",
-    type=_Duration(),
-    default="30s",
-    show_default=True,
-    metavar="DURATION",
-    envvar="GPU_SIM_TIMEOUT",
-    help="How long to wait for it, such as 30s or 2m.",
-)
-@click.option(
-    "--admin-token",
-    envvar="GPU_SIM_ADMIN_TOKEN",
-    metavar="SECRET",
-    help="What the server was started with, where it is not on loopback.",
-)
-@click.pass_context
-def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
-    """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""
-    from .waiting import UrlImpossible, await_ready
-
-    try:
-        reason = await_ready(url, timeout, admin_token=admin_token)
-    except UrlImpossible as error:
-        raise _CannotTry(str(error)) from None
-    if reason is not None:
-        click.echo(f"{url} is not ready: {reason}", err=True)
-        ctx.exit(1)
-    click.echo(f"{url} is ready")
-
-
 @main.command()
 @click.argument("file", type=click.File("rb"))
 @click.pass_context
@@ -276,7 +256,7 @@ def replay(ctx: click.Context, file: Any) -> None:
     try:
         simulation, difference = run_again(file.read())
     except JournalInvalid as error:
-        raise _CannotTry(f"{file.name}: {error.param}: {error.message}") from None
+        raise CannotTry(f"{file.name}: {error.param}: {error.message}") from None
     if difference is None:
         click.echo(f"{file.name}: the replay agrees, {len(simulation.events)} events")
         return
@@ -286,10 +266,8 @@ def replay(ctx: click.Context, file: Any) -> None:
     ctx.exit(1)
 
 
-class _CannotTry(click.ClickException):
-    """What was asked for could not be tried."""
-
-    exit_code = 2
+main.add_command(snapshot)
+main.add_command(wait)
 
 
 def _load(name: str) -> Scenario:
@@ -298,4 +276,4 @@ def _load(name: str) -> Scenario:
     try:
         return load_scenario(name)
     except ScenarioError as error:
-        raise _CannotTry(str(error)) from None
+        raise CannotTry(str(error)) from None

@@ -43,8 +43,15 @@ class Pacer:
         if self.settings.mode == "manual":
             return now_ms
         elapsed_ns = self._wall_ns() - self._anchor_ns
-        speed = self.settings.speed or Factor(PPM)
-        return max(now_ms, self._anchor_ms + elapsed_ns * speed // (PPM * NS_PER_MS))
+        return max(now_ms, self._anchor_ms + elapsed_ns * self._speed // (PPM * NS_PER_MS))
+
+    def in_virtual_ms(self, wall_ms: int) -> int:
+        """How far the clock goes in so many ms of wall time."""
+        return 0 if self.settings.mode == "manual" else wall_ms * self._speed // PPM
+
+    @property
+    def _speed(self) -> Factor:
+        return self.settings.speed or Factor(PPM)
 
     def skip(self, span_ms: int) -> None:
         """The clock was moved by hand: be so much ahead from now on."""
@@ -60,8 +67,7 @@ class Pacer:
         """A virtual wait as a client should keep it (A24), in whole seconds, at least 1."""
         if self.settings.mode == "manual" and self.settings.step is not None:
             return 1
-        speed = self.settings.speed or Factor(PPM)
-        return max(1, -(-span_ms * PPM // (speed * 1000)))
+        return max(1, -(-span_ms * PPM // (self._speed * 1000)))
 
 
 class Slice:

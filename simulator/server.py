@@ -20,7 +20,10 @@ from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
 from .core.scenario import ClockSettings, Scenario
 from .request_log import REQUESTS_KEPT
-from .worlds import DEFAULT_WORLD, Profile, World, Worlds
+from .store import StateUnusable, Sync
+from .worlds import DEFAULT_WORLD, KEEP_DEFAULT, Profile, World, Worlds
+
+__all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread", "write_ready_file"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4780
@@ -46,6 +49,9 @@ class Options(Struct, frozen=True, kw_only=True):
     """How many API requests each world keeps."""
     log_requests: bool = False
     """Whether each API request is a line of JSON on stderr."""
+    keep: int = KEEP_DEFAULT
+    state: Path | None = None
+    sync: Sync = "normal"
 
 
 class Ready(Struct, frozen=True):
@@ -58,6 +64,8 @@ class Ready(Struct, frozen=True):
     pid: int
     control: bool = True
     """Whether anybody may use the control plane at all."""
+    state: Path | None = None
+    """The file that the world `default` is kept in, and no other world."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -117,13 +125,24 @@ class _Serving:
 
     def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
-        world = World(DEFAULT_WORLD, options.scenario, seed=options.seed, clock=options.clock, profile=options.profile)
+        world = World(
+            DEFAULT_WORLD,
+            options.scenario,
+            seed=options.seed,
+            clock=options.clock,
+            profile=options.profile,
+            keep=options.keep,
+        )
         worlds = Worlds(requests_kept=options.request_log)
         worlds.add(world)
+        if options.state is not None:
+            worlds.keep_in_file(world, options.state, options.sync)
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self.ready = Ready(url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open)
+        self.ready = Ready(
+            url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
+        )
         config = uvicorn.Config(
             build_app(worlds, access, log=_write_to_stderr if options.log_requests else None),
             lifespan="off",
@@ -138,7 +157,10 @@ class _Serving:
         self.server = Server(config, lambda: on_ready(self.ready), worlds.stop)
 
     def run(self) -> None:
-        self.server.run(sockets=[self._socket])
+        try:
+            self.server.run(sockets=[self._socket])
+        finally:
+            self.worlds.close()
 
 
 def _write_to_stderr(line: bytes) -> None:
@@ -148,7 +170,7 @@ def _write_to_stderr(line: bytes) -> None:
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:
-    """Serve until a signal comes. Raises PortUnavailable."""
+    """Serve until a signal comes. Raises PortUnavailable or StateUnusable."""
     serving = _Serving(options, on_ready)
     # What is loaded by now stays to the end, and requests leave no cycles behind: look for garbage rarely.
     gc.freeze()

@@ -2,23 +2,33 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
 from .core.commands import Command
-from .core.errors import AccountExists
+from .core.errors import AccountExists, SnapshotInvalid
 from .core.idempotency import Key
+from .core.journal import Recorded, plain_quantity
 from .core.rental import Rental
-from .core.scenario import ClockSettings, Scenario
+from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Accepted, Simulation
+from .durable import Durable, Input
 from .pacing import Pacer, Slice, wall_epoch_ms
 from .request_log import REQUESTS_KEPT, RequestLog
+from .store import StateUnavailable, StateUnusable, Store, Sync
 from .watchers import Watcher
+from .world_snapshot import WorldState, decode_world, encode_world
 
 DEFAULT_WORLD = "default"
+EVENTS_SHOWN_MAX = 1_000
+KEEP_DEFAULT = 100_000
+EVENTS_PER_RENTAL = 6
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
 
@@ -36,6 +46,7 @@ class World:
         seed: int | None = None,
         clock: ClockSettings | None = None,
         profile: Profile | None = None,
+        keep: int = KEEP_DEFAULT,
     ) -> None:
         self.name = name
         self.scenario = scenario
@@ -45,22 +56,31 @@ class World:
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
         """Those who are told when something happened."""
+        self.keep = keep
+        """How many ended rentals are held; of events it is `EVENTS_PER_RENTAL` times as many."""
+        self._slack = 100 + keep // 16
+        """What may be held above that, so that it is let go in one go."""
         self._clock = scenario.clock if clock is None else clock
+        self._insists_on_clock = clock is not None
+        self._durable: Durable | None = None
         self.stopping = False
         """The server is about to end: a long run stops where it is."""
         self._turn = asyncio.Lock()
         self._shown_second = -1
         self._shown_prefix = ""
-        self._start()
+        self.simulation, self.pacer = self._at_start()
+        self._set_start()
 
-    def _start(self) -> None:
+    def _at_start(self) -> tuple[Simulation, Pacer]:
         start: int | None = self.scenario.clock.start
         if start is None:
             start = epoch_ms(DEFAULT_START) if self._clock.mode == "manual" else wall_epoch_ms()
-        self.simulation = Simulation(self.scenario, seed=self.seed, start_epoch_ms=start)
-        self.pacer = Pacer(self._clock)
-        self.last_ms = epoch_ms(CALENDAR_END) - start
+        return Simulation(self.scenario, seed=self.seed, start_epoch_ms=start), Pacer(self._clock)
+
+    def _set_start(self) -> None:
+        self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
+        self._shown_second = -1
 
     @property
     def now(self) -> str:
@@ -83,7 +103,7 @@ class World:
 
     async def catch_up(self, *, api_request: bool = False) -> None:
         """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
-        that has one. Waits for its turn: where to go is asked only then."""
+        that has one. Waits for its turn: where to go is asked only then. Raises StateUnavailable."""
         async with self._turn:
             await self._catch_up(api_request=api_request)
 
@@ -91,7 +111,10 @@ class World:
         now, step = self.simulation.now_ms, self.pacer.settings.step
         target = now + step if api_request and step is not None else self.pacer.target_ms(now)
         if target > now:
-            await self._run(min(target, self.last_ms))
+            target = min(target, self.last_ms)
+            if step is not None:
+                self._commit_clock(target)
+            await self._run(target)
 
     def caught_up(self) -> bool:
         """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
@@ -108,26 +131,40 @@ class World:
             self.tell()
         return done
 
-    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> None:
+    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> "Happened":
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
-        `done` says so. A running clock goes on from there, ahead by as much."""
+        `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
+        StateUnavailable, and then nothing has moved."""
         async with self._turn:
-            began = self.simulation.now_ms
-            await self._run(target_ms(), done)
+            began, target = self.simulation.now_ms, target_ms()
+            happened = Happened(self.simulation)
+            self._commit_clock(target if done is None else began)
+            await self._run(target, done, happened)
             self.pacer.skip(self.simulation.now_ms - began)
+            if done is not None:
+                self._commit_clock(self.simulation.now_ms)
+            return happened
 
-    async def _run(self, to_ms: int, done: Callable[[], bool] | None = None) -> None:
+    async def _run(
+        self, to_ms: int, done: Callable[[], bool] | None = None, happened: "Happened | None" = None
+    ) -> None:
         """Run what is due up to `to_ms` in slices, between which other requests are answered."""
         slice_ = Slice()
         steps = 0
         while not self.stopping and (done is None or not done()) and self.simulation.step(to_ms):
             steps += 1
             if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
-                if self.watchers:
-                    self.tell()
+                self._look_back(happened)
                 await asyncio.sleep(0)
                 slice_ = Slice()
-        self.tell()
+        self._look_back(happened)
+
+    def _look_back(self, happened: "Happened | None") -> None:
+        if happened is not None:
+            happened.take()
+        self._tidy()
+        if self.watchers:
+            self.tell()
 
     def execute(self, command: Command, key: Key | None = None) -> Rental | None:
         """`apply(check(command))`. Raises what `check` raises."""
@@ -137,25 +174,126 @@ class World:
         """Whether a command can happen now. Raises a Refusal."""
         return self.simulation.check(command, key)
 
-    def apply(self, accepted: Accepted) -> Rental | None:
-        """Let an accepted command happen. No `await` may stand between `check` and this."""
+    def apply(self, accepted: Accepted, *, token: tuple[str, str] | None = None) -> Rental | None:
+        """Let an accepted command happen, once it is in the state file if there is one, with the token and account
+        that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
+        """
+        if self._durable is not None and accepted.leaves_a_line:
+            input_ = Input(accepted.command, accepted.key)
+            self._durable.commit(self.simulation.now_ms, input_, clock=self._running_clock(), token=token)
         rental = self.simulation.apply(accepted)
+        self._tidy()
         if self.watchers:
             self.tell()
         return rental
+
+    # What is held, and what is kept in a file
+
+    def journal(self) -> Iterator[bytes]:
+        """The journal up to now, in stretches of lines. Raises JournalDropped where its first lines are gone."""
+        return self.simulation.journal() if self._durable is None else self._durable.journal(self.simulation)
+
+    def begin_in(self, durable: Durable) -> None:
+        """Write the start of this world into a new file."""
+        durable.begin(self.simulation, _settings(self.pacer), self.tokens.items())
+
+    def keep_in(self, durable: Durable) -> None:
+        """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
+        self.simulation = durable.recover(self.simulation, rentals=self.keep, events=self.keep * EVENTS_PER_RENTAL)
+        self._durable = durable
+        row = durable.clock()
+        settings = msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
+        settings = self._clock if self._insists_on_clock else settings
+        self._set_start()
+        if settings.mode == "manual":
+            self.simulation.advance(max(row.now_ms, self.simulation.now_ms))
+            self.pacer = Pacer(settings, now_ms=self.simulation.now_ms)
+        else:
+            self.pacer = Pacer(settings, now_ms=row.now_ms)
+            self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - row.wall_ms)))
+
+    def close(self) -> None:
+        """Write down where the world is, as far as the file takes it, and let the file go."""
+        if self._durable is not None:
+            with suppress(StateUnavailable):
+                self._durable.commit_clock(self.simulation.now_ms, _settings(self.pacer))
+                self._durable.write_down(self.simulation, snapshot=True)
+            self._durable.close()
+
+    def _tidy(self) -> None:
+        """Write down what is due, and let go what need not be held."""
+        durable, simulation = self._durable, self.simulation
+        rentals, events = self.keep, self.keep * EVENTS_PER_RENTAL
+        if durable is not None:
+            durable.follow(simulation)
+            rentals = max(rentals, simulation.rentals.ended_total - durable.ended_written)
+            events = max(events, simulation.events_total - durable.written.events)
+        if simulation.rentals.ended_held > rentals + self._slack or len(simulation.events) > events + self._slack:
+            simulation.drop(rentals=rentals, events=events)
+
+    def _commit_clock(self, now_ms: int) -> None:
+        if self._durable is not None:
+            self._durable.commit_clock(now_ms, _settings(self.pacer))
+
+    def _running_clock(self) -> bytes | None:
+        return None if self.pacer.settings.mode == "manual" else _settings(self.pacer)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump."""
         async with self._turn:
             await self._catch_up()
+            before = self.pacer.settings
             self.pacer.change(settings, self.simulation.now_ms)
+            try:
+                self._commit_clock(self.simulation.now_ms)
+            except StateUnavailable:
+                self.pacer.change(before, self.simulation.now_ms)
+                raise
 
-    async def reset(self) -> None:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged."""
+    async def reset(self, tokens: Mapping[str, str]) -> None:
+        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged; `tokens`
+        are the accounts by token from then on. Raises StateUnavailable, and then nothing has changed."""
         async with self._turn:
-            self._start()
+            self._begin(*self._at_start(), tokens=tokens)
             self.requests.clear()
-            self.tell()
+
+    def snapshot(self) -> bytes:
+        """The whole world as a document that `restore` takes."""
+        simulation = self.simulation
+        state = WorldState(
+            self.seed,
+            simulation.start_epoch_ms,
+            without_tokens(self.scenario),
+            self.pacer.settings,
+            msgspec.Raw(simulation.snapshot()),
+        )
+        return encode_world(state)
+
+    async def restore(self, document: bytes, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
+        """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
+        may take. Raises SnapshotInvalid or StateUnavailable, and then nothing has changed."""
+        state = decode_world(document)
+        base = bytes(state.simulation)
+        async with self._turn:
+            if self._durable is not None and not self._is_same_run(state):
+                raise SnapshotInvalid(
+                    "a world in a state file takes snapshots of its own scenario, seed and start only"
+                )
+            simulation = Simulation.restored(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
+            pacer = Pacer(state.clock, now_ms=simulation.now_ms)
+            self._begin(simulation, pacer, tokens=tokens(simulation), base=base)
+            self.scenario, self.seed = state.scenario, state.seed
+
+    def _is_same_run(self, state: WorldState) -> bool:
+        ours = (self.seed, self.simulation.start_epoch_ms, without_tokens(self.scenario))
+        return ours == (state.seed, state.start_epoch_ms, state.scenario)
+
+    def _begin(self, simulation: Simulation, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
+        if self._durable is not None:
+            self._durable.begin(simulation, _settings(pacer), tokens.items(), base)
+        self.simulation, self.pacer = simulation, pacer
+        self._set_start()
+        self.tell()
 
     def stop(self) -> None:
         """The server is about to end. May be called from a signal handler or another thread."""
@@ -167,6 +305,31 @@ class World:
         """Something happened that those who watch should look at."""
         for watcher in self.watchers:
             watcher.tell()
+
+
+def _settings(pacer: Pacer) -> bytes:
+    return msgspec.json.encode(pacer.settings, enc_hook=int)
+
+
+class Happened:
+    """What an advance brought about: how many events, and the first thousand of them, with the `seq` before them."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self.before = simulation.events_total
+        self.events: list[Recorded] = []
+
+    @property
+    def total(self) -> int:
+        """How many events there were."""
+        return self._simulation.events_total - self.before
+
+    def take(self) -> None:
+        """Take down what happened since the last time, before it is let go."""
+        if len(self.events) < EVENTS_SHOWN_MAX:
+            simulation = self._simulation
+            first = self.before + len(self.events) - simulation.events_dropped
+            self.events += simulation.events[first : first + EVENTS_SHOWN_MAX - len(self.events)]
 
 
 class Place(Struct, frozen=True):
@@ -190,7 +353,8 @@ class Worlds:
         """Take a world in, with the tokens of its scenario; accounts without one get one minted."""
         self.by_name[world.name] = world
         world.requests = RequestLog(self._requests_kept)
-        self._admit(world)
+        for account in world.scenario.accounts:
+            self.open_account(world, account.name, self.free_token(account.token))
 
     def place(self, token: str) -> Place | None:
         """Where a token leads, or None."""
@@ -201,35 +365,69 @@ class Worlds:
         """All tokens that lead somewhere."""
         return self._places.keys()
 
-    def open_account(self, world: World, account: str, token: str | None) -> str:
-        """Give an account its token, minted where none is asked for. Raises AccountExists for a taken one."""
-        token = token if token is not None else f"si_{secrets.token_hex(16)}"
-        self.check_token(token)
+    def open_account(self, world: World, account: str, token: str) -> None:
+        """Give an account its token, which is free."""
+        assert token not in self._places, token
         self._places[token] = self.by_header[f"Bearer {token}".encode()] = Place(world, account)
         world.tokens[token] = account
+
+    def free_token(self, token: str | None) -> str:
+        """The token, which nobody has, or a fresh one. Raises AccountExists for a taken one."""
+        if token is None:
+            return f"si_{secrets.token_hex(16)}"
+        if token in self._places:
+            raise AccountExists("the token is taken", param="token")
         return token
+
+    def keep_in_file(self, world: World, path: Path, sync: Sync) -> None:
+        """Keep a world in a state file, and go on with the run in it if there is one. Raises StateUnusable."""
+        durable = Durable(Store.open(path, lambda store: world.begin_in(Durable(store)), sync=sync))
+        try:
+            world.keep_in(durable)
+        except StateUnusable:
+            durable.close()
+            raise
+        self._readmit(world, durable.tokens())
 
     def stop(self) -> None:
         """The server is about to end."""
         for world in self.by_name.values():
             world.stop()
 
-    def check_token(self, token: str) -> None:
-        """Raises AccountExists where the token is taken."""
-        if token in self._places:
-            raise AccountExists("the token is taken", param="token")
+    def close(self) -> None:
+        """The server has ended."""
+        for world in self.by_name.values():
+            world.close()
 
     async def reset(self, world: World) -> None:
-        """Reset a world: accounts that came after the start are gone, and their tokens with them."""
-        await world.reset()
-        kept = {account: token for token, account in world.tokens.items()}
+        """Reset a world: accounts that came after the start are gone, and their tokens with them. Raises
+        StateUnavailable."""
+        names = [account.name for account in world.scenario.accounts]
+        tokens = self._tokens_of(world, names)
+        await world.reset(tokens)
+        self._readmit(world, tokens)
+
+    async def restore(self, world: World, document: bytes) -> None:
+        """Let a world become that of a snapshot. Its accounts keep their tokens, and new ones get one. Raises
+        SnapshotInvalid or StateUnavailable."""
+        tokens: dict[str, str] = {}
+
+        def tokens_of(simulation: Simulation) -> dict[str, str]:
+            tokens.update(self._tokens_of(world, simulation.accounts))
+            return tokens
+
+        await world.restore(document, tokens_of)
+        self._readmit(world, tokens)
+
+    def _tokens_of(self, world: World, accounts: Iterable[str]) -> dict[str, str]:
+        """The accounts by token: the tokens that they have, or fresh ones."""
+        known = {account: token for token, account in world.tokens.items()}
+        return {known.get(name) or self.free_token(None): name for name in accounts}
+
+    def _readmit(self, world: World, tokens: Mapping[str, str]) -> None:
         for token in world.tokens:
             del self._places[token]
             del self.by_header[f"Bearer {token}".encode()]
         world.tokens.clear()
-        self._admit(world, kept)
-
-    def _admit(self, world: World, known: dict[str, str] | None = None) -> None:
-        for account in world.scenario.accounts:
-            token = account.token if account.token is not None else (known or {}).get(account.name)
-            self.open_account(world, account.name, token)
+        for token, account in tokens.items():
+            self.open_account(world, account, token)

@@ -2,14 +2,16 @@
 
 import pytest
 
-from simulator.core.commands import RentGpu
-from simulator.core.errors import InsufficientCredit, OfferUnavailable
+from simulator.core.commands import RentGpu, TerminateRental
+from simulator.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
 from simulator.core.ledger import CreditAdded, HoldExpired, HoldPlaced
 from simulator.core.scenario import Scenario
 from simulator.core.simulation import Simulation
 from simulator.scenario_file import load_scenario, shipped_scenarios
 
 from .scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, rent, run, waits
+
+GCP = RentGpu("alice", "gcp", "H100", "us-central1, US", 1, "m", "i")
 
 
 def test_in_a_price_spike_rentals_keep_the_price_they_were_rented_at() -> None:
@@ -131,7 +133,12 @@ def test_a_rental_by_hand_outlives_its_hold() -> None:
 
 def test_every_refusal_of_a_timeline_is_meant() -> None:
     refused = {name: refusals(run(name)) for name in shipped_scenarios()}
-    assert {name for name, codes in refused.items() if codes} == {"capacity-crunch", "low-credit"}
+    assert {name for name, codes in refused.items() if codes} == {
+        "capacity-crunch",
+        "low-credit",
+        "provider-outage",
+        "vanished-rental",
+    }
 
 
 def test_a_seed_changes_what_luck_decides_and_nothing_else() -> None:
@@ -143,3 +150,93 @@ def test_a_seed_changes_what_luck_decides_and_nothing_else() -> None:
         journals.append(waits(simulation))
         assert len(list(of_bob(simulation))) == 5
     assert list(journals[0].values()) != list(journals[1].values())
+
+
+def test_a_provider_outage_takes_what_runs_there_without_the_minimum_and_refuses_for_twenty_minutes() -> None:
+    simulation = run("provider-outage")
+    assert refusals(simulation) == [(12, "offer_unavailable")]
+    rentals = list(of_bob(simulation))
+    assert [provider for _, provider, _ in rentals] == ["gcp", "runpod", "gcp", "crusoe", "gcp"]
+    lost, paid = ends(simulation), bills(simulation)
+    for rental_id, seconds, charge in ((rentals[0][0], 480, 285_333), (rentals[2][0], 0, 0)):
+        end = lost[rental_id]
+        assert (end.reason, end.cause, end.at, end.billed_seconds) == ("interrupted", "forced", 10 * MINUTE, seconds)
+        assert paid[rental_id].charge_micros == charge
+    assert {lost[rental_id].reason for rental_id, _, _ in (rentals[1], *rentals[3:])} == {"idle_timeout"}
+
+
+@pytest.mark.parametrize(("rented", "charge"), [(8 * MINUTE, 35_667), (10 * MINUTE - 1, 0)])
+def test_in_a_provider_outage_a_rental_by_hand_is_lost_and_its_gpu_back_with_the_provider(
+    rented: int, charge: int
+) -> None:
+    simulation = begin("provider-outage", rented)
+    rental = rent(simulation, GCP)
+    simulation.advance(10 * MINUTE)
+    assert (rental.reason, rental.billed_micros) == ("interrupted", charge)
+    for at_ms, listed in ((30 * MINUTE - 1, False), (30 * MINUTE, True)):
+        simulation.advance(at_ms)
+        assert all(offer.is_listed is listed for offer in simulation.market.offers if offer.spec.provider_id == "gcp")
+    free = [offer.free for offer in simulation.market.offers if offer.name == rental.offer.name]
+    assert free == [rental.offer.spec.capacity - 1]  # bob is back at once
+
+
+def test_stuck_provisioning_ends_as_each_of_bobs_rentals_is_meant_to() -> None:
+    simulation = run("stuck-provisioning")
+    stuck, failing, forever, held, forced, usual = (rental_id for rental_id, _, _ in of_bob(simulation))
+    assert waits(simulation) == {
+        stuck: 19 * MINUTE,
+        held: 11 * MINUTE,
+        forced: 2 * MINUTE,
+        usual: MINUTE,
+    }
+    ended = {rental_id: end.reason for rental_id, end in ends(simulation).items()}
+    assert ended.pop(failing) == "provisioning_failed"
+    assert ended.pop(forced) == "operator"
+    assert ended == {stuck: "idle_timeout", held: "idle_timeout", usual: "idle_timeout"}
+    paid = bills(simulation)
+    assert (paid[failing].charge_micros, paid[forced].charge_micros) == (0, 33_300)  # 0.333 × 360 / 3600
+    assert simulation.rentals.by_id[forever].status == "provisioning"
+    assert simulation.ledger.held("bob") == 0
+
+
+def test_in_stuck_provisioning_rentals_by_hand_wait_fail_or_never_run() -> None:
+    simulation = begin("stuck-provisioning", 10 * MINUTE)
+    waits_, deleted = rent(simulation), rent(simulation)
+    fails = rent(simulation, RentGpu("alice", "runpod", "RTX 4090", "Quebec, CA", 1, "m", "i"))
+    never = rent(simulation, RentGpu("alice", "crusoe", "A100 80GB", "Texas, US", 1, "m", "i"))
+    simulation.advance(25 * MINUTE - 1)
+    assert (fails.reason, fails.terminated_ms, fails.billed_micros) == ("provisioning_failed", 11 * MINUTE, 0)
+    simulation.execute(TerminateRental("alice", deleted.rental_id))
+    assert (waits_.status, deleted.billed_micros) == ("provisioning", 0)
+    simulation.advance(25 * MINUTE)
+    assert waits_.running_ms == 25 * MINUTE
+    simulation.advance(130 * MINUTE)
+    assert (never.status, never.hold.status) == ("provisioning", "expired")
+
+
+def test_a_vanished_rental_is_billed_for_the_time_in_which_it_could_not_be_ended() -> None:
+    simulation = run("vanished-rental")
+    assert refusals(simulation) == [(12, "rental_not_found")]
+    lost, seen, unseen = (rental_id for rental_id, _, _ in of_bob(simulation))
+    ended, paid = ends(simulation), bills(simulation)
+    assert [(ended[id_].reason, ended[id_].at) for id_ in (lost, seen)] == [
+        ("deleted", 25 * MINUTE),
+        ("deleted", 12 * MINUTE),
+    ]
+    assert paid[lost].charge_micros == 110_017  # 0.287 × 1380 / 3600
+    assert ended[unseen].billed_seconds == 900
+
+
+@pytest.mark.parametrize("rented", [0, 10 * MINUTE - 1, 12 * MINUTE])
+def test_a_rental_by_hand_vanishes_from_minute_ten_to_twenty_five(rented: int) -> None:
+    simulation = begin("vanished-rental", rented)
+    rental = rent(simulation)
+    for at_ms in (10 * MINUTE, 25 * MINUTE - 1):
+        simulation.advance(max(rented, at_ms))
+        with pytest.raises(RentalNotFound):
+            simulation.rentals.find(rental.rental_id, "alice")
+    simulation.advance(25 * MINUTE)
+    assert simulation.rentals.find(rental.rental_id, "alice") is rental
+    assert rental.status == ("running" if rented else "terminated")
+    simulation.advance(HOUR)
+    assert rental.billed_micros == 71_750

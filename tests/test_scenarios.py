@@ -18,8 +18,11 @@ NAMES = (
     "interruption-storm",
     "low-credit",
     "price-spike",
+    "provider-outage",
     "realistic",
     "slow-provisioning",
+    "stuck-provisioning",
+    "vanished-rental",
 )
 
 every_scenario = pytest.mark.parametrize("name", NAMES)

@@ -53,7 +53,7 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         await look("step")
         await world.advance(lambda: world.simulation.now_ms + 5_000)
         await look("advance")
-        await world.reset()
+        await world.reset(world.tokens)
         await look("reset")
         world.pacer.change(ClockSettings(mode="real"), 0)
         world.pacer.skip(1_000)

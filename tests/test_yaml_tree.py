@@ -32,8 +32,13 @@ def test_what_is_no_scenario_at_all_is_refused(text: str, message: str) -> None:
 
 def test_a_document_nested_too_deep_is_refused() -> None:
     assert parse("name: x").name == "x"
-    for depth in (DEPTH_MAX + 1, 200_000):
-        assert f"nested more than {DEPTH_MAX} levels deep" in str(refused("name: " + "[" * depth))
+    assert f"nested more than {DEPTH_MAX} levels deep" in str(refused("name: " + "[" * (DEPTH_MAX + 1)))
+
+
+def test_a_document_nested_absurdly_deep_is_refused() -> None:
+    """By us, or before that by the parser where its version has a limit of its own."""
+    message = str(refused("name: " + "[" * 200_000))
+    assert f"nested more than {DEPTH_MAX} levels deep" in message or "exceeded maximum nesting depth" in message
 
 
 def test_a_billion_laughs_are_refused() -> None:

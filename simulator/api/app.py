@@ -12,6 +12,7 @@ from . import (
     control_market,
     control_rentals,
     control_requests,
+    control_snapshot,
     control_worlds,
     documents,
     gpu,
@@ -19,7 +20,17 @@ from . import (
 from .auth import ControlAccess
 from .control_metrics import Figures
 from .event_stream import EventStreams
-from .front import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, Endpoint, Exchange, Front, Handler
+from .front import (
+    METRICS_PATH,
+    OFFERS_PATH,
+    RENT_PATH,
+    RENTALS_PATH,
+    SNAPSHOT_PATH,
+    Endpoint,
+    Exchange,
+    Front,
+    Handler,
+)
 from .problems import NotFound, Reply
 from .recorder import Recorder, Write
 
@@ -45,15 +56,24 @@ def build_app(
             _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),
             _route("/_sim/clock/advance", POST=control_clock.advance),
             _route("/_sim/reset", POST=control_worlds.reset),
+            _route(SNAPSHOT_PATH, GET=control_snapshot.get_snapshot, PUT=control_snapshot.put_snapshot),
             _route("/_sim/accounts", GET=control_accounts.list_accounts, POST=control_accounts.create_account),
             _route("/_sim/accounts/{name}/credit", POST=control_accounts.add_credit),
             _route("/_sim/ledger", GET=control_accounts.get_ledger),
             _route("/_sim/rentals", GET=control_rentals.list_rentals),
             _route("/_sim/rentals/{rental_id}/interrupt", POST=control_rentals.interrupt_rental),
             _route("/_sim/rentals/{rental_id}/touch", POST=control_rentals.touch_rental),
+            _route("/_sim/rentals/{rental_id}/transition", POST=control_rentals.move_rental),
+            _route("/_sim/rentals/{rental_id}/vanish", POST=control_rentals.hide_rental),
             _route("/_sim/events", GET=streams.events),
             _route("/_sim/journal", GET=control_events.get_journal),
             _route("/_sim/market", GET=control_market.get_market),
+            _route("/_sim/market/price", POST=control_market.set_price),
+            _route("/_sim/market/outage", POST=control_market.begin_outage),
+            _route("/_sim/market/capacity", POST=control_market.set_capacity),
+            _route("/_sim/market/interrupt", POST=control_market.interrupt),
+            _route("/_sim/market/provisioning", POST=control_market.disturb_provisioning),
+            _route("/_sim/market/vanish", POST=control_market.vanish),
             _route("/_sim/requests", GET=control_requests.list_requests),
             _route("/_sim/requests/verify", POST=control_requests.verify_requests),
             _route("/_sim/metrics", GET=figures.metrics),

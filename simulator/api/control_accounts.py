@@ -1,7 +1,5 @@
 """Money on the control plane: accounts, credit and the ledger."""
 
-from itertools import islice
-
 from msgspec import Struct
 
 from ..core.commands import AddCredit, CreateAccount
@@ -9,7 +7,7 @@ from ..core.errors import InvalidValue
 from ..core.names import is_token
 from ..core.quantities import Money
 from .control_request import body_as, enter, page, window
-from .control_views import account_view, entry_view
+from .control_views import account_view, entries_view
 from .front import Exchange
 from .problems import Reply, json_reply
 
@@ -45,12 +43,11 @@ async def create_account(exchange: Exchange) -> Reply:
     if name is None:
         name = next(n for i in range(len(accounts) + 1) if (n := f"account-{i + 1}") not in accounts)
     accepted = world.check(CreateAccount(name, wanted.balance))
-    if wanted.token is not None:
-        if not is_token(wanted.token):
-            raise InvalidValue("a token is 1 to 256 visible ASCII characters", param="token")
-        exchange.worlds.check_token(wanted.token)
-    world.apply(accepted)
-    token = exchange.worlds.open_account(world, name, wanted.token)
+    if wanted.token is not None and not is_token(wanted.token):
+        raise InvalidValue("a token is 1 to 256 visible ASCII characters", param="token")
+    token = exchange.worlds.free_token(wanted.token)
+    world.apply(accepted, token=(token, name))
+    exchange.worlds.open_account(world, name, token)
     return json_reply(201, account_view(world, name, token))
 
 
@@ -68,5 +65,4 @@ async def get_ledger(exchange: Exchange) -> Reply:
     """The ledger's entries."""
     world, query = await enter(exchange, "after", "limit")
     after, limit = window(query)
-    entries = islice(world.simulation.ledger.entries, after, after + limit)
-    return json_reply(200, {"data": [entry_view(world, seq, entry) for seq, entry in enumerate(entries, after + 1)]})
+    return json_reply(200, {"data": entries_view(world, after, limit)})

@@ -10,13 +10,12 @@ from ..core.errors import InvalidValue
 from ..core.quantities import Duration, Factor, Instant
 from ..core.rental import Status
 from ..core.scenario import ClockSettings
-from ..worlds import ADVANCE_MS_MAX, World
+from ..worlds import ADVANCE_MS_MAX, Happened, World
 from .control_request import body_as, enter
-from .control_views import clock_view, events_view
+from .control_views import clock_view, event_view
 from .front import Exchange
 from .problems import NotReached, Reply, json_reply
 
-EVENTS_SHOWN_MAX = 1000
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
 
 
@@ -78,26 +77,20 @@ async def advance(exchange: Exchange) -> Reply:
     """Move the clock forward and answer with what happened meanwhile."""
     wanted = body_as(exchange, Advance)
     world, _ = await enter(exchange)
-    seen = 0
 
     def target_ms() -> int:  # once it is this advance's turn: a reset may have come before it
-        nonlocal seen
-        seen = world.simulation.events_total
         return _target_ms(world, wanted)
 
     if wanted.until is None:
-        await world.advance(target_ms)
+        happened = await world.advance(target_ms)
     elif isinstance(wanted.until, RentalReaches):
-        await _until_rental(world, wanted.until, target_ms)
+        happened = await _until_rental(world, wanted.until, target_ms)
     else:
-        await world.advance(target_ms, lambda: world.simulation.events_total > seen)
-        if world.simulation.events_total == seen:
-            raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
+        happened = await _until_next_event(world, target_ms)
     if world.stopping:
         raise NotReached(f"the server is stopping; it is {world.now}")
-    happened = world.simulation.events_total - seen
-    events = events_view(world, seen, min(happened, EVENTS_SHOWN_MAX))
-    return json_reply(200, {**clock_view(world), "events_total": happened, "events": events})
+    events = [event_view(world, seq, event) for seq, event in enumerate(happened.events, happened.before + 1)]
+    return json_reply(200, {**clock_view(world), "events_total": happened.total, "events": events})
 
 
 def _target_ms(world: World, wanted: Advance) -> int:
@@ -117,11 +110,26 @@ def _target_ms(world: World, wanted: Advance) -> int:
     return target
 
 
-async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> None:
+async def _until_next_event(world: World, target_ms: Callable[[], int]) -> Happened:
+    seen = 0
+
+    def target_from_here_ms() -> int:
+        nonlocal seen
+        seen = world.simulation.events_total
+        return target_ms()
+
+    happened = await world.advance(target_from_here_ms, lambda: world.simulation.events_total > seen)
+    if not happened.total:
+        raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
+    return happened
+
+
+async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> Happened:
     def status() -> Status:
         return world.simulation.rentals.find(until.rental).status
 
     wanted = _ORDER.index(until.status)
-    await world.advance(target_ms, lambda: _ORDER.index(status()) >= wanted)
+    happened = await world.advance(target_ms, lambda: _ORDER.index(status()) >= wanted)
     if status() != until.status:
         raise NotReached(f"the rental is {status()}, not {until.status}; it is {world.now}", param="until")
+    return happened

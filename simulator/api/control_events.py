@@ -21,7 +21,7 @@ async def get_journal(exchange: Exchange) -> Reply:
     """The journal up to now, as a file that `gpu-sim replay` runs again."""
     world, _ = await enter(exchange)
     lines: list[bytes] = []
-    for line in world.simulation.journal():
+    for line in world.journal():
         lines.append(line)
         if len(lines) % _LINES_PER_TURN == 0:
             await asyncio.sleep(0)  # a long journal holds nobody up

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ..core.acts import MarketAct, PassingAct
 from ..core.journal import Recorded
 from ..core.ledger import Entry
 from ..core.money import format_price, format_usd
@@ -52,6 +53,29 @@ def entry_view(world: World, seq: int, entry: Entry) -> dict[str, Any]:
     }
 
 
+def entries_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+    """So many ledger entries after the one with that seq. Where the first ones are no longer held, a line with the
+    balances that they had come to stands in their place."""
+    ledger = world.simulation.ledger
+    shown = [_opening_view(world)] if after < ledger.dropped and limit else []
+    first = max(0, after - ledger.dropped)
+    entries = islice(ledger.entries, first, first + limit - len(shown))
+    return shown + [entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1)]
+
+
+def _opening_view(world: World) -> dict[str, Any]:
+    ledger = world.simulation.ledger
+    balances = ledger.opening.items()
+    return {
+        "seq": ledger.dropped,
+        "at": world.instant(ledger.entries[0].at if ledger.entries else world.simulation.now_ms),
+        "kind": "opening_balance",
+        "account": None,
+        "rental_id": None,
+        "postings": [{"account": name, "amount": format_usd(amount)} for name, amount in balances],
+    }
+
+
 def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
     """An event: `seq`, `at`, `type` and its own fields."""
     fields = msgspec.structs.asdict(event)
@@ -69,18 +93,22 @@ def _shown(name: str, value: Any) -> tuple[str, Any]:
 
 
 def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
-    """So many events after the one with seq `after`."""
-    events = islice(world.simulation.events, after, after + limit)
-    return [event_view(world, seq, event) for seq, event in enumerate(events, after + 1)]
+    """So many events after the one with seq `after`, of those that are held."""
+    dropped = world.simulation.events_dropped
+    first = max(0, after - dropped)
+    events = islice(world.simulation.events, first, first + limit)
+    return [event_view(world, seq, event) for seq, event in enumerate(events, dropped + first + 1)]
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
-    """A rental with what the API does not show: account, status of the hold, transitions."""
+    """A rental with what the API does not show: account, status of the hold, transitions, what keeps it back."""
     return {
         **extended_view(world, rental),
         "account": rental.account,
         "hold_status": rental.hold.status,
         "transitions": _transitions(world, rental),
+        "held_back": rental.held_back,
+        "vanished": rental.is_hidden,
     }
 
 
@@ -100,7 +128,7 @@ def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
 
 
 def offer_view(world: World, offer: Offer) -> dict[str, Any]:
-    """An offer with what the API does not show: class, process, capacity, free GPUs, outage."""
+    """An offer with what the API does not show: class, process, capacity, free GPUs, outage and other acts."""
     spec = offer.spec
     return {
         "name": offer.name,
@@ -118,4 +146,23 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
         "free": offer.free,
         "listed": offer.is_listed,
         "outage": bool(offer.outages),
+        "provisioning": offer.provisioning,
+        "vanish": offer.hides_rentals,
+    }
+
+
+def act_view(world: World, act: MarketAct, number: int, ended: int) -> dict[str, Any]:
+    """A called act that began now: its number, its time, the offers it concerns and the rentals that it ended."""
+    began_ms = world.simulation.now_ms
+    span_ms = act.for_ if isinstance(act, PassingAct) else None
+    until_ms = None if span_ms is None else began_ms + span_ms
+    if until_ms is not None and until_ms > world.last_ms:
+        until_ms = None  # it outlasts the calendar
+    return {
+        "act": number,
+        "kind": act.KIND,
+        "at": world.instant(began_ms),
+        "until": None if until_ms is None else world.instant(until_ms),
+        "offers": len(world.simulation.market.matching(act)),
+        "rentals": ended,
     }

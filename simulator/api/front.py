@@ -23,8 +23,10 @@ from .wire import Disconnected, read_body, send_and_drain, send_reply, send_stre
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
+SNAPSHOT_BODY_BYTES_MAX = 256 << 20
 OFFERS_PATH = "/v1/gpu/offers"
 RENT_PATH = "/v1/gpu/rent"
+SNAPSHOT_PATH = "/_sim/snapshot"
 RENTALS_PATH = "/v1/gpu/rentals/"
 METRICS_PATH = "/metrics"
 
@@ -141,8 +143,7 @@ class Front:
         exchange.is_api = path.startswith("/v1/") or path == "/v1"
         try:
             if has_body:
-                limit = CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
-                exchange.body = await read_body(scope, receive, limit)
+                exchange.body = await read_body(scope, receive, _body_limit(path, is_control=is_control))
             if is_control:
                 self._enter_control(exchange)
             elif exchange.is_api:
@@ -202,6 +203,12 @@ class Front:
         if listing is None or not listing.is_of(world.simulation):
             listing = self._listings[world.name] = Listing(world)
         return listing.answer(exchange.scope["query_string"])
+
+
+def _body_limit(path: str, *, is_control: bool) -> int:
+    if path == SNAPSHOT_PATH:
+        return SNAPSHOT_BODY_BYTES_MAX
+    return CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
 
 
 def operation_of(method: str, path: str) -> Operation | None:

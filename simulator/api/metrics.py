@@ -46,7 +46,8 @@ def fault_counts(world: World) -> Iterable[tuple[str, int, int]]:
 
 def dropped(world: World) -> tuple[int, int]:
     """How many events and how many ended rentals of a world are no longer in memory."""
-    return 0, 0
+    simulation = world.simulation
+    return simulation.events_dropped, simulation.rentals.ended_total - simulation.rentals.ended_held
 
 
 class _Figures(Collector):
@@ -87,18 +88,16 @@ class _Figures(Collector):
         yield durations
 
     def _rentals(self) -> Iterator[Metric]:
-        by_status = {"provisioning": 0, "running": 0, "terminated": 0}
-        holds = held_micros = 0
+        by_status = {"provisioning": 0, "running": 0}
+        over = holds = held_micros = 0
         for world in self._worlds:
-            rentals, live = world.simulation.rentals, 0
+            rentals = world.simulation.rentals
+            over += rentals.ended_total
             for rental in rentals.live():
-                live += 1
                 by_status[rental.status] += 1
                 if rental.hold.status == "active":
                     holds += 1
                     held_micros += rental.hold.amount_micros
-            by_status["terminated"] += len(rentals.by_id) - live + dropped(world)[1]
-        over = by_status.pop("terminated")
         shown = GaugeMetricFamily("gpu_sim_rentals", "Rentals that are not over, by status.", labels=("status",))
         for status, number in by_status.items():
             shown.add_metric((status,), number)

@@ -18,6 +18,7 @@ import msgspec
 from ..core import errors
 from ..core.errors import Refusal
 from ..core.money import format_usd
+from ..store import StateUnavailable
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -154,6 +155,9 @@ KINDS: dict[type[Refusal], Kind] = {
     errors.AccountExists: Kind(409, "conflict_error"),
     errors.IdempotencyKeyReused: Kind(422, _REQUEST),
     errors.JournalInvalid: Kind(400, _REQUEST),
+    errors.JournalDropped: Kind(410, "gone_error"),
+    errors.SnapshotInvalid: Kind(400, _REQUEST),
+    StateUnavailable: Kind(503, "service_unavailable_error"),
     InvalidJson: Kind(400, _REQUEST),
     InvalidBody: Kind(400, _REQUEST),
     MissingField: Kind(400, _REQUEST),
@@ -223,6 +227,8 @@ def _headers(refusal: Refusal) -> Headers:
         return ((b"www-authenticate", b"Bearer"),)
     if isinstance(refusal, MethodNotAllowed):
         return ((b"allow", refusal.allow.encode()),)
+    if isinstance(refusal, StateUnavailable):
+        return ((b"retry-after", b"1"),)
     if isinstance(refusal, errors.OfferUnavailable) and not refusal.retry_helps:
         return ((b"x-should-retry", b"false"),)
     return ()

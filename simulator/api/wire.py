@@ -132,6 +132,12 @@ def _start(reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> Message:
 
 def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
     """The object in a JSON body. Raises UnsupportedMediaType, InvalidJson or InvalidBody."""
+    check_media(scope)
+    return parse_json(body)
+
+
+def check_media(scope: Scope) -> None:
+    """Raises UnsupportedMediaType unless the body is declared as plain JSON."""
     media = b""
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -140,7 +146,6 @@ def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
             raise UnsupportedMediaType("the body must not be compressed", param="content-encoding")
     if media.partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("the body must be application/json", param="content-type")
-    return parse_json(body)
 
 
 def parse_json(body: bytes) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Acts of a scenario's timeline: what happens at which instant, whoever uses the API."""
+"""Acts: what an operator or a scenario's timeline does to the market, to rentals and for accounts."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from .clock import YEAR_MS
 from .names import is_line
@@ -10,6 +10,7 @@ from .quantities import Duration, Factor, Money, Price, Share
 
 MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
 DOCKER_IMAGE = "vllm/vllm-openai:latest"
+CAPACITY_MAX = 1_000_000_000
 
 
 class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,7 +50,7 @@ class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise ValueError(f"{name.rstrip('_')} must be one line of 1 to 256 printable characters")
 
 
-class _Passing(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An act on offers that is over after `for`, or lasts to the end where that is not given."""
 
     for_: Duration | None = field(name="for", default=None)
@@ -59,12 +60,18 @@ class _Passing(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("for must be above 0s")
 
 
-class OutageAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Offers vanish from the list and cannot be rented; what runs on them goes on."""
+class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Offers vanish from the list and cannot be rented; what runs on them goes on, or with `interrupt` is lost."""
+
+    KIND: ClassVar[str] = "outage"
+
+    interrupt: bool | UnsetType = UNSET  # unset is false: journals of acts without it keep their bytes
 
 
-class PriceAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Prices are `set`, or what the price process says is multiplied; not capped."""
+
+    KIND: ClassVar[str] = "price"
 
     set: Price | None = None
     multiply: Factor | None = None
@@ -75,21 +82,62 @@ class PriceAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("give either set or multiply")
 
 
-class CapacityAct(_Passing, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Offers have this many GPUs; rentals that hold more keep them."""
+
+    KIND: ClassVar[str] = "capacity"
 
     set: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.set < 0:
-            raise ValueError("set must be 0 or more")
+        if not 0 <= self.set <= CAPACITY_MAX:
+            raise ValueError(f"set must be between 0 and {CAPACITY_MAX}")
 
 
 class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
 
+    KIND: ClassVar[str] = "interrupt"
+
     share: Share = Share(1_000_000)
+
+
+class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rentals whose provisioning would end get stuck until the act is over, or fail."""
+
+    KIND: ClassVar[str] = "provisioning"
+
+    outcome: Literal["stuck", "fails"]
+
+
+class VanishAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The API does not know the rentals on these offers, which go on and are billed."""
+
+    KIND: ClassVar[str] = "vanish"
+
+
+MarketAct = OutageAct | PriceAct | CapacityAct | InterruptAct | ProvisioningAct | VanishAct
+"""The acts on offers, which a scenario plays at an instant and a control call at once."""
+
+
+class Transition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a rental is to become: now, or not before it is released (`hold: true`, later `hold: false`)."""
+
+    to: Literal["running", "terminated"]
+    hold: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.to == "terminated" and self.hold is not None:
+            raise ValueError(
+                "hold goes with to: running; a DELETE must end a rental, and what the market takes is taken"
+            )
+
+
+class TransitionAct(Transition, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The transition of a rental of the timeline, by its name there."""
+
+    rental: str
 
 
 class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,7 +151,28 @@ class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("amount must be above 0")
 
 
-class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class OneOf(Struct, frozen=True):
+    """What has exactly one of the fields named in KINDS."""
+
+    KINDS: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if sum(getattr(self, kind) is not None for kind in self.KINDS) != 1:
+            raise ValueError(f"give exactly one of {', '.join(self.KINDS)}")
+
+    @property
+    def kind(self) -> str:
+        """Which of the kinds it is."""
+        return next(kind for kind in self.KINDS if getattr(self, kind) is not None)
+
+    @property
+    def market_act(self) -> MarketAct | None:
+        """The act on offers, if it is one."""
+        given = getattr(self, self.kind)
+        return given if isinstance(given, MarketAct) else None
+
+
+class Act(OneOf, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One act at one instant after the start: exactly one of the fields besides `at`."""
 
     at: Duration
@@ -115,6 +184,9 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     capacity: CapacityAct | None = None
     interrupt: InterruptAct | None = None
     credit: CreditAct | None = None
+    provisioning: ProvisioningAct | None = None
+    vanish: VanishAct | None = None
+    transition: TransitionAct | None = None
 
     KINDS: ClassVar[tuple[str, ...]] = (
         "rent",
@@ -125,22 +197,26 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
         "capacity",
         "interrupt",
         "credit",
+        "provisioning",
+        "vanish",
+        "transition",
     )
 
     def __post_init__(self) -> None:
         if self.at > 10 * YEAR_MS:
             raise ValueError("at is more than ten years after the start")
-        if sum(getattr(self, kind) is not None for kind in self.KINDS) != 1:
-            raise ValueError(f"give exactly one of {', '.join(self.KINDS)}")
-
-    @property
-    def kind(self) -> str:
-        """Which of the kinds this act is."""
-        return next(kind for kind in self.KINDS if getattr(self, kind) is not None)
+        super().__post_init__()
 
     @property
     def selector(self) -> Selector | None:
         """Which offers it concerns, where it concerns offers."""
         if self.rent is not None:
             return Selector(provider=self.rent.provider_id, gpu_model=self.rent.gpu_model, region=self.rent.region)
-        return self.outage or self.price or self.capacity or self.interrupt
+        return self.market_act
+
+    @property
+    def reference(self) -> str | None:
+        """The name of the rental that it is about, where it is about one rented before."""
+        if self.transition is not None:
+            return self.transition.rental
+        return self.terminate if self.terminate is not None else self.touch

@@ -1,6 +1,20 @@
 """What clients and operators ask for. A command carries decoded values only; the core checks their meaning."""
 
+from typing import ClassVar
+
 from msgspec import Struct
+
+from .acts import (
+    CapacityAct,
+    InterruptAct,
+    MarketAct,
+    OneOf,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    Transition,
+    VanishAct,
+)
 
 
 class RentGpu(Struct, frozen=True, gc=False, tag="rent_gpu", tag_field="command"):
@@ -36,6 +50,41 @@ class InterruptRental(Struct, frozen=True, gc=False, tag="interrupt_rental", tag
     rental_id: str
 
 
+class MoveRental(
+    Transition, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=False, tag="move_rental", tag_field="command"
+):
+    """Force a rental's transition now, hold it back or release it."""
+
+    rental_id: str
+
+
+class HideRental(Struct, frozen=True, gc=False, tag="hide_rental", tag_field="command"):
+    """Let the API know a rental no more, or again; it goes on and is billed."""
+
+    rental_id: str
+    hidden: bool
+
+
+class PlayAct(OneOf, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="play_act", tag_field="command"):
+    """Let an act on offers begin now: exactly one of the fields."""
+
+    outage: OutageAct | None = None
+    price: PriceAct | None = None
+    capacity: CapacityAct | None = None
+    interrupt: InterruptAct | None = None
+    provisioning: ProvisioningAct | None = None
+    vanish: VanishAct | None = None
+
+    KINDS: ClassVar[tuple[str, ...]] = ("outage", "price", "capacity", "interrupt", "provisioning", "vanish")
+
+    @property
+    def act(self) -> MarketAct:
+        """The one that is given."""
+        act = self.market_act
+        assert act is not None
+        return act
+
+
 class CreateAccount(Struct, frozen=True, gc=False, tag="create_account", tag_field="command"):
     """A new customer with a balance in micro-dollars ≥ 0."""
 
@@ -50,4 +99,14 @@ class AddCredit(Struct, frozen=True, gc=False, tag="add_credit", tag_field="comm
     amount_micros: int
 
 
-Command = RentGpu | TerminateRental | TouchRental | InterruptRental | CreateAccount | AddCredit
+Command = (
+    RentGpu
+    | TerminateRental
+    | TouchRental
+    | InterruptRental
+    | MoveRental
+    | HideRental
+    | PlayAct
+    | CreateAccount
+    | AddCredit
+)

@@ -10,7 +10,9 @@
     ├── AccountNotFound
     ├── AccountExists
     ├── IdempotencyKeyReused
-    └── JournalInvalid
+    ├── JournalInvalid
+    ├── JournalDropped
+    └── SnapshotInvalid
 
 A refusal changes nothing. Its `code` is stable and says what happened; which HTTP status that means is
 decided in `simulator.api.problems`, never here.
@@ -96,3 +98,15 @@ class JournalInvalid(Refusal):
     """The bytes are no journal of this format. `param` names the line."""
 
     code = "journal_invalid"
+
+
+class JournalDropped(Refusal):
+    """The first lines of the journal are no longer held. Keep more of them, or keep them in a file."""
+
+    code = "journal_dropped"
+
+
+class SnapshotInvalid(Refusal):
+    """The snapshot is of another format or version, is damaged, or does not fit the world. Nothing was restored."""
+
+    code = "snapshot_invalid"

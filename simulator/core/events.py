@@ -61,6 +61,38 @@ class RentalTerminated(Struct, frozen=True, gc=False, tag="rental_terminated", t
     billed_seconds: int
 
 
+class TransitionHeld(Struct, frozen=True, gc=False, tag="transition_held", tag_field="type"):
+    """An operator holds the rental back: it stays provisioning when its time comes."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class TransitionReleased(Struct, frozen=True, gc=False, tag="transition_released", tag_field="type"):
+    """The rental is held back no more."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class RentalHidden(Struct, frozen=True, gc=False, tag="rental_hidden", tag_field="type"):
+    """The API does not know the rental from here on; it goes on and is billed."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class RentalShown(Struct, frozen=True, gc=False, tag="rental_shown", tag_field="type"):
+    """The rental is hidden by its own account no more; an act may still hide all of its offer."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
 class ActRefused(Struct, frozen=True, gc=False, tag="act_refused", tag_field="type"):
     """A command of the timeline was turned down, with the code that a client would have got."""
 
@@ -81,7 +113,7 @@ class GpusReturned(Struct, frozen=True, gc=False, tag="gpus_returned", tag_field
 
 
 class ActStarted(Struct, frozen=True, gc=False, tag="act_started", tag_field="type"):
-    """An outage, price or capacity act took hold; `act` is its place in the timeline."""
+    """An act on offers took hold; `act` is its place in the timeline, and after its end in the order of the calls."""
 
     at: int
     act: int
@@ -123,6 +155,10 @@ Event = (
     | RentalRunning
     | RentalTouched
     | RentalTerminated
+    | TransitionHeld
+    | TransitionReleased
+    | RentalHidden
+    | RentalShown
     | ActRefused
     | GpusReturned
     | ActStarted

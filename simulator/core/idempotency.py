@@ -1,5 +1,7 @@
 """Idempotency keys of rents: which rental a key stands for, for 24 hours of virtual time (A17)."""
 
+from collections import OrderedDict  # its first key is found at once, however many have gone before it
+
 from msgspec import Struct
 
 from .clock import DAY_MS
@@ -15,8 +17,11 @@ class Key(Struct, frozen=True, gc=False):
     fingerprint: bytes
 
 
-class _Stored(Struct, frozen=True, gc=False):
-    fingerprint: bytes
+class StoredKey(Struct, frozen=True, gc=False):
+    """A key of an accepted rent, oldest first in a snapshot."""
+
+    account: str
+    key: Key
     rental_id: str
     expires_ms: int
 
@@ -27,14 +32,14 @@ class Keys:
     __slots__ = ("_stored",)
 
     def __init__(self) -> None:
-        self._stored: dict[tuple[str, str], _Stored] = {}
+        self._stored: OrderedDict[tuple[str, str], StoredKey] = OrderedDict()
 
     def find(self, account: str, key: Key, now_ms: int) -> str | None:
         """The rental that the key stands for, or None for a new key. Raises IdempotencyKeyReused."""
         stored = self._stored.get((account, key.text))
         if stored is None or stored.expires_ms <= now_ms:
             return None
-        if stored.fingerprint != key.fingerprint:
+        if stored.key.fingerprint != key.fingerprint:
             raise IdempotencyKeyReused("the Idempotency-Key was used for a request with another body")
         return stored.rental_id
 
@@ -46,4 +51,12 @@ class Keys:
             if self._stored[oldest].expires_ms > now_ms:
                 break
             del self._stored[oldest]
-        self._stored[account, key.text] = _Stored(key.fingerprint, rental_id, now_ms + KEY_LIFE_MS)
+        self._stored[account, key.text] = StoredKey(account, key, rental_id, now_ms + KEY_LIFE_MS)
+
+    def state(self) -> tuple[StoredKey, ...]:
+        """What a snapshot holds of them."""
+        return tuple(self._stored.values())
+
+    def restore(self, state: tuple[StoredKey, ...]) -> None:
+        """Be as the state says."""
+        self._stored = OrderedDict(((stored.account, stored.key.text), stored) for stored in state)

@@ -4,11 +4,16 @@ A line per command and event, at virtual ms since the start, between a header an
 It names accounts, never tokens or worlds. Advances and refusals leave no line.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import chain, islice
+from operator import itemgetter
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .clock import YEAR_MS, format_instant
 from .commands import Command
@@ -29,13 +34,29 @@ Recorded = Event | Entry
 _encode = msgspec.json.Encoder(enc_hook=int).encode
 
 
-class Header(Struct, frozen=True):
+class Mark(Struct, frozen=True):
+    """A place in a journal: how many events, and how many other lines, come before it."""
+
+    events: int = 0
+    lines: int = 0
+
+
+class RestoredFrom(Struct, frozen=True):
+    """Which run a restored journal goes on from: virtual ms, number of events, and the digest of its lines."""
+
+    at: int
+    events: int
+    digest: str
+
+
+class Header(Struct, frozen=True, omit_defaults=True):
     """The first line: format, seed, start of virtual time, and the scenario in canonical form."""
 
     journal: int
     seed: int
     start: str
     scenario: Scenario
+    restored_from: RestoredFrom | None = None
 
 
 class Line(Struct, frozen=True):
@@ -46,30 +67,115 @@ class Line(Struct, frozen=True):
 
 
 class Journal:
-    """Commands and events as they came. Event number i of the list has `seq` i + 1."""
+    """Commands and events as they came. `events` are the latest; `dropped` says how many came before them, so that
+    number i of the list has `seq` dropped + i + 1."""
 
-    __slots__ = ("_header", "_lines", "events")
+    __slots__ = ("_digest", "_digested", "_header", "_lines", "_lines_dropped", "began", "dropped", "events")
 
     def __init__(self, scenario: Scenario, seed: int, start_epoch_ms: int) -> None:
         self._header = Header(FORMAT, seed, format_instant(start_epoch_ms), without_tokens(scenario))
+        self.began = self._digested = Mark()
+        self._digest = b""
         self._lines: list[tuple[int, int, Struct]] = []
+        self._lines_dropped = 0
         self.events: list[Recorded] = []
+        self.dropped = 0
+
+    @property
+    def end(self) -> Mark:
+        """Where the next line will be."""
+        return Mark(self.dropped + len(self.events), self._lines_dropped + len(self._lines))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all lines since its header are held."""
+        return self.dropped <= self.began.events and self._lines_dropped <= self.began.lines
 
     def accept(self, at_ms: int, line: Struct) -> None:
         """Write down a command before its events, or what else was decided at that instant."""
-        self._lines.append((len(self.events), at_ms, line))
+        self._lines.append((self.dropped + len(self.events), at_ms, line))
 
     def export(self, now_ms: int) -> Iterator[bytes]:
-        """The lines of the journal, each with its line feed."""
-        yield _encode(self._header) + b"\n"
-        written = 0
-        for position, at_ms, line in (*self._lines, (len(self.events), 0, None)):
+        """The lines of the journal, each with its line feed; it must be whole."""
+        assert self.is_whole
+        yield self.header()
+        yield from self.lines(self.began)
+        yield end_line(now_ms)
+
+    def header(self) -> bytes:
+        """The first line."""
+        return _encode(self._header) + b"\n"
+
+    def lines(self, since: Mark) -> Iterator[bytes]:
+        """The lines from a place on that is held."""
+        dropped, written = self.dropped, since.events
+        assert written >= dropped, "dropped already"
+        assert since.lines >= self._lines_dropped, "dropped already"
+        latest = islice(self._lines, since.lines - self._lines_dropped, None)
+        for position, at_ms, line in chain(latest, ((self.end.events, 0, None),)):
             for seq in range(written, position):
-                yield b'{"seq":%d,' % (seq + 1) + _encode(self.events[seq])[1:] + b"\n"
+                yield b'{"seq":%d,' % (seq + 1) + _encode(self.events[seq - dropped])[1:] + b"\n"
             written = position
             if line is not None:
                 yield b'{"at":%d,' % at_ms + _encode(line)[1:] + b"\n"
-        yield b'{"at":%d,"end":true}\n' % now_ms
+
+    def drop(self, keep: int) -> list[Recorded]:
+        """Let all but the latest `keep` events go, and the lines before them; answers what went."""
+        self.digest()
+        count = max(0, len(self.events) - keep)
+        gone = self.events[:count]
+        del self.events[:count]
+        self.dropped += count
+        lines = bisect_left(self._lines, self.dropped, key=itemgetter(0))
+        del self._lines[:lines]
+        self._lines_dropped += lines
+        return gone
+
+    def digest(self) -> bytes:
+        """A digest of all lines so far, header included: each line is hashed together with the digest before it."""
+        digest = self._digest or chain_digest(b"", (self.header(),))
+        self._digest = chain_digest(digest, self.lines(self._digested))
+        self._digested = self.end
+        return self._digest
+
+    def state(self) -> "JournalState":
+        """What a snapshot holds of it."""
+        return JournalState(self.end, self.digest().hex(), self._header.restored_from)
+
+    def go_on(self, at_ms: int, state: "JournalState") -> None:
+        """Begin anew where another run had come to: what it wrote is not held here."""
+        restored_from = RestoredFrom(at_ms, state.end.events, state.digest)
+        self.resume(JournalState(Mark(state.end.events), "", restored_from), [])
+
+    def resume(self, state: "JournalState", latest: list[Recorded]) -> None:
+        """Go on where this same run had come to before; of the events up to there, `latest` are held."""
+        end = state.end
+        self._header = replace(self._header, restored_from=state.restored_from)
+        self.began = Mark() if state.restored_from is None else Mark(state.restored_from.events)
+        self._lines, self._lines_dropped = [], end.lines
+        self.events[:] = latest
+        self.dropped = end.events - len(latest)
+        self._digested, self._digest = end, bytes.fromhex(state.digest)
+
+
+class JournalState(Struct, frozen=True, omit_defaults=True):
+    """How far a journal has come, the digest of its lines so far, and which run it went on from, if it did."""
+
+    end: Mark
+    digest: str
+    restored_from: RestoredFrom | None = None
+
+
+def end_line(now_ms: int) -> bytes:
+    """The last line of an exported journal."""
+    return b'{"at":%d,"end":true}\n' % now_ms
+
+
+def chain_digest(digest: bytes, lines: Iterable[bytes]) -> bytes:
+    """The digest after these lines, given the one before them."""
+    for line in lines:
+        digest = blake2b(digest + line, digest_size=16).digest()
+    return digest
 
 
 class _End(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,17 +209,25 @@ def parse(journal: bytes) -> tuple[Header, list[Line], int]:
     return header, commands, end.at
 
 
-_AnyCommand: type[Command] = Command  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
+def decode_event(line: bytes) -> Recorded:
+    """The event of a line that has a `seq`."""
+    return _decode_event(line)
+
+
+_AnyEvent: type[Recorded] = Recorded  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
+_decode_event = msgspec.json.Decoder(_AnyEvent).decode
+_AnyCommand: type[Command] = Command  # type: ignore[assignment]  # likewise
 
 
 def _decode(line: bytes, type_: type[_T], number: int) -> _T:
     try:
-        return msgspec.json.decode(line, type=type_, dec_hook=_quantity)
+        return msgspec.json.decode(line, type=type_, dec_hook=plain_quantity)
     except msgspec.MsgspecError as error:
         raise JournalInvalid(str(error), param=f"line {number}") from None
 
 
-def _quantity(type_: type[_T], value: object) -> _T:
+def plain_quantity(type_: type[_T], value: object) -> _T:
+    """The `dec_hook` of msgspec for quantities that are written as integers. Raises ValueError."""
     most = PPM if type_ is Share else _QUANTITY_MAX
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError(f"expected an integer from 0 to {most}")

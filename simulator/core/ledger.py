@@ -86,14 +86,26 @@ class RentalSettled(Struct, frozen=True, gc=False, tag="rental_settled", tag_fie
 Entry = CreditAdded | HoldPlaced | HoldExpired | RentalSettled
 
 
-class Ledger:
-    """Balances and the entries that made them. `on_entry` is told of each entry after it is posted."""
+class LedgerState(Struct, frozen=True):
+    """The balances of the ledger accounts, and how many entries made them."""
 
-    __slots__ = ("_balances", "_on_entry", "entries")
+    balances: dict[str, int]
+    entries: int
+
+
+class Ledger:
+    """Balances and the entries that made them. `on_entry` is told of each entry after it is posted.
+
+    `opening` are the balances before the first entry that is held; `dropped` entries made them.
+    """
+
+    __slots__ = ("_balances", "_on_entry", "dropped", "entries", "opening")
 
     def __init__(self, on_entry: Callable[[Entry], None]) -> None:
         self.entries: list[Entry] = []
-        self._balances: dict[str, int] = {REVENUE: 0, FUNDING: 0}
+        self.opening: dict[str, int] = {REVENUE: 0, FUNDING: 0}
+        self.dropped = 0
+        self._balances = dict(self.opening)
         self._on_entry = on_entry
 
     def available(self, account: str) -> int:
@@ -118,9 +130,31 @@ class Ledger:
         self.entries.append(entry)
         self._on_entry(entry)
 
+    def drop(self, count: int) -> None:
+        """Let the oldest entries go: what they made of the balances is where the ledger opens."""
+        for entry in self.entries[:count]:
+            for account, amount in entry.postings():
+                self.opening[account] = self.opening.get(account, 0) + amount
+        del self.entries[:count]
+        self.dropped += count
+
+    def state(self) -> LedgerState:
+        """What a snapshot holds of it."""
+        return LedgerState(dict(self._balances), self.dropped + len(self.entries))
+
+    def restore(self, state: LedgerState, latest: list[Entry]) -> None:
+        """Be as the state says; `latest` are the last of its entries, where they are known."""
+        self._balances = dict(state.balances)
+        self.opening = dict(state.balances)
+        self.entries = list(latest)
+        self.dropped = state.entries - len(latest)
+        for entry in latest:
+            for account, amount in entry.postings():
+                self.opening[account] -= amount
+
     def audit(self) -> None:
         """Recompute everything from the entries: what is stored must follow from them, and sum to zero."""
-        folded: dict[str, int] = {REVENUE: 0, FUNDING: 0}
+        folded = dict(self.opening)
         for entry in self.entries:
             assert len(entry.postings()) >= 2, entry
             assert sum(amount for _, amount in entry.postings()) == 0, entry

@@ -3,21 +3,44 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
+from msgspec import Struct
+
 from .acts import Selector
-from .catalog import OfferSpec
+from .catalog import OfferSpec, selector_problems, spellings, unknown_name
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
 from .events import Event, PriceMoved, ShockStruck
 from .money import quantize_price
-from .names import did_you_mean, offer_name
-from .prices import PricePath, process_for
+from .names import offer_name
+from .prices import PricePath, PriceState, process_for
 from .randomness import PPM, stream
 from .scenario import PriceSettings
 from .schedule import Priority, Schedule
 
 _PRICE = int(Priority.PRICE)
 
-Overlay = tuple[int, Literal["price_set", "price_multiply", "capacity"], int]
-"""An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs)."""
+OverlayKind = Literal["price_set", "price_multiply", "capacity", "stuck", "fails", "vanish"]
+
+Overlay = tuple[int, OverlayKind, int]
+"""An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs, else 0)."""
+
+_COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
+    "price_set": ("price_set", "price_multiply"),
+    "price_multiply": (),
+    "capacity": ("capacity",),
+    "stuck": ("stuck", "fails"),
+    "fails": ("stuck", "fails"),
+    "vanish": ("vanish",),
+}
+"""What of the acts before it no longer shows once an act has begun, for as long as that lasts."""
+
+
+class OfferState(Struct, frozen=True, array_like=True):
+    """What has become of an offer; price and capacity follow from it."""
+
+    path: PriceState
+    used: int
+    outages: tuple[int, ...]
+    overlays: tuple[Overlay, ...]
 
 
 class Offer:
@@ -46,6 +69,19 @@ class Offer:
         """Whether the offers list shows it: at least one free GPU and no outage (F6)."""
         return not self.outages and self.free > 0
 
+    @property
+    def provisioning(self) -> Literal["stuck", "fails"] | None:
+        """How provisioning ends here while acts decide it: as the one says that began last."""
+        for _, kind, _ in reversed(self.overlays):
+            if kind in ("stuck", "fails"):
+                return kind
+        return None
+
+    @property
+    def hides_rentals(self) -> bool:
+        """Whether an act keeps the API from knowing the rentals here."""
+        return any(kind == "vanish" for _, kind, _ in self.overlays)
+
     def under_acts(self) -> tuple[int, int]:
         """Price and capacity under the acts, in the order in which they began: the process' price and the
         catalogue's capacity without any. The price is a multiple of $0.001."""
@@ -55,15 +91,19 @@ class Offer:
                 price = value
             elif kind == "price_multiply":
                 price = price * value // PPM
-            else:
+            elif kind == "capacity":
                 capacity = value
         return quantize_price(price), capacity
+
+    def state(self) -> OfferState:
+        """What a snapshot holds of it."""
+        return OfferState(self.path.state(), self.used, self.outages, self.overlays)
 
 
 class Market:
     """All offers of a world. `version` grows whenever what the API lists may have changed."""
 
-    __slots__ = ("_by_folded_names", "_by_names", "_full", "_record", "_schedule", "_spellings", "offers", "version")
+    __slots__ = ("_by_folded_names", "_by_names", "_full", "_record", "_schedule", "offers", "spellings", "version")
 
     def __init__(
         self,
@@ -82,10 +122,7 @@ class Market:
         self.offers = tuple(self._open(spec, settings, seed) for spec in specs)
         self._by_names = {(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
         self._by_folded_names = {_folded(*names): offer for names, offer in self._by_names.items()}
-        self._spellings: dict[str, dict[str, str]] = {
-            field: {getattr(o.spec, field).casefold(): getattr(o.spec, field) for o in self.offers}
-            for field in ("gpu_model", "provider_id", "region")
-        }
+        self.spellings = spellings(offer.spec for offer in self.offers)
         schedule.on(Priority.PRICE, self._price_steps)
         for offer in self.offers:
             delay = offer.path.first_delay_ms()
@@ -113,10 +150,15 @@ class Market:
         if (provider_id, gpu_model, region) in self._by_names:
             return
         for field, name in (("gpu_model", gpu_model), ("provider_id", provider_id), ("region", region)):
-            known = self._spellings[field]
-            if name.casefold() not in known:
-                hint = did_you_mean(name, known.values())
-                raise InvalidValue(f'no offer has {field} "{name}"{hint}', param=field)
+            problem = unknown_name(field, name, self.spellings[field])
+            if problem is not None:
+                raise InvalidValue(problem, param=field)
+
+    def check_selector(self, selector: Selector) -> None:
+        """Raises InvalidValue for a selector that means no offer, with the nearest name that there is."""
+        specs = (offer.spec for offer in self.offers)
+        for field, problem in selector_problems(selector, specs, self.spellings):
+            raise InvalidValue(problem, param=field)
 
     def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
         """The offer of these names, whatever their case (A14). Raises OfferNotFound where nobody offers that (A13)."""
@@ -161,14 +203,15 @@ class Market:
         """The offers that a selector means."""
         return [o for o in self.offers if selector.matches(o.spec.provider_id, o.spec.gpu_model, o.spec.region)]
 
-    def begin_outage(self, offer: Offer, act: int) -> None:
-        """The offer is out of service under an act."""
-        offer.outages += (act,)
+    def begin_outage(self, offer: Offer, act: int, *, endless: bool = False) -> None:
+        """The offer is out of service under an act; one without an end makes those before it forgettable."""
+        offer.outages = (act,) if endless else (*offer.outages, act)
         self.version += 1
 
-    def lay_over(self, offer: Offer, overlay: Overlay) -> None:
-        """An act takes hold on the offer's price or capacity."""
-        offer.overlays += (overlay,)
+    def lay_over(self, offer: Offer, overlay: Overlay, *, endless: bool = False) -> None:
+        """An act takes hold on the offer; one without an end makes what it covers forgettable."""
+        covered = _COVERED[overlay[1]] if endless else ()
+        offer.overlays = (*(before for before in offer.overlays if before[1] not in covered), overlay)
         self._show(offer)
         self.version += 1
 
@@ -185,6 +228,23 @@ class Market:
             spec = offer.spec
             now = self._schedule.now_ms
             self._record(ShockStruck(now, spec.provider_id, spec.gpu_model, spec.region, shock, severity_ppm))
+
+    def state(self) -> tuple[OfferState, ...]:
+        """What a snapshot holds of the offers, in the catalogue's order."""
+        return tuple(offer.state() for offer in self.offers)
+
+    def restore(self, state: tuple[OfferState, ...]) -> None:
+        """Be as the state says."""
+        for offer, told in zip(self.offers, state, strict=True):
+            offer.path.restore(told.path)
+            offer.used, offer.outages, offer.overlays = told.used, told.outages, told.overlays
+            offer.price_micros_per_hour, offer.capacity = offer.under_acts()
+        self.version += 1
+
+    def named(self, name: str) -> Offer:
+        """The offer of exactly that name; there is one."""
+        provider_id, gpu_model, region = name.split("|")
+        return self._by_names[provider_id, gpu_model, region]
 
     def _price_steps(self, offer: Offer) -> None:
         schedule, path = self._schedule, offer.path

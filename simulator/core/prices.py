@@ -101,6 +101,15 @@ def process_for(name: PriceProcessName, provider_class: ProviderClass) -> PriceP
     return {"constant": None, "host_set": _HOSTS, "mean_reverting": _EXCHANGE}[name]
 
 
+class PriceState(Struct, frozen=True, array_like=True):
+    """Where a price path stands."""
+
+    price_micros: int
+    latent_nano: int
+    moved_ms: int
+    steps: int
+
+
 class PricePath:
     """One offer's price as its process makes it: always a multiple of $0.001 within [floor, cap].
 
@@ -170,6 +179,15 @@ class PricePath:
         self.moved_ms = now_ms
         self.steps = steps + 1
         return delay_ms(draw(key, (steps + 1) * DRAWS_PER_STEP), self._mean_ms)
+
+    def state(self) -> PriceState:
+        """What a snapshot holds of it."""
+        return PriceState(self.price_micros, self.latent_nano, self.moved_ms, self.steps)
+
+    def restore(self, state: PriceState) -> None:
+        """Be as the state says."""
+        self.price_micros, self.latent_nano = state.price_micros, state.latent_nano
+        self.moved_ms, self.steps = state.moved_ms, state.steps
 
 
 def _nano(x: float) -> int:

@@ -17,9 +17,15 @@ Status = Literal["provisioning", "running", "terminated"]
 
 
 class Rental(Struct, eq=False, gc=False):
-    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known."""
+    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
+
+    `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning the first
+    of `tickets` is the end of that; once that has come without the rental getting anywhere, because an operator holds
+    it back or an act leaves it stuck, it `is_due`. `hidden` is by an operator.
+    """
 
     rental_id: str
+    number: int
     ordinal: int
     offer: Offer
     command: RentGpu
@@ -33,6 +39,9 @@ class Rental(Struct, eq=False, gc=False):
     tickets: tuple[Ticket, ...] = ()
     idle_ticket: Ticket = NO_TICKET
     mass_interrupts_met: int = 0
+    held_back: bool = False
+    is_due: bool = False
+    hidden: bool = False
 
     @property
     def account(self) -> str:
@@ -52,7 +61,30 @@ class Rental(Struct, eq=False, gc=False):
         return "provisioning" if self.running_ms is None else "running"
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether the API does not know it: by an operator, or by an act on its offer."""
+        return self.hidden or self.offer.hides_rentals
+
+    @property
     def session(self) -> Session:
         """What it is billed by, once it runs."""
         assert self.running_ms is not None
         return Session(self.price_micros_per_hour, self.command.gpu_count, self.running_ms)
+
+
+class RentalsState(Struct, frozen=True):
+    """All rentals: the live ones by number, the ended ones that are held in the order in which they ended.
+
+    `running` lists ids by offer, in the order in which they began to run; `shocks` are (draws, index) by offer. The
+    ended ones may come from elsewhere, as they were when they ended: `hidden` are those of them that are hidden now.
+    """
+
+    created: int
+    ended_total: int
+    live: tuple[Rental, ...]
+    ended: tuple[Rental, ...]
+    hidden: tuple[str, ...]
+    running: dict[str, tuple[str, ...]]
+    ordinals: tuple[tuple[str, str, int], ...]
+    exhaustion: dict[str, Ticket]
+    shocks: tuple[tuple[int, int], ...]

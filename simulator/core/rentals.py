@@ -1,6 +1,8 @@
 """The life of rentals: provisioning → running → terminated, and why they end (F10, F11)."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -28,9 +30,16 @@ from .names import rental_id, rental_name
 from .offers import Market, Offer
 from .quantities import Share
 from .randomness import PPM, draw, stream
-from .rental import Rental
+from .rental import Rental, RentalsState
 from .scenario import Scenario
-from .schedule import Priority, Schedule, Ticket
+from .schedule import Priority, Schedule, Subject, Ticket
+
+
+class Reclaimed(Struct, frozen=True, gc=False):
+    """GPUs that the market took back, until they are on offer again."""
+
+    offer: Offer
+    gpu_count: int
 
 
 class RentPlan(Struct, frozen=True, gc=False):
@@ -71,6 +80,9 @@ class Rentals:
         record: Callable[[Event], None],
     ) -> None:
         self.by_id: dict[str, Rental] = {}
+        self.created = 0
+        self.ended_total = 0
+        self._ended: deque[str] = deque()
         self._live: dict[str, dict[str, Rental]] = {}
         self._ordinals: dict[tuple[str, str], int] = {}
         self._exhaustion: dict[str, Ticket] = {}
@@ -96,7 +108,7 @@ class Rentals:
             for offer in market.offers
         }
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
-        schedule.on(Priority.PROVISIONING, self._provisioning_ends)
+        schedule.on(Priority.PROVISIONING, self.settle_provisioning)
         schedule.on(Priority.SHOCK, self._shock_strikes)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
@@ -121,9 +133,9 @@ class Rentals:
         return RentPlan(command, offer, hold)
 
     def find(self, rental_id_: str, account: str | None = None) -> Rental:
-        """The rental of that id. Raises RentalNotFound, also where it is not the account's (A13)."""
+        """The rental of that id. Raises RentalNotFound, for an account also where it is not its own (A13) or hidden."""
         rental = self.by_id.get(rental_id_)
-        if rental is None or (account is not None and rental.account != account):
+        if rental is None or (account is not None and (rental.account != account or rental.is_hidden)):
             raise RentalNotFound(f'no rental "{rental_id_}"')
         return rental
 
@@ -147,6 +159,7 @@ class Rentals:
         name = rental_name(command.account, offer.name, ordinal)
         rental = Rental(
             rental_id=rental_id(self._seed, name),
+            number=self.created,
             ordinal=ordinal,
             offer=offer,
             command=command,
@@ -154,6 +167,7 @@ class Rentals:
             hold=Hold(plan.hold_micros),
             created_ms=now,
         )
+        self.created += 1
         spec = offer.spec
         self._ledger.post(HoldPlaced(now, command.account, rental.rental_id, plan.hold_micros))
         self._market.take(offer, command.gpu_count)
@@ -190,19 +204,22 @@ class Rentals:
         for ticket in (*rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
         rental.tickets = ()
+        rental.held_back = rental.is_due = False
         rental.terminated_ms = now
         rental.reason = reason
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
         del self._live[command.account][rental.rental_id]
+        self._ended.append(rental.rental_id)
+        self.ended_total += 1
         self._by_offer[rental.offer.name].running.pop(rental.rental_id, None)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
         reclaim = self._reclaim_ms(rental) if reason == "interrupted" else 0
         if reclaim:
-            self._schedule.at(now + reclaim, Priority.AVAILABILITY, rental)
+            self._schedule.at(now + reclaim, Priority.AVAILABILITY, Reclaimed(rental.offer, command.gpu_count))
         else:
             self._market.give_back(rental.offer, command.gpu_count)
         self.await_exhaustion(command.account)
@@ -219,10 +236,60 @@ class Rentals:
         for _, id_ in sorted(drawn)[: -(-len(drawn) * act.share // PPM)]:
             self.end(self.by_id[id_], "interrupted", "forced")
 
+    def drop_ended(self, keep: int) -> None:
+        """Let all but the latest `keep` ended rentals go: nobody finds them any more."""
+        while len(self._ended) > keep:
+            del self.by_id[self._ended.popleft()]
+
+    @property
+    def ended_held(self) -> int:
+        """How many ended rentals are held."""
+        return len(self._ended)
+
+    def ended(self) -> Iterator[Rental]:
+        """The ended rentals that are held, in the order in which they ended."""
+        return map(self.by_id.__getitem__, self._ended)
+
+    def ended_since(self, count: int) -> Iterator[tuple[int, Rental]]:
+        """The rentals that ended after the first `count`, each with how many had ended by then."""
+        first = self.ended_total - len(self._ended)
+        assert count >= first, "dropped already"
+        for number, id_ in enumerate(islice(self._ended, count - first, None), count + 1):
+            yield number, self.by_id[id_]
+
+    def settle_provisioning(self, rental: Rental) -> None:
+        """Its time has come: it waits where it is held back or stuck, else it fails or runs."""
+        outcome = rental.offer.provisioning
+        if rental.held_back or outcome == "stuck":
+            rental.is_due = True
+            return
+        key = stream(self._seed, f"provisioning/{rental.name}")
+        if outcome == "fails" or provisioning.fails(key, self._by_offer[rental.offer.name].failure):
+            self.end(rental, "provisioning_failed")
+        else:
+            self.start(rental)
+
+    def start(self, rental: Rental) -> None:
+        """The GPU runs from now on. Whatever else its luck decides counts from here."""
+        now, shared = self._schedule.now_ms, self._by_offer[rental.offer.name]
+        rental.held_back = rental.is_due = False
+        rental.running_ms = now
+        shared.running[rental.rental_id] = rental
+        self._record(RentalRunning(now, rental.account, rental.rental_id))
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), shared.hazard)
+        if own is not None:
+            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+        self._await_idleness(rental)
+        self.await_exhaustion(rental.account)
+
     def live(self) -> Iterator[Rental]:
-        """The rentals that are not over."""
+        """The rentals that are not over, account by account."""
         for rentals in self._live.values():
             yield from rentals.values()
+
+    def live_in_order(self) -> list[Rental]:
+        """The rentals that are not over, in the order in which they were rented."""
+        return sorted(self.live(), key=_number)
 
     def await_exhaustion(self, account: str) -> None:
         """Say anew when the account's running rentals will have used its balance up (A9)."""
@@ -239,21 +306,6 @@ class Rentals:
             self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
 
     # What the schedule does
-
-    def _provisioning_ends(self, rental: Rental) -> None:
-        now, name = self._schedule.now_ms, rental.name
-        shared = self._by_offer[rental.offer.name]
-        if provisioning.fails(stream(self._seed, f"provisioning/{name}"), shared.failure):
-            self.end(rental, "provisioning_failed")
-            return
-        rental.running_ms = now
-        shared.running[rental.rental_id] = rental
-        self._record(RentalRunning(now, rental.account, rental.rental_id))
-        own = own_delay_ms(stream(self._seed, f"own/{name}"), shared.hazard)
-        if own is not None:
-            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
-        self._await_idleness(rental)
-        self.await_exhaustion(rental.account)
 
     def _hold_expires(self, rental: Rental) -> None:
         released = rental.hold.end("expired")
@@ -278,10 +330,66 @@ class Rentals:
     def _idles(self, rental: Rental) -> None:
         self.end(rental, "idle_timeout")
 
-    def _gpus_return(self, rental: Rental) -> None:
-        spec, gpu_count = rental.offer.spec, rental.command.gpu_count
-        self._market.give_back(rental.offer, gpu_count)
-        self._record(GpusReturned(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, gpu_count))
+    def _gpus_return(self, back: Reclaimed) -> None:
+        spec = back.offer.spec
+        self._market.give_back(back.offer, back.gpu_count)
+        self._record(GpusReturned(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, back.gpu_count))
+
+    # Snapshots
+
+    def state(self, *, with_ended: bool) -> RentalsState:
+        """What a snapshot holds of them. It shares the rentals themselves: encode it before anything happens."""
+        shared = [self._by_offer[offer.name] for offer in self._market.offers]
+        return RentalsState(
+            created=self.created,
+            ended_total=self.ended_total,
+            live=tuple(self.live_in_order()),
+            ended=tuple(self.ended()) if with_ended else (),
+            hidden=tuple(rental.rental_id for rental in self.ended() if rental.hidden),
+            running={of.offer.name: tuple(of.running) for of in shared if of.running},
+            ordinals=tuple((account, offer, count) for (account, offer), count in self._ordinals.items()),
+            exhaustion=dict(self._exhaustion),
+            shocks=tuple((of.shocks.draws, of.shocks.index) for of in shared),
+        )
+
+    def restore(self, state: RentalsState) -> None:
+        """Be as the state says, and take its rentals over."""
+        self.created, self.ended_total = state.created, state.ended_total
+        self.by_id = {rental.rental_id: rental for rental in sorted((*state.ended, *state.live), key=_number)}
+        self._ended = deque(rental.rental_id for rental in state.ended)
+        hidden = frozenset(state.hidden)
+        for rental in state.ended:
+            rental.hidden = rental.rental_id in hidden
+        self._live = {}
+        for rental in state.live:
+            self._live.setdefault(rental.account, {})[rental.rental_id] = rental
+        self._ordinals = {(account, offer): count for account, offer, count in state.ordinals}
+        self._exhaustion = dict(state.exhaustion)
+        for offer, (draws, index) in zip(self._market.offers, state.shocks, strict=True):
+            shared = self._by_offer[offer.name]
+            shared.shocks.draws, shared.shocks.index = draws, index
+            shared.running = {id_: self.by_id[id_] for id_ in state.running.get(offer.name, ())}
+
+    def name_subject(self, priority: int, subject: object) -> Subject:
+        """What a snapshot calls the subject of one of their events."""
+        if isinstance(subject, Rental):
+            return subject.rental_id
+        if isinstance(subject, Reclaimed):
+            return subject.offer.name, subject.gpu_count
+        if isinstance(subject, _OfferRentals):
+            return subject.offer.name
+        assert isinstance(subject, str), subject
+        return subject
+
+    def find_subject(self, priority: int, name: Subject) -> object:
+        """The inverse of `name_subject`."""
+        if priority == Priority.CREDIT_EXHAUSTION:
+            return name
+        if priority == Priority.SHOCK:
+            return self._by_offer[str(name)]
+        if isinstance(name, tuple):
+            return Reclaimed(self._market.named(str(name[0])), name[1])
+        return self.by_id[str(name)]
 
     # Steps that several of these share
 
@@ -302,3 +410,7 @@ class Rentals:
     def _reclaim_ms(self, rental: Rental) -> int:
         drawn = draw(stream(self._seed, f"reclaim/{rental.name}"), 0)
         return self._reclaim(drawn)
+
+
+def _number(rental: Rental) -> int:
+    return rental.number

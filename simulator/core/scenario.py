@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .acts import Act
-from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers
+from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers, selector_problems, spellings
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
 from .names import did_you_mean, is_line, is_name, is_token
@@ -218,42 +218,24 @@ def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
         if act.rent is not None:
             rented_at.setdefault(act.rent.as_, act.at)
     taken: set[str] = set()
-    spellings: dict[str, dict[str, str]] = {"provider_id": {}, "gpu_model": {}, "region": {}}
-    for offer in offers if scenario.timeline else ():
-        for field, names in spellings.items():
-            name: str = getattr(offer, field)
-            names[name.casefold()] = name
+    known = spellings(offers if scenario.timeline else ())
     for index, act in enumerate(scenario.timeline):
         where: Path = ("timeline", index, act.kind)
         account = act.rent.account if act.rent else act.credit.account if act.credit else None
         if account is not None and account not in accounts:
             yield (*where, "account"), f'no account "{account}"{did_you_mean(account, accounts)}'
-        reference = act.terminate if act.terminate is not None else act.touch
+        reference = act.reference
         if reference is not None and rented_at.get(reference, act.at + 1) > act.at:
-            yield where, f'no rental "{reference}" by then{did_you_mean(reference, rented_at)}'
+            place = where if act.transition is None else (*where, "rental")
+            yield place, f'no rental "{reference}" by then{did_you_mean(reference, rented_at)}'
         if act.rent is not None:
             if act.rent.as_ in taken:
                 yield (*where, "as"), f'the name "{act.rent.as_}" is taken'
             taken.add(act.rent.as_)
-        yield from _selector_problems(act, where, offers, spellings)
-
-
-def _selector_problems(
-    act: Act, where: Path, offers: tuple[OfferSpec, ...], spellings: dict[str, dict[str, str]]
-) -> Iterator[tuple[Path, str]]:
-    selector = act.selector
-    if selector is None:
-        return
-    provider = "provider" if act.rent is None else "provider_id"
-    chosen = ((provider, selector.provider), ("gpu_model", selector.gpu_model), ("region", selector.region))
-    known = True
-    for key, value in chosen:
-        names = spellings["provider_id" if key == "provider" else key]
-        if value is not None and value.casefold() not in names:
-            known = False
-            yield (*where, key), f'no offer has {key} "{value}"{did_you_mean(value, names.values())}'
-    if known and not any(selector.matches(o.provider_id, o.gpu_model, o.region) for o in offers):
-        yield where, "no offer matches all of these"
+        if act.selector is not None:
+            provider = "provider" if act.rent is None else "provider_id"
+            for key, problem in selector_problems(act.selector, offers, known, provider=provider):
+                yield (where if key is None else (*where, key)), problem
 
 
 def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:

@@ -5,6 +5,8 @@ from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from typing import Any
 
+from msgspec import Struct
+
 Ticket = int
 """Identifies a scheduled event, to cancel it."""
 
@@ -14,18 +16,30 @@ NO_TICKET: Ticket = -1
 class Priority(IntEnum):
     """The order of events due at one instant, first to last; also what kind of event it is."""
 
-    TIMELINE = 0
-    HOLD_EXPIRY = 1
-    PROVISIONING = 2
-    SHOCK = 3
-    OWN_INTERRUPTION = 4
-    CREDIT_EXHAUSTION = 5
-    IDLE_TIMEOUT = 6
-    PRICE = 7
-    AVAILABILITY = 8
+    ACT_END = 0
+    TIMELINE = 1
+    HOLD_EXPIRY = 2
+    PROVISIONING = 3
+    SHOCK = 4
+    OWN_INTERRUPTION = 5
+    CREDIT_EXHAUSTION = 6
+    IDLE_TIMEOUT = 7
+    PRICE = 8
+    AVAILABILITY = 9
 
 
 Handler = Callable[[Any], None]
+
+Subject = str | tuple[str | int, int]
+"""How a snapshot names what an event is about."""
+
+
+class ScheduleState(Struct, frozen=True):
+    """Where the schedule stands, and its pending events as (due, priority, ticket, subject), next first."""
+
+    now_ms: int
+    sequence: int
+    pending: tuple[tuple[int, int, Ticket, Subject], ...]
 
 
 class Schedule:
@@ -42,6 +56,11 @@ class Schedule:
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    @property
+    def scheduled(self) -> int:
+        """How many events have been scheduled so far."""
+        return self._sequence
 
     def on(self, priority: Priority, handler: Handler) -> None:
         """Say who handles the events of a kind."""
@@ -86,6 +105,23 @@ class Schedule:
             heappop(self._heap)
         self.now_ms = until_ms
         return False
+
+    def state(self, name: Callable[[int, Any], Subject]) -> ScheduleState:
+        """What a snapshot holds of it; `name` says how the subject of an event of some priority is called."""
+        pending = [(due, priority, ticket, name(priority, subject)) for due, priority, ticket, subject in self._live()]
+        return ScheduleState(self.now_ms, self._sequence, tuple(pending))
+
+    def restore(self, state: ScheduleState, find: Callable[[int, Subject], object]) -> None:
+        """Be as the state says, whatever was scheduled before; `find` is the inverse of `name`."""
+        self.now_ms, self._sequence = state.now_ms, state.sequence
+        self._heap = [(due, priority, ticket, find(priority, name)) for due, priority, ticket, name in state.pending]
+        heapify(self._heap)
+        self._pending = dict.fromkeys(ticket for _, _, ticket, _ in state.pending)
+
+    def _live(self) -> list[tuple[int, int, Ticket, object]]:
+        """The pending events, next first."""
+        live = (event for event in self._heap if event[2] in self._pending)
+        return sorted(live, key=lambda event: event[:3])
 
 
 def _unhandled(subject: object) -> None:

@@ -1,31 +1,40 @@
 """The one mutable root of a world's market and money."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .clock import DEFAULT_START, epoch_ms
 from .commands import (
     AddCredit,
     Command,
     CreateAccount,
+    HideRental,
     InterruptRental,
+    MoveRental,
+    PlayAct,
     RentGpu,
     TerminateRental,
     TouchRental,
 )
-from .errors import AccountExists, AccountNotFound, InvalidValue
+from .errors import AccountExists, AccountNotFound, InvalidValue, JournalDropped, SnapshotInvalid
 from .events import AccountCreated
 from .idempotency import Key, Keys
-from .journal import Journal, Recorded
-from .ledger import CreditAdded, Ledger
+from .interventions import Interventions, is_so_already
+from .journal import Journal, Mark, Recorded
+from .ledger import CreditAdded, Entry, Ledger
 from .names import NAME_PATTERN, is_name
 from .offers import Market
 from .rental import Rental
 from .rentals import Rentals, RentPlan
 from .scenario import Scenario, opening_offers
-from .schedule import Schedule
+from .schedule import Priority, Schedule, Subject
+from .snapshot import History, SimulationState, decode_state, encode_state
 from .timeline import Timeline
+
+_OF_ACTS = (Priority.ACT_END, Priority.TIMELINE)
 
 AMOUNT_MICROS_MAX = 10**18
 """No single amount is above a million million dollars."""
@@ -40,6 +49,11 @@ class Accepted(Struct, frozen=True, gc=False):
     key: Key | None = None
     replayed: bool = False
     turn: int = 0
+
+    @property
+    def leaves_a_line(self) -> bool:
+        """Whether anything happens by it: an answer given again and what is so already change nothing."""
+        return not (self.replayed or _changes_nothing(self.command, self.rental))
 
 
 class Simulation:
@@ -72,8 +86,34 @@ class Simulation:
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
             self._open_account(account.name, int(account.balance))
-        Timeline(scenario.timeline, self._schedule, self.market, self.rentals, record, self._perform)
+        self._interventions = Interventions(self._schedule, self.rentals, record)
+        self.timeline = Timeline(
+            scenario.timeline,
+            self._schedule,
+            self.market,
+            self.rentals,
+            self._interventions,
+            record,
+            self._perform,
+        )
         self.advance(0)
+
+    @classmethod
+    def restored(
+        cls, scenario: Scenario, state: bytes, *, seed: int, start_epoch_ms: int, history: History | None = None
+    ) -> "Simulation":
+        """The simulation that `snapshot` was taken of. Raises SnapshotInvalid.
+
+        Its journal begins with `restored_from`, unless `history` is given: the events and the ended rentals up to
+        the snapshot that are known, of which the same journal goes on.
+        """
+        simulation = cls(scenario, seed=seed, start_epoch_ms=start_epoch_ms)
+        decoded = decode_state(state, SimulationState, simulation.market.named)
+        try:
+            simulation._restore(decoded, history)
+        except (LookupError, ValueError) as error:
+            raise SnapshotInvalid(f"the snapshot does not fit its scenario: {error!r}") from None
+        return simulation
 
     # Time
 
@@ -93,6 +133,11 @@ class Simulation:
         self._turn += 1
         self._schedule.run(to_ms)
 
+    @property
+    def scheduled(self) -> int:
+        """How many events have been scheduled so far: a measure of the work that led here."""
+        return self._schedule.scheduled
+
     # Commands
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
@@ -102,14 +147,11 @@ class Simulation:
         if isinstance(command, TerminateRental):
             rental = self.rentals.find(command.rental_id, command.account)
             return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, TouchRental):
-            rental = self.rentals.find(command.rental_id)
-            self.rentals.check_running(rental)
-            return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, InterruptRental):
-            rental = self.rentals.find(command.rental_id)
-            self.rentals.check_live(rental)
-            return Accepted(command, rental=rental, turn=self._turn)
+        if isinstance(command, TouchRental | InterruptRental | MoveRental | HideRental):
+            return Accepted(command, rental=self._check_act_on(command), turn=self._turn)
+        if isinstance(command, PlayAct):
+            self.market.check_selector(command.act)
+            return Accepted(command, turn=self._turn)
         if isinstance(command, CreateAccount):
             _check_amount("balance", command.balance_micros, least=0)
             if not is_name(command.account):
@@ -125,10 +167,9 @@ class Simulation:
         """Let an accepted command happen, and answer the rental that it concerns. It cannot be refused."""
         assert accepted.turn == self._turn, "something happened between check and apply"
         self._turn += 1
-        command, rental = accepted.command, accepted.rental
-        if accepted.replayed or (isinstance(command, TerminateRental) and _is_over(rental)):
-            return rental
-        self._journal.accept(self.now_ms, command)
+        if not accepted.leaves_a_line:
+            return accepted.rental
+        self._journal.accept(self.now_ms, accepted.command)
         return self._happen(accepted)
 
     def execute(self, command: Command, key: Key | None = None) -> Rental | None:
@@ -143,17 +184,97 @@ class Simulation:
 
     @property
     def events(self) -> list[Recorded]:
-        """Everything that happened, in order: number i has `seq` i + 1. Read only."""
+        """What happened, in order: number i has `seq` `events_dropped` + i + 1. Read only."""
         return self._journal.events
 
     @property
     def events_total(self) -> int:
         """How many events there have been: the `seq` of the latest."""
-        return len(self._journal.events)
+        return self._journal.end.events
 
     def journal(self) -> Iterator[bytes]:
-        """The lines of the journal up to now."""
+        """The lines of the journal up to now. Raises JournalDropped where its first lines are no longer held."""
+        if not self._journal.is_whole:
+            raise JournalDropped(
+                "the first lines of the journal are no longer held: hold more with --keep, or all with --state"
+            )
         return self._journal.export(self.now_ms)
+
+    @property
+    def journal_end(self) -> Mark:
+        """Where the journal's next line will be."""
+        return self._journal.end
+
+    @property
+    def journal_began(self) -> Mark:
+        """Where the journal begins: where another run had come to, if it goes on from one."""
+        return self._journal.began
+
+    def journal_header(self) -> bytes:
+        """The journal's first line."""
+        return self._journal.header()
+
+    def journal_lines(self, since: Mark) -> Iterator[bytes]:
+        """The lines of the journal from a place on, without its first and last line."""
+        return self._journal.lines(since)
+
+    # Snapshots and what is held
+
+    def snapshot(self, *, with_ended: bool = True) -> bytes:
+        """The whole state, and the ended rentals that are held if they are wanted; the journal by its digest only."""
+        state = SimulationState(
+            schedule=self._schedule.state(self._name_subject),
+            accounts=tuple(self.accounts),
+            ledger=self.ledger.state(),
+            offers=self.market.state(),
+            rentals=self.rentals.state(with_ended=with_ended),
+            keys=self._keys.state(),
+            timeline=self.timeline.state(),
+            journal=self._journal.state(),
+        )
+        return encode_state(state)
+
+    def drop(self, *, rentals: int, events: int) -> None:
+        """Hold no more than the latest so many ended rentals and events; the older ones are as if they had been
+        forgotten, and nothing that is to come changes."""
+        self.rentals.drop_ended(rentals)
+        gone = self._journal.drop(events)
+        self.ledger.drop(sum(isinstance(event, Entry) for event in gone))
+
+    @property
+    def events_dropped(self) -> int:
+        """How many events are no longer held: `events` begins after them."""
+        return self._journal.dropped
+
+    def _restore(self, state: SimulationState, history: History | None) -> None:
+        events = [] if history is None else history.events
+        self.accounts = dict.fromkeys(state.accounts)
+        self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
+        self.market.restore(state.offers)
+        ended = state.rentals.ended if history is None else history.rentals(self.market.named)
+        self.rentals.restore(replace(state.rentals, ended=ended))
+        self._keys.restore(state.keys)
+        self.timeline.restore(state.timeline)
+        self._schedule.restore(state.schedule, self._find_subject)
+        if history is None:
+            self._journal.go_on(self.now_ms, state.journal)
+        else:
+            self._journal.resume(state.journal, events)
+
+    def _name_subject(self, priority: int, subject: Any) -> Subject:
+        if priority in _OF_ACTS:
+            return self.timeline.name_subject(subject)
+        if priority == Priority.PRICE:
+            name: str = subject.name
+            return name
+        return self.rentals.name_subject(priority, subject)
+
+    def _find_subject(self, priority: int, name: Subject) -> object:
+        if priority in _OF_ACTS:
+            return self.timeline.find_subject(name)
+        if priority == Priority.PRICE:
+            return self.market.named(str(name))
+        return self.rentals.find_subject(priority, name)
 
     # Behind the line
 
@@ -168,6 +289,16 @@ class Simulation:
                 rental = self.rentals.find(known)
                 return Accepted(command, rental=rental, replayed=True, turn=self._turn)
         return Accepted(command, plan=self.rentals.check_rent(command), key=key, turn=self._turn)
+
+    def _check_act_on(self, command: TouchRental | InterruptRental | MoveRental | HideRental) -> Rental:
+        rental = self.rentals.find(command.rental_id)
+        if isinstance(command, TouchRental):
+            self.rentals.check_running(rental)
+        elif isinstance(command, InterruptRental):
+            self.rentals.check_live(rental)
+        elif isinstance(command, MoveRental):
+            self._interventions.check_move(rental, command)
+        return rental
 
     def _check_account(self, account: str) -> None:
         if account not in self.accounts:
@@ -184,15 +315,24 @@ class Simulation:
         elif isinstance(command, AddCredit):
             self.ledger.post(CreditAdded(self.now_ms, command.account, command.amount_micros))
             self.rentals.await_exhaustion(command.account)
+        elif isinstance(command, PlayAct):
+            self.timeline.play(command)
         else:
             assert rental is not None
-            if isinstance(command, TerminateRental):
-                self.rentals.end(rental, "deleted")
-            elif isinstance(command, TouchRental):
-                self.rentals.touch(rental)
-            else:
-                self.rentals.end(rental, "interrupted", "forced")
+            self._happen_to(rental, command)
         return rental
+
+    def _happen_to(self, rental: Rental, command: Command) -> None:
+        if isinstance(command, TerminateRental):
+            self.rentals.end(rental, "deleted")
+        elif isinstance(command, TouchRental):
+            self.rentals.touch(rental)
+        elif isinstance(command, MoveRental):
+            self._interventions.move(rental, command)
+        elif isinstance(command, HideRental):
+            self._interventions.hide(rental, hidden=command.hidden)
+        else:
+            self.rentals.end(rental, "interrupted", "forced")
 
     def _open_account(self, name: str, balance_micros: int) -> None:
         self.accounts[name] = None
@@ -203,13 +343,16 @@ class Simulation:
     def _perform(self, command: Command) -> Rental | None:
         """A command of the timeline: the journal's header has it already."""
         accepted = self.check(command)
-        if isinstance(command, TerminateRental) and _is_over(accepted.rental):
-            return accepted.rental
-        return self._happen(accepted)
+        return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
 
 
-def _is_over(rental: Rental | None) -> bool:
-    return rental is not None and rental.terminated_ms is not None
+def _changes_nothing(command: Command, rental: Rental | None) -> bool:
+    """Whether what is asked for is so already."""
+    if rental is None:
+        return False
+    if isinstance(command, TerminateRental):
+        return rental.terminated_ms is not None
+    return isinstance(command, MoveRental | HideRental) and is_so_already(rental, command)
 
 
 def _check_amount(param: str, micros: int, *, least: int) -> None:

@@ -1,17 +1,19 @@
-"""The scenario's acts: each takes place at its instant, and passing ones are lifted when their time is over."""
+"""Acts of the scenario and of control calls: each takes place at its instant, and passing ones are lifted when their
+time is over."""
 
 from collections.abc import Callable
 
 from msgspec import Struct
 
-from .acts import Act
-from .commands import AddCredit, Command, RentGpu, TerminateRental, TouchRental
+from .acts import Act, CapacityAct, InterruptAct, MarketAct, OutageAct, PassingAct, PriceAct, ProvisioningAct, VanishAct
+from .commands import AddCredit, Command, MoveRental, PlayAct, RentGpu, TerminateRental, TouchRental
 from .errors import Refusal
 from .events import ActEnded, ActRefused, ActStarted, Event
-from .offers import Market, Offer
+from .interventions import Interventions
+from .offers import Market, OverlayKind
 from .rental import Rental
 from .rentals import Rentals
-from .schedule import Priority, Schedule
+from .schedule import Priority, Schedule, Subject
 
 
 class _Due(Struct, frozen=True, gc=False):
@@ -21,8 +23,21 @@ class _Due(Struct, frozen=True, gc=False):
     ends: bool = False
 
 
+class TimelineState(Struct, frozen=True):
+    """How many acts there have been, which called ones are still to end, and which rentals the scenario's have made,
+    by their names there."""
+
+    acts_total: int
+    called: dict[int, PlayAct]
+    rented: dict[str, str]
+
+
 class Timeline:
-    """Plays the acts of a scenario. Commands among them go the way of a client's, without a line of their own."""
+    """Plays acts. Commands among the scenario's go the way of a client's, without a line of their own.
+
+    `acts_total` is how many acts there are: those of the scenario are numbered first, then those called. Of the called
+    ones only those that are still to end are kept.
+    """
 
     def __init__(
         self,
@@ -30,6 +45,7 @@ class Timeline:
         schedule: Schedule,
         market: Market,
         rentals: Rentals,
+        interventions: Interventions,
         record: Callable[[Event], None],
         perform: Callable[[Command], Rental | None],
     ) -> None:
@@ -37,50 +53,90 @@ class Timeline:
         self._schedule = schedule
         self._market = market
         self._rentals = rentals
+        self._interventions = interventions
         self._record = record
         self._perform = perform
+        self.acts_total = len(acts)
+        self._called: dict[int, PlayAct] = {}
         self._rented: dict[str, str] = {}
         self._owners = {act.rent.as_: act.rent.account for act in acts if act.rent is not None}
+        schedule.on(Priority.ACT_END, self._act_ends)
         schedule.on(Priority.TIMELINE, self._act_is_due)
-        for number, act in enumerate(acts):  # at the instant at which an act is over it is over for what begins then
-            span = _span_ms(act)
-            if span is not None:
-                schedule.at(act.at + span, Priority.TIMELINE, _Due(number, ends=True))
         for number, act in enumerate(acts):
+            if act.market_act is not None:
+                self._await_end(number, act.market_act, act.at)
             schedule.at(act.at, Priority.TIMELINE, _Due(number))
+
+    def play(self, command: PlayAct) -> None:
+        """An act that is called begins now."""
+        number = self.acts_total
+        self.acts_total += 1
+        if self._await_end(number, command.act, self._schedule.now_ms):
+            self._called[number] = command
+        self._begin(number, command.act)
+
+    def _await_end(self, number: int, act: MarketAct, begins_ms: int) -> bool:
+        """Schedule the end of a passing act: at that instant it is over for all that happens then."""
+        if not isinstance(act, PassingAct) or act.for_ is None:
+            return False
+        self._schedule.at(begins_ms + act.for_, Priority.ACT_END, _Due(number, ends=True))
+        return True
+
+    def state(self) -> TimelineState:
+        """What a snapshot holds of it."""
+        return TimelineState(self.acts_total, dict(self._called), dict(self._rented))
+
+    def restore(self, state: TimelineState) -> None:
+        """Be as the state says."""
+        self.acts_total = state.acts_total
+        self._called, self._rented = dict(state.called), dict(state.rented)
+
+    def name_subject(self, due: _Due) -> Subject:
+        """What a snapshot calls the beginning or the end of an act."""
+        return due.act, int(due.ends)
+
+    def find_subject(self, name: Subject) -> _Due:
+        """The inverse of `name_subject`."""
+        return _Due(int(name[0]), ends=bool(name[1]))
 
     def _act_is_due(self, due: _Due) -> None:
         act = self._acts[due.act]
-        if due.ends:
-            for offer in self._affected(act):
-                self._market.lift(offer, due.act)
-            self._record(ActEnded(self._schedule.now_ms, due.act, act.kind))
-        elif act.interrupt is not None:
-            self._record(ActStarted(self._schedule.now_ms, due.act, act.kind))
-            self._rentals.interrupt(act.interrupt)
-        elif act.outage is not None or act.price is not None or act.capacity is not None:
-            self._begin(due.act, act)
+        if act.market_act is not None:
+            self._begin(due.act, act.market_act)
         else:
             self._command(act)
 
-    def _begin(self, number: int, act: Act) -> None:
-        self._record(ActStarted(self._schedule.now_ms, number, act.kind))
-        for offer in self._affected(act):
-            if act.price is not None and act.price.set is not None:
-                self._market.lay_over(offer, (number, "price_set", int(act.price.set)))
-            elif act.price is not None and act.price.multiply is not None:
-                self._market.lay_over(offer, (number, "price_multiply", act.price.multiply))
-            elif act.capacity is not None:
-                self._market.lay_over(offer, (number, "capacity", act.capacity.set))
-            else:
-                self._market.begin_outage(offer, number)
+    def _begin(self, number: int, act: MarketAct) -> None:
+        self._record(ActStarted(self._schedule.now_ms, number, act.KIND))
+        if isinstance(act, InterruptAct):
+            self._rentals.interrupt(act)
+            return
+        offers, endless = self._market.matching(act), act.for_ is None
+        if isinstance(act, OutageAct):
+            for offer in offers:
+                self._market.begin_outage(offer, number, endless=endless)
+            if act.interrupt is True:
+                self._interventions.interrupt_all(offers)
+            return
+        kind, value = _overlay(act)
+        for offer in offers:
+            self._market.lay_over(offer, (number, kind, value), endless=endless)
+        if isinstance(act, ProvisioningAct):
+            self._interventions.settle_due(offers)
 
-    def _affected(self, act: Act) -> list[Offer]:
-        assert act.selector is not None
-        return self._market.matching(act.selector)
+    def _act_ends(self, due: _Due) -> None:
+        called = self._called.pop(due.act, None)
+        act = self._acts[due.act].market_act if called is None else called.act
+        assert act is not None
+        offers = self._market.matching(act)
+        for offer in offers:
+            self._market.lift(offer, due.act)
+        self._record(ActEnded(self._schedule.now_ms, due.act, act.KIND))
+        if isinstance(act, ProvisioningAct):
+            self._interventions.settle_due(offers)
 
     def _command(self, act: Act) -> None:
-        reference = act.rent.as_ if act.rent is not None else act.terminate or act.touch or ""  # none of them is empty
+        reference = act.rent.as_ if act.rent is not None else act.reference or ""  # none of them is empty
         account = act.credit.account if act.credit is not None else self._owners[reference]
         rental_id = self._rented.get(reference, "")
         try:
@@ -92,15 +148,25 @@ class Timeline:
                 self._perform(AddCredit(account, int(act.credit.amount)))
             elif act.terminate is not None:
                 self._perform(TerminateRental(account, rental_id))
+            elif act.transition is not None:
+                transition = act.transition
+                self._perform(MoveRental(rental_id=rental_id, to=transition.to, hold=transition.hold))
             else:
                 self._perform(TouchRental(rental_id))
         except Refusal as refusal:
             self._record(ActRefused(self._schedule.now_ms, account, act.kind, refusal.code))
 
 
-def _span_ms(act: Act) -> int | None:
-    passing = act.outage or act.price or act.capacity
-    return None if passing is None else passing.for_
+def _overlay(act: PriceAct | CapacityAct | ProvisioningAct | VanishAct) -> tuple[OverlayKind, int]:
+    """What an act lays over an offer, and its value."""
+    if isinstance(act, PriceAct):
+        if act.set is not None:
+            return "price_set", int(act.set)
+        assert act.multiply is not None
+        return "price_multiply", int(act.multiply)
+    if isinstance(act, CapacityAct):
+        return "capacity", act.set
+    return (act.outcome, 0) if isinstance(act, ProvisioningAct) else ("vanish", 0)
 
 
 def _rent_command(act: Act) -> RentGpu:

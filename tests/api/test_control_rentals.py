@@ -33,6 +33,8 @@ def test_rentals_of_all_accounts_are_shown_with_what_the_api_hides(api: Api) -> 
             {"at": "2026-01-01T00:01:00.000Z", "from": "provisioning", "to": "running", "reason": None},
             {"at": "2026-01-01T00:01:00.000Z", "from": "running", "to": "terminated", "reason": "deleted"},
         ],
+        "held_back": False,
+        "vanished": False,
     }
     assert (second["rental_id"], second["account"], second["hold_status"]) == (theirs, "bob", "active")
 
@@ -233,6 +235,8 @@ def test_the_market_shows_what_the_api_does_not(api: Api) -> None:
                 "free": 3,
                 "listed": True,
                 "outage": False,
+                "provisioning": None,
+                "vanish": False,
             }
         ]
     }
@@ -258,3 +262,79 @@ def test_looking_through_the_control_plane_takes_no_step(runner: asyncio.Runner)
     api = Api(runner, scenario(), clock=ClockSettings(mode="manual", step=Duration(5_000)))
     for path in ("clock", "accounts", "ledger", "rentals", "events", "journal", "market"):
         assert api.call("GET", f"/_sim/{path}").header("x-sim-now") == START
+
+
+def move(api: Api, rental_id: str, **fields: Any) -> Any:
+    """Force, hold back or release a transition."""
+    return api.call("POST", f"/_sim/rentals/{rental_id}/transition", fields)
+
+
+def test_a_transition_is_forced(api: Api) -> None:
+    rental_id = api.rent()
+    answer = move(api, rental_id, to="running")
+    assert answer.status == 200
+    assert answer.json() == api.get("/_sim/rentals")["data"][0]
+    assert answer.json()["started_at"] == START
+    api.advance("10s")
+    ended = move(api, rental_id, to="terminated").json()
+    assert (ended["termination_reason"], ended["billed_amount"]) == ("operator", "0.000797")
+    assert api.rental(rental_id)["termination_reason"] == "operator"
+
+
+def test_a_transition_is_held_back_and_released(api: Api) -> None:
+    rental_id = api.rent()
+    assert move(api, rental_id, to="running", hold=True).json()["held_back"] is True
+    api.advance("5m")
+    assert api.rental(rental_id)["status"] == "provisioning"
+    shown = move(api, rental_id, to="running", hold=False).json()
+    assert (shown["held_back"], shown["started_at"]) == (False, "2026-01-01T00:05:00.000Z")
+    told = [event["type"] for event in api.get("/_sim/events")["data"][-3:]]
+    assert told == ["transition_held", "transition_released", "rental_running"]
+
+
+def test_a_rental_vanishes_and_is_back(api: Api) -> None:
+    rental_id = api.rent()
+    answer = api.call("POST", f"/_sim/rentals/{rental_id}/vanish", {"hidden": True})
+    assert (answer.status, answer.json()["vanished"]) == (200, True)
+    api.call("GET", f"/v1/gpu/rentals/{rental_id}").refused(404, "rental_not_found")
+    api.delete(rental_id).refused(404, "rental_not_found")
+    api.advance("1m")
+    answer = api.call("POST", f"/_sim/rentals/{rental_id}/vanish", {"hidden": False})
+    assert (answer.json()["vanished"], api.rental(rental_id)["status"]) == (False, "running")
+
+
+@pytest.mark.parametrize(
+    ("what", "fields", "code", "param"),
+    [
+        ("transition", {"to": "terminated", "hold": True}, "invalid_value", None),
+        ("transition", {"to": "terminated", "hold": False}, "invalid_value", None),
+        ("transition", {"to": "provisioning"}, "invalid_value", "to"),
+        ("transition", {"to": "running", "hold": 1}, "invalid_value", "hold"),
+        ("transition", {}, "missing_field", "to"),
+        ("transition", {"to": "running", "rental": "r"}, "unknown_field", "rental"),
+        ("vanish", {}, "missing_field", "hidden"),
+        ("vanish", {"hidden": "yes"}, "invalid_value", "hidden"),
+        ("vanish", {"hide": True}, "unknown_field", "hide"),
+    ],
+)
+def test_a_move_or_hiding_that_cannot_be_is_refused(
+    api: Api, what: str, fields: dict[str, Any], code: str, param: str | None
+) -> None:
+    rental_id = api.rent()
+    with api.unchanged():
+        api.call("POST", f"/_sim/rentals/{rental_id}/{what}", fields).problem(400, code, param)
+        if code == "invalid_value" and param is None:
+            assert "a DELETE must end a rental" in move(api, rental_id, **fields).json()["detail"]
+
+
+def test_a_move_that_does_not_fit_the_status_is_refused_and_one_of_an_unknown_rental_not_found(api: Api) -> None:
+    rental_id = api.rent()
+    api.advance("1m")
+    with api.unchanged():
+        move(api, rental_id, to="running").problem(409, "rental_not_in_state")
+        move(api, rental_id, to="running", hold=True).problem(409, "rental_not_in_state")
+        move(api, "rent_x", to="running").problem(404, "rental_not_found")
+        api.call("POST", "/_sim/rentals/rent_x/vanish", {"hidden": True}).problem(404, "rental_not_found")
+    api.delete(rental_id)
+    with api.unchanged():
+        move(api, rental_id, to="terminated").problem(409, "rental_not_in_state")

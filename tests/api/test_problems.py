@@ -2,15 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from simulator.api.problems import KINDS, api_problem, control_problem
+from simulator.core.commands import AddCredit
 from simulator.core.errors import JournalInvalid, OfferUnavailable, Refusal
 from simulator.core.quantities import Money
 from simulator.core.replay import replay
 from simulator.core.scenario import AccountSpec, Scenario
+from simulator.durable import Durable
 from simulator.request_log import RequestLog
+from simulator.store import StateUnavailable, Store
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
@@ -52,6 +58,25 @@ def ask_for_what_is_not_kept(api: Api) -> Answer:
     return api.call("GET", "/_sim/requests")
 
 
+def ask_for_a_journal_that_is_gone(api: Api) -> Answer:
+    api.world.simulation.drop(rentals=0, events=0)
+    return api.call("GET", "/_sim/journal")
+
+
+def rent_on_a_full_disk(api: Api) -> Answer:
+    with TemporaryDirectory() as folder:
+        begin = api.world.begin_in
+        store = Store.open(Path(folder) / "state.db", lambda store: begin(Durable(store)), pages_max=1)
+        api.world.keep_in(Durable(store))
+        with suppress(StateUnavailable):
+            for _ in range(1_000):
+                api.world.execute(AddCredit("bob", 1))
+        answer = api.call("POST", RENT_PATH, RENT | {"model_id": "m" * 256, "docker_image": "d" * 256}, token=BOB)
+        store.close()
+    assert answer.header("retry-after") == "1"
+    return answer
+
+
 PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "invalid_value": (400, lambda api: api.call("GET", "/v1/gpu/offers?min_vram=x")),
     "insufficient_credit": (402, lambda api: api.call("POST", RENT_PATH, RENT)),
@@ -78,6 +103,9 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "not_reached": (409, wait_for_what_cannot_be),
     "request_log_off": (409, ask_for_what_is_not_kept),
     "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),
+    "journal_dropped": (410, ask_for_a_journal_that_is_gone),
+    "snapshot_invalid": (400, lambda api: api.call("PUT", "/_sim/snapshot", {})),
+    "state_unavailable": (503, rent_on_a_full_disk),
 }
 """How a client meets each refusal. A journal that is none is met by `replay` alone."""
 
@@ -121,7 +149,7 @@ def test_every_refusal_is_met_with_its_status_and_code(runner: asyncio.Runner, c
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_a12_every_type_goes_with_its_status(kind: type[Refusal]) -> None:
     types = {401: "authentication_error", 402: "insufficient_credit_error", 403: "permission_error"}
-    types |= {404: "not_found_error", 409: "conflict_error"}
+    types |= {404: "not_found_error", 409: "conflict_error", 410: "gone_error", 503: "service_unavailable_error"}
     assert KINDS[kind].type == types.get(KINDS[kind].status, "invalid_request_error")
 
 

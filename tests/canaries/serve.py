@@ -128,7 +128,7 @@ def a_reused_key_takes_any_body() -> None:
 
     def find(self: idempotency.Keys, account: str, key: Key, now_ms: int) -> str | None:
         stored = self._stored.get((account, key.text))
-        known = key if stored is None else Key(key.text, stored.fingerprint)
+        known = key if stored is None else Key(key.text, stored.key.fingerprint)
         return sound(self, account, known, now_ms)
 
     plant(idempotency.Keys, "find", find)

@@ -1,7 +1,9 @@
 """Acts of a timeline: their fields, and which offers they mean."""
 
 from collections.abc import Callable
+from typing import get_args
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -10,12 +12,17 @@ from simulator.core.acts import (
     CapacityAct,
     CreditAct,
     InterruptAct,
+    MarketAct,
     OutageAct,
     PriceAct,
+    ProvisioningAct,
     RentAct,
     Selector,
+    TransitionAct,
+    VanishAct,
 )
 from simulator.core.clock import YEAR_MS
+from simulator.core.commands import PlayAct
 from simulator.core.quantities import Duration, Factor, Money, Price
 
 RENT = RentAct(as_="r", account="alice", provider_id="gcp", gpu_model="H100", region="us")
@@ -49,11 +56,14 @@ def test_a14_a_selector_means_the_offers_that_match_every_name_given(selector: S
         (Act(at=NOW, capacity=CapacityAct(set=0)), "capacity"),
         (Act(at=NOW, interrupt=InterruptAct()), "interrupt"),
         (Act(at=NOW, credit=CreditAct("alice", Money(1))), "credit"),
+        (Act(at=NOW, provisioning=ProvisioningAct(outcome="stuck")), "provisioning"),
+        (Act(at=NOW, vanish=VanishAct()), "vanish"),
+        (Act(at=NOW, transition=TransitionAct(rental="r", to="running")), "transition"),
     ],
 )
 def test_an_act_knows_its_kind_and_the_offers_it_concerns(act: Act, kind: str) -> None:
     assert act.kind == kind
-    assert (act.selector is not None) == (kind in {"rent", "outage", "price", "capacity", "interrupt"})
+    assert (act.selector is not None) == (kind == "rent" or kind in PlayAct.KINDS)
 
 
 def test_a_rent_concerns_the_offer_that_it_names() -> None:
@@ -74,7 +84,11 @@ def test_an_act_on_offers_is_its_own_selector() -> None:
         (PriceAct, "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), multiply=Factor(1)), "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), for_=Duration(0)), "for must be above 0s"),
-        (lambda: CapacityAct(set=-1), "0 or more"),
+        (lambda: CapacityAct(set=-1), "between 0 and 1000000000"),
+        (lambda: CapacityAct(set=1_000_000_001), "between 0 and 1000000000"),
+        (lambda: VanishAct(for_=Duration(0)), "for must be above 0s"),
+        (lambda: TransitionAct(rental="r", to="terminated", hold=True), "hold goes with to: running"),
+        (lambda: TransitionAct(rental="r", to="terminated", hold=False), "hold goes with to: running"),
         (lambda: CapacityAct(set=1, for_=Duration(0)), "for must be above 0s"),
         (lambda: OutageAct(for_=Duration(0)), "for must be above 0s"),
         (
@@ -97,3 +111,14 @@ def test_an_impossible_act_is_refused(wrong: Callable[[], object], says: str) ->
 
 def test_an_act_may_take_place_up_to_ten_years_after_the_start_and_last_a_millisecond() -> None:
     assert Act(at=Duration(10 * YEAR_MS), outage=OutageAct(for_=Duration(1))).at == 10 * YEAR_MS
+
+
+def test_an_outage_that_says_nothing_about_interruptions_is_written_as_ever() -> None:
+    assert msgspec.json.encode(OutageAct()) == b'{"provider":null,"gpu_model":null,"region":null,"for":null}'
+    assert b'"interrupt":true' in msgspec.json.encode(OutageAct(interrupt=True))
+
+
+def test_every_kind_of_act_on_offers_is_called_as_in_a_timeline() -> None:
+    kinds = {kind.KIND: kind for kind in get_args(MarketAct)}
+    assert tuple(kinds) == PlayAct.KINDS
+    assert set(kinds) < set(Act.KINDS)

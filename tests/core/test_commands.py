@@ -3,11 +3,15 @@
 import msgspec
 import pytest
 
+from simulator.core.acts import InterruptAct, ProvisioningAct, VanishAct
 from simulator.core.commands import (
     AddCredit,
     Command,
     CreateAccount,
+    HideRental,
     InterruptRental,
+    MoveRental,
+    PlayAct,
     RentGpu,
     TerminateRental,
     TouchRental,
@@ -18,6 +22,10 @@ COMMANDS: list[tuple[Command, str]] = [
     (TerminateRental("alice", "rent_x"), "terminate_rental"),
     (TouchRental("rent_x"), "touch_rental"),
     (InterruptRental("rent_x"), "interrupt_rental"),
+    (MoveRental(rental_id="rent_x", to="running", hold=True), "move_rental"),
+    (HideRental("rent_x", hidden=False), "hide_rental"),
+    (PlayAct(provisioning=ProvisioningAct(outcome="stuck")), "play_act"),
+    (PlayAct(vanish=VanishAct(provider="gcp")), "play_act"),
     (CreateAccount("bob", 0), "create_account"),
     (AddCredit("bob", 1), "add_credit"),
 ]
@@ -33,3 +41,16 @@ def test_a_command_is_written_with_its_name_and_read_back(command: Command, tag:
 def test_f9_a_command_says_that_there_is_a_key_but_holds_none() -> None:
     assert "ssh_key" not in RentGpu.__struct_fields__
     assert RentGpu("a", "p", "g", "r", 1, "m", "i").ssh is False
+
+
+def test_a_called_act_is_exactly_one() -> None:
+    assert PlayAct(interrupt=InterruptAct()).act == InterruptAct()
+    with pytest.raises(ValueError, match="give exactly one of outage, price, capacity"):
+        PlayAct(interrupt=InterruptAct(), vanish=VanishAct())
+    with pytest.raises(ValueError, match="exactly one"):
+        PlayAct()
+
+
+def test_only_the_way_to_running_can_be_held_back() -> None:
+    with pytest.raises(ValueError, match="a DELETE must end a rental"):
+        MoveRental(rental_id="rent_x", to="terminated", hold=True)

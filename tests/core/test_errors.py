@@ -16,6 +16,8 @@ CODES = {
     "AccountExists": "account_exists",
     "IdempotencyKeyReused": "idempotency_key_reused",
     "JournalInvalid": "journal_invalid",
+    "JournalDropped": "journal_dropped",
+    "SnapshotInvalid": "snapshot_invalid",
 }
 
 

@@ -9,12 +9,21 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from simulator.core.acts import Act, CapacityAct, InterruptAct, OutageAct
+from simulator.core.acts import Act, CapacityAct, InterruptAct, OutageAct, ProvisioningAct, VanishAct
 from simulator.core.clock import MINUTE_MS
-from simulator.core.commands import AddCredit, Command, InterruptRental, TerminateRental, TouchRental
+from simulator.core.commands import (
+    AddCredit,
+    Command,
+    HideRental,
+    InterruptRental,
+    MoveRental,
+    PlayAct,
+    TerminateRental,
+    TouchRental,
+)
 from simulator.core.distributions import Distribution, Uniform, fixed
 from simulator.core.errors import InsufficientCredit, Refusal
-from simulator.core.events import RentalTerminated
+from simulator.core.events import ActStarted, RentalTerminated
 from simulator.core.idempotency import Key
 from simulator.core.ledger import HoldExpired, HoldPlaced, RentalSettled
 from simulator.core.quantities import Duration, Factor, Share
@@ -33,6 +42,15 @@ from .builders import DAY, HOUR, accounts, journal, market, offer, rent_command,
 
 OFFERS = (offer(capacity=3, probability_ppm=700_000), offer("elsewhere", spot=400_000, capacity=2))
 NAMES = ("alice", "bob")
+FOR = Duration(10 * MINUTE_MS)
+CALLS = (
+    PlayAct(outage=OutageAct(interrupt=True, region="elsewhere", for_=FOR)),
+    PlayAct(capacity=CapacityAct(set=1, for_=FOR)),
+    PlayAct(interrupt=InterruptAct(share=Share(500_000))),
+    PlayAct(provisioning=ProvisioningAct(outcome="stuck", for_=FOR)),
+    PlayAct(provisioning=ProvisioningAct(outcome="fails", for_=FOR)),
+    PlayAct(vanish=VanishAct(region="Quebec, CA", for_=FOR)),
+)
 
 scenarios = st.builds(
     lambda billing, delay, failure, reclaim, seed: scenario(
@@ -71,9 +89,11 @@ keyed = st.tuples(st.just("keyed"), st.sampled_from(NAMES), st.integers(0, 1), s
 acts = st.tuples(
     st.sampled_from(["terminate", "touch", "interrupt"]), st.sampled_from(NAMES), st.integers(0, 9), st.just(0)
 )
+moves = st.tuples(st.sampled_from(["move", "hide"]), st.just("alice"), st.integers(0, 9), st.integers(0, 3))
+calls = st.tuples(st.just("play"), st.just("alice"), st.integers(0, len(CALLS) - 1), st.just(0))
 credits_ = st.tuples(st.just("credit"), st.sampled_from(NAMES), st.just(0), st.sampled_from([0, 1, 100_000]))
 waits = st.tuples(st.just("wait"), st.just(""), st.integers(0, 30), st.integers(-1, 1))
-doings = st.lists(rents | keyed | acts | credits_ | waits | waits, max_size=25)
+doings = st.lists(rents | keyed | acts | moves | calls | credits_ | waits | waits, max_size=25)
 
 
 def deadlines(sim: Simulation) -> list[int]:
@@ -84,6 +104,7 @@ def deadlines(sim: Simulation) -> list[int]:
         since = rental.created_ms if rental.running_ms is None else rental.running_ms
         found |= {since + 90_000, since + billing.minimum, since + billing.minimum + 1_000, since + 900_000}
         found.add(rental.created_ms + (billing.hold_expiry or HOUR))
+    found |= {event.at + FOR for event in sim.events if isinstance(event, ActStarted)}
     return sorted(at for at in found if at > sim.now_ms + 1)
 
 
@@ -93,10 +114,22 @@ def command(sim: Simulation, do: str, account: str, number: int, amount: int) ->
         return rent_command(account, OFFERS[number], amount)
     if do == "credit":
         return AddCredit(account, amount)
+    if do == "play":
+        return CALLS[number]
     known = list(sim.rentals.by_id)
-    id_ = known[number % len(known)] if known else "rent_none"
+    return command_on(known[number % len(known)] if known else "rent_none", do, account, amount)
+
+
+def command_on(id_: str, do: str, account: str, amount: int) -> Command:
+    """What is asked for about a rental."""
     if do == "terminate":
         return TerminateRental(account, id_)
+    if do == "move":
+        return MoveRental(
+            rental_id=id_, to="running" if amount else "terminated", hold=(None, None, True, False)[amount]
+        )
+    if do == "hide":
+        return HideRental(id_, hidden=amount % 2 == 0)
     return TouchRental(id_) if do == "touch" else InterruptRental(id_)
 
 
@@ -104,8 +137,11 @@ def state(sim: Simulation) -> tuple[object, ...]:
     """All that a refusal must leave alone."""
     return (
         journal(sim),
-        [(o.used, o.capacity, o.outages, o.price_micros_per_hour) for o in sim.market.offers],
-        [(rental.status, rental.hold.status, rental.billed_micros) for rental in sim.rentals.by_id.values()],
+        [(o.used, o.capacity, o.outages, o.overlays, o.price_micros_per_hour) for o in sim.market.offers],
+        [
+            (r.status, r.hold.status, r.billed_micros, r.held_back, r.is_due, r.hidden)
+            for r in sim.rentals.by_id.values()
+        ],
         sim.market.version,
     )
 
@@ -137,6 +173,9 @@ def check_invariants(sim: Simulation) -> None:
         ]
         assert sim.ledger.held(name) == sum(active)
         assert sim.ledger.available(name) == sim.ledger.balance(name) - sum(active)
+    for rental in sim.rentals.by_id.values():
+        assert rental.status == "provisioning" or not (rental.held_back or rental.is_due)
+        assert not rental.is_due or rental.held_back or rental.offer.provisioning == "stuck"
     for shown in sim.market.offers:
         rented = sum(rental.command.gpu_count for rental in sim.rentals.live() if rental.offer is shown)
         assert rented <= shown.used <= shown.spec.capacity
@@ -189,6 +228,7 @@ def test_whatever_is_done_the_invariants_hold_and_the_journal_replays(
     for each in (sim, again):
         each.advance(each.now_ms + DAY)
         for id_ in [rental.rental_id for rental in each.rentals.live()]:
+            each.execute(HideRental(id_, hidden=False))
             each.execute(TerminateRental(each.rentals.find(id_).account, id_))
         each.advance(each.now_ms + HOUR)
         check_invariants(each)

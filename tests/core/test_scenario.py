@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simulator.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct
+from simulator.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.clock import YEAR_MS
 from simulator.core.distributions import fixed
@@ -192,6 +192,16 @@ def test_accounts_have_proper_names_and_share_neither_name_nor_token() -> None:
             [Act(at=Duration(0), interrupt=InterruptAct(region="us-central1"))],
             ("interrupt", "region"),
             'no offer has region "us-central1"; did you mean "us-central1, US"?',
+        ),
+        (
+            [Act(at=Duration(0), transition=TransitionAct(rental="r1", to="running"))],
+            ("transition", "rental"),
+            'no rental "r1" by then',
+        ),
+        (
+            [Act(at=Duration(0), vanish=VanishAct(gpu_model="H10"))],
+            ("vanish", "gpu_model"),
+            'no offer has gpu_model "H10"; did you mean "H100"?',
         ),
         ([rent_act(0, region="Quebec, CA")], ("rent",), "no offer matches all of these"),
     ],

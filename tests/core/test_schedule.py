@@ -21,6 +21,7 @@ def recording() -> tuple[Schedule, list[tuple[int, Priority, object]]]:
 
 def test_the_priorities_are_those_of_the_design_first_to_last() -> None:
     assert [priority.name.lower() for priority in sorted(Priority)] == [
+        "act_end",
         "timeline",
         "hold_expiry",
         "provisioning",

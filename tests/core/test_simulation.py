@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simulator.core.acts import Act, PriceAct
+from simulator.core.acts import Act, InterruptAct, OutageAct, PriceAct
 from simulator.core.clock import epoch_ms
 from simulator.core.commands import (
     AddCredit,
     Command,
     CreateAccount,
+    HideRental,
     InterruptRental,
+    MoveRental,
+    PlayAct,
     RentGpu,
     TerminateRental,
     TouchRental,
@@ -30,7 +33,7 @@ from simulator.core.errors import (
 from simulator.core.events import AccountCreated
 from simulator.core.idempotency import Key
 from simulator.core.ledger import CreditAdded
-from simulator.core.quantities import Duration, Instant, Price
+from simulator.core.quantities import Duration, Instant, Price, Share
 from simulator.core.scenario import ClockSettings
 from simulator.core.simulation import AMOUNT_MICROS_MAX, Simulation
 
@@ -84,6 +87,9 @@ def test_a_new_account_can_rent_once_it_has_credit() -> None:
         (TerminateRental("alice", "rent_x"), RentalNotFound, None),
         (TouchRental("rent_x"), RentalNotFound, None),
         (InterruptRental("rent_x"), RentalNotFound, None),
+        (MoveRental(rental_id="rent_x", to="running"), RentalNotFound, None),
+        (HideRental("rent_x", hidden=True), RentalNotFound, None),
+        (PlayAct(interrupt=InterruptAct(gpu_model="RTX 4080")), InvalidValue, "gpu_model"),
         (CreateAccount("alice", 0), AccountExists, "name"),
         (CreateAccount("a b", 0), InvalidValue, "name"),
         (CreateAccount("carol", -1), InvalidValue, "balance"),
@@ -135,6 +141,9 @@ def test_a_check_alone_changes_nothing() -> None:
         TerminateRental("alice", id_),
         TouchRental(id_),
         InterruptRental(id_),
+        MoveRental(rental_id=id_, to="terminated"),
+        HideRental(id_, hidden=True),
+        PlayAct(outage=OutageAct(interrupt=True)),
         CreateAccount("carol", 1),
         AddCredit("alice", 1),
     ):
@@ -171,6 +180,9 @@ def test_each_command_answers_the_rental_that_it_concerns() -> None:
     sim, id_ = rented()
     rental = sim.rentals.find(id_)
     assert sim.execute(TouchRental(id_)) is rental
+    assert sim.execute(HideRental(id_, hidden=True)) is rental
+    assert sim.execute(HideRental(id_, hidden=False)) is rental
+    assert sim.execute(PlayAct(interrupt=InterruptAct(share=Share(0)))) is None
     assert sim.execute(InterruptRental(id_)) is rental
     assert sim.execute(TerminateRental("alice", id_)) is rental
     assert sim.execute(AddCredit("alice", 1)) is None

@@ -1,0 +1,21 @@
+"""Snapshots on the control plane: the whole world as a document, and a world that becomes what a document says."""
+
+from .control_request import enter, select
+from .control_views import clock_view
+from .front import Exchange
+from .problems import Reply, json_reply
+from .wire import check_media
+
+
+async def get_snapshot(exchange: Exchange) -> Reply:
+    """The world as it is now, luck included, without its tokens."""
+    world, _ = await enter(exchange)
+    return Reply(200, world.snapshot(), ((b"content-type", b"application/json"),))
+
+
+async def put_snapshot(exchange: Exchange) -> Reply:
+    """Become the world of a snapshot: time may go back. The tokens stay; a damaged snapshot changes nothing."""
+    check_media(exchange.scope)
+    select(exchange)
+    await exchange.worlds.restore(exchange.world, exchange.body)
+    return json_reply(200, clock_view(exchange.world))

@@ -1,0 +1,121 @@
+"""Commands that ask a running server."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class CannotTry(click.ClickException):
+    """What was asked for could not be tried."""
+
+    exit_code = 2
+
+
+def _of_a_server(command: _Command) -> _Command:
+    """The options that say which server and which of its worlds."""
+    for option in (
+        click.option(
+            "--admin-token", envvar="GPU_SIM_ADMIN_TOKEN", metavar="SECRET", help="The control plane's, off loopback."
+        ),
+        click.option("--world", metavar="NAME", help="The world meant, instead of the token's or the only one."),
+        click.option("--token", envvar="GPU_SIM_TOKEN", metavar="TOKEN", help="A token of the world meant."),
+        click.option(
+            "--url", default="http://127.0.0.1:4780", show_default=True, envvar="GPU_SIM_URL", help="The server."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def snapshot() -> None:
+    """Save the whole world of a running server, or let it become one that was saved."""
+
+
+@snapshot.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_of_a_server
+def save(file: Path, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
+    """Save the world as it is now."""
+    content = _call("GET", None, url=url, token=token, world=world, admin_token=admin_token)
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise CannotTry(f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"{file}: {len(content)} bytes")
+
+
+@snapshot.command()
+@click.argument("file", type=click.File("rb"))
+@_of_a_server
+def load(file: Any, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
+    """Let the world become the one in FILE; its tokens stay."""
+    _call("PUT", file.read(), url=url, token=token, world=world, admin_token=admin_token)
+    click.echo(f"{file.name}: loaded")
+
+
+def _call(method: Any, body: bytes | None, **where: Any) -> bytes:
+    from .remote import Remote, RemoteRefused, Unreachable
+
+    try:
+        return Remote(**where).call(method, "/_sim/snapshot", body)
+    except Unreachable as error:
+        raise CannotTry(str(error)) from None
+    except RemoteRefused as error:
+        raise click.ClickException(str(error)) from None
+
+
+class _Duration(click.ParamType[int]):
+    """A span such as `30s`, in ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from .notation import parse_duration
+
+        try:
+            return value if isinstance(value, int) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.option(
+    "--url",
+    default="http://127.0.0.1:4780",
+    show_default=True,
+    envvar="GPU_SIM_URL",
+    help="Where the server is to listen.",
+)
+@click.option(
+    "--timeout",
+    type=_Duration(),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    envvar="GPU_SIM_TIMEOUT",
+    help="How long to wait for it, such as 30s or 2m.",
+)
+@click.option(
+    "--admin-token",
+    envvar="GPU_SIM_ADMIN_TOKEN",
+    metavar="SECRET",
+    help="What the server was started with, where it is not on loopback.",
+)
+@click.pass_context
+def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
+    """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""
+    from .waiting import UrlImpossible, await_ready
+
+    try:
+        reason = await_ready(url, timeout, admin_token=admin_token)
+    except UrlImpossible as error:
+        raise CannotTry(str(error)) from None
+    if reason is not None:
+        click.echo(f"{url} is not ready: {reason}", err=True)
+        ctx.exit(1)
+    click.echo(f"{url} is ready")

@@ -1,0 +1,73 @@
+"""Snapshots: the full state of a simulation at an instant, luck included, as canonical JSON.
+
+Streams have no state but their counters, so what is to come follows from what a snapshot holds. It names offers
+and rentals, and holds the journal's length and digest instead of its lines.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from .errors import SnapshotInvalid
+from .idempotency import StoredKey
+from .journal import JournalState, Recorded
+from .ledger import LedgerState
+from .offers import Offer, OfferState
+from .rental import Rental, RentalsState
+from .schedule import ScheduleState
+from .timeline import TimelineState
+
+_T = TypeVar("_T")
+
+
+class SimulationState(Struct, frozen=True):
+    """What a simulation is, besides its scenario, seed and start."""
+
+    schedule: ScheduleState
+    accounts: tuple[str, ...]
+    ledger: LedgerState
+    offers: tuple[OfferState, ...]
+    rentals: RentalsState
+    keys: tuple[StoredKey, ...]
+    timeline: TimelineState
+    journal: JournalState
+
+
+class History(Struct, frozen=True):
+    """What is known of a run from before its snapshot: the latest events, and the latest ended rentals, encoded, in
+    the order in which they ended."""
+
+    events: list[Recorded]
+    ended: tuple[bytes, ...]
+
+    def rentals(self, offer: Callable[[str], Offer]) -> tuple[Rental, ...]:
+        """The ended rentals. Raises SnapshotInvalid."""
+        return tuple(decode_state(rental, Rental, offer) for rental in self.ended)
+
+
+def encode_state(state: Struct) -> bytes:
+    """The state as JSON, the same bytes for the same state."""
+    return msgspec.json.encode(state, enc_hook=_plain)
+
+
+def decode_state(encoded: bytes, type_: type[_T], offer: Callable[[str], Offer]) -> _T:
+    """The inverse of `encode_state`; `offer` finds an offer by its name. Raises SnapshotInvalid."""
+
+    def find(wanted: type[object], value: object) -> object:
+        if wanted is Offer and isinstance(value, str):
+            return offer(value)
+        raise ValueError("expected the name of an offer")
+
+    try:
+        return msgspec.json.decode(encoded, type=type_, dec_hook=find)
+    except (msgspec.MsgspecError, KeyError) as error:
+        raise SnapshotInvalid(f"the snapshot does not fit: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Offer):
+        return value.name
+    assert isinstance(value, int), value
+    return int(value)

@@ -1,0 +1,242 @@
+"""Keeping a world's run in a state file, and finding it again: what is written when, and how a run is recovered.
+
+Every input is committed before it is applied. Every thousand inputs the journal's lines since then are written
+down with their digest, every five thousand a snapshot is, and both sooner where the clock alone did much.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from . import __version__
+from .core.commands import Command
+from .core.errors import Refusal
+from .core.idempotency import Key
+from .core.journal import Mark, Recorded, chain_digest, decode_event, end_line
+from .core.scenario import Scenario, without_tokens
+from .core.simulation import Simulation
+from .core.snapshot import History, encode_state
+from .pacing import wall_epoch_ms
+from .store import ClockRow, Part, SnapshotRow, StateUnavailable, StateUnusable, Store
+
+INPUTS_PER_PART = 1_000
+INPUTS_PER_SNAPSHOT = 5_000
+EVENTS_PER_PART = 50_000
+WORK_PER_SNAPSHOT = 500_000
+"""Scheduled events after which a snapshot is due, however few inputs there were."""
+
+
+class Input(Struct, frozen=True, omit_defaults=True):
+    """What a run is replayed from: a command, and the idempotency key that it came with."""
+
+    command: Command
+    key: Key | None = None
+
+
+_decode_input = msgspec.json.Decoder(Input).decode
+
+
+class Identity(Struct, frozen=True):
+    """Which run a state file holds: only the same version, scenario and seed can go on with it."""
+
+    version: str
+    seed: int
+    start_epoch_ms: int
+    scenario: bytes
+
+
+class Durable:
+    """One run and the file that holds it. `ended_written` rentals are in the file; the later ones must be held."""
+
+    def __init__(self, store: Store, *, inputs_per_part: int = INPUTS_PER_PART) -> None:
+        self._store = store
+        self._inputs_per_part = inputs_per_part
+        self._inputs_per_snapshot = INPUTS_PER_SNAPSHOT // INPUTS_PER_PART * inputs_per_part
+        self._forget()
+
+    def _forget(self) -> None:
+        self._inputs = self._part_inputs = self._snapshot_inputs = 0
+        self._snapshot_work = 0
+        self._parts = 0
+        self.written = Mark()
+        self._digest = b""
+        self.ended_written = 0
+
+    # Writing
+
+    def begin(self, simulation: Simulation, clock: bytes, tokens: Iterable[tuple[str, str]], base: bytes = b"") -> None:
+        """Begin the file anew with this run. Raises StateUnavailable, and then the file is as it was."""
+        identity = encode_state(_identity(simulation))
+        with self._store.transaction():
+            self._store.begin_run(identity, base)
+            self._store.write_clock(ClockRow(simulation.now_ms, wall_epoch_ms(), clock))
+            for token, account in tokens:
+                self._store.write_token(token, account)
+        self._begin_journal(simulation)
+
+    def commit(self, now_ms: int, input_: Input, *, clock: bytes | None, token: tuple[str, str] | None) -> None:
+        """Write an input down, and with it where a running clock is and the token that it gives out. Raises
+        StateUnavailable: then it must not be applied."""
+        with self._store.transaction():
+            self._store.write_input(self._inputs + 1, now_ms, encode_state(input_))
+            if clock is not None:
+                self._store.write_clock(ClockRow(now_ms, wall_epoch_ms(), clock))
+            if token is not None:
+                self._store.write_token(*token)
+        self._inputs += 1
+
+    def commit_clock(self, now_ms: int, clock: bytes) -> None:
+        """Write down where the clock is. Raises StateUnavailable."""
+        with self._store.transaction():
+            self._store.write_clock(ClockRow(now_ms, wall_epoch_ms(), clock))
+
+    def follow(self, simulation: Simulation) -> None:
+        """Write down what is due of the journal, and a snapshot if one is. What the file does not take now it is
+        offered again: until then the inputs are there."""
+        snapshot_due = (
+            self._inputs - self._snapshot_inputs >= self._inputs_per_snapshot
+            or simulation.scheduled - self._snapshot_work >= WORK_PER_SNAPSHOT
+        )
+        part_due = (
+            self._inputs - self._part_inputs >= self._inputs_per_part
+            or simulation.events_total - self.written.events >= EVENTS_PER_PART
+        )
+        if snapshot_due or part_due:
+            try:
+                self.write_down(simulation, snapshot=snapshot_due)
+            except StateUnavailable:
+                return
+
+    def write_down(self, simulation: Simulation, *, snapshot: bool) -> None:
+        """Write the journal's lines since the last time, and a snapshot if that is wanted. Raises StateUnavailable."""
+        lines = list(simulation.journal_lines(self.written))
+        end, digest = simulation.journal_end, chain_digest(self._digest, lines)
+        part = Part(self._parts + 1, self._inputs, simulation.now_ms, end.events, end.lines, digest, b"".join(lines))
+        with self._store.transaction():
+            self._store.write_part(part)
+            if snapshot:
+                state = simulation.snapshot(with_ended=False)
+                row = SnapshotRow(self._inputs, part.number, state)
+                self._store.write_snapshot(row, self._ended_since(simulation))
+        self._follow_part(part)
+        if snapshot:
+            self._note_snapshot(simulation)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._store.close()
+
+    def _ended_since(self, simulation: Simulation) -> Iterator[tuple[int, bytes]]:
+        rentals = simulation.rentals
+        for number, rental in rentals.ended_since(self.ended_written):
+            yield number, encode_state(rental)
+
+    def _follow_part(self, part: Part) -> None:
+        self._parts, self._part_inputs = part.number, part.n
+        self.written, self._digest = Mark(part.events, part.lines), part.digest
+
+    def _note_snapshot(self, simulation: Simulation) -> None:
+        self._snapshot_inputs, self._snapshot_work = self._inputs, simulation.scheduled
+        self.ended_written = simulation.rentals.ended_total
+
+    def _begin_journal(self, simulation: Simulation) -> None:
+        self._forget()
+        self.written = simulation.journal_began
+        self._digest = chain_digest(b"", (simulation.journal_header(),))
+
+    # Reading
+
+    def journal(self, simulation: Simulation) -> Iterator[bytes]:
+        """The whole journal up to now, in stretches of lines."""
+        yield simulation.journal_header()
+        for part in self._store.parts():
+            yield part.content
+        yield from simulation.journal_lines(self.written)
+        yield end_line(simulation.now_ms)
+
+    def tokens(self) -> dict[str, str]:
+        """Accounts by token."""
+        return self._store.tokens()
+
+    def clock(self) -> ClockRow:
+        """Where the clock was when it was last written down."""
+        return self._store.clock()
+
+    def recover(self, expected: Simulation, *, rentals: int, events: int) -> Simulation:
+        """The run in the file, as it was when the last input was committed, with the latest so many ended rentals and
+        events. `expected` is a new run of what was asked for. Raises StateUnusable for another scenario, seed or
+        version, or where the replay goes another way than the run went."""
+        encoded, base = self._store.run()
+        identity = msgspec.json.decode(encoded, type=Identity)
+        self._check_identity(identity, _identity(expected))
+        scenario, seed, start = expected.scenario, identity.seed, identity.start_epoch_ms
+        row = self._store.snapshot()
+        try:
+            if row is not None:
+                history = History(self._latest_events(row.part, events), tuple(self._store.latest_ended(rentals)))
+                simulation = Simulation.restored(scenario, row.state, seed=seed, start_epoch_ms=start, history=history)
+            elif base:
+                simulation = Simulation.restored(scenario, base, seed=seed, start_epoch_ms=start)
+            else:
+                simulation = Simulation(scenario, seed=seed, start_epoch_ms=start)
+            self._begin_journal(simulation)
+            if row is not None:
+                self._inputs = row.n
+                self._follow_part(next(self._store.parts_before(row.part)))
+                self._note_snapshot(simulation)
+            self._replay(simulation, list(self._store.parts(after=self._parts)))
+        except Refusal as refusal:
+            raise StateUnusable(f"{self._store.path}: the run cannot be repeated: {refusal.message}") from None
+        return simulation
+
+    def _replay(self, simulation: Simulation, parts: list[Part]) -> None:
+        for n, at_ms, encoded in self._store.inputs():
+            while parts and parts[0].n < n:
+                self._check_part(simulation, parts.pop(0))
+            input_ = _decode_input(encoded)
+            simulation.advance(at_ms)
+            simulation.execute(input_.command, input_.key)
+            self._inputs = n
+        for part in parts:
+            self._check_part(simulation, part)
+
+    def _check_part(self, simulation: Simulation, part: Part) -> None:
+        simulation.advance(part.at_ms)
+        if chain_digest(self._digest, simulation.journal_lines(self.written)) != part.digest:
+            raise StateUnusable(
+                f"{self._store.path}: repeating the run up to input {part.n} gives other events than it had; "
+                "another version of the simulator wrote it"
+            )
+        self._follow_part(part)
+
+    def _check_identity(self, found: Identity, asked: Identity) -> None:
+        holds = ""
+        if found.version != asked.version:
+            holds = f"version {found.version} of the simulator, not of {asked.version}"
+        elif found.scenario != asked.scenario:
+            holds = "another scenario"
+        elif found.seed != asked.seed:
+            holds = f"seed {found.seed}, not of {asked.seed}"
+        if holds:
+            raise StateUnusable(
+                f"{self._store.path} holds a run of {holds}: serve what it was made with, or give another file"
+            )
+
+    def _latest_events(self, part: int, count: int) -> list[Recorded]:
+        """The latest so many events up to a part of the journal."""
+        stretches: list[list[Recorded]] = []
+        missing = count
+        for stretch in self._store.parts_before(part):
+            lines = [line for line in stretch.content.splitlines() if line.startswith(b'{"seq":')]
+            latest = lines[max(0, len(lines) - missing) :]
+            stretches.append([decode_event(line) for line in latest])
+            missing -= len(latest)
+            if not missing:
+                break
+        return [event for stretch in reversed(stretches) for event in stretch]
+
+
+def _identity(simulation: Simulation) -> Identity:
+    scenario: Scenario = without_tokens(simulation.scenario)
+    return Identity(__version__, simulation.seed, simulation.start_epoch_ms, encode_state(scenario))

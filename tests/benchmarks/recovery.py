@@ -1,0 +1,67 @@
+"""How long a run takes to be found again, and what a commit costs: `python -m tests.benchmarks.recovery`.
+
+A hundred thousand commands go into a state file; then the process that wrote them forgets them without a word, as if
+it had been killed, just before a snapshot would have been due.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from simulator.core.commands import RentGpu, TerminateRental
+from simulator.core.scenario import ClockSettings, Scenario
+from simulator.durable import INPUTS_PER_SNAPSHOT, Durable
+from simulator.scenario_file import load_scenario
+from simulator.store import Store
+from simulator.worlds import World, Worlds
+
+RENT = RentGpu("alice", "runpod", "H100 NVL", "Kansas, US", 1, "meta-llama/Llama-3.3-70B-Instruct", "vllm/vllm-openai")
+
+
+def world(scenario: Scenario, path: Path | None) -> World:
+    """The world, in a state file where one is given."""
+    made = World("default", scenario, clock=ClockSettings(mode="manual"))
+    Worlds().add(made)
+    if path is not None:
+        made.keep_in(Durable(Store.open(path, lambda store: made.begin_in(Durable(store)))))
+    return made
+
+
+def live(in_: World, commands: int) -> float:
+    """Rent and end, a second apart; the seconds that it took."""
+    began = time.perf_counter()
+    for number in range(commands // 2):
+        rental = in_.execute(RENT)
+        assert rental is not None
+        in_.execute(TerminateRental("alice", rental.rental_id))
+        in_.simulation.advance((number + 1) * 1_000)
+    in_._commit_clock(in_.simulation.now_ms)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commands", type=int, default=100_000)
+    arguments = parser.parse_args()
+    commands = arguments.commands // INPUTS_PER_SNAPSHOT * INPUTS_PER_SNAPSHOT + INPUTS_PER_SNAPSHOT - 2
+    scenario = load_scenario("default")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        in_memory, in_file = world(scenario, None), world(scenario, path)
+        without, with_file = live(in_memory, commands), live(in_file, commands)
+        print(f"{commands:,} commands: with a state file {with_file / without:.2f} times as long, in the core alone")
+        assert in_file._durable is not None
+        in_file._durable.close()
+        print(f"state file: {path.stat().st_size / 1e6:.1f} MB")
+        began = time.perf_counter()
+        again = world(scenario, path)
+        took = time.perf_counter() - began
+        journal = b"".join(again.journal())
+        agrees = journal == b"".join(in_file.simulation.journal())
+        print(f"recovered in {took:.2f} s ({took / with_file:.2f} of the time that it took to write)")
+        print(f"journal: {journal.count(10):,} lines, {'the same' if agrees else 'NOT THE SAME'}")
+
+
+if __name__ == "__main__":
+    main()

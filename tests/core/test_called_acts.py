@@ -1,0 +1,231 @@
+"""Acts that are called: numbered on after the timeline's, with the same ends; and outages that take what runs."""
+
+from typing import Any
+
+import pytest
+
+from simulator.core.acts import (
+    Act,
+    CapacityAct,
+    InterruptAct,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    RentAct,
+    VanishAct,
+)
+from simulator.core.commands import Command, HideRental, MoveRental, PlayAct
+from simulator.core.distributions import fixed
+from simulator.core.errors import InvalidValue, JournalInvalid
+from simulator.core.events import (
+    ActEnded,
+    ActRefused,
+    ActStarted,
+    RentalTerminated,
+)
+from simulator.core.quantities import Duration, Factor, Price, Share
+from simulator.core.replay import replay
+from simulator.core.scenario import InterruptionSettings
+from simulator.core.simulation import Simulation
+
+from .builders import (
+    HOUR,
+    MINUTE,
+    READY,
+    journal,
+    market,
+    offer,
+    rent,
+    scenario,
+)
+
+FOR = Duration(10 * MINUTE)
+
+
+def at(ms: int, **act: Any) -> Act:
+    return Act(at=Duration(ms), **act)
+
+
+def stuck(for_: Duration | None = FOR) -> ProvisioningAct:
+    return ProvisioningAct(outcome="stuck", for_=for_)
+
+
+def seen(sim: Simulation, *kinds: Any) -> list[Any]:
+    return [event for event in sim.events if isinstance(event, kinds)]
+
+
+def test_an_outage_that_interrupts_takes_all_that_is_there_once_and_nothing_elsewhere() -> None:
+    interruptions = InterruptionSettings(mode="none", reclaim=fixed(30 * MINUTE))
+    settings = market(offer(capacity=2), offer("elsewhere"), interruptions=interruptions)
+    act = at(5 * MINUTE, outage=OutageAct(region="Quebec, CA", interrupt=True, for_=FOR))
+    sim = Simulation(scenario(settings, timeline=(act,)))
+    running, spared = rent(sim), rent(sim, spec=settings.offers[1])
+    sim.advance(5 * MINUTE - 1)
+    waiting = rent(sim)
+    sim.advance(5 * MINUTE)
+    ends = [(rental.reason, rental.billed_micros) for rental in (running, waiting, spared)]
+    assert ends == [("interrupted", 19_133), ("interrupted", 0), (None, None)]
+    assert [event.cause for event in seen(sim, RentalTerminated)] == ["forced", "forced"]
+    lost = sim.market.offers[0]
+    for ms, free, listed in ((15 * MINUTE, 0, False), (35 * MINUTE - 1, 0, False), (35 * MINUTE, 2, True)):
+        sim.advance(ms)
+        assert (lost.free, lost.is_listed) == (free, listed)
+
+
+def test_an_outage_spends_no_draw_of_the_rentals_that_it_takes() -> None:
+    sim = Simulation(scenario())
+    rental = rent(sim)
+    sim.execute(PlayAct(outage=OutageAct(interrupt=True, for_=FOR)))
+    assert (rental.reason, rental.mass_interrupts_met) == ("interrupted", 0)
+
+
+def test_an_outage_that_does_not_interrupt_takes_nothing() -> None:
+    for outage in (OutageAct(for_=FOR), OutageAct(for_=FOR, interrupt=False)):
+        sim = Simulation(scenario(timeline=(at(READY, outage=outage),)))
+        rental = rent(sim)
+        sim.advance(2 * READY)
+        assert rental.status == "running"
+
+
+def test_acts_that_no_longer_show_are_forgotten() -> None:
+    """A server that is told prices for a year keeps the last one, and the passing ones that are not over."""
+    sim = Simulation(scenario())
+    (shown,) = sim.market.offers
+    sim.execute(PlayAct(vanish=VanishAct(for_=FOR)))
+    for number in range(100):
+        sim.execute(PlayAct(price=PriceAct(set=Price(1_000 * (number + 1)))))
+        sim.execute(PlayAct(provisioning=stuck(None)))
+        sim.execute(PlayAct(outage=OutageAct()))
+    assert [kind for _, kind, _ in shown.overlays] == ["vanish", "price_set", "stuck"]
+    assert (shown.price_micros_per_hour, shown.provisioning, shown.outages) == (100_000, "stuck", (300,))
+    sim.advance(10 * MINUTE)
+    assert [kind for _, kind, _ in shown.overlays] == ["price_set", "stuck"]
+
+
+def test_a_called_act_is_numbered_on_after_the_timelines_and_begins_at_once() -> None:
+    sim = Simulation(scenario(timeline=(at(HOUR, outage=OutageAct()),)))
+    sim.advance(5)
+    sim.execute(PlayAct(price=PriceAct(set=Price(900_000), for_=FOR)))
+    sim.execute(PlayAct(interrupt=InterruptAct()))
+    sim.execute(PlayAct(capacity=CapacityAct(set=1)))
+    assert seen(sim, ActStarted) == [
+        ActStarted(5, 1, "price"),
+        ActStarted(5, 2, "interrupt"),
+        ActStarted(5, 3, "capacity"),
+    ]
+    assert (sim.market.offers[0].price_micros_per_hour, sim.market.offers[0].free) == (900_000, 1)
+    sim.advance(5 + 10 * MINUTE)
+    assert seen(sim, ActEnded) == [ActEnded(5 + 10 * MINUTE, 1, "price")]
+    assert sim.timeline.acts_total == 4
+
+
+@pytest.mark.parametrize(("ms", "price"), [(-1, 861_000), (0, 287_000), (1, 287_000)])
+def test_a_called_act_is_over_at_its_end(ms: int, price: int) -> None:
+    sim = Simulation(scenario())
+    sim.advance(5)
+    sim.execute(PlayAct(price=PriceAct(multiply=Factor(3_000_000), for_=FOR)))
+    sim.advance(5 + 10 * MINUTE + ms)
+    assert sim.market.offers[0].price_micros_per_hour == price
+
+
+def test_a_called_outage_of_ten_minutes_is_over_when_ten_minutes_are_also_for_a_rent_of_the_timeline() -> None:
+    rented = RentAct(as_="r1", account="alice", provider_id="vast-ai", gpu_model="RTX 4090", region="Quebec, CA")
+    sim = Simulation(scenario(timeline=(at(10 * MINUTE, rent=rented),)))
+    sim.execute(PlayAct(outage=OutageAct(for_=FOR)))
+    sim.advance(10 * MINUTE)
+    assert not seen(sim, ActRefused)
+    assert len(sim.rentals.by_id) == 1
+
+
+@pytest.mark.parametrize(("kind", "lasting"), [("price", (600_000, 700_000, 700_000)), ("capacity", (1, 2, 2))])
+def test_of_two_called_acts_of_one_kind_the_one_that_began_last_decides(kind: str, lasting: tuple[int, ...]) -> None:
+    acts: list[PlayAct] = [
+        PlayAct(price=PriceAct(set=Price(600_000), for_=FOR)),
+        PlayAct(price=PriceAct(set=Price(700_000), for_=FOR)),
+    ]
+    if kind == "capacity":
+        acts = [PlayAct(capacity=CapacityAct(set=gpus, for_=FOR)) for gpus in (1, 2)]
+    sim = Simulation(scenario())
+    shown = sim.market.offers[0]
+    found = []
+    for act in acts:
+        sim.execute(act)
+        found.append(shown.price_micros_per_hour if kind == "price" else shown.capacity)
+        sim.advance(sim.now_ms + MINUTE)
+    sim.advance(10 * MINUTE)
+    found.append(shown.price_micros_per_hour if kind == "price" else shown.capacity)
+    assert tuple(found) == lasting
+    sim.advance(11 * MINUTE)
+    assert (shown.price_micros_per_hour, shown.capacity) == (287_000, 4)
+
+
+def test_a_called_act_does_what_the_same_act_of_a_timeline_does() -> None:
+    """At an instant at which nothing else happens the rest of the journal is the same."""
+    outage = OutageAct(interrupt=True, for_=FOR)
+    planned, called = Simulation(scenario(timeline=(at(READY + 5, outage=outage),))), Simulation(scenario())
+    for sim in (planned, called):
+        rent(sim)
+        sim.advance(READY + 5)
+        if sim is called:
+            sim.execute(PlayAct(outage=outage))
+        sim.advance(HOUR)
+    assert planned.events == called.events
+
+
+@pytest.mark.parametrize(
+    ("selector", "param", "says"),
+    [
+        ({"provider": "vast"}, "provider", 'no offer has provider "vast"; did you mean "vast-ai"?'),
+        ({"gpu_model": "RTX 4099"}, "gpu_model", 'no offer has gpu_model "RTX 4099"; did you mean "RTX 4090"?'),
+        ({"region": ""}, "region", 'no offer has region ""'),
+        ({"provider": "runpod", "region": "Quebec, CA"}, None, "no offer matches all of these"),
+    ],
+)
+def test_a_called_act_that_means_no_offer_is_refused_with_the_nearest_name(
+    selector: dict[str, Any], param: str | None, says: str
+) -> None:
+    sim = Simulation(scenario(market(offer(), offer("Texas, US", provider_id="runpod"))))
+    before = journal(sim)
+    for act in (PlayAct(interrupt=InterruptAct(**selector)), PlayAct(vanish=VanishAct(**selector))):
+        with pytest.raises(InvalidValue) as refusal:
+            sim.execute(act)
+        assert (refusal.value.param, refusal.value.message) == (param, says)
+    assert journal(sim) == before
+
+
+def test_called_acts_moves_and_hidings_are_replayed_to_the_byte() -> None:
+    sim = Simulation(scenario(market(offer(), offer("elsewhere")), timeline=(at(2 * HOUR, outage=OutageAct()),)))
+    held, stuck_, hidden = rent(sim), rent(sim), rent(sim)
+    acts: list[Command] = [
+        PlayAct(provisioning=ProvisioningAct(outcome="stuck", for_=FOR)),
+        MoveRental(rental_id=held.rental_id, to="running", hold=True),
+        HideRental(hidden.rental_id, hidden=True),
+        PlayAct(vanish=VanishAct(region="elsewhere", for_=FOR)),
+        PlayAct(price=PriceAct(multiply=Factor(1_500_000))),
+        PlayAct(capacity=CapacityAct(set=9, region="elsewhere", for_=FOR)),
+        MoveRental(rental_id=held.rental_id, to="running", hold=False),
+        MoveRental(rental_id=stuck_.rental_id, to="running"),
+        MoveRental(rental_id=stuck_.rental_id, to="terminated"),
+        HideRental(hidden.rental_id, hidden=False),
+        PlayAct(interrupt=InterruptAct(share=Share(500_000))),
+        PlayAct(outage=OutageAct(interrupt=True)),
+    ]
+    for act in acts:
+        sim.advance(sim.now_ms + 10_000)
+        sim.execute(act)
+    sim.advance(3 * HOUR)
+    exported = journal(sim)
+    assert exported.count(b'"command":"play_act"') == 6
+    again, difference = replay(exported)
+    assert difference is None
+    assert journal(again) == exported
+    assert [(o.overlays, o.outages) for o in again.market.offers] == [
+        (o.overlays, o.outages) for o in sim.market.offers
+    ]
+
+
+def test_a_journal_line_without_exactly_one_act_is_refused() -> None:
+    sim = Simulation(scenario())
+    sim.execute(PlayAct(interrupt=InterruptAct()))
+    with pytest.raises(JournalInvalid, match="give exactly one of outage, price"):
+        replay(journal(sim).replace(b'"interrupt":{', b'"interrupted":{'))

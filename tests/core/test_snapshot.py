@@ -1,0 +1,273 @@
+"""Snapshots: what they hold is all that there is, luck included, and what does not fit is refused."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from simulator.core.commands import AddCredit, TerminateRental
+from simulator.core.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid
+from simulator.core.idempotency import Key
+from simulator.core.journal import decode_event
+from simulator.core.scenario import Scenario
+from simulator.core.simulation import Simulation
+from simulator.core.snapshot import History, encode_state
+
+from .builders import DAY, DOLLAR, HOUR, accounts, journal, market, offer, rent, rent_command, scenario
+from .busy import NAMES, REGIONS, Step, busy_scenario, live, run
+
+SEED = 5
+
+
+def restored(sim: Simulation, conditions: Scenario | None = None, history: History | None = None) -> Simulation:
+    """What the snapshot of a simulation gives."""
+    conditions = sim.scenario if conditions is None else conditions
+    return Simulation.restored(
+        conditions, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms, history=history
+    )
+
+
+def later(sim: Simulation, steps: list[Step], to_ms: int) -> bytes:
+    """The journal's lines of what the simulation does from here on."""
+    here = sim.journal_end
+    for step in steps:
+        run(sim, step)
+    sim.advance(to_ms)
+    return b"".join(sim.journal_lines(here))
+
+
+steps_of_a_run = st.lists(
+    st.builds(
+        Step,
+        at_ms=st.integers(0, 40).map(lambda n: n * 10 * MINUTE_MS),
+        account=st.sampled_from(NAMES),
+        region=st.integers(0, REGIONS - 1),
+        do=st.sampled_from(["rent", "rent", "rent", "terminate", "touch", "interrupt", "credit"]),
+        back=st.integers(1, 3),
+        gpu_count=st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=10,
+).map(lambda steps: sorted(steps, key=lambda step: step.at_ms))
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=steps_of_a_run, seed=st.integers(0, 1_000))
+def test_57_restore_then_advance_is_advance_at_every_command_boundary(steps: list[Step], seed: int) -> None:
+    whole = Simulation(busy_scenario(), seed=seed)
+    snapshots: list[tuple[int, bytes, int]] = []
+    for number, step in enumerate(steps):
+        run(whole, step)
+        snapshots.append((number + 1, whole.snapshot(), len(list(whole.journal_lines(whole.journal_began)))))
+    whole.advance(10 * HOUR_MS)
+    lines = list(whole.journal_lines(whole.journal_began))
+    final = msgspec.json.decode(whole.snapshot())
+    for number, snapshot, before in snapshots:
+        again = Simulation.restored(whole.scenario, snapshot, seed=seed, start_epoch_ms=whole.start_epoch_ms)
+        assert later(again, steps[number:], 10 * HOUR_MS) == b"".join(lines[before:])
+        assert state_of(again) == {**final, "journal": None}
+
+
+def state_of(sim: Simulation) -> dict[str, object]:
+    """All that a snapshot holds but the journal's digest, which says where the run came from."""
+    return {**msgspec.json.decode(sim.snapshot()), "journal": None}
+
+
+def test_a_snapshot_holds_everything_that_decides() -> None:
+    sim = Simulation(busy_scenario(), seed=SEED)
+    live(sim, until=6 * HOUR_MS)
+    again = restored(sim)
+    assert state_of(again) == state_of(sim)
+    assert (again.now_ms, again.accounts, list(again.rentals.by_id)) == (
+        sim.now_ms,
+        sim.accounts,
+        list(sim.rentals.by_id),
+    )
+    for ours, theirs in zip(sim.market.offers, again.market.offers, strict=True):
+        assert (ours.price_micros_per_hour, ours.capacity, ours.free) == (
+            theirs.price_micros_per_hour,
+            theirs.capacity,
+            theirs.free,
+        )
+    again.ledger.audit()
+
+
+def test_taking_a_snapshot_changes_nothing() -> None:
+    asked, quiet = Simulation(busy_scenario(), seed=SEED), Simulation(busy_scenario(), seed=SEED)
+    live(asked, until=3 * HOUR_MS, between=Simulation.snapshot)
+    live(quiet, until=3 * HOUR_MS)
+    assert journal(asked) == journal(quiet)
+    assert asked.snapshot() == quiet.snapshot()
+
+
+def test_a_restored_journal_begins_with_where_it_came_from() -> None:
+    sim = Simulation(busy_scenario(), seed=SEED)
+    live(sim, until=HOUR_MS)
+    digest = msgspec.json.decode(sim.snapshot())["journal"]["digest"]
+    again = restored(sim)
+    again.advance(2 * HOUR_MS)
+    first, second, *_ = journal(again).splitlines()
+    assert msgspec.json.decode(first)["restored_from"] == {
+        "at": HOUR_MS,
+        "events": sim.events_total,
+        "digest": digest,
+    }
+    assert msgspec.json.decode(second)["seq"] == sim.events_total + 1
+    assert "restored_from" not in msgspec.json.decode(journal(sim).splitlines()[0])
+
+
+def test_a_snapshot_of_a_restored_run_says_where_that_came_from() -> None:
+    sim = Simulation(busy_scenario(), seed=SEED)
+    live(sim, until=HOUR_MS)
+    again = restored(restored(sim))
+    assert again.events_total == sim.events_total
+    assert next(again.journal()) != next(restored(sim).journal())  # its digest is that of the journal in between
+
+
+def test_a17_idempotency_keys_are_in_it() -> None:
+    sim = Simulation(scenario())
+    rental = rent(sim, key=Key("k", b"body"))
+    again = restored(sim)
+    assert rent(again, key=Key("k", b"body")).rental_id == rental.rental_id
+    with pytest.raises(IdempotencyKeyReused):
+        rent(again, key=Key("k", b"other"))
+    assert again.rentals.created == 1
+
+
+def test_gpus_that_the_market_took_come_back_to_a_restored_world() -> None:
+    spec = offer(capacity=1)
+    sim = Simulation(scenario(market(spec)))
+    rental = rent(sim)
+    sim.rentals.end(rental, "interrupted", "forced")
+    again = restored(sim)
+    assert again.market.offers[0].free == 0
+    again.advance(DAY)
+    assert again.market.offers[0].free == 1
+
+
+def test_the_same_run_goes_on_with_its_history() -> None:
+    sim = Simulation(busy_scenario(), seed=SEED)
+    live(sim, until=6 * HOUR_MS)
+    lines = [line for line in journal(sim).splitlines() if line.startswith(b'{"seq":')]
+    ended = tuple(map(encode_state, sim.rentals.ended()))
+    history = History([decode_event(line) for line in lines[-40:]], ended[-3:])
+    again = restored(sim, history=history)
+    assert again.events == sim.events[-40:]
+    assert again.events_dropped == sim.events_total - 40
+    assert [rental.rental_id for rental in again.rentals.ended()] == [
+        rental.rental_id for rental in list(sim.rentals.ended())[-3:]
+    ]
+    assert again.ledger.entries == sim.ledger.entries[-len(again.ledger.entries) :]
+    again.ledger.audit()
+    with pytest.raises(JournalDropped):
+        again.journal()
+    here = sim.journal_end
+    assert again.journal_end == here
+    for simulation in (sim, again):
+        simulation.advance(DAY_MS)
+    assert list(sim.journal_lines(here)) == list(again.journal_lines(here))
+    assert sim.snapshot(with_ended=False) == again.snapshot(with_ended=False)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state[:0] + b"{}",
+        lambda state: state[:-1],
+        lambda state: state.replace(b'"offers":[', b'"offers":[[[1,2,3,4],0,[],[]],'),
+        lambda state: state.replace(b'"vast-ai|RTX 4090|Quebec, CA"', b'"nobody|x|y"'),
+        lambda state: state.replace(b'"vast-ai|RTX 4090|Quebec, CA"', b'"nobody"'),
+        lambda state: state.replace(b'"vast-ai|RTX 4090|Quebec, CA"', b"7"),
+        lambda state: state.replace(b'"pending":[[', b'"pending":[[70000,1,99,"rent_none"],['),
+    ],
+)
+def test_what_does_not_fit_is_refused(damage: object) -> None:
+    assert callable(damage)
+    sim = Simulation(scenario())
+    rent(sim)
+    snapshot = sim.snapshot()
+    damaged = damage(snapshot)
+    assert damaged != snapshot
+    with pytest.raises(SnapshotInvalid):
+        Simulation.restored(sim.scenario, damaged, seed=1, start_epoch_ms=0)
+
+
+def test_a_snapshot_of_one_market_does_not_fit_another() -> None:
+    sim = Simulation(scenario())
+    rent(sim)
+    with pytest.raises(SnapshotInvalid):
+        restored(sim, scenario(market(offer("Texas, US"))))
+
+
+# What is held of what is over
+
+
+def ended_thrice() -> Simulation:
+    sim = Simulation(scenario(accounts=accounts(alice=100 * DOLLAR)))
+    for _ in range(3):
+        sim.execute(TerminateRental("alice", rent(sim).rental_id))
+    return sim
+
+
+def test_what_is_dropped_is_unknown_and_nothing_else_changes() -> None:
+    sim, whole = ended_thrice(), ended_thrice()
+    first, _, last = list(whole.rentals.by_id)
+    sim.drop(rentals=1, events=4)
+    assert list(sim.rentals.by_id) == [last]
+    with pytest.raises(RentalNotFound):
+        sim.rentals.find(first)
+    assert (sim.rentals.ended_held, sim.rentals.ended_total) == (1, 3)
+    assert sim.events == whole.events[-4:]
+    assert (sim.events_total, sim.events_dropped) == (whole.events_total, whole.events_total - 4)
+    for simulation in (sim, whole):
+        simulation.execute(AddCredit("alice", 1))
+        rent(simulation)
+        simulation.advance(HOUR)
+    assert sim.events[4:] == whole.events[-len(sim.events) + 4 :]
+    assert sim.snapshot(with_ended=False) == whole.snapshot(with_ended=False)
+
+
+def test_the_ledger_then_opens_with_balances() -> None:
+    sim, whole = ended_thrice(), ended_thrice()
+    sim.drop(rentals=3, events=4)
+    assert sim.ledger.entries == whole.ledger.entries[-len(sim.ledger.entries) :]
+    assert sim.ledger.dropped == len(whole.ledger.entries) - len(sim.ledger.entries) > 0
+    assert sim.ledger.opening["alice/available"] + sim.ledger.opening["alice/held"] == whole.ledger.balance("alice")
+    sim.ledger.audit()
+    assert sim.ledger.state() == whole.ledger.state()
+
+
+def test_the_journal_then_says_that_its_first_lines_are_gone() -> None:
+    sim, whole = ended_thrice(), ended_thrice()
+    here = sim.journal_end
+    sim.drop(rentals=3, events=4)
+    with pytest.raises(JournalDropped):
+        sim.journal()
+    for simulation in (sim, whole):
+        rent(simulation)
+    assert list(sim.journal_lines(here)) == list(whole.journal_lines(here))
+
+
+def test_dropping_less_than_there_is_drops_nothing() -> None:
+    sim, whole = ended_thrice(), ended_thrice()
+    sim.drop(rentals=3, events=sim.events_total)
+    assert journal(sim) == journal(whole)
+    assert sim.snapshot() == whole.snapshot()
+
+
+def test_the_rentals_that_ended_since_are_numbered() -> None:
+    sim = ended_thrice()
+    ids = [rental.rental_id for rental in sim.rentals.ended()]
+    sim.drop(rentals=2, events=100)
+    assert [(n, rental.rental_id) for n, rental in sim.rentals.ended_since(1)] == [(2, ids[1]), (3, ids[2])]
+    assert list(sim.rentals.ended_since(3)) == []
+
+
+def test_a_key_whose_rental_was_dropped_makes_no_second_one() -> None:
+    sim = Simulation(scenario())
+    rental = rent(sim, key=Key("k", b"body"))
+    sim.execute(TerminateRental("alice", rental.rental_id))
+    sim.drop(rentals=0, events=100)
+    with pytest.raises(RentalNotFound):
+        sim.check(rent_command(), Key("k", b"body"))
