@@ -10,13 +10,10 @@ import pytest
 from starlette.types import Message
 
 from simulator import serve_in_thread, worlds
-from simulator.api import event_stream
-from simulator.api.control_views import events_view
 from simulator.api.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS, EventStreams
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.quantities import Factor
 from simulator.core.scenario import AccountSpec, MarketSettings, PriceSettings
-from simulator.worlds import World
 
 from .asgi import ALICE, BOB, RENT, START, Answer, Api, scenario
 from .test_advance_in_slices import ShortSlice
@@ -385,20 +382,31 @@ def test_a_reader_that_falls_too_far_behind_is_dropped_with_a_notice(
 
 
 @pytest.mark.parametrize("held", [0, 3])
-def test_a_reader_whose_events_are_gone_is_dropped(
-    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, held: int
-) -> None:
+def test_a_reader_whose_events_are_gone_is_dropped(runner: asyncio.Runner, held: int) -> None:
     api, streams = streams_of(runner)
     api.rent()
     total = api.world.simulation.events_total
-
-    def held_events(world: World, after: int, limit: int) -> list[dict[str, Any]]:
-        return events_view(world, max(after, total - held), limit)
-
-    monkeypatch.setattr(event_stream, "events_view", held_events)
+    api.world.simulation.drop(rentals=0, events=held)
     answer = api.call("GET", f"{EVENTS}?after=1", headers=STREAM)
     assert answer.body == b'event: dropped\ndata: {"missed":%d}\n\n' % (total - 1)
     assert streams.dropped_total == 1
+    assert ids(api.call("GET", f"{EVENTS}?after={total - held}", headers=STREAM)) == list(
+        range(total - held + 1, total + 1)
+    )
+
+
+def test_a_stream_ends_when_its_world_becomes_another(runner: asyncio.Runner) -> None:
+    api, streams = streams_of(runner)
+    document = api.call("GET", "/_sim/snapshot").body
+
+    async def act(api: Api) -> None:
+        reader = Reader(api, EVENTS)
+        await opened(streams)
+        assert (await api.send("PUT", "/_sim/snapshot", body=document)).status == 200
+        await reader.end()
+
+    run(api, act)
+    assert streams.open == 0
 
 
 def test_over_a_socket_a_stream_comes_in_parts_and_goes_on_where_it_was_cut() -> None:

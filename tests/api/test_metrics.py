@@ -116,6 +116,16 @@ def test_rentals_that_are_over_are_counted_not_looked_at(api: Api) -> None:
     assert figure(api, "gpu_sim_rentals_terminated_total") == 1
 
 
+def test_what_is_no_longer_in_memory_is_counted(api: Api) -> None:
+    api.delete(api.rent())
+    events = api.world.simulation.events_total
+    api.world.simulation.drop(rentals=0, events=3)
+    assert figure(api, "gpu_sim_rentals_terminated_total") == 1
+    assert figure(api, "gpu_sim_rentals_dropped_total") == 1
+    assert figure(api, "gpu_sim_events_total") == events
+    assert figure(api, "gpu_sim_events_dropped_total") == events - 3
+
+
 class Rules:
     """Fault rules as a world may have them."""
 
