@@ -12,8 +12,10 @@ from msgspec import Struct
 from . import __version__
 from .core.commands import Command
 from .core.errors import Refusal
+from .core.faults import FaultLine
 from .core.idempotency import Key
-from .core.journal import Mark, Recorded, chain_digest, decode_event, end_line
+from .core.journal import Mark, Recorded, chain_digest, decode_event, end_line, plain_quantity
+from .core.run import Run, new_run, restored_run
 from .core.scenario import Scenario, without_tokens
 from .core.simulation import Simulation
 from .core.snapshot import History, encode_state
@@ -28,13 +30,21 @@ WORK_PER_SNAPSHOT = 500_000
 
 
 class Input(Struct, frozen=True, omit_defaults=True):
-    """What a run is replayed from: a command, and the idempotency key that it came with."""
+    """What a run is replayed from: a command and the idempotency key that it came with, or a line about faults."""
 
-    command: Command
+    command: Command | None = None
     key: Key | None = None
+    fault: FaultLine | None = None
+
+    @property
+    def line(self) -> Command | FaultLine:
+        """Whichever it is."""
+        line = self.command or self.fault
+        assert line is not None
+        return line
 
 
-_decode_input = msgspec.json.Decoder(Input).decode
+_decode_input = msgspec.json.Decoder(Input, dec_hook=plain_quantity).decode
 
 
 class Identity(Struct, frozen=True):
@@ -65,8 +75,9 @@ class Durable:
 
     # Writing
 
-    def begin(self, simulation: Simulation, clock: bytes, tokens: Iterable[tuple[str, str]], base: bytes = b"") -> None:
+    def begin(self, run: Run, clock: bytes, tokens: Iterable[tuple[str, str]], base: bytes = b"") -> None:
         """Begin the file anew with this run. Raises StateUnavailable, and then the file is as it was."""
+        simulation = run.simulation
         identity = encode_state(_identity(simulation))
         with self._store.transaction():
             self._store.begin_run(identity, base)
@@ -91,9 +102,10 @@ class Durable:
         with self._store.transaction():
             self._store.write_clock(ClockRow(now_ms, wall_epoch_ms(), clock))
 
-    def follow(self, simulation: Simulation) -> None:
+    def follow(self, run: Run) -> None:
         """Write down what is due of the journal, and a snapshot if one is. What the file does not take now it is
         offered again: until then the inputs are there."""
+        simulation = run.simulation
         snapshot_due = (
             self._inputs - self._snapshot_inputs >= self._inputs_per_snapshot
             or simulation.scheduled - self._snapshot_work >= WORK_PER_SNAPSHOT
@@ -104,20 +116,20 @@ class Durable:
         )
         if snapshot_due or part_due:
             try:
-                self.write_down(simulation, snapshot=snapshot_due)
+                self.write_down(run, snapshot=snapshot_due)
             except StateUnavailable:
                 return
 
-    def write_down(self, simulation: Simulation, *, snapshot: bool) -> None:
+    def write_down(self, run: Run, *, snapshot: bool) -> None:
         """Write the journal's lines since the last time, and a snapshot if that is wanted. Raises StateUnavailable."""
+        simulation = run.simulation
         lines = list(simulation.journal_lines(self.written))
         end, digest = simulation.journal_end, chain_digest(self._digest, lines)
         part = Part(self._parts + 1, self._inputs, simulation.now_ms, end.events, end.lines, digest, b"".join(lines))
         with self._store.transaction():
             self._store.write_part(part)
             if snapshot:
-                state = simulation.snapshot(with_ended=False)
-                row = SnapshotRow(self._inputs, part.number, state)
+                row = SnapshotRow(self._inputs, part.number, run.state(with_ended=False))
                 self._store.write_snapshot(row, self._ended_since(simulation))
         self._follow_part(part)
         if snapshot:
@@ -163,40 +175,46 @@ class Durable:
         """Where the clock was when it was last written down."""
         return self._store.clock()
 
-    def recover(self, expected: Simulation, *, rentals: int, events: int) -> Simulation:
+    def recover(self, expected: Simulation, *, rentals: int, events: int) -> Run:
         """The run in the file, as it was when the last input was committed, with the latest so many ended rentals and
         events. `expected` is a new run of what was asked for. Raises StateUnusable for another scenario, seed or
         version, or where the replay goes another way than the run went."""
         encoded, base = self._store.run()
         identity = msgspec.json.decode(encoded, type=Identity)
         self._check_identity(identity, _identity(expected))
-        scenario, seed, start = expected.scenario, identity.seed, identity.start_epoch_ms
         row = self._store.snapshot()
         try:
-            if row is not None:
-                history = History(self._latest_events(row.part, events), tuple(self._store.latest_ended(rentals)))
-                simulation = Simulation.restored(scenario, row.state, seed=seed, start_epoch_ms=start, history=history)
-            elif base:
-                simulation = Simulation.restored(scenario, base, seed=seed, start_epoch_ms=start)
-            else:
-                simulation = Simulation(scenario, seed=seed, start_epoch_ms=start)
-            self._begin_journal(simulation)
+            run = self._resumed(expected.scenario, identity, row, base, rentals=rentals, events=events)
+            self._begin_journal(run.simulation)
             if row is not None:
                 self._inputs = row.n
                 self._follow_part(next(self._store.parts_before(row.part)))
-                self._note_snapshot(simulation)
-            self._replay(simulation, list(self._store.parts(after=self._parts)))
+                self._note_snapshot(run.simulation)
+            self._replay(run, list(self._store.parts(after=self._parts)))
         except Refusal as refusal:
             raise StateUnusable(f"{self._store.path}: the run cannot be repeated: {refusal.message}") from None
-        return simulation
+        return run
 
-    def _replay(self, simulation: Simulation, parts: list[Part]) -> None:
+    def _resumed(
+        self, scenario: Scenario, identity: Identity, row: SnapshotRow | None, base: bytes, *, rentals: int, events: int
+    ) -> Run:
+        """The run as of its last snapshot, or at its start."""
+        seed, start = identity.seed, identity.start_epoch_ms
+        if row is not None:
+            history = History(self._latest_events(row.part, events), tuple(self._store.latest_ended(rentals)))
+            return restored_run(scenario, row.state, seed=seed, start_epoch_ms=start, history=history)
+        if base:
+            return restored_run(scenario, base, seed=seed, start_epoch_ms=start)
+        return new_run(scenario, seed=seed, start_epoch_ms=start)
+
+    def _replay(self, run: Run, parts: list[Part]) -> None:
+        simulation = run.simulation
         for n, at_ms, encoded in self._store.inputs():
             while parts and parts[0].n < n:
                 self._check_part(simulation, parts.pop(0))
             input_ = _decode_input(encoded)
             simulation.advance(at_ms)
-            simulation.execute(input_.command, input_.key)
+            run.repeat(input_.line, input_.key)
             self._inputs = n
         for part in parts:
             self._check_part(simulation, part)

@@ -96,6 +96,12 @@ def parse_share(value: _Value) -> Share:
     return Share(_parts_per_million(share, value, expected))
 
 
+def format_share(parts_per_million: int) -> str:
+    """A share in parts per million as `parse_share` reads it: 50000 -> "5%", 125 -> "0.0125%"."""
+    whole, rest = divmod(parts_per_million, 10_000)
+    return f"{whole}.{rest:04}".rstrip("0").rstrip(".") + "%"
+
+
 def parse_factor(value: _Value) -> Factor:
     """A factor ≥ 0 in parts per million, from a number such as `3` or `1.5`, which may be text."""
     expected = "a factor such as 3 or 1.5 with at most 6 decimals"

@@ -63,6 +63,10 @@ class Pacer:
         self._anchor_ms = now_ms
         self._anchor_ns = self._wall_ns()
 
+    def in_wall_ms(self, span_ms: int) -> int:
+        """How long a virtual span takes on the wall while the clock runs."""
+        return span_ms * PPM // (self.settings.speed or Factor(PPM))
+
     def in_wall_seconds(self, span_ms: int) -> int:
         """A virtual wait as a client should keep it (A24), in whole seconds, at least 1."""
         if self.settings.mode == "manual" and self.settings.step is not None:

@@ -65,7 +65,7 @@ def _inherit(root: Node, folder: Path | None, chain: tuple[Path, ...]) -> Node:
 
 def _write_out(root: Node) -> None:
     """Replace shorthands by what they stand for."""
-    for path in _DISTRIBUTIONS:
+    for path in (*_DISTRIBUTIONS, *_fault_delays(root)):
         node = root.find(*path)
         if node is not None and node.value is not None and not isinstance(node.value, dict | list):
             _put(root, path, Node({"fixed": Node(node.value, node.mark, implied=True)}, node.mark, node.key_mark))
@@ -73,6 +73,13 @@ def _write_out(root: Node) -> None:
         node = root.find(*path)
         if node is not None and node.value == "none":
             _put(root, path, Node(None, node.mark, node.key_mark))
+
+
+def _fault_delays(root: Node) -> list[FieldPath]:
+    """Where the rules of a scenario may have a delay."""
+    faults = root.find("faults")
+    rules = faults.value if faults is not None and isinstance(faults.value, list) else []
+    return [("faults", index, "effect", "delay") for index in range(len(rules))]
 
 
 def _find_catalog(root: Node, folder: Path | None) -> None:

@@ -58,6 +58,9 @@ def _collect(type_: inspect.Type, types: dict[type, inspect.StructType]) -> None
             _collect(alternative, types)
     elif isinstance(type_, inspect.VarTupleType):
         _collect(type_.item_type, types)
+    elif isinstance(type_, inspect.TupleType):
+        for item in type_.item_types:
+            _collect(item, types)
     elif isinstance(type_, inspect.StructType) and type_.cls not in types:
         types[type_.cls] = type_
         for field in type_.fields:
@@ -92,13 +95,20 @@ def _schema(type_: inspect.Type) -> dict[str, Any]:
         return {"$ref": f"#/$defs/{type_.cls.__name__}"}
     if isinstance(type_, inspect.UnionType):
         return {"anyOf": [_schema(alternative) for alternative in type_.types]}
-    if isinstance(type_, inspect.VarTupleType):
-        return {"type": "array", "items": _schema(type_.item_type)}
+    if isinstance(type_, inspect.VarTupleType | inspect.TupleType):
+        return {"type": "array", **_items(type_)}
     if isinstance(type_, inspect.LiteralType):
         return {"enum": list(type_.values)}
     if isinstance(type_, inspect.CustomType):
         return _QUANTITIES[type_.cls]
     return {"type": _SCALARS[type(type_)]}
+
+
+def _items(type_: inspect.VarTupleType | inspect.TupleType) -> dict[str, Any]:
+    if isinstance(type_, inspect.VarTupleType):
+        return {"items": _schema(type_.item_type)}
+    items = [_schema(item) for item in type_.item_types]
+    return {"prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
 def _written(value: object) -> object:

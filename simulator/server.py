@@ -15,9 +15,11 @@ from types import FrameType
 
 import uvicorn
 from msgspec import Struct
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
+from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
 from .request_log import REQUESTS_KEPT
 from .store import StateUnusable, Sync
@@ -143,8 +145,10 @@ class _Serving:
         self.ready = Ready(
             url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
         )
+        connections = Connections()
         config = uvicorn.Config(
-            build_app(worlds, access, log=_write_to_stderr if options.log_requests else None),
+            build_app(worlds, access, connections, log=_write_to_stderr if options.log_requests else None),
+            http=connections.protocol(AutoHTTPProtocol),
             lifespan="off",
             ws="none",
             log_level="error",

@@ -15,13 +15,13 @@ FORMAT = 1
 
 
 class WorldState(Struct, frozen=True):
-    """What a world is: its conditions, how its clock runs, and its simulation as the core encodes it."""
+    """What a world is: its conditions, how its clock runs, and its run as the core encodes it."""
 
     seed: int
     start_epoch_ms: int
     scenario: Scenario
     clock: ClockSettings
-    simulation: msgspec.Raw
+    run: msgspec.Raw
 
 
 class _Document(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,9 +13,12 @@ from msgspec import Struct
 from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
 from .core.commands import Command
 from .core.errors import AccountExists, SnapshotInvalid
+from .core.fault_rules import FaultRule, OfferName, Operation
+from .core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from .core.idempotency import Key
 from .core.journal import Recorded, plain_quantity
 from .core.rental import Rental
+from .core.run import Run, new_run, restored_run
 from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Accepted, Simulation
 from .durable import Durable, Input
@@ -68,16 +71,17 @@ class World:
         self._turn = asyncio.Lock()
         self._shown_second = -1
         self._shown_prefix = ""
-        self.simulation, self.pacer = self._at_start()
-        self._set_start()
+        run, self.pacer = self._at_start()
+        self._take_up(run)
 
-    def _at_start(self) -> tuple[Simulation, Pacer]:
+    def _at_start(self) -> tuple[Run, Pacer]:
         start: int | None = self.scenario.clock.start
         if start is None:
             start = epoch_ms(DEFAULT_START) if self._clock.mode == "manual" else wall_epoch_ms()
-        return Simulation(self.scenario, seed=self.seed, start_epoch_ms=start), Pacer(self._clock)
+        return new_run(self.scenario, seed=self.seed, start_epoch_ms=start), Pacer(self._clock)
 
-    def _set_start(self) -> None:
+    def _take_up(self, run: Run) -> None:
+        self.simulation, self.faults = run
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
         self._shown_second = -1
@@ -178,9 +182,8 @@ class World:
         """Let an accepted command happen, once it is in the state file if there is one, with the token and account
         that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
         """
-        if self._durable is not None and accepted.leaves_a_line:
-            input_ = Input(accepted.command, accepted.key)
-            self._durable.commit(self.simulation.now_ms, input_, clock=self._running_clock(), token=token)
+        if accepted.leaves_a_line:
+            self._commit(Input(accepted.command, accepted.key), token)
         rental = self.simulation.apply(accepted)
         self._tidy()
         if self.watchers:
@@ -195,16 +198,15 @@ class World:
 
     def begin_in(self, durable: Durable) -> None:
         """Write the start of this world into a new file."""
-        durable.begin(self.simulation, _settings(self.pacer), self.tokens.items())
+        durable.begin(Run(self.simulation, self.faults), _settings(self.pacer), self.tokens.items())
 
     def keep_in(self, durable: Durable) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
-        self.simulation = durable.recover(self.simulation, rentals=self.keep, events=self.keep * EVENTS_PER_RENTAL)
+        self._take_up(durable.recover(self.simulation, rentals=self.keep, events=self.keep * EVENTS_PER_RENTAL))
         self._durable = durable
         row = durable.clock()
         settings = msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
         settings = self._clock if self._insists_on_clock else settings
-        self._set_start()
         if settings.mode == "manual":
             self.simulation.advance(max(row.now_ms, self.simulation.now_ms))
             self.pacer = Pacer(settings, now_ms=self.simulation.now_ms)
@@ -217,7 +219,7 @@ class World:
         if self._durable is not None:
             with suppress(StateUnavailable):
                 self._durable.commit_clock(self.simulation.now_ms, _settings(self.pacer))
-                self._durable.write_down(self.simulation, snapshot=True)
+                self._durable.write_down(Run(self.simulation, self.faults), snapshot=True)
             self._durable.close()
 
     def _tidy(self) -> None:
@@ -225,11 +227,16 @@ class World:
         durable, simulation = self._durable, self.simulation
         rentals, events = self.keep, self.keep * EVENTS_PER_RENTAL
         if durable is not None:
-            durable.follow(simulation)
+            durable.follow(Run(simulation, self.faults))
             rentals = max(rentals, simulation.rentals.ended_total - durable.ended_written)
             events = max(events, simulation.events_total - durable.written.events)
         if simulation.rentals.ended_held > rentals + self._slack or len(simulation.events) > events + self._slack:
             simulation.drop(rentals=rentals, events=events)
+
+    def _commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
+        """Write an input down before it happens. Raises StateUnavailable."""
+        if self._durable is not None:
+            self._durable.commit(self.simulation.now_ms, input_, clock=self._running_clock(), token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
         if self._durable is not None:
@@ -237,6 +244,33 @@ class World:
 
     def _running_clock(self) -> bytes | None:
         return None if self.pacer.settings.mode == "manual" else _settings(self.pacer)
+
+    # Faults
+
+    def decide_fault(self, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
+        """What the fault rules decide about a request that arrives now, about that offer where it concerns one. Raises
+        StateUnavailable."""
+        matched = self.faults.matching(operation, account, offer)
+        if not matched:
+            return None
+        self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
+        return self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
+
+    def add_fault(self, rule: FaultRule) -> None:
+        """One rule more, or another in the place of the one of its name. Raises StateUnavailable."""
+        self._commit(Input(fault=FaultRuleAdded(rule)))
+        self.faults.add(rule, self.simulation.now_ms)
+
+    def remove_fault(self, name: str) -> None:
+        """One rule less. Raises FaultNotFound or StateUnavailable."""
+        self.faults.check_known(name)
+        self._commit(Input(fault=FaultRuleRemoved(name)))
+        self.faults.remove(name)
+
+    def reset_faults(self) -> None:
+        """The scenario's rules again, counting from zero as if they were added now. Raises StateUnavailable."""
+        self._commit(Input(fault=FaultRulesReset()))
+        self.faults.reset(self.simulation.now_ms)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump."""
@@ -259,13 +293,12 @@ class World:
 
     def snapshot(self) -> bytes:
         """The whole world as a document that `restore` takes."""
-        simulation = self.simulation
         state = WorldState(
             self.seed,
-            simulation.start_epoch_ms,
+            self.simulation.start_epoch_ms,
             without_tokens(self.scenario),
             self.pacer.settings,
-            msgspec.Raw(simulation.snapshot()),
+            msgspec.Raw(Run(self.simulation, self.faults).state()),
         )
         return encode_world(state)
 
@@ -273,26 +306,24 @@ class World:
         """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
         may take. Raises SnapshotInvalid or StateUnavailable, and then nothing has changed."""
         state = decode_world(document)
-        base = bytes(state.simulation)
+        base = bytes(state.run)
         async with self._turn:
             if self._durable is not None and not self._is_same_run(state):
-                raise SnapshotInvalid(
-                    "a world in a state file takes snapshots of its own scenario, seed and start only"
-                )
-            simulation = Simulation.restored(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
-            pacer = Pacer(state.clock, now_ms=simulation.now_ms)
-            self._begin(simulation, pacer, tokens=tokens(simulation), base=base)
+                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario, seed and start")
+            run = restored_run(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
+            pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
+            self._begin(run, pacer, tokens=tokens(run.simulation), base=base)
             self.scenario, self.seed = state.scenario, state.seed
 
     def _is_same_run(self, state: WorldState) -> bool:
         ours = (self.seed, self.simulation.start_epoch_ms, without_tokens(self.scenario))
         return ours == (state.seed, state.start_epoch_ms, state.scenario)
 
-    def _begin(self, simulation: Simulation, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
+    def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
         if self._durable is not None:
-            self._durable.begin(simulation, _settings(pacer), tokens.items(), base)
-        self.simulation, self.pacer = simulation, pacer
-        self._set_start()
+            self._durable.begin(run, _settings(pacer), tokens.items(), base)
+        self.pacer = pacer
+        self._take_up(run)
         self.tell()
 
     def stop(self) -> None:

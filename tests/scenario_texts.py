@@ -24,6 +24,8 @@ market:
     marketplace: {delay: {lognormal: {median: 90s, p95: 420s}}, failure: 5%}
 billing: {minimum: 15m, idle_timeout: 15m, hold_expiry: 2h, interrupted: actual}
 api: {profile: extended, unknown_fields: refuse}
+faults:
+  - {name: flaky-rent, on: {operation: rent_gpu}, effect: {respond: 503}, when: {probability: 5%}}
 timeline:
   - {at: 1m, rent: {as: r1, account: alice, gpu_model: H100, provider_id: gcp, region: "us-central1, US"}}
   - {at: 10m, outage: {provider: gcp, for: 20m}}
@@ -32,7 +34,7 @@ timeline:
   - {at: 45m, interrupt: {region: "Quebec, CA", share: 100%}}
 until: 3h
 """
-"""The example of the documentation, all but the faults."""
+"""The example of the documentation."""
 
 
 def parse(text: str, folder: Path | None = None, origin: str = "mine.yaml") -> Scenario:

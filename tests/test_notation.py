@@ -13,6 +13,7 @@ from simulator.core.quantities import Duration, Factor, Instant, Money, Price, S
 from simulator.notation import (
     decode_quantity,
     format_duration,
+    format_share,
     parse_duration,
     parse_factor,
     parse_instant,
@@ -156,6 +157,13 @@ def test_a_share_is_exact_to_the_millionth(value: Any, ppm: int) -> None:
 def test_what_is_no_share_or_finer_than_a_millionth_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^expected a share such as 5% or 0.05, .*, got "):
         parse_share(value)
+
+
+def test_a_share_is_written_as_it_is_read() -> None:
+    for ppm, text in ((0, "0%"), (50_000, "5%"), (125, "0.0125%"), (1, "0.0001%"), (123_400, "12.34%")):
+        assert format_share(ppm) == text
+        assert parse_share(text) == ppm
+    assert format_share(1_000_000) == "100%"
 
 
 @given(st.integers(0, 1_000_000))

@@ -50,6 +50,10 @@ def test_parts_of_a_millisecond_are_not_lost(wall: Wall) -> None:
     assert now == 3_333
 
 
+def test_a_virtual_span_takes_less_of_the_wall_the_faster_the_clock() -> None:
+    assert [Pacer(clock).in_wall_ms(6_000) for clock in (REAL, scaled(60), scaled(0.5))] == [6_000, 100, 12_000]
+
+
 @pytest.mark.parametrize(
     ("speed", "expected"), [(1, 10_000), (60, 600_000), (0.5, 5_000), (0.001, 10), (1_000_000, 10**10)]
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.core.distributions import fixed
 from simulator.scenario_file import ScenarioError, load_scenario, shipped_scenarios
 
 from .scenario_texts import parse, refused, write
@@ -70,6 +71,23 @@ def test_a_distribution_is_replaced_as_a_whole(tmp_path: Path) -> None:
     scenario = parse("name: c\nextends: parent.yaml\nmarket: {provisioning: {all: {delay: 60s}}}", tmp_path)
     delay, failure = scenario.market.provisioning.terms("exchange")
     assert (delay.fixed, delay.uniform, failure) == (60_000, None, 10_000)
+
+
+def test_a_duration_alone_is_a_fixed_delay_of_a_fault() -> None:
+    rules = "{name: a, effect: {delay: 2s}}, {name: b, effect: {delay: {uniform: {min: 1s, max: 2s}}}}, {name: c}"
+    scenario = parse(f"name: x\nfaults: [{rules.replace(', {name: c}', '')}]")
+    first, second = (rule.effect.delay for rule in scenario.faults)
+    assert first == fixed(2_000)
+    assert second is not None
+    assert second.fixed is None
+    assert "effect is missing" in str(refused(f"name: x\nfaults: [{rules}]"))
+    assert "expected a list" in str(refused("name: x\nfaults: {name: a}"))
+
+
+def test_the_rules_of_a_child_replace_those_of_its_parent() -> None:
+    child = parse("name: x\nextends: flaky-api\nfaults: [{name: a, effect: {reset: true}}]")
+    assert [rule.name for rule in child.faults] == ["a"]
+    assert len(parse("name: x\nextends: flaky-api").faults) == 4
 
 
 @pytest.mark.parametrize("timeout", ["idle_timeout", "hold_expiry"])

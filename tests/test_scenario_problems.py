@@ -19,7 +19,18 @@ class Wrong(NamedTuple):
 
 WRONG = [
     Wrong("seed: 42", "sede: 42", "sede", "sede", 'unknown key "sede"; did you mean "seed"?'),
-    Wrong("until: 3h", "until: 3h\nfaults:\n  - {name: x}", "faults", "faults", 'unknown key "faults"'),
+    Wrong("operation: rent", "operatoin: rent", "operatoin", "faults[0].on.operatoin", 'did you mean "operation"?'),
+    Wrong("{operation: rent_gpu", "{operation: rnt_gpu", "rnt_gpu", "faults[0].on.operation", 'mean "rent_gpu"?'),
+    Wrong("respond: 503", "respnd: 503", "respnd", "faults[0].effect.respnd", 'did you mean "respond"?'),
+    Wrong("respond: 503", "respond: 200", "{respond: 200", "faults[0].effect", "a status from 400 to 599"),
+    Wrong("respond: 503", "delay: 2", "2}", "faults[0].effect.delay", "expected a duration such as 90s"),
+    Wrong("probability: 5%", "every: 0", "{every", "faults[0].when", "every must be at least 1"),
+    Wrong("probability: 5%", "between: [1m]", "[1m]", "faults[0].when.between", "of length 2"),
+    Wrong("probability: 5%", "between: [1m, 2]", "2]", "faults[0].when.between[1]", "expected a duration"),
+    Wrong("{operation: rent_gpu", "{account: alcie", "alcie", "faults[0].on.account", 'did you mean "alice"?'),
+    Wrong("{operation: rent_gpu", "{provider: gpc", "gpc", "faults[0].on.provider", 'did you mean "gcp"?'),
+    Wrong("name: flaky-rent", "name: flaky rent", "flaky rent", "faults[0].name", "a name is 1 to 64 of"),
+    Wrong("until: 3h", "until: 3h\nfualts:\n  - {name: x}", "fualts", "fualts", 'did you mean "faults"?'),
     Wrong(
         "gpu_model: H100, multiply",
         "gpu: H100, multiply",

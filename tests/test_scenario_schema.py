@@ -12,14 +12,18 @@ from .scenario_texts import DOCUMENTED, refused
 
 
 def _as_json(text: str) -> Any:
-    """YAML as an editor hands it to a JSON Schema: like ours, with dates as text."""
+    """YAML as an editor hands it to a JSON Schema: like ours, with dates as text, and `on` too."""
 
     class Loader(yaml.SafeLoader):
         pass
 
     resolvers = yaml.SafeLoader.yaml_implicit_resolvers.items()
     Loader.yaml_implicit_resolvers = {
-        key: [(tag, pattern) for tag, pattern in found if not tag.endswith(("timestamp", "merge"))]
+        key: [
+            (tag, pattern)
+            for tag, pattern in found
+            if not tag.endswith(("timestamp", "merge") if key in "tTfF" else ("timestamp", "merge", "bool"))
+        ]
         for key, found in resolvers
     }
     return yaml.load(text, Loader=Loader)
@@ -50,6 +54,10 @@ def test_the_schema_accepts_what_loads() -> None:
         ("outage: {", "provisioning: {outcome: slow, "),
         ("name: capacity-crunch", "name: 12"),
         ("name: capacity-crunch", ""),
+        ("respond: 503", "respnd: 503"),
+        ("operation: rent_gpu", "operation: rent"),
+        ("probability: 5%", "between: [1m]"),
+        ("probability: 5%", "between: [1m, 2m, 3m]"),
     ],
 )
 def test_the_schema_refuses_what_does_not_load(old: str, new: str) -> None:

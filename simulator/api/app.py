@@ -9,6 +9,7 @@ from . import (
     control_accounts,
     control_clock,
     control_events,
+    control_faults,
     control_market,
     control_rentals,
     control_requests,
@@ -33,15 +34,23 @@ from .front import (
 )
 from .problems import NotFound, Reply
 from .recorder import Recorder, Write
+from .transport import Connections
 
 
 def build_app(
-    worlds: Worlds, access: ControlAccess, *, log: Write | None = None, streams: EventStreams | None = None
+    worlds: Worlds,
+    access: ControlAccess,
+    connections: Connections | None = None,
+    *,
+    log: Write | None = None,
+    streams: EventStreams | None = None,
 ) -> ASGIApp:
     """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router.
 
+    `connections` are those of the server in front; without them a fault that cuts one raises InjectedDisconnect.
     `log` gets a line of JSON for each API request.
     """
+    connections = Connections() if connections is None else connections
     recorder = Recorder(worlds, log)
     streams = EventStreams() if streams is None else streams
     figures = Figures(worlds, recorder.traffic, streams)
@@ -65,6 +74,8 @@ def build_app(
             _route("/_sim/rentals/{rental_id}/touch", POST=control_rentals.touch_rental),
             _route("/_sim/rentals/{rental_id}/transition", POST=control_rentals.move_rental),
             _route("/_sim/rentals/{rental_id}/vanish", POST=control_rentals.hide_rental),
+            _route("/_sim/faults", GET=control_faults.list_faults, POST=control_faults.add_fault),
+            _route("/_sim/faults/{name}", DELETE=control_faults.remove_fault),
             _route("/_sim/events", GET=streams.events),
             _route("/_sim/journal", GET=control_events.get_journal),
             _route("/_sim/market", GET=control_market.get_market),
@@ -82,7 +93,7 @@ def build_app(
         redirect_slashes=False,
         default=_not_found,
     )
-    return Front(router, worlds, access, recorder.note)
+    return Front(router, worlds, access, connections, recorder.note)
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -1,7 +1,7 @@
 """What a control call is about: its world, its query, its body, and which part of a list."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -49,9 +49,13 @@ def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[
     return query
 
 
-def body_as(exchange: Exchange, type_: type[_T]) -> _T:
-    """The body as a struct; no body is an empty object. Raises UnknownField, MissingField or InvalidValue."""
+def body_as(exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[str, Any]], None] = lambda _: None) -> _T:
+    """The body as a struct, its shorthands written out; no body is an empty object.
+
+    Raises UnknownField, MissingField or InvalidValue.
+    """
     decoded = decode_json(exchange.scope, exchange.body) if exchange.body else {}
+    write_out(decoded)
     try:
         return msgspec.convert(decoded, type_, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:

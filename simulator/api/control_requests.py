@@ -8,10 +8,11 @@ from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
 from ..core.errors import AccountNotFound, InvalidValue
+from ..core.fault_rules import Operation
 from ..core.names import did_you_mean
 from ..worlds import World
 from .control_request import body_as, select, window
-from .front import Exchange, Operation
+from .front import Exchange
 from .logged_request import LoggedRequest, logged_request
 from .problems import NotHeld, Reply, RequestLogOff, json_reply
 from .redaction import Redactor

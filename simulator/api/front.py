@@ -1,7 +1,8 @@
 """The way of a request, down once and up once, and the precedence of errors on it (A13).
 
-Framing, then for the control plane its guard, for the API authentication, then the clock catches up, and only
-then route, method and the rest. Every answer gets `x-request-id` (A25) and `x-sim-now` (A23) on the way up.
+Framing, then for the control plane its guard, for the API authentication, then the clock catches up, faults are
+decided, and only then come route, method and the rest. Every answer gets `x-request-id` (A25) and `x-sim-now` (A23)
+on the way up.
 """
 
 import logging
@@ -9,16 +10,19 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from itertools import count
-from typing import Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import Refusal
+from ..core.fault_rules import Operation
 from ..pacing import stopwatch_ns
 from ..worlds import DEFAULT_WORLD, Place, World, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control
+from .fault_header import HEADER
+from .faults import carry_out, on_arrival
 from .listing import Listing
 from .problems import MethodNotAllowed, PayloadTooLarge, Reply, Stream, api_problem, control_problem, json_reply
+from .transport import Connections, InjectedDisconnect
 from .wire import Disconnected, read_body, send_and_drain, send_reply, send_stream
 
 API_BODY_BYTES_MAX = 64 << 10
@@ -30,10 +34,9 @@ SNAPSHOT_PATH = "/_sim/snapshot"
 RENTALS_PATH = "/v1/gpu/rentals/"
 METRICS_PATH = "/metrics"
 
-Operation = Literal["list_offers", "rent_gpu", "get_rental", "terminate_rental"]
-"""The operation ids of the API's description."""
-
 _ON_A_RENTAL: dict[str, Operation] = {"GET": "get_rental", "HEAD": "get_rental", "DELETE": "terminate_rental"}
+
+_FAULT_HEADER = HEADER.encode()
 
 _log = logging.getLogger("simulator")
 _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
@@ -71,7 +74,7 @@ class Exchange:
         self.rental_id = ""
         """The rental that it was about, as far as it got."""
         self.fault = ""
-        """The name of the rule that injected something, if one did."""
+        """The rule that injected a fault into it, `header` where it asked for one itself."""
         self.status = 0
         """The status of the answer, 0 before there is one, and for good where the client gets none."""
         self.began_ns = stopwatch_ns()
@@ -91,7 +94,8 @@ class Exchange:
 
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The headers that every answer has."""
-        return (b"x-request-id", self.request_id), (b"x-sim-now", self.world.now.encode())
+        common = (b"x-request-id", self.request_id), (b"x-sim-now", self.world.now.encode())
+        return (*common, (b"x-sim-fault", self.fault.encode())) if self.fault else common
 
 
 Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
@@ -121,11 +125,19 @@ class Endpoint:
 class Front:
     """The outermost part: whatever happens to a request, it is answered from here or from an Endpoint."""
 
-    def __init__(self, app: ASGIApp, worlds: Worlds, access: ControlAccess, note: Callable[[Exchange], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        worlds: Worlds,
+        access: ControlAccess,
+        connections: Connections,
+        note: Callable[[Exchange], None],
+    ) -> None:
         self._app = app
         self._note = note
         self._worlds = worlds
         self._access = access
+        self._connections = connections
         self._listings: dict[str, Listing] = {}
         self._request_id_prefix = f"req_{secrets.token_hex(6)}_"
         self._request_numbers = count(1)
@@ -136,7 +148,7 @@ class Front:
             return
         _keep_escaped_slashes(scope)
         path: str = scope["path"]
-        request_id, place, has_body = self._glance(scope["headers"])
+        request_id, place, has_body, asks = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
         is_control = path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH)
         exchange.operation = operation_of(scope["method"], path)
@@ -148,11 +160,8 @@ class Front:
                 self._enter_control(exchange)
             elif exchange.is_api:
                 await self._enter_api(exchange, place)
-                if exchange.operation == "list_offers":
-                    await exchange.answer(send, self._list_offers(exchange))
-                    return
-            scope["sim"] = exchange
-            await self._app(scope, receive, send)
+            may_fail = asks or exchange.world.faults.any_rules
+            await self._go_on(exchange, receive, send, may_fail=may_fail)
         except Refusal as refusal:
             reply = (control_problem if is_control else api_problem)(refusal)
             if isinstance(refusal, PayloadTooLarge):
@@ -162,15 +171,43 @@ class Front:
                 await exchange.answer(send, reply)
         except Disconnected:
             return
+        except InjectedDisconnect:
+            raise
         except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             _log.exception("%s %s failed", scope["method"], path)
             await exchange.answer(send, _failure())
         finally:
             self._note(exchange)
 
-    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool]:
-        """The request id (A25), where a plain and only Authorization header leads, and whether a body may follow."""
-        request_id, place, has_body, authorizations = b"", None, False, 0
+    def _go_on(self, exchange: Exchange, receive: Receive, send: Send, *, may_fail: bool) -> Awaitable[None]:
+        """The rest of the way, to be awaited: an operation under faults if there may be one, the offers list right
+        here, all else by the router."""
+        if may_fail and exchange.operation is not None:
+            return self._under_faults(exchange, receive, send)
+        if exchange.operation == "list_offers":
+            return exchange.answer(send, self._list_offers(exchange))
+        exchange.scope["sim"] = exchange
+        return self._app(exchange.scope, receive, send)
+
+    async def _under_faults(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """The rest of the way with a fault around it, if one is decided."""
+        injection = on_arrival(exchange)
+        if injection is None:
+            await self._go_on(exchange, receive, send, may_fail=False)
+            return
+
+        async def perform(send: Send) -> None:
+            try:
+                await self._go_on(exchange, receive, send, may_fail=False)
+            except Refusal as refusal:
+                await exchange.answer(send, api_problem(refusal))
+
+        await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope))
+
+    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, Place | None, bool, bool]:
+        """The request id (A25), where a plain and only Authorization header leads, whether a body may follow, and
+        whether it asks for a fault."""
+        request_id, place, has_body, authorizations, asks = b"", None, False, 0, False
         for name, value in headers:
             if name == b"authorization":
                 place = self._worlds.by_header.get(value)
@@ -179,9 +216,11 @@ class Front:
                 request_id = value if _is_request_id(value) else b""
             elif name in (b"content-length", b"transfer-encoding"):
                 has_body = True
+            elif name == _FAULT_HEADER:
+                asks = True
         if not request_id:
             request_id = f"{self._request_id_prefix}{next(self._request_numbers)}".encode()
-        return request_id, place if authorizations == 1 else None, has_body
+        return request_id, place if authorizations == 1 else None, has_body, asks
 
     def _enter_control(self, exchange: Exchange) -> None:
         guard_control(exchange.scope, self._access)

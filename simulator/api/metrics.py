@@ -3,10 +3,9 @@
 Loaded only then: the client library takes longer to import than the server takes to start.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 from platform import python_version
-from typing import Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -23,14 +22,6 @@ from .traffic import BOUNDS_NS, Traffic
 _NS_PER_SECOND = 1_000_000_000
 
 
-class CountsFaults(Protocol):
-    """What keeps the fault rules of a world."""
-
-    def counts(self) -> Iterable[tuple[str, int, int]]:
-        """Each rule's name, hits (requests that matched) and spent (injections)."""
-        ...
-
-
 def exposition(worlds: Worlds, traffic: Traffic, streams: EventStreams) -> Reply:
     """All figures, over all worlds."""
     registry = CollectorRegistry()
@@ -38,10 +29,10 @@ def exposition(worlds: Worlds, traffic: Traffic, streams: EventStreams) -> Reply
     return Reply(200, generate_latest(registry), ((b"content-type", CONTENT_TYPE_LATEST.encode()),))
 
 
-def fault_counts(world: World) -> Iterable[tuple[str, int, int]]:
-    """Name, hits and spent of each fault rule of a world."""
-    faults: CountsFaults | None = getattr(world, "faults", None)
-    return faults.counts() if faults is not None else ()
+def fault_counts(world: World) -> Iterator[tuple[str, int, int]]:
+    """Name, hits (requests that matched) and spent (injections) of each fault rule of a world."""
+    for state in world.faults.state():
+        yield state.rule.name, state.hits, state.spent
 
 
 def dropped(world: World) -> tuple[int, int]:

@@ -154,6 +154,7 @@ KINDS: dict[type[Refusal], Kind] = {
     errors.AccountNotFound: Kind(404, "not_found_error"),
     errors.AccountExists: Kind(409, "conflict_error"),
     errors.IdempotencyKeyReused: Kind(422, _REQUEST),
+    errors.FaultNotFound: Kind(404, "not_found_error"),
     errors.JournalInvalid: Kind(400, _REQUEST),
     errors.JournalDropped: Kind(410, "gone_error"),
     errors.SnapshotInvalid: Kind(400, _REQUEST),

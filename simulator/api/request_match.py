@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from .front import Operation
+from ..core.fault_rules import Operation
 from .logged_request import LoggedRequest
 
 _is_class = re.compile(r"[0-9]xx").fullmatch

@@ -126,8 +126,8 @@ async def send_and_drain(
 
 
 def _start(reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> Message:
-    length = (b"content-length", b"%d" % len(reply.body))
-    return {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, length, *extra]}
+    length = ((b"content-length", b"%d" % len(reply.body)),) if reply.status != 204 else ()
+    return {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *length, *extra]}
 
 
 def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """What a market offers at the start: listed offer by offer, or generated."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
 
-from .acts import Selector
 from .money import PRICE_STEP_MICROS
-from .names import did_you_mean, is_line
+from .names import is_line
 from .quantities import Price, Share
 from .randomness import draw, stream
 
@@ -94,43 +93,3 @@ def generate_offers(count: int) -> Iterator[OfferSpec]:
             interruption_probability=Share(5_000 + (drawn >> 32) % 95_000),
             capacity=1 + (drawn >> 48) % 32,
         )
-
-
-Spellings = Mapping[str, Mapping[str, str]]
-"""The names that there are of each part of an offer's name, by their folded form (A14)."""
-
-
-def spellings(offers: Iterable[OfferSpec]) -> Spellings:
-    """How the names of these offers are spelled."""
-    found: dict[str, dict[str, str]] = {"gpu_model": {}, "provider_id": {}, "region": {}}
-    for offer in offers:
-        for field, names in found.items():
-            name: str = getattr(offer, field)
-            names[name.casefold()] = name
-    return found
-
-
-def unknown_name(field: str, name: str, known: Mapping[str, str]) -> str | None:
-    """What is wrong with a name that no offer has, with the nearest that there is (A13); None for a known one."""
-    if name.casefold() in known:
-        return None
-    return f'no offer has {field} "{name}"{did_you_mean(name, known.values())}'
-
-
-def selector_problems(
-    selector: Selector, offers: Iterable[OfferSpec], known: Spellings, *, provider: str = "provider"
-) -> Iterator[tuple[str | None, str]]:
-    """Why a selector means no offer: the field concerned, if it is one alone, and what is wrong with it.
-
-    `provider` is how the field of that name is called where the selector was written.
-    """
-    chosen = (
-        (provider, "provider_id", selector.provider),
-        ("gpu_model", "gpu_model", selector.gpu_model),
-        ("region", "region", selector.region),
-    )
-    found = [(key, unknown_name(key, name, known[field])) for key, field, name in chosen if name is not None]
-    problems = [(key, problem) for key, problem in found if problem is not None]
-    yield from problems
-    if not problems and not any(selector.matches(o.provider_id, o.gpu_model, o.region) for o in offers):
-        yield None, "no offer matches all of these"

@@ -10,6 +10,7 @@
     ├── AccountNotFound
     ├── AccountExists
     ├── IdempotencyKeyReused
+    ├── FaultNotFound
     ├── JournalInvalid
     ├── JournalDropped
     └── SnapshotInvalid
@@ -92,6 +93,12 @@ class IdempotencyKeyReused(Refusal):
     """The key was used within 24 h for a rent with another body (A17). Use a new key for a new request."""
 
     code = "idempotency_key_reused"
+
+
+class FaultNotFound(Refusal):
+    """No fault rule of that name in this world. Look at those that there are."""
+
+    code = "fault_not_found"
 
 
 class JournalInvalid(Refusal):

@@ -13,12 +13,13 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from .clock import YEAR_MS, format_instant
 from .commands import Command
 from .errors import JournalInvalid
 from .events import Event
+from .faults import FaultLine
 from .ledger import Entry
 from .quantities import Share
 from .randomness import PPM
@@ -49,7 +50,7 @@ class RestoredFrom(Struct, frozen=True):
     digest: str
 
 
-class Header(Struct, frozen=True, omit_defaults=True):
+class Header(Struct, frozen=True):
     """The first line: format, seed, start of virtual time, and the scenario in canonical form."""
 
     journal: int
@@ -60,10 +61,10 @@ class Header(Struct, frozen=True, omit_defaults=True):
 
 
 class Line(Struct, frozen=True):
-    """A command of a journal, and the ms since the start at which it was accepted."""
+    """A command of a journal, or what was decided about faults, and at how many ms since the start that was."""
 
     at: int
-    command: Command
+    command: Command | FaultLine
 
 
 class Journal:
@@ -104,7 +105,7 @@ class Journal:
 
     def header(self) -> bytes:
         """The first line."""
-        return _encode(self._header) + b"\n"
+        return _encode_header(self._header) + b"\n"
 
     def lines(self, since: Mark) -> Iterator[bytes]:
         """The lines from a place on that is held."""
@@ -178,6 +179,17 @@ def chain_digest(digest: bytes, lines: Iterable[bytes]) -> bytes:
     return digest
 
 
+def _encode_header(header: Header) -> bytes:
+    """Without faults the scenario is written as before there were any: the bytes of old seeds do not change."""
+    scenario = asdict(header.scenario)
+    if not scenario["faults"]:
+        del scenario["faults"]
+    fields = asdict(header) | {"scenario": scenario}
+    if header.restored_from is None:
+        del fields["restored_from"]
+    return _encode(fields)
+
+
 class _End(Struct, frozen=True, forbid_unknown_fields=True):
     at: int
     end: bool
@@ -191,7 +203,10 @@ _T = TypeVar("_T")
 
 
 def parse(journal: bytes) -> tuple[Header, list[Line], int]:
-    """Header, commands and end (ms) of an exported journal. Raises JournalInvalid with the line at fault."""
+    """Header, commands and decisions, and end (ms) of an exported journal.
+
+    Raises JournalInvalid with the line that is wrong.
+    """
     lines = journal.splitlines()
     if len(lines) < 2:
         raise JournalInvalid("a journal has at least a header and an end line", param="line 1")
@@ -199,14 +214,14 @@ def parse(journal: bytes) -> tuple[Header, list[Line], int]:
     if header.journal != FORMAT:
         raise JournalInvalid(f"format {header.journal} is not format {FORMAT}, the one read here", param="line 1")
     end = _decode(lines[-1], _End, len(lines))
-    commands = [
-        Line(_decode(line, _At, number).at, _decode(line, _AnyCommand, number))
+    decided = [
+        Line(_decode(line, _At, number).at, _decode(line, kind, number))
         for number, line in enumerate(lines[1:-1], 2)
-        if b'"command":' in line and not line.startswith(b'{"seq":')
+        if not line.startswith(b'{"seq":') and (kind := _kind(line)) is not None
     ]
     if end.at > _SPAN_MS_MAX:
         raise JournalInvalid("the journal ends after the end of the calendar", param=f"line {len(lines)}")
-    return header, commands, end.at
+    return header, decided, end.at
 
 
 def decode_event(line: bytes) -> Recorded:
@@ -217,6 +232,14 @@ def decode_event(line: bytes) -> Recorded:
 _AnyEvent: type[Recorded] = Recorded  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
 _decode_event = msgspec.json.Decoder(_AnyEvent).decode
 _AnyCommand: type[Command] = Command  # type: ignore[assignment]  # likewise
+_AnyFaultLine: type[FaultLine] = FaultLine  # type: ignore[assignment]  # likewise
+
+
+def _kind(line: bytes) -> type[Command] | type[FaultLine] | None:
+    """What a line that is no event is to be read as; within a text a quote would have a backslash before it."""
+    if b'"command":' in line:
+        return _AnyCommand
+    return _AnyFaultLine if b'"fault":' in line else None
 
 
 def _decode(line: bytes, type_: type[_T], number: int) -> _T:

@@ -6,11 +6,12 @@ from typing import Literal
 from msgspec import Struct
 
 from .acts import Selector
-from .catalog import OfferSpec, selector_problems, spellings, unknown_name
+from .catalog import OfferSpec
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
 from .events import Event, PriceMoved, ShockStruck
 from .money import quantize_price
 from .names import offer_name
+from .offer_names import OfferNames
 from .prices import PricePath, PriceState, process_for
 from .randomness import PPM, stream
 from .scenario import PriceSettings
@@ -103,7 +104,7 @@ class Offer:
 class Market:
     """All offers of a world. `version` grows whenever what the API lists may have changed."""
 
-    __slots__ = ("_by_folded_names", "_by_names", "_full", "_record", "_schedule", "offers", "spellings", "version")
+    __slots__ = ("_by_folded_names", "_by_names", "_full", "_record", "_schedule", "names", "offers", "version")
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class Market:
         self.offers = tuple(self._open(spec, settings, seed) for spec in specs)
         self._by_names = {(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
         self._by_folded_names = {_folded(*names): offer for names, offer in self._by_names.items()}
-        self.spellings = spellings(offer.spec for offer in self.offers)
+        self.names = OfferNames(tuple(offer.spec for offer in self.offers))
         schedule.on(Priority.PRICE, self._price_steps)
         for offer in self.offers:
             delay = offer.path.first_delay_ms()
@@ -150,15 +151,14 @@ class Market:
         if (provider_id, gpu_model, region) in self._by_names:
             return
         for field, name in (("gpu_model", gpu_model), ("provider_id", provider_id), ("region", region)):
-            problem = unknown_name(field, name, self.spellings[field])
+            problem = self.names.unknown(field, name)
             if problem is not None:
                 raise InvalidValue(problem, param=field)
 
     def check_selector(self, selector: Selector) -> None:
         """Raises InvalidValue for a selector that means no offer, with the nearest name that there is."""
-        specs = (offer.spec for offer in self.offers)
-        for field, problem in selector_problems(selector, specs, self.spellings):
-            raise InvalidValue(problem, param=field)
+        for path, problem in self.names.problems(selector):
+            raise InvalidValue(problem, param=str(path[0]) if path else None)
 
     def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
         """The offer of these names, whatever their case (A14). Raises OfferNotFound where nobody offers that (A13)."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 from .clock import epoch_ms
 from .errors import JournalInvalid, Refusal
 from .journal import parse
+from .run import new_run
 from .scenario import Scenario, find_problems, opening_offers
 from .simulation import Simulation
 
@@ -30,19 +31,22 @@ def _check(scenario: Scenario) -> None:
 
 def replay(journal: bytes) -> tuple[Simulation, Difference | None]:
     """Run an exported journal again and compare. Raises JournalInvalid where it cannot be run."""
-    header, commands, end_ms = parse(journal)
+    header, decided, end_ms = parse(journal)
     try:
         start = epoch_ms(datetime.fromisoformat(header.start))
     except (ValueError, TypeError):
         raise JournalInvalid(f'start "{header.start}" is no instant in UTC', param="line 1") from None
     _check(header.scenario)
-    simulation = Simulation(header.scenario, seed=header.seed, start_epoch_ms=start)
-    for line in commands:
+    if header.restored_from is not None:
+        raise JournalInvalid("it goes on from a snapshot, without which it cannot be run", param="line 1")
+    run = new_run(header.scenario, seed=header.seed, start_epoch_ms=start)
+    simulation = run.simulation
+    for line in decided:
         if line.at < simulation.now_ms:
             raise JournalInvalid("commands are out of order", param=f"at {line.at}")
         simulation.advance(line.at)
         try:
-            simulation.execute(line.command)
+            run.repeat(line.command)
         except Refusal:
             break  # the line that is missing from the replay shows where
     else:

@@ -10,10 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .acts import Act
-from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers, selector_problems, spellings
+from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
+from .fault_rules import FaultRule, rule_problems
 from .names import did_you_mean, is_line, is_name, is_token
+from .offer_names import OfferNames, Path
 from .quantities import Duration, Factor, Instant, Money, Share
 
 PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
@@ -180,11 +182,9 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     billing: BillingSettings = BillingSettings()
     api: ApiSettings = ApiSettings()
     journal: Literal["compact", "full"] = "compact"
+    faults: tuple[FaultRule, ...] = ()
     timeline: tuple[Act, ...] = ()
     until: Duration | None = None
-
-
-Path = tuple[str | int, ...]
 
 
 def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
@@ -194,7 +194,9 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
     yield from _account_problems(scenario.accounts)
     if not offers:
         yield ("market",), "a market needs offers: give catalog or offers"
-    yield from _act_problems(scenario, offers)
+    names = OfferNames(offers)
+    yield from _fault_problems(scenario, names)
+    yield from _act_problems(scenario, names)
 
 
 def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path, str]]:
@@ -211,14 +213,23 @@ def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path,
             yield ("accounts", index, "token"), "the token is taken"
 
 
-def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+def _fault_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path, str]]:
+    accounts = [account.name for account in scenario.accounts]
+    names: dict[str, int] = {}
+    for index, rule in enumerate(scenario.faults):
+        if names.setdefault(rule.name, index) != index:
+            yield ("faults", index, "name"), f'the name "{rule.name}" is taken'
+        for path, problem in rule_problems(rule, accounts, offers):
+            yield ("faults", index, *path), problem
+
+
+def _act_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path, str]]:
     accounts = [account.name for account in scenario.accounts]
     rented_at: dict[str, int] = {}
     for act in scenario.timeline:
         if act.rent is not None:
             rented_at.setdefault(act.rent.as_, act.at)
     taken: set[str] = set()
-    known = spellings(offers if scenario.timeline else ())
     for index, act in enumerate(scenario.timeline):
         where: Path = ("timeline", index, act.kind)
         account = act.rent.account if act.rent else act.credit.account if act.credit else None
@@ -233,9 +244,8 @@ def _act_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
                 yield (*where, "as"), f'the name "{act.rent.as_}" is taken'
             taken.add(act.rent.as_)
         if act.selector is not None:
-            provider = "provider" if act.rent is None else "provider_id"
-            for key, problem in selector_problems(act.selector, offers, known, provider=provider):
-                yield (where if key is None else (*where, key)), problem
+            key = "provider" if act.rent is None else "provider_id"
+            yield from offers.problems(act.selector, where, provider_key=key)
 
 
 def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:

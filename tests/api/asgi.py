@@ -110,6 +110,8 @@ class Api:
         self.worlds = Worlds(requests_kept=requests_kept)
         self.worlds.add(self.world)
         self.app = build_app(self.worlds, ControlAccess() if access is None else access, log=log, streams=streams)
+        self.heard: list[Message] = []
+        """What the client of the latest request was sent, even where its connection was cut."""
 
     def add_world(self, name: str, conditions: Scenario) -> None:
         """One more world on the same server."""
@@ -167,7 +169,7 @@ class Api:
         return await self._exchange(scope, body or b"")
 
     async def _exchange(self, scope: dict[str, Any], body: bytes) -> Answer:
-        sent: list[Message] = []
+        sent = self.heard = []
         incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> Message:  # a client that has sent all and waits for nothing but what is there already

@@ -11,6 +11,7 @@ from starlette.routing import Route, Router
 from simulator.api.app import build_app
 from simulator.api.auth import ControlAccess
 from simulator.api.front import Endpoint, Front
+from simulator.api.transport import InjectedDisconnect
 from simulator.core.names import offer_name, rental_id, rental_name
 from simulator.worlds import Worlds
 
@@ -168,6 +169,10 @@ QUERIES = st.one_of(
         max_size=3,
     ).map(lambda pairs: "&".join("=".join(pair) for pair in pairs)),
 )
+EFFECTS = (
+    *("respond=503", "respond=429; retry_after=2s", "delay=1ms", "hang=1ms", "reset", "lose_response", "duplicate"),
+    *("truncate=50%", "malformed", "delay=1ms; lose_response", "respond=503; reset", "respond=", "lose_respons"),
+)
 HEADERS = st.lists(
     st.one_of(
         st.tuples(
@@ -181,9 +186,7 @@ HEADERS = st.lists(
             | st.sampled_from([f"Bearer {ALICE}", f"bearer  {ALICE}", "Basic Og==", "http://localhost", "k", "1"]),
         ),
         st.just(("accept", "text/event-stream")),
-        st.sampled_from(["respond=503", "respond=429; retry_after=2s", "delay=1ms", "respond=", "lose_respons"]).map(
-            lambda effect: ("x-sim", effect)
-        ),
+        st.sampled_from(EFFECTS).map(lambda effect: ("x-sim", effect)),
     ),
     max_size=3,
 )
@@ -243,17 +246,20 @@ WILD = st.builds(
 REQUESTS = st.one_of(WILD, WILD, PLAUSIBLE)
 
 
-async def send(api: Api, request: Request) -> Answer:
-    """Send it."""
-    return await api.send(
-        request.target[0],
-        f"{request.path}?{request.query}",
-        body=request.body,
-        headers=request.headers,
-        media=request.media,
-        token=request.token,
-        host=request.host,
-    )
+async def send(api: Api, request: Request) -> Answer | None:
+    """Send it; None where an injected fault cut the client off."""
+    try:
+        return await api.send(
+            request.target[0],
+            f"{request.path}?{request.query}",
+            body=request.body,
+            headers=request.headers,
+            media=request.media,
+            token=request.token,
+            host=request.host,
+        )
+    except InjectedDisconnect:
+        return None
 
 
 def check_shape(path: str, answer: Answer) -> None:

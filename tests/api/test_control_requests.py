@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from simulator.api.transport import InjectedDisconnect
 from simulator.core.scenario import AccountSpec
 
 from .asgi import ALICE, BOB, RENT, Api, scenario
@@ -65,10 +66,18 @@ def test_requests_of_a_rental_are_found_by_its_id(api: Api) -> None:
 
 
 def test_a_fault_that_was_injected_is_found_by_its_rule(api: Api) -> None:
-    logged = next(logged for seq, logged in api.world.requests.numbered() if seq == 4)
-    api.world.requests.add((*logged[:8], "lost", *logged[9:]))
-    assert seqs(api, "fault=lost") == [8]
-    assert api.get(f"{REQUESTS}?fault=lost")["data"][0]["fault"] == "lost"
+    rule = {"name": "lost", "on": {"operation": "rent_gpu"}, "effect": {"lose_response": True}}
+    api.call("POST", "/_sim/faults", rule)
+    with pytest.raises(InjectedDisconnect):
+        api.call("POST", "/v1/gpu/rent", RENT, token=BOB)
+    api.call("GET", "/v1/gpu/offers", headers=[("x-sim", "respond=503")])
+    (lost,) = api.get(f"{REQUESTS}?fault=lost&status=0")["data"]
+    assert (lost["seq"], lost["operation"], lost["account"], lost["status"]) == (8, "rent_gpu", "bob", 0)
+    assert lost["rental_id"] in api.world.simulation.rentals.by_id
+    (asked,) = api.get(f"{REQUESTS}?fault=header")["data"]
+    assert (asked["seq"], asked["status"]) == (9, 503)
+    verified = api.call("POST", VERIFY, {"match": {"fault": "lost", "status": 0}, "exactly": 1})
+    assert verified.json()["seqs"] == [8]
 
 
 @pytest.mark.parametrize(

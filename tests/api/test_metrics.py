@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterable
 
 import pytest
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -126,26 +125,17 @@ def test_what_is_no_longer_in_memory_is_counted(api: Api) -> None:
     assert figure(api, "gpu_sim_events_dropped_total") == events - 3
 
 
-class Rules:
-    """Fault rules as a world may have them."""
-
-    def __init__(self, *counts: tuple[str, int, int]) -> None:
-        self._counts = counts
-
-    def counts(self) -> Iterable[tuple[str, int, int]]:
-        return self._counts
-
-
 def test_faults_are_counted_by_rule_over_all_worlds(api: Api) -> None:
     assert not [key for key in scrape(api) if key[0].startswith("gpu_sim_fault")]
     api.add_world("other", scenario(accounts=(AccountSpec("carol", CAROL),)))
-    for world, rules in zip(
-        api.worlds.by_name.values(), (Rules(("lost", 5, 2), ("slow", 1, 1)), Rules(("lost", 3, 1))), strict=True
-    ):
-        world.faults = rules  # type: ignore[attr-defined]  # what the metrics need of it is `counts`
-    assert figure(api, "gpu_sim_faults_total", rule="lost") == 3
-    assert figure(api, "gpu_sim_fault_hits_total", rule="lost") == 8
-    assert figure(api, "gpu_sim_faults_total", rule="slow") == 1
+    rule = {"name": "busy", "on": {"operation": "list_offers"}, "effect": {"respond": 503}, "when": {"times": 2}}
+    for token, requests in ((BOB, 3), (CAROL, 1)):
+        assert api.call("POST", "/_sim/faults", rule, token=token).status == 201
+        for _ in range(requests):
+            api.call("GET", "/v1/gpu/offers", token=token)
+    assert figure(api, "gpu_sim_fault_hits_total", rule="busy") == 4
+    assert figure(api, "gpu_sim_faults_total", rule="busy") == 3
+    assert figure(api, "gpu_sim_requests_total", operation="list_offers", status="503") == 3
 
 
 def test_the_lag_is_that_of_the_clock_furthest_behind(api: Api) -> None:

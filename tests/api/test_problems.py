@@ -100,6 +100,7 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "control_refused": (403, lambda api: api.call("GET", "/_sim/clock", host="evil.example")),
     "world_required": (400, ask_for_one_of_two_worlds),
     "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
+    "fault_not_found": (404, lambda api: api.call("DELETE", "/_sim/faults/x")),
     "not_reached": (409, wait_for_what_cannot_be),
     "request_log_off": (409, ask_for_what_is_not_kept),
     "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),

@@ -15,6 +15,7 @@ CODES = {
     "AccountNotFound": "account_not_found",
     "AccountExists": "account_exists",
     "IdempotencyKeyReused": "idempotency_key_reused",
+    "FaultNotFound": "fault_not_found",
     "JournalInvalid": "journal_invalid",
     "JournalDropped": "journal_dropped",
     "SnapshotInvalid": "snapshot_invalid",

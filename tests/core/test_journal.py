@@ -8,6 +8,8 @@ import pytest
 from simulator.core.acts import Act, PriceAct
 from simulator.core.commands import AddCredit, TerminateRental
 from simulator.core.errors import JournalInvalid, Refusal
+from simulator.core.fault_rules import FaultEffect, FaultRule, FaultTarget
+from simulator.core.faults import FaultDecision, FaultRulesReset
 from simulator.core.journal import FORMAT, parse
 from simulator.core.quantities import Duration, Money, Price
 from simulator.core.scenario import AccountSpec
@@ -119,6 +121,22 @@ def test_it_is_read_back_as_header_commands_and_end() -> None:
 def test_a_name_that_looks_like_a_command_is_none() -> None:
     sim = Simulation(scenario(description='"command": {"seq": 1}'))
     assert parse(journal(sim))[1] == []
+
+
+def test_without_faults_the_header_is_as_it_was_before_there_were_any() -> None:
+    assert b'"faults"' not in journal(Simulation(scenario(description='"faults":[]'))).replace(b'\\"faults\\"', b"")
+
+
+def test_rules_and_decisions_on_faults_are_read_back() -> None:
+    rule = FaultRule(name="lost", on=FaultTarget(operation="rent_gpu"), effect=FaultEffect(lose_response=True))
+    sim = Simulation(scenario(faults=(rule,)))
+    sim.write_down(FaultRulesReset())
+    sim.advance(5)
+    decision = FaultDecision("alice", "rent_gpu", ("lost",), None)
+    sim.write_down(decision)
+    header, decided, _ = parse(journal(sim))
+    assert header.scenario.faults == (rule,)
+    assert [(line.at, line.command) for line in decided] == [(0, FaultRulesReset()), (5, decision)]
 
 
 def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:

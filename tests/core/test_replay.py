@@ -5,6 +5,9 @@ import pytest
 
 from simulator.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
 from simulator.core.errors import JournalInvalid
+from simulator.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from simulator.core.faults import FaultState
+from simulator.core.quantities import Duration, Share
 from simulator.core.replay import replay
 from simulator.core.simulation import Simulation
 
@@ -165,3 +168,62 @@ def test_a_journal_that_ends_after_the_calendar_is_refused() -> None:
     *lines, _ = journal(lived()).splitlines(keepends=True)
     with pytest.raises(JournalInvalid, match="end of the calendar"):
         replay(b"".join(lines) + b'{"at":%d,"end":true}\n' % 10**20)
+
+
+def faulty() -> Simulation:
+    """Rules of a scenario and others that come and go, while two accounts ask for things."""
+    often = FaultRule(name="often", effect=FaultEffect(respond=503), when=FaultWhen(probability=Share(500_000)))
+    few = FaultRule(name="few", effect=FaultEffect(rate_limit=RateLimit(2, Duration(READY))))
+    late = FaultRule(name="late", effect=FaultEffect(lose_response=True), when=FaultWhen(ttl=Duration(HOUR)))
+    sim = Simulation(scenario(faults=(often, few)), seed=3)
+    faults = FaultState(sim.scenario.faults, sim.seed, sim.write_down)
+    rent(sim)
+    for number in range(30):
+        sim.advance(number * 1_000)
+        faults.decide("rent_gpu", "alice" if number % 3 else "bob", None, sim.now_ms)
+        if number == 10:
+            faults.add(late, sim.now_ms)
+        if number == 15:
+            faults.remove("few")
+        if number == 20:
+            faults.reset(sim.now_ms)
+    sim.advance(HOUR)
+    return sim
+
+
+def test_decisions_on_faults_are_taken_again_with_the_same_bytes() -> None:
+    exported = journal(faulty())
+    for kind in (b'"fault":"decided"', b'"fault":"rule_added"', b'"fault":"rule_removed"', b'"fault":"rules_reset"'):
+        assert kind in exported
+    for injected in (b'"injected":"often"', b'"injected":"few"', b'"injected":"late"', b'"injected":null'):
+        assert injected in exported
+    again, difference = replay(exported)
+    assert difference is None
+    assert journal(again) == exported
+
+
+@pytest.mark.parametrize(
+    ("recorded", "changed"),
+    [
+        (b'"injected":"often"', b'"injected":null'),
+        (b'"matched":["often","few"]', b'"matched":["often"]'),
+        (b'"probability":500000', b'"probability":400000'),
+        (b'"name":"late"', b'"name":"latf"'),
+        (b'"fault":"rule_removed","name":"few"', b'"fault":"rule_removed","name":"fwe"'),
+        (b'"matched":["often","few"]', b'"matched":["often","fwe"]'),
+    ],
+)
+def test_a_decision_that_was_another_shows(recorded: bytes, changed: bytes) -> None:
+    exported = journal(faulty())
+    assert recorded in exported
+    _, difference = replay(exported.replace(recorded, changed, 1))
+    assert difference is not None
+
+
+def test_a_rule_that_makes_no_sense_is_no_journal() -> None:
+    exported = journal(faulty()).replace(b'"respond":503', b'"respond":200', 1)
+    with pytest.raises(JournalInvalid, match="400 to 599"):
+        replay(exported)
+    exported = journal(faulty()).replace(b'"fault":"decided"', b'"fault":"guessed"', 1)
+    with pytest.raises(JournalInvalid, match="guessed"):
+        replay(exported)

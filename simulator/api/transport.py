@@ -1,0 +1,113 @@
+"""What ASGI cannot express: a connection cut off in the middle, by a true reset or after a part of the answer."""
+
+import asyncio
+import socket
+import struct
+from typing import Any, ClassVar
+
+from starlette.types import Scope
+
+CLOSE_SECONDS_MAX = 2.0
+"""How long a client that does not read may hold up the end of its connection."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: what is unsent is dropped, and RST says so
+
+Address = tuple[str, int]
+
+
+class InjectedDisconnect(ConnectionError):
+    """A fault cut the connection. In process, where there is none, the call of the application ends with this."""
+
+
+class Connection:
+    """An open connection from a client."""
+
+    __slots__ = ("_lost", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._lost = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended it."""
+        return not self._transport.is_closing()
+
+    def was_lost(self) -> None:
+        """It has ended."""
+        self._lost.set()
+
+    async def reset(self) -> None:
+        """End it by a reset (RST): the client gets ECONNRESET, and nothing more of what was not sent yet."""
+        transport_socket = self._transport.get_extra_info("socket")
+        if transport_socket is not None and self.is_open:
+            transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
+        await self._lost.wait()
+
+    async def close(self) -> None:
+        """Send what is still to be sent, and end it in good order. Whoever does not read it is cut off."""
+        self._transport.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                await self._lost.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self._lost.wait()
+
+
+class Connections:
+    """The open connections of a server by their clients' addresses, as `client` in a scope gives them."""
+
+    def __init__(self) -> None:
+        self._open: dict[Address, Connection] = {}
+
+    def protocol(self, base: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
+        """The HTTP protocol of uvicorn that keeps this up to date: what `uvicorn.Config` takes as `http`."""
+        return type(f"Registered{base.__name__}", (_Registered, base), {"registry": self})
+
+    def of(self, scope: Scope) -> Connection | None:
+        """The connection that a request came on, or None in process."""
+        client = scope.get("client")
+        return None if client is None else self._open.get((client[0], client[1]))
+
+    def made(self, address: Address, transport: asyncio.Transport) -> Connection:
+        """A client has connected."""
+        connection = self._open[address] = Connection(transport)
+        return connection
+
+    def lost(self, address: Address, connection: Connection) -> None:
+        """A connection has ended; the client may have made another from the same port already."""
+        if self._open.get(address) is connection:
+            del self._open[address]
+        connection.was_lost()
+
+
+class _Registered(asyncio.Protocol):
+    """Laid over a protocol of uvicorn: tells `registry` of every connection that comes and goes.
+
+    The protocol underneath hears of an end first, so that a request whose connection was cut is no error to it.
+    """
+
+    registry: ClassVar[Connections]
+    registered: tuple[Address, Connection] | None = None
+    running: Any = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Remember whose turn it is: of pipelined requests uvicorn tells only the last of an end."""
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)  # type: ignore[misc]  # only a protocol that has it calls this
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            address = peer[0], peer[1]
+            self.registered = address, self.registry.made(address, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
+        super().connection_lost(exc)
+        if self.registered is not None:
+            self.registry.lost(*self.registered)

@@ -1,0 +1,237 @@
+"""The faults of a world beside its simulation: rules in order, what each has met, and what it decides.
+
+Everything is counted and drawn for each account and rule alone, so that a rule added or removed, or what other
+accounts do meanwhile, changes no other draw.
+"""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from .errors import FaultNotFound
+from .fault_rules import FaultEffect, FaultRule, FaultTarget, OfferName, Operation
+from .names import did_you_mean
+from .randomness import draw, happens, stream
+
+
+class FaultDecision(Struct, frozen=True, gc=False, tag="decided", tag_field="fault"):
+    """A request that these rules matched, and the one that was injected, if any. A line of the journal."""
+
+    account: str
+    operation: Operation
+    matched: tuple[str, ...]
+    injected: str | None
+
+
+class FaultRuleAdded(Struct, frozen=True, gc=False, tag="rule_added", tag_field="fault"):
+    """A rule came, or took the place of the one of its name. A line of the journal."""
+
+    rule: FaultRule
+
+
+class FaultRuleRemoved(Struct, frozen=True, gc=False, tag="rule_removed", tag_field="fault"):
+    """A rule went. A line of the journal."""
+
+    name: str
+
+
+class FaultRulesReset(Struct, frozen=True, gc=False, tag="rules_reset", tag_field="fault"):
+    """The rules are the scenario's again, and count from zero. A line of the journal."""
+
+
+FaultLine = FaultDecision | FaultRuleAdded | FaultRuleRemoved | FaultRulesReset
+
+
+class Injection(Struct, frozen=True, gc=False):
+    """A fault for one request: by which rule, its effect, the delay before, and the time until the rate limit has
+    its next token (both in ms; the latter virtual)."""
+
+    rule: str
+    effect: FaultEffect
+    delay_ms: int = 0
+    wait_ms: int = 0
+
+
+class AccountCounts(Struct, frozen=True, gc=False):
+    """What a rule has met from an account: requests that it is about, injections, and the token bucket: its level
+    in tokens × the ms of `per`, as of which instant."""
+
+    account: str
+    hits: int = 0
+    spent: int = 0
+    level: int = 0
+    level_ms: int = 0
+
+
+class RuleState(Struct, frozen=True):
+    """A rule, when it was added (ms since the start), and what it has met."""
+
+    rule: FaultRule
+    added_ms: int
+    counts: tuple[AccountCounts, ...] = ()
+
+    @property
+    def hits(self) -> int:
+        """Requests that it is about, of all accounts."""
+        return sum(each.hits for each in self.counts)
+
+    @property
+    def spent(self) -> int:
+        """Requests into which it was injected, of all accounts."""
+        return sum(each.spent for each in self.counts)
+
+
+class _Tally:
+    """What a rule has met from one account."""
+
+    __slots__ = ("delay_stream", "hits", "level", "level_ms", "spent", "stream")
+
+    def __init__(self, rule: FaultRule, account: str, seed: int, counts: AccountCounts) -> None:
+        self.stream = stream(seed, f"fault/{rule.name}/{account}")
+        self.delay_stream = stream(seed, f"fault-delay/{rule.name}/{account}")
+        self.hits, self.spent = counts.hits, counts.spent
+        self.level, self.level_ms = counts.level, counts.level_ms
+
+
+class _Rule:
+    """A rule at work."""
+
+    __slots__ = ("_seed", "added_ms", "rule", "sample", "tallies")
+
+    def __init__(self, state: RuleState, seed: int) -> None:
+        self._seed = seed
+        self.rule = state.rule
+        self.added_ms = state.added_ms
+        delay = state.rule.effect.delay
+        self.sample = None if delay is None else delay.sampler()
+        self.tallies = {counts.account: _Tally(state.rule, counts.account, seed, counts) for counts in state.counts}
+
+    def state(self) -> RuleState:
+        counts = tuple(
+            AccountCounts(account, tally.hits, tally.spent, tally.level, tally.level_ms)
+            for account, tally in self.tallies.items()
+        )
+        return RuleState(self.rule, self.added_ms, counts)
+
+    def hit(self, account: str, now_ms: int) -> Injection | None:
+        """Count a request that the rule is about, and say what it would do to it."""
+        tally = self.tallies.get(account) or self._open(account, now_ms)
+        number = tally.hits
+        tally.hits += 1
+        if not self._is_due(tally, number, now_ms):
+            return None
+        wait_ms = self._take_token(tally, now_ms)
+        if wait_ms is None:
+            return None
+        delay_ms = 0 if self.sample is None else self.sample(draw(tally.delay_stream, number))
+        return Injection(self.rule.name, self.rule.effect, delay_ms, wait_ms)
+
+    def spend(self, account: str) -> None:
+        self.tallies[account].spent += 1
+
+    def _open(self, account: str, now_ms: int) -> _Tally:
+        limit = self.rule.effect.rate_limit
+        level = 0 if limit is None else limit.limit * limit.per
+        tally = _Tally(self.rule, account, self._seed, AccountCounts(account, level=level, level_ms=now_ms))
+        self.tallies[account] = tally
+        return tally
+
+    def _is_due(self, tally: _Tally, number: int, now_ms: int) -> bool:
+        when = self.rule.when
+        position = number + 1 - when.after
+        return (
+            position > 0
+            and position % when.every == 0
+            and (when.times is None or tally.spent < when.times)
+            and (when.between is None or when.between[0] <= now_ms < when.between[1])
+            and (when.ttl is None or now_ms < self.added_ms + when.ttl)
+            and happens(draw(tally.stream, number), when.probability)
+        )
+
+    def _take_token(self, tally: _Tally, now_ms: int) -> int | None:
+        """None where a token lets the request pass, else the ms until there is one; 0 without a rate limit."""
+        limit = self.rule.effect.rate_limit
+        if limit is None:
+            return 0
+        refilled = tally.level + limit.limit * (now_ms - tally.level_ms)
+        tally.level, tally.level_ms = min(limit.limit * limit.per, refilled), now_ms
+        if tally.level >= limit.per:
+            tally.level -= limit.per
+            return None
+        return -(-(limit.per - tally.level) // limit.limit)
+
+
+class FaultState:
+    """The fault rules of a world with their counters. `write_down` takes the lines for the journal.
+
+    `any_rules` and `any_selectors` say cheaply whether there is anything to ask, and whether that depends on offers.
+    """
+
+    __slots__ = ("_opening", "_rules", "_seed", "_write_down", "any_rules", "any_selectors")
+
+    def __init__(self, rules: tuple[FaultRule, ...], seed: int, write_down: Callable[[Struct], None]) -> None:
+        self._opening = rules
+        self._seed = seed
+        self._write_down = write_down
+        self.any_rules = False
+        self.any_selectors = False
+        self._rules: dict[str, _Rule] = {}
+        self.restore(tuple(RuleState(rule, 0) for rule in rules))
+
+    def matching(self, operation: Operation, account: str, offer: OfferName | None) -> tuple[str, ...]:
+        """The rules that are about a request of these names, in order."""
+        return tuple(name for name, rule in self._rules.items() if rule.rule.on.meets(operation, account, offer))
+
+    def decide(self, operation: Operation, account: str, offer: OfferName | None, now_ms: int) -> Injection | None:
+        """What happens to a request of these names: the first rule in order that says yes, after all have counted."""
+        met = self.matching(operation, account, offer)
+        return self.decide_among(met, operation, account, now_ms) if met else None
+
+    def decide_among(self, names: Iterable[str], operation: Operation, account: str, now_ms: int) -> Injection | None:
+        """`decide` for a request that is known to be matched by the rules of these names."""
+        matched = tuple(name for name in names if name in self._rules)
+        injection: Injection | None = None
+        for name in matched:
+            wanted = self._rules[name].hit(account, now_ms)
+            injection = injection or wanted
+        if injection is not None:
+            self._rules[injection.rule].spend(account)
+        self._write_down(FaultDecision(account, operation, matched, None if injection is None else injection.rule))
+        return injection
+
+    def add(self, rule: FaultRule, now_ms: int) -> None:
+        """A rule more, after the others; one of a name that is there takes its place and starts from zero."""
+        self._rules[rule.name] = _Rule(RuleState(rule, now_ms), self._seed)
+        self._look()
+        self._write_down(FaultRuleAdded(rule))
+
+    def remove(self, name: str) -> None:
+        """A rule less. Raises FaultNotFound."""
+        self.check_known(name)
+        del self._rules[name]
+        self._look()
+        self._write_down(FaultRuleRemoved(name))
+
+    def check_known(self, name: str) -> None:
+        """Raises FaultNotFound with the nearest name."""
+        if name not in self._rules:
+            raise FaultNotFound(f'no fault rule "{name}"{did_you_mean(name, self._rules)}')
+
+    def reset(self, now_ms: int) -> None:
+        """The scenario's rules again, as if they were added now."""
+        self.restore(tuple(RuleState(rule, now_ms) for rule in self._opening))
+        self._write_down(FaultRulesReset())
+
+    def state(self) -> tuple[RuleState, ...]:
+        """The rules in order with their counters, as plain values."""
+        return tuple(rule.state() for rule in self._rules.values())
+
+    def restore(self, state: tuple[RuleState, ...]) -> None:
+        """Go on from a state."""
+        self._rules = {each.rule.name: _Rule(each, self._seed) for each in state}
+        self._look()
+
+    def _look(self) -> None:
+        targets: list[FaultTarget] = [rule.rule.on for rule in self._rules.values()]
+        self.any_rules = bool(targets)
+        self.any_selectors = any(target.has_selector for target in targets)
