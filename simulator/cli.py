@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .cli_remote import CannotTry, snapshot
+from .cli_remote import CannotTry, snapshot, wait
 from .core.quantities import Factor
 from .core.scenario import ClockSettings, Scenario
 
@@ -90,6 +90,21 @@ def main() -> None:
     help="Needed for the control plane off loopback, sent as x-sim-admin.",
 )
 @click.option(
+    "--request-log",
+    type=click.IntRange(0, 100_000),
+    default=1_000,
+    show_default=True,
+    envvar="GPU_SIM_REQUEST_LOG",
+    metavar="N",
+    help="How many API requests each world keeps for /_sim/requests; 0 keeps none.",
+)
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    envvar="GPU_SIM_LOG_REQUESTS",
+    help="Write one line of JSON per API request to stderr, tokens redacted.",
+)
+@click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="GPU_SIM_STATE",
@@ -133,6 +148,8 @@ def serve(
     allow_hosts: tuple[str, ...],
     profile: Any,
     admin_token: str | None,
+    request_log: int,
+    log_requests: bool,
     state: Path | None,
     sync: Any,
     keep: int,
@@ -153,6 +170,8 @@ def serve(
         port=port,
         allow_hosts=allow_hosts,
         admin_token=admin_token,
+        request_log=request_log,
+        log_requests=log_requests,
         keep=keep,
         state=state,
         sync=sync,
@@ -256,6 +275,7 @@ def replay(ctx: click.Context, file: Any) -> None:
 
 
 main.add_command(snapshot)
+main.add_command(wait)
 
 
 def _load(name: str) -> Scenario:

@@ -67,3 +67,55 @@ def _call(method: Any, body: bytes | None, **where: Any) -> bytes:
         raise CannotTry(str(error)) from None
     except RemoteRefused as error:
         raise click.ClickException(str(error)) from None
+
+
+class _Duration(click.ParamType[int]):
+    """A span such as `30s`, in ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from .notation import parse_duration
+
+        try:
+            return value if isinstance(value, int) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.option(
+    "--url",
+    default="http://127.0.0.1:4780",
+    show_default=True,
+    envvar="GPU_SIM_URL",
+    help="Where the server is to listen.",
+)
+@click.option(
+    "--timeout",
+    type=_Duration(),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    envvar="GPU_SIM_TIMEOUT",
+    help="How long to wait for it, such as 30s or 2m.",
+)
+@click.option(
+    "--admin-token",
+    envvar="GPU_SIM_ADMIN_TOKEN",
+    metavar="SECRET",
+    help="What the server was started with, where it is not on loopback.",
+)
+@click.pass_context
+def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
+    """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""
+    from .waiting import UrlImpossible, await_ready
+
+    try:
+        reason = await_ready(url, timeout, admin_token=admin_token)
+    except UrlImpossible as error:
+        raise CannotTry(str(error)) from None
+    if reason is not None:
+        click.echo(f"{url} is not ready: {reason}", err=True)
+        ctx.exit(1)
+    click.echo(f"{url} is ready")

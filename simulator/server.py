@@ -7,9 +7,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ from .api.auth import ControlAccess, is_loopback
 from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
 from .pacemaker import Pacemaker
+from .request_log import REQUESTS_KEPT
 from .scenario_shelf import ScenarioShelf
 from .store import StateUnusable, Sync
 from .world import KEEP_DEFAULT, Profile, World
@@ -51,6 +53,10 @@ class Options(Struct, frozen=True, kw_only=True):
     admin_token: str | None = None
     scenario_dir: Path | None = None
     """Where more scenarios are that worlds may be made of, if anywhere."""
+    request_log: int = REQUESTS_KEPT
+    """How many API requests each world keeps."""
+    log_requests: bool = False
+    """Whether each API request is a line of JSON on stderr."""
     keep: int = KEEP_DEFAULT
     state: Path | None = None
     sync: Sync = "normal"
@@ -142,7 +148,12 @@ class _Serving:
             profile=options.profile,
             keep=options.keep,
         )
-        worlds = Worlds(ScenarioShelf(options.scenario_dir), profile=options.profile, keep=options.keep)
+        worlds = Worlds(
+            ScenarioShelf(options.scenario_dir),
+            profile=options.profile,
+            keep=options.keep,
+            requests_kept=options.request_log,
+        )
         worlds.add(world)
         if options.state is not None:
             worlds.keep_in_file(world, options.state, options.sync)
@@ -154,7 +165,7 @@ class _Serving:
         )
         connections = Connections()
         config = uvicorn.Config(
-            build_app(worlds, access, connections),
+            build_app(worlds, access, connections, log=_write_to_stderr if options.log_requests else None),
             http=connections.protocol(AutoHTTPProtocol),
             lifespan="off",
             ws="none",
@@ -172,6 +183,12 @@ class _Serving:
             self.server.run(sockets=[self._socket])
         finally:
             self.worlds.close()
+
+
+def _write_to_stderr(line: bytes) -> None:
+    with suppress(OSError):  # that nobody reads the log is no reason not to serve
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:

@@ -20,7 +20,9 @@ from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Accepted, Simulation
 from .durable import Durable, Input
 from .pacing import Pacer, Slice, wall_epoch_ms
+from .request_log import RequestLog
 from .store import StateUnavailable
+from .watchers import Watcher
 from .world_snapshot import WorldState, decode_world, encode_world
 
 EVENTS_SHOWN_MAX = 1_000
@@ -64,7 +66,9 @@ class World:
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
         self._durable: Durable | None = None
-        self.requests: list[object] = []
+        self.requests = RequestLog()
+        self.watchers: list[Watcher] = []
+        """Those who are told when something happened."""
         self.stopping = False
         """The server or the world is about to end: a long run stops where it is."""
         self.is_dropped = False
@@ -101,6 +105,12 @@ class World:
             self._shown_prefix = format_instant(second * SECOND_MS)[:-4]
         return f"{self._shown_prefix}{millisecond:03d}Z"
 
+    @property
+    def lag_ms(self) -> int:
+        """How far the clock is behind where it should be by now, in virtual ms."""
+        now = self.simulation.now_ms
+        return min(self.pacer.target_ms(now), max(now, self.last_ms)) - now
+
     async def catch_up(self, *, api_request: bool = False) -> None:
         """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
         that has one. Waits for its turn: where to go is asked only then. Raises WorldNotFound or
@@ -131,7 +141,7 @@ class World:
         if not step(target_ms):
             return True
         done = any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
-        self._tidy()
+        self._look_back()
         return done
 
     async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> "Happened":
@@ -163,10 +173,13 @@ class World:
                 slice_ = Slice()
         self._look_back(happened)
 
-    def _look_back(self, happened: "Happened | None") -> None:
+    def _look_back(self, happened: "Happened | None" = None) -> None:
+        """Something may have happened: tell of it, and write down and let go what is due."""
         if happened is not None:
             happened.take()
         self._tidy()
+        if self.watchers:
+            self.tell()
 
     def wait_ns(self) -> int | None:
         """Nanoseconds of wall time until the clock gets to the next event: 0 where it is due by now, None where none
@@ -191,7 +204,7 @@ class World:
         if accepted.leaves_a_line:
             self._commit(Input(accepted.command, accepted.key), token)
         rental = self.simulation.apply(accepted)
-        self._tidy()
+        self._look_back()
         return rental
 
     # What is held, and what is kept in a file
@@ -283,13 +296,13 @@ class World:
                 raise
 
     async def reset(self, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock; `tokens` says whose
-        tokens its accounts have. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
+        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged; `tokens`
+        says whose tokens its accounts have. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
         async with self._turn:
             self._check_kept()
-            self.requests.clear()
             run, pacer = self._at_start()
             self._begin(run, pacer, tokens=tokens(run.simulation))
+            self.requests.clear()
 
     def snapshot(self) -> bytes:
         """The whole world as a document that `restore` takes."""
@@ -326,13 +339,26 @@ class World:
         self.simulation.close()
         self.pacer = pacer
         self._take_up(run)
+        self.tell()
+
+    def tell(self) -> None:
+        """Something happened that those who watch should look at."""
+        for watcher in self.watchers:
+            watcher.tell()
 
     # The end
+
+    def stop(self) -> None:
+        """The server is about to end. May be called from a signal handler or another thread."""
+        self.stopping = True
+        for watcher in tuple(self.watchers):
+            watcher.tell_from_outside()
 
     async def drop(self) -> None:
         """End the world: what runs stops where it is, whoever waits is refused, and its memory is free once the last
         request that is about it is answered."""
         self.stopping = self.is_dropped = True
+        self.tell()
         async with self._turn:
             self.simulation.close()
 

@@ -1,7 +1,7 @@
 """All worlds of a server, and how a token finds its own."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from .core.errors import AccountExists, Refusal
 from .core.names import did_you_mean
 from .core.simulation import Simulation
 from .durable import Durable
+from .request_log import REQUESTS_KEPT, RequestLog
 from .scenario_shelf import ScenarioShelf
 from .store import StateUnusable, Store, Sync
 from .world import KEEP_DEFAULT, Profile, World, WorldNotFound
@@ -41,7 +42,12 @@ class Worlds:
     """All worlds of a server, the tokens of all of them, and the scenarios that more can be made of."""
 
     def __init__(
-        self, shelf: ScenarioShelf | None = None, *, profile: Profile | None = None, keep: int = KEEP_DEFAULT
+        self,
+        shelf: ScenarioShelf | None = None,
+        *,
+        profile: Profile | None = None,
+        keep: int = KEEP_DEFAULT,
+        requests_kept: int = REQUESTS_KEPT,
     ) -> None:
         self.shelf = ScenarioShelf() if shelf is None else shelf
         self.profile = profile
@@ -49,6 +55,7 @@ class Worlds:
         self.keep = keep
         """How many ended rentals worlds hold that are made later."""
         self.by_name: dict[str, World] = {}
+        self._requests_kept = requests_kept
         self.by_header: dict[bytes, Place] = {}
         """Places by the plain form of the Authorization header, for the requests that come most often."""
         self._places: dict[str, Place] = {}
@@ -69,6 +76,7 @@ class Worlds:
             if first.setdefault(token, account) != account:
                 raise AccountExists(f'the token is that of "{first[token]}" as well', param=param)
         self.by_name[world.name] = world
+        world.requests = RequestLog(self._requests_kept)
         for spec in world.scenario.accounts:
             self.open_account(world, spec.name, self.free_token(tokens.get(spec.name)))
 
@@ -94,6 +102,11 @@ class Worlds:
     def place(self, token: str) -> Place | None:
         """Where a token leads, or None."""
         return self._places.get(token)
+
+    @property
+    def tokens(self) -> Collection[str]:
+        """All tokens that lead somewhere."""
+        return self._places.keys()
 
     def open_account(self, world: World, account: str, token: str) -> None:
         """Give an account its token, which is free."""
@@ -122,7 +135,7 @@ class Worlds:
     def stop(self) -> None:
         """The server is about to end."""
         for world in self.by_name.values():
-            world.stopping = True
+            world.stop()
 
     def close(self) -> None:
         """The server has ended."""

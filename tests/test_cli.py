@@ -1,12 +1,13 @@
 """The command line: what it prints, what it refuses, exit codes (0 it held, 1 it did not, 2 not to be tried)."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from simulator import Simulation, __version__
+from simulator import Simulation, __version__, serve_in_thread
 from simulator.cli import main
 from simulator.core.commands import RentGpu
 from simulator.scenario_file import load_scenario, shipped_scenarios
@@ -41,10 +42,10 @@ def test_version_is_told() -> None:
 def test_help_lists_every_command(flag: str) -> None:
     told = invoke(flag)
     assert told.exit_code == 0
-    assert all(f"  {name} " in told.output for name in ("serve", "check", "scenarios", "schema", "replay"))
+    assert all(f"  {name} " in told.output for name in ("serve", "check", "scenarios", "schema", "replay", "wait"))
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "scenarios", "schema", "replay"])
+@pytest.mark.parametrize("command", ["serve", "check", "scenarios", "schema", "replay", "wait"])
 def test_every_command_and_every_option_says_what_it_does(command: str) -> None:
     told = invoke(command, "--help")
     assert told.exit_code == 0
@@ -72,6 +73,13 @@ def test_no_command_is_a_wrong_use() -> None:
         (["serve", "--clock", ""], "real, manual or xN"),
         (["serve", "--profile", "short"], "documented"),
         (["serve", "here"], "here"),
+        (["serve", "--request-log", "-1"], "-1"),
+        (["serve", "--request-log", "100001"], "100001"),
+        (["serve", "--log-request", "yes"], "--log-requests"),
+        (["wait", "--timeout", "soon"], "soon"),
+        (["wait", "--timeout", "30"], "30"),
+        (["wait", "--url", "localhost:4780"], "localhost:4780"),
+        (["wait", "http://127.0.0.1:4780"], "unexpected"),
         (["check"], "FILE"),
         (["replay"], "FILE"),
         (["replay", "no-such-file"], "no-such-file"),
@@ -169,6 +177,21 @@ def test_what_is_no_journal_could_not_be_tried(tmp_path: Path, content: bytes) -
     replayed = invoke("replay", str(file))
     assert replayed.exit_code == 2
     assert f"{file}: line 1: " in replayed.output
+
+
+def test_wait_ends_with_0_once_the_server_is_ready() -> None:
+    with serve_in_thread(scenario()) as server:
+        waited = invoke("wait", "--url", server.url, "--timeout", "1m")
+    assert (waited.exit_code, waited.output) == (0, f"{server.url} is ready\n")
+
+
+def test_wait_ends_with_1_where_no_server_came_in_time() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        waited = invoke("wait", "--url", url, "--timeout", "0s")
+    assert (waited.exit_code, waited.stdout) == (1, "")
+    assert waited.stderr.startswith(f"{url} is not ready: ")
 
 
 def test_python_m_simulator_is_the_same_command() -> None:

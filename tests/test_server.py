@@ -1,5 +1,6 @@
 """The server as a process: readiness, signals, settings, and the same bytes from two of them."""
 
+import json
 import re
 import shlex
 import signal
@@ -110,6 +111,41 @@ def test_a_host_that_is_not_ours_is_one_line() -> None:
     assert "192.0.2.1" in ended.stderr
 
 
+def test_requests_are_logged_on_stderr_and_none_is_kept_where_that_is_asked_for(ready_file: Path) -> None:
+    with serving(ready_file, "--scenario", "calm", "--log-requests", "--request-log", "0") as server:
+        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
+        assert httpx.get(f"{server.url}/v1/gpu/rentals/si_test_alice", headers=AUTH).status_code == 404
+        assert httpx.get(f"{server.url}/_sim/requests").status_code == 409
+        code, _, err = server.stop()
+    assert code == 0
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [(line["account"], line["path"], line["status"]) for line in lines] == [
+        ("alice", "/v1/gpu/offers", 200),
+        ("alice", "/v1/gpu/rentals/[redacted]", 404),
+    ]
+
+
+def test_a_log_that_nobody_reads_is_no_reason_not_to_serve(ready_file: Path) -> None:
+    with serving(ready_file, "--scenario", "calm", "--log-requests") as server:
+        assert server.process.stderr is not None
+        server.process.stderr.close()
+        for _ in range(3):
+            assert httpx.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
+        assert len(httpx.get(f"{server.url}/_sim/requests").json()["data"]) == 3
+
+
+def test_a_signal_ends_the_server_with_0_though_a_stream_is_open(ready_file: Path) -> None:
+    accept = {"accept": "text/event-stream"}
+    with (
+        serving(ready_file, "--scenario", "calm") as server,
+        httpx.stream("GET", f"{server.url}/_sim/events?after=0", headers=accept, timeout=20) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert next(lines) == "id: 1"
+        code, _, err = server.stop()
+        assert (code, err, list(lines)[-1]) == (0, "", "")
+
+
 def test_settings_come_from_the_environment(ready_file: Path) -> None:
     env = environment(
         GPU_SIM_SCENARIO="calm",
@@ -119,6 +155,8 @@ def test_settings_come_from_the_environment(ready_file: Path) -> None:
         GPU_SIM_PORT="0",
         GPU_SIM_ALLOW_HOST="sim.test other.test",
         GPU_SIM_ADMIN_TOKEN="s3cret",
+        GPU_SIM_REQUEST_LOG="1",
+        GPU_SIM_LOG_REQUESTS="1",
     )
     with serving(ready_file, env=env) as server:
         seen = health(server)
@@ -129,6 +167,10 @@ def test_settings_come_from_the_environment(ready_file: Path) -> None:
             assert httpx.get(f"{server.url}/_sim/clock", headers={"host": host}).status_code == status
         admin = {"host": "evil.test", "x-sim-admin": "s3cret"}
         assert httpx.get(f"{server.url}/_sim/clock", headers=admin).status_code == 200
+        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
+        assert [request["seq"] for request in httpx.get(f"{server.url}/_sim/requests").json()["data"]] == [2]
+        _, _, err = server.stop()
+        assert [json.loads(line)["operation"] for line in err.splitlines()] == ["rent_gpu", "list_offers"]
 
 
 def test_a_flag_beats_the_environment_which_beats_the_scenario(ready_file: Path) -> None:

@@ -12,22 +12,48 @@ from . import (
     control_faults,
     control_market,
     control_rentals,
+    control_requests,
     control_snapshot,
     control_worlds,
     documents,
     gpu,
 )
 from .auth import ControlAccess
-from .front import OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Exchange, Front, Handler
+from .control_metrics import Figures
+from .event_stream import EventStreams
+from .front import (
+    METRICS_PATH,
+    OFFERS_PATH,
+    RENT_PATH,
+    RENTALS_PATH,
+    SNAPSHOT_PATH,
+    Endpoint,
+    Exchange,
+    Front,
+    Handler,
+)
 from .problems import NotFound, Reply
+from .recorder import Recorder, Write
 from .transport import Connections
 
 
-def build_app(worlds: Worlds, access: ControlAccess, connections: Connections | None = None) -> ASGIApp:
+def build_app(
+    worlds: Worlds,
+    access: ControlAccess,
+    connections: Connections | None = None,
+    *,
+    log: Write | None = None,
+    streams: EventStreams | None = None,
+) -> ASGIApp:
     """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router.
 
     `connections` are those of the server in front; without them a fault that cuts one raises InjectedDisconnect.
+    `log` gets a line of JSON for each API request.
     """
+    connections = Connections() if connections is None else connections
+    recorder = Recorder(worlds, log)
+    streams = EventStreams() if streams is None else streams
+    figures = Figures(worlds, recorder.traffic, streams)
     router = Router(
         routes=[
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
@@ -52,7 +78,7 @@ def build_app(worlds: Worlds, access: ControlAccess, connections: Connections | 
             _route("/_sim/rentals/{rental_id}/vanish", POST=control_rentals.hide_rental),
             _route("/_sim/faults", GET=control_faults.list_faults, POST=control_faults.add_fault),
             _route("/_sim/faults/{name}", DELETE=control_faults.remove_fault),
-            _route("/_sim/events", GET=control_events.list_events),
+            _route("/_sim/events", GET=streams.events),
             _route("/_sim/journal", GET=control_events.get_journal),
             _route("/_sim/market", GET=control_market.get_market),
             _route("/_sim/market/price", POST=control_market.set_price),
@@ -61,11 +87,15 @@ def build_app(worlds: Worlds, access: ControlAccess, connections: Connections | 
             _route("/_sim/market/interrupt", POST=control_market.interrupt),
             _route("/_sim/market/provisioning", POST=control_market.disturb_provisioning),
             _route("/_sim/market/vanish", POST=control_market.vanish),
+            _route("/_sim/requests", GET=control_requests.list_requests),
+            _route("/_sim/requests/verify", POST=control_requests.verify_requests),
+            _route("/_sim/metrics", GET=figures.metrics),
+            _route(METRICS_PATH, GET=figures.metrics),
         ],
         redirect_slashes=False,
         default=_not_found,
     )
-    return Front(router, worlds, access, Connections() if connections is None else connections)
+    return Front(router, worlds, access, connections, recorder.note)
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -63,9 +63,10 @@ def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField |
     reason, _, path = message.partition(" - at `$.")
     field = path.rstrip("`") or None
     named = re.search(r"(unknown|required) field `([^`]*)`", reason)
+    types = _types_at(type_, field)
     choice = re.fullmatch(r"Invalid enum value (['\"])(.*)\1", reason, re.DOTALL)
     if choice is not None and field is not None:
-        choices = _choices(type_, field)
+        choices = [str(value) for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
         hint = did_you_mean(choice[2], choices)
         return InvalidValue(f'"{choice[2]}" is not among {", ".join(choices)}{hint}', param=field)
     if named is None:
@@ -73,42 +74,39 @@ def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField |
     name = named[2]
     if named[1] == "required":
         return MissingField(f"{name} is required", param=name)
-    known = [inner.encode_name for struct in _structs(_types_at(type_, field)) for inner in struct.fields]
+    known = [field.encode_name for struct in types if isinstance(struct, inspect.StructType) for field in struct.fields]
     return UnknownField(f'no field "{name}"{did_you_mean(name, known)}', param=name)
 
 
-def _choices(type_: type[Struct], path: str) -> list[str]:
-    """The texts that the field at a path may have."""
-    types = _types_at(type_, path)
-    return [str(value) for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
-
-
 def _types_at(type_: type[Struct], path: str | None) -> list[inspect.Type]:
-    """The types that the field at a path may have, unions taken apart; no path is the body itself."""
+    """What may stand at a path such as `match.status` or `in_order[2].status`, or at the top."""
     types: list[inspect.Type] = [inspect.type_info(type_)]
-    for name in path.split(".") if path is not None else ():
-        inner = [field.type for struct in _structs(types) for field in struct.fields if field.encode_name == name]
-        types = [
-            part for type_ in inner for part in (type_.types if isinstance(type_, inspect.UnionType) else (type_,))
-        ]
+    for name in re.findall(r"[^.\[]+|\[", path or ""):
+        if name == "[":
+            types = _alternatives(type_.item_type for type_ in types if isinstance(type_, inspect.ListType))
+        elif not name.endswith("]"):
+            structs = [type_ for type_ in types if isinstance(type_, inspect.StructType)]
+            fields = [field for struct in structs for field in struct.fields if field.encode_name == name]
+            types = _alternatives(field.type for field in fields)
     return types
 
 
-def _structs(types: list[inspect.Type]) -> list[inspect.StructType]:
-    return [type_ for type_ in types if isinstance(type_, inspect.StructType)]
+def _alternatives(types: Iterable[inspect.Type]) -> list[inspect.Type]:
+    return [part for type_ in types for part in (type_.types if isinstance(type_, inspect.UnionType) else (type_,))]
 
 
 def window(query: dict[str, str]) -> tuple[int, int]:
     """After which seq, and how many, of a numbered list. Raises InvalidValue."""
-    return _whole(query, "after", 0), limit_of(query)
+    return whole_number(query, "after", 0), limit_of(query)
 
 
 def limit_of(query: dict[str, str]) -> int:
     """How many items of a list. Raises InvalidValue."""
-    return _whole(query, "limit", PAGE_DEFAULT)
+    return whole_number(query, "limit", PAGE_DEFAULT)
 
 
-def _whole(query: dict[str, str], name: str, default: int) -> int:
+def whole_number(query: dict[str, str], name: str, default: int) -> int:
+    """A parameter that counts something. Raises InvalidValue."""
     given = query.get(name)
     if given is None:
         return default

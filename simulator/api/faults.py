@@ -66,6 +66,7 @@ async def carry_out(
             await _reset(connection)
         case "lose_response":
             await perform(_Recorded())
+            exchange.status = 0  # so much did the client get to see
             await _reset(connection)
         case "duplicate":
             await _twice(exchange, perform, send)

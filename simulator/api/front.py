@@ -16,15 +16,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import Refusal
 from ..core.fault_rules import Operation
+from ..pacing import stopwatch_ns
 from ..world import World, WorldNotFound
 from ..worlds import DEFAULT_WORLD, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .fault_header import HEADER
 from .faults import carry_out, on_arrival
 from .listing import Listing
-from .problems import MethodNotAllowed, PayloadTooLarge, Reply, api_problem, control_problem, json_reply
+from .problems import MethodNotAllowed, PayloadTooLarge, Reply, Stream, api_problem, control_problem, json_reply
 from .transport import Connections, InjectedDisconnect
-from .wire import Disconnected, check_media, read_body, send_and_drain, send_reply
+from .wire import Disconnected, check_media, read_body, send_and_drain, send_reply, send_stream
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
@@ -33,6 +34,7 @@ OFFERS_PATH = "/v1/gpu/offers"
 RENT_PATH = "/v1/gpu/rent"
 SNAPSHOT_PATH = "/_sim/snapshot"
 RENTALS_PATH = "/v1/gpu/rentals/"
+METRICS_PATH = "/metrics"
 
 _ON_A_RENTAL: dict[str, Operation] = {"GET": "get_rental", "HEAD": "get_rental", "DELETE": "terminate_rental"}
 
@@ -47,8 +49,10 @@ class Exchange:
 
     __slots__ = (
         "account",
+        "began_ns",
         "body",
         "fault",
+        "is_api",
         "operation",
         "rental_id",
         "request_id",
@@ -65,19 +69,30 @@ class Exchange:
         self.world: World = worlds.by_name[DEFAULT_WORLD]
         self.account = ""
         self.body = b""
+        self.is_api = False
+        """Whether it is for the API rather than for the simulator."""
         self.operation: Operation | None = None
         """Which of the API's operations it is, if any."""
         self.rental_id = ""
         """The rental that it was about, as far as it got."""
-        self.status = 0
-        """The status of the answer, 0 before there is one; a fault may have kept it from the client."""
         self.fault = ""
         """The rule that injected a fault into it, `header` where it asked for one itself."""
+        self.status = 0
+        """The status of the answer, 0 before there is one, and for good where the client gets none."""
+        self.began_ns = stopwatch_ns()
 
     async def answer(self, send: Send, reply: Reply) -> None:
         """Send the answer."""
         self.status = reply.status
         await send_reply(send, reply, self.headers())
+
+    async def stream(self, send: Send, receive: Receive, stream: Stream) -> None:
+        """Send an answer that goes on; of one to HEAD there are only the headers."""
+        self.status = 200
+        if self.scope["method"] == "HEAD":
+            await self.answer(send, Reply(200, b"", stream.headers))
+        else:
+            await send_stream(send, receive, stream, self.headers())
 
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The headers that every answer has."""
@@ -85,7 +100,7 @@ class Exchange:
         return (*common, (b"x-sim-fault", self.fault.encode())) if self.fault else common
 
 
-Handler = Callable[[Exchange], Awaitable[Reply]]
+Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
 
 
 class Endpoint:
@@ -105,14 +120,25 @@ class Endpoint:
         if exchange.body and _is_control(scope["path"]):
             check_media(scope)  # also where no body is read: a web page could send any other without being asked
         reply = await handler(exchange)
-        await exchange.answer(send, reply)
+        if isinstance(reply, Stream):
+            await exchange.stream(send, receive, reply)
+        else:
+            await exchange.answer(send, reply)
 
 
 class Front:
     """The outermost part: whatever happens to a request, it is answered from here or from an Endpoint."""
 
-    def __init__(self, app: ASGIApp, worlds: Worlds, access: ControlAccess, connections: Connections) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        worlds: Worlds,
+        access: ControlAccess,
+        connections: Connections,
+        note: Callable[[Exchange], None],
+    ) -> None:
         self._app = app
+        self._note = note
         self._worlds = worlds
         self._access = access
         self._connections = connections
@@ -129,13 +155,14 @@ class Front:
         request_id, authorization, has_body, asks = self._glance(scope["headers"])
         exchange = Exchange(scope, self._worlds, request_id)
         is_control = _is_control(path)
+        exchange.operation = operation_of(scope["method"], path)
+        exchange.is_api = path.startswith("/v1/") or path == "/v1"
         try:
             if has_body:
                 exchange.body = await read_body(scope, receive, _body_limit(path, is_control=is_control))
             if is_control:
                 self._enter_control(exchange)
-            elif path.startswith("/v1/") or path == "/v1":
-                exchange.operation = operation_of(scope["method"], path)
+            elif exchange.is_api:
                 await self._enter_api(exchange, authorization)
             may_fail = asks or exchange.world.faults.any_rules
             await self._go_on(exchange, receive, send, may_fail=may_fail)
@@ -153,6 +180,8 @@ class Front:
         except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             _log.exception("%s %s failed", scope["method"], path)
             await exchange.answer(send, _failure())
+        finally:
+            self._note(exchange)
 
     def _go_on(self, exchange: Exchange, receive: Receive, send: Send, *, may_fail: bool) -> Awaitable[None]:
         """The rest of the way, to be awaited: an operation under faults if there may be one, the offers list right
@@ -249,7 +278,7 @@ def _as_client_sees(refusal: Refusal) -> Refusal:
 
 
 def _is_control(path: str) -> bool:
-    return path.startswith("/_sim/") or path == "/_sim"
+    return path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH)
 
 
 def _names_world(query: bytes) -> bool:

@@ -8,9 +8,10 @@ Refusal
     ├── InvalidToken
     ├── NotFound, MethodNotAllowed
     ├── PayloadTooLarge, UnsupportedMediaType
-    └── ControlRefused, WorldRequired, ScenarioInvalid, NotReached
+    └── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff, NotHeld
 """
 
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -121,6 +122,22 @@ class NotReached(WireRefusal):
     code = "not_reached"
 
 
+class RequestLogOff(WireRefusal):
+    """The server keeps no requests, so nothing can be said of them. Start it without `--request-log 0`."""
+
+    code = "request_log_off"
+
+
+class NotHeld(WireRefusal):
+    """What was to be verified of the requests does not hold; `findings` says what was found instead."""
+
+    code = "not_held"
+
+    def __init__(self, message: str, *, findings: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
 class Kind(NamedTuple):
     """What a refusal is in HTTP: the status and the envelope's `type`."""
 
@@ -162,6 +179,8 @@ KINDS: dict[type[Refusal], Kind] = {
     WorldExists: Kind(409, "conflict_error"),
     DefaultWorldKept: Kind(409, "conflict_error"),
     NotReached: Kind(409, "conflict_error"),
+    RequestLogOff: Kind(409, "conflict_error"),
+    NotHeld: Kind(409, "conflict_error"),
 }
 
 
@@ -170,6 +189,13 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
+    headers: Headers = ()
+
+
+class Stream(NamedTuple):
+    """An answer with status 200 that goes on until its parts end or the client goes away."""
+
+    parts: AsyncGenerator[bytes, None]
     headers: Headers = ()
 
 
@@ -198,6 +224,8 @@ def control_problem(refusal: Refusal) -> Reply:
         "code": refusal.code,
         "param": refusal.param,
     }
+    if isinstance(refusal, NotHeld):
+        problem |= refusal.findings
     return json_reply(status, problem, _headers(refusal), b"application/problem+json")
 
 

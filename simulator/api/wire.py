@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, NoReturn
 from unicodedata import category
 from urllib.parse import unquote_to_bytes
@@ -18,6 +19,7 @@ from .problems import (
     MissingField,
     PayloadTooLarge,
     Reply,
+    Stream,
     UnknownField,
     UnknownParameter,
     UnsupportedMediaType,
@@ -74,6 +76,34 @@ async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, byte
     """Send an answer in one piece."""
     await send(_start(reply, extra))
     await send({"type": "http.response.body", "body": reply.body})
+
+
+async def send_stream(send: Send, receive: Receive, stream: Stream, extra: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send an answer in parts as they come, until there are no more or the client goes away."""
+    await send({"type": "http.response.start", "status": 200, "headers": [*stream.headers, *extra]})
+    sending = asyncio.create_task(_send_parts(send, stream))
+    leaving = asyncio.create_task(_until_gone(receive))
+    try:
+        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        sending.cancel()
+        ended = await asyncio.gather(sending, leaving, return_exceptions=True)
+    for failure in ended:
+        if isinstance(failure, Exception):
+            raise failure
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_parts(send: Send, stream: Stream) -> None:
+    async with aclosing(stream.parts):
+        async for part in stream.parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def send_and_drain(
@@ -264,7 +294,7 @@ def boolean(name: str, value: Any) -> bool:
     return value
 
 
-_SSH_KEY_TYPES = (
+SSH_KEY_TYPES = (
     "ssh-ed25519",
     "ssh-rsa",
     "ssh-dss",
@@ -283,8 +313,8 @@ def ssh_key(name: str, value: Any) -> str | None:
     if not isinstance(value, str) or not value.isprintable():
         raise InvalidValue(f"{name} must be one line of text", param=name)
     kind, _, key = value.partition(" ")
-    if kind not in _SSH_KEY_TYPES:
-        hint = did_you_mean(kind[:64], _SSH_KEY_TYPES)
+    if kind not in SSH_KEY_TYPES:
+        hint = did_you_mean(kind[:64], SSH_KEY_TYPES)
         raise InvalidValue(f"{name} must begin with an OpenSSH key type{hint}", param=name)
     if not key.strip():
         raise InvalidValue(f"{name} has no key after its type", param=name)

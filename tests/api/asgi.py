@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +12,10 @@ from starlette.types import Message
 
 from simulator.api.app import build_app
 from simulator.api.auth import ControlAccess
+from simulator.api.event_stream import EventStreams
 from simulator.core.quantities import Money
 from simulator.core.scenario import AccountSpec, ClockSettings, Scenario
+from simulator.request_log import REQUESTS_KEPT
 from simulator.scenario_shelf import ScenarioShelf
 from simulator.world import Profile, World
 from simulator.worlds import DEFAULT_WORLD, Worlds
@@ -77,12 +79,12 @@ class Answer(NamedTuple):
         assert error["message"]
         return error
 
-    def problem(self, status: int, code: str, param: str | None = None) -> dict[str, Any]:
-        """The problem details of a refusal by the control plane, checked."""
+    def problem(self, status: int, code: str, param: str | None = None, more: Iterable[str] = ()) -> dict[str, Any]:
+        """The problem details of a refusal by the control plane, checked; `more` are members of its own."""
         assert self.status == status, self.body
         assert self.header("content-type") == "application/problem+json"
         problem: dict[str, Any] = self.json()
-        assert list(problem) == ["type", "title", "status", "detail", "code", "param"]
+        assert list(problem) == ["type", "title", "status", "detail", "code", "param", *more]
         assert (problem["status"], problem["code"], problem["param"]) == (status, code, param), problem
         assert problem["type"] == f"urn:gpu-sim:{code}"
         assert problem["title"]
@@ -103,12 +105,15 @@ class Api:
         clock: ClockSettings | None = None,
         seed: int | None = None,
         scenario_dir: Path | None = None,
+        requests_kept: int = REQUESTS_KEPT,
+        log: Callable[[bytes], None] | None = None,
+        streams: EventStreams | None = None,
     ) -> None:
         self.runner = runner
         self.world = World(DEFAULT_WORLD, conditions, seed=seed, clock=clock, profile=profile)
-        self.worlds = Worlds(ScenarioShelf(scenario_dir), profile=profile)
+        self.worlds = Worlds(ScenarioShelf(scenario_dir), profile=profile, requests_kept=requests_kept)
         self.worlds.add(self.world)
-        self.app = build_app(self.worlds, ControlAccess() if access is None else access)
+        self.app = build_app(self.worlds, ControlAccess() if access is None else access, log=log, streams=streams)
         self.heard: list[Message] = []
         """What the client of the latest request was sent, even where its connection was cut."""
 
@@ -169,9 +174,10 @@ class Api:
 
     async def _exchange(self, scope: dict[str, Any], body: bytes) -> Answer:
         sent = self.heard = []
+        incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
+        async def receive() -> Message:  # a client that has sent all and waits for nothing but what is there already
+            return incoming.pop() if incoming else {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
             sent.append(dict(message))

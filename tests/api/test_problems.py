@@ -15,6 +15,7 @@ from simulator.core.quantities import Money
 from simulator.core.replay import replay
 from simulator.core.scenario import AccountSpec, Scenario
 from simulator.durable import Durable
+from simulator.request_log import RequestLog
 from simulator.store import StateUnavailable, Store
 
 from ..core.builders import market, offer
@@ -50,6 +51,11 @@ def wait_for_what_cannot_be(api: Api) -> Answer:
     rental_id = api.rent(token=BOB)
     api.delete(rental_id, token=BOB)
     return api.call("POST", "/_sim/clock/advance", {"until": {"rental": rental_id, "status": "running"}})
+
+
+def ask_for_what_is_not_kept(api: Api) -> Answer:
+    api.world.requests = RequestLog(0)
+    return api.call("GET", "/_sim/requests")
 
 
 def ask_for_a_journal_that_is_gone(api: Api) -> Answer:
@@ -99,6 +105,8 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
     "fault_not_found": (404, lambda api: api.call("DELETE", "/_sim/faults/x")),
     "not_reached": (409, wait_for_what_cannot_be),
+    "request_log_off": (409, ask_for_what_is_not_kept),
+    "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),
     "journal_dropped": (410, ask_for_a_journal_that_is_gone),
     "snapshot_invalid": (400, lambda api: api.call("PUT", "/_sim/snapshot", {})),
     "state_unavailable": (503, rent_on_a_full_disk),

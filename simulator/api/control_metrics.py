@@ -1,0 +1,26 @@
+"""The server's figures on the control plane."""
+
+import asyncio
+from importlib import import_module
+
+from ..worlds import Worlds
+from .event_stream import EventStreams
+from .front import Exchange
+from .problems import Reply
+from .traffic import Traffic
+from .wire import parse_query
+
+
+class Figures:
+    """Where the figures of one server come from."""
+
+    def __init__(self, worlds: Worlds, traffic: Traffic, streams: EventStreams) -> None:
+        self._sources = worlds, traffic, streams
+
+    async def metrics(self, exchange: Exchange) -> Reply:
+        """The figures of all worlds in the form of Prometheus."""
+        parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+        await asyncio.to_thread(import_module, ".metrics", __package__)
+        from .metrics import exposition  # noqa: PLC0415  # loaded when first asked for: `metrics` says why
+
+        return exposition(*self._sources)

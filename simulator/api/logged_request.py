@@ -1,0 +1,95 @@
+"""A request of the log as it is shown, and as a line of the server's log."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..core.clock import format_instant
+from ..core.errors import Refusal
+from ..pacing import wall_epoch_ms
+from ..request_log import Logged
+from .front import Exchange
+from .redaction import Redactor
+from .wire import parse_json
+
+_NS_PER_MS = 1_000_000
+
+
+class LoggedRequest(Struct, frozen=True):
+    """One API request and what came of it, without tokens and SSH keys.
+
+    `at` is virtual, `duration_ms` wall time; `status` is 0 where the client got no answer; `body` is there where it
+    is a JSON object that was short enough to keep, `body_bytes` always.
+    """
+
+    seq: int
+    at: str
+    duration_ms: float
+    account: str | None
+    operation: str | None
+    method: str
+    path: str
+    query: str
+    status: int
+    fault: str | None
+    rental_id: str | None
+    request_id: str
+    idempotency_key: str | None
+    body: dict[str, Any] | None
+    body_bytes: int
+
+
+def logged_request(seq: int, logged: Logged, redactor: Redactor) -> LoggedRequest:
+    """Request number `seq` of a log."""
+    at, ns, account, operation, method, path, query, status, fault, rental_id, request_id, key, body = logged
+    return LoggedRequest(
+        seq=seq,
+        at=format_instant(at),
+        duration_ms=_ms(ns),
+        account=account or None,
+        operation=operation,
+        method=redactor.text(method),
+        path=redactor.url(path),
+        query=redactor.url(query.decode("latin-1")),
+        status=status,
+        fault=fault or None,
+        rental_id=redactor.url(rental_id) or None,
+        request_id=redactor.text(request_id.decode()),
+        idempotency_key=redactor.text(key.decode("latin-1")) or None,
+        body=_body(body, redactor),
+        body_bytes=body if isinstance(body, int) else len(body),
+    )
+
+
+def _body(body: bytes | int, redactor: Redactor) -> dict[str, Any] | None:
+    if isinstance(body, int) or not body:
+        return None
+    try:
+        shown: dict[str, Any] = redactor.json(parse_json(body))
+    except Refusal:
+        return None
+    return shown
+
+
+def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
+    """One line of JSON about a request that has been answered, with its line feed."""
+    line = {
+        "at": exchange.world.now,
+        "time": format_instant(wall_epoch_ms()),
+        "world": exchange.world.name,
+        "account": exchange.account or None,
+        "operation": exchange.operation,
+        "method": redactor.text(exchange.scope["method"]),
+        "path": redactor.url(exchange.scope["path"]),
+        "status": exchange.status,
+        "fault": exchange.fault or None,
+        "rental_id": redactor.url(exchange.rental_id) or None,
+        "request_id": redactor.text(exchange.request_id.decode()),
+        "duration_ms": _ms(span_ns),
+    }
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _ms(span_ns: int) -> float:
+    return round(span_ns / _NS_PER_MS, 3)

@@ -1,0 +1,65 @@
+"""What is noted of each API request once it is over: counters, the world's request log, the server's log."""
+
+from collections.abc import Callable
+
+from ..pacing import stopwatch_ns
+from ..worlds import Worlds
+from .front import Exchange
+from .logged_request import log_line
+from .redaction import Redactor
+from .traffic import Traffic
+
+BODY_BYTES_KEPT = 4 << 10
+CHARACTERS_KEPT = 2_048
+KEY_BYTES_KEPT = 256
+
+Write = Callable[[bytes], None]
+"""Takes one line, with its line feed."""
+
+
+class Recorder:
+    """Notes requests. Only what cannot be had later is done here; `write` gets a line for each, where there is one."""
+
+    def __init__(self, worlds: Worlds, write: Write | None = None) -> None:
+        self.traffic = Traffic()
+        self._redactor = Redactor(worlds)
+        self._write = write
+
+    def note(self, exchange: Exchange) -> None:
+        """A request is over, answered or not. Only those of the API count; one whose token leads nowhere is noted in
+        the world `default`."""
+        if not exchange.is_api:
+            return
+        span_ns = stopwatch_ns() - exchange.began_ns
+        operation, status, world = exchange.operation, exchange.status, exchange.world
+        self.traffic.count(operation, status, span_ns)
+        log = world.requests
+        if log.limit:
+            scope, body, simulation = exchange.scope, exchange.body, world.simulation
+            log.add(
+                (
+                    simulation.start_epoch_ms + simulation.now_ms,
+                    span_ns,
+                    exchange.account,
+                    operation,
+                    scope["method"][:32],
+                    scope["path"][:CHARACTERS_KEPT],
+                    scope["query_string"][:CHARACTERS_KEPT],
+                    status,
+                    exchange.fault,
+                    exchange.rental_id[:CHARACTERS_KEPT],
+                    exchange.request_id,
+                    _idempotency_key(exchange) if operation == "rent_gpu" else b"",
+                    body if len(body) <= BODY_BYTES_KEPT else len(body),
+                )
+            )
+        if self._write is not None:
+            self._write(log_line(exchange, span_ns, self._redactor))
+
+
+def _idempotency_key(exchange: Exchange) -> bytes:
+    for name, value in exchange.scope["headers"]:
+        if name == b"idempotency-key":
+            key: bytes = value[:KEY_BYTES_KEPT]
+            return key
+    return b""
