@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .errors import SnapshotInvalid
 from .idempotency import StoredKey
-from .journal import JournalState, Recorded
+from .journal import JournalState, Recorded, plain_quantity
 from .ledger import LedgerState
 from .offers import Offer, OfferState
 from .rental import Rental, RentalsState
@@ -56,9 +56,11 @@ def decode_state(encoded: bytes, type_: type[_T], offer: Callable[[str], Offer])
     """The inverse of `encode_state`; `offer` finds an offer by its name. Raises SnapshotInvalid."""
 
     def find(wanted: type[object], value: object) -> object:
-        if wanted is Offer and isinstance(value, str):
-            return offer(value)
-        raise ValueError("expected the name of an offer")
+        if wanted is not Offer:
+            return plain_quantity(wanted, value)
+        if not isinstance(value, str):
+            raise ValueError("expected the name of an offer")
+        return offer(value)
 
     try:
         return msgspec.json.decode(encoded, type=type_, dec_hook=find)
