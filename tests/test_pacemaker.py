@@ -135,6 +135,20 @@ def test_a_machine_that_slept_catches_up_at_once(wall: Wall) -> None:
     assert b"".join(world.simulation.journal()) == b"".join(alone.simulation.journal())
 
 
+def test_a_clock_that_goes_without_commands_lets_old_events_go(wall: Wall) -> None:
+    world = World("w", scenario(market=BUSY, journal="full"), clock=REAL, keep=1)
+    _, pacemaker = server_of(wall, world)
+
+    async def go() -> None:
+        for _ in range(400):
+            wall.goes(900)
+            await settle(pacemaker)
+
+    asyncio.run(go())
+    assert world.simulation.events_total > 500
+    assert len(world.simulation.events) < 150
+
+
 def test_a_world_far_behind_holds_up_neither_the_others_nor_requests(
     wall: Wall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
