@@ -15,6 +15,7 @@ from simulator.core.quantities import Duration, Share
 from simulator.core.replay import replay
 from simulator.core.run import Run, new_run, restored_run
 from simulator.core.scenario import Scenario
+from simulator.core.simulation import Simulation
 
 from .builders import DAY, READY, journal, rent, scenario
 from .test_invariants import command, deadlines, doings, scenarios
@@ -40,9 +41,8 @@ def do(run: Run, what: tuple[str, str, int, int]) -> None:
     """One thing, or its refusal."""
     name, account, number, amount = what
     sim, faults = run
-    if name == "wait":
-        due = deadlines(sim)
-        sim.advance(max(sim.now_ms, due[number % len(due)] + amount))
+    if name == "until":
+        sim.advance(number)
     elif name == "request":
         faults.decide(OPERATIONS[number], account, None, sim.now_ms)
     elif name == "add":
@@ -60,18 +60,29 @@ def do(run: Run, what: tuple[str, str, int, int]) -> None:
             return
 
 
+def dated(sim: Simulation, what: tuple[str, str, int, int]) -> tuple[str, str, int, int]:
+    """What is to be done, a wait with the instant that it leads to: a boundary, or a millisecond beside it."""
+    name, account, number, amount = what
+    if name != "wait":
+        return what
+    due = deadlines(sim)
+    return "until", account, max(sim.now_ms, due[number % len(due)] + amount), 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(scenarios, lives)
 def test_57_restore_then_go_on_is_to_go_on_at_every_boundary(
     conditions: Scenario, parts: list[list[tuple[str, str, int, int]]]
 ) -> None:
     conditions = replace(conditions, faults=(FLAKY, LIMIT))
-    done = [what for part in parts for what in part]
+    planned = [what for part in parts for what in part]
+    done: list[tuple[str, str, int, int]] = []
     run = new_run(conditions, seed=conditions.seed, start_epoch_ms=START_MS)
     states = []
-    for number, what in enumerate(done):
+    for number, what in enumerate(planned):
         states.append((number, run.state(), run.simulation.journal_end))
-        do(run, what)
+        done.append(dated(run.simulation, what))
+        do(run, done[-1])
     states.append((len(done), run.state(), run.simulation.journal_end))
     run.simulation.advance(run.simulation.now_ms + DAY)
     for number, state, mark in states:
