@@ -16,7 +16,7 @@ from .core.faults import FaultLine
 from .core.idempotency import Key
 from .core.journal import Mark, Recorded, chain_digest, decode_event, end_line, plain_quantity
 from .core.run import Run, new_run, restored_run
-from .core.scenario import Scenario, without_tokens
+from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Simulation
 from .core.snapshot import History, encode_state
 from .pacing import wall_epoch_ms
@@ -75,32 +75,32 @@ class Durable:
 
     # Writing
 
-    def begin(self, run: Run, clock: bytes, tokens: Iterable[tuple[str, str]], base: bytes = b"") -> None:
+    def begin(self, run: Run, clock: ClockSettings, tokens: Iterable[tuple[str, str]], base: bytes = b"") -> None:
         """Begin the file anew with this run. Raises StateUnavailable, and then the file is as it was."""
         simulation = run.simulation
         identity = encode_state(_identity(simulation))
         with self._store.transaction():
             self._store.begin_run(identity, base)
-            self._store.write_clock(ClockRow(simulation.now_ms, wall_epoch_ms(), clock))
+            self._store.write_clock(_row(simulation.now_ms, clock))
             for token, account in tokens:
                 self._store.write_token(token, account)
         self._begin_journal(simulation)
 
-    def commit(self, now_ms: int, input_: Input, *, clock: bytes | None, token: tuple[str, str] | None) -> None:
+    def commit(self, now_ms: int, input_: Input, *, clock: ClockSettings | None, token: tuple[str, str] | None) -> None:
         """Write an input down, and with it where a running clock is and the token that it gives out. Raises
         StateUnavailable: then it must not be applied."""
         with self._store.transaction():
             self._store.write_input(self._inputs + 1, now_ms, encode_state(input_))
             if clock is not None:
-                self._store.write_clock(ClockRow(now_ms, wall_epoch_ms(), clock))
+                self._store.write_clock(_row(now_ms, clock))
             if token is not None:
                 self._store.write_token(*token)
         self._inputs += 1
 
-    def commit_clock(self, now_ms: int, clock: bytes) -> None:
+    def commit_clock(self, now_ms: int, clock: ClockSettings) -> None:
         """Write down where the clock is. Raises StateUnavailable."""
         with self._store.transaction():
-            self._store.write_clock(ClockRow(now_ms, wall_epoch_ms(), clock))
+            self._store.write_clock(_row(now_ms, clock))
 
     def follow(self, run: Run) -> None:
         """Write down what is due of the journal, and a snapshot if one is. What the file does not take now it is
@@ -160,20 +160,22 @@ class Durable:
     # Reading
 
     def journal(self, simulation: Simulation) -> Iterator[bytes]:
-        """The whole journal up to now, in stretches of lines."""
+        """The whole journal, in stretches of lines, up to where it stands when its latest lines are asked for."""
         yield simulation.journal_header()
-        for part in self._store.parts():
-            yield part.content
-        yield from simulation.journal_lines(self.written)
-        yield end_line(simulation.now_ms)
+        number = 0
+        while number < self._parts:  # more may come meanwhile
+            number += 1
+            yield self._store.part(number).content
+        yield b"".join(simulation.journal_lines(self.written)) + end_line(simulation.now_ms)
 
     def tokens(self) -> dict[str, str]:
         """Accounts by token."""
         return self._store.tokens()
 
-    def clock(self) -> ClockRow:
-        """Where the clock was when it was last written down."""
-        return self._store.clock()
+    def clock(self) -> tuple[int, int, ClockSettings]:
+        """Where the clock was when it was last written down, in virtual ms, at which wall ms, and how it ran."""
+        row = self._store.clock()
+        return row.now_ms, row.wall_ms, msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
 
     def recover(self, expected: Simulation, *, rentals: int, events: int) -> Run:
         """The run in the file, as it was when the last input was committed, with the latest so many ended rentals and
@@ -188,7 +190,7 @@ class Durable:
             self._begin_journal(run.simulation)
             if row is not None:
                 self._inputs = row.n
-                self._follow_part(next(self._store.parts_before(row.part)))
+                self._follow_part(self._store.part(row.part))
                 self._note_snapshot(run.simulation)
             self._replay(run, list(self._store.parts(after=self._parts)))
         except Refusal as refusal:
@@ -245,7 +247,8 @@ class Durable:
         """The latest so many events up to a part of the journal."""
         stretches: list[list[Recorded]] = []
         missing = count
-        for stretch in self._store.parts_before(part):
+        for number in range(part, 0, -1):
+            stretch = self._store.part(number)
             lines = [line for line in stretch.content.splitlines() if line.startswith(b'{"seq":')]
             latest = lines[max(0, len(lines) - missing) :]
             stretches.append([decode_event(line) for line in latest])
@@ -258,3 +261,7 @@ class Durable:
 def _identity(simulation: Simulation) -> Identity:
     scenario: Scenario = without_tokens(simulation.scenario)
     return Identity(__version__, simulation.seed, simulation.start_epoch_ms, encode_state(scenario))
+
+
+def _row(now_ms: int, clock: ClockSettings) -> ClockRow:
+    return ClockRow(now_ms, wall_epoch_ms(), encode_state(clock))

@@ -225,10 +225,9 @@ class Store:
         for row in self._db.execute("SELECT * FROM parts WHERE number > ? ORDER BY number", (after,)):
             yield Part(*row)
 
-    def parts_before(self, number: int) -> Iterator[Part]:
-        """The stretches of the journal up to that number, the latest first."""
-        for row in self._db.execute("SELECT * FROM parts WHERE number <= ? ORDER BY number DESC", (number,)):
-            yield Part(*row)
+    def part(self, number: int) -> Part:
+        """The stretch of the journal of that number."""
+        return Part(*self._db.execute("SELECT * FROM parts WHERE number = ?", (number,)).fetchone())
 
     def latest_ended(self, count: int) -> list[bytes]:
         """The latest so many ended rentals of the snapshot, in the order in which they ended."""

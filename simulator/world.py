@@ -7,25 +7,25 @@ from typing import Literal
 
 import msgspec
 
+from .core.accepted import Accepted
 from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
 from .core.commands import Command
 from .core.errors import Refusal, SnapshotInvalid
 from .core.fault_rules import FaultRule, OfferName, Operation
 from .core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from .core.idempotency import Key
-from .core.journal import Recorded, plain_quantity
 from .core.rental import Rental
 from .core.run import Run, new_run, restored_run
 from .core.scenario import ClockSettings, Scenario, without_tokens
-from .core.simulation import Accepted, Simulation
+from .core.simulation import Simulation
 from .durable import Durable, Input
+from .happened import Happened
 from .pacing import Pacer, Slice, wall_epoch_ms
 from .request_log import RequestLog
 from .store import StateUnavailable
 from .watchers import Watcher
 from .world_snapshot import WorldState, decode_world, encode_world
 
-EVENTS_SHOWN_MAX = 1_000
 KEEP_DEFAULT = 100_000
 EVENTS_PER_RENTAL = 6
 ADVANCE_MS_MAX = 10 * YEAR_MS
@@ -144,7 +144,7 @@ class World:
         self._look_back()
         return done
 
-    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> "Happened":
+    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> Happened:
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
         `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
         WorldNotFound or StateUnavailable, and then nothing has moved."""
@@ -159,9 +159,7 @@ class World:
                 self._commit_clock(self.simulation.now_ms)
             return happened
 
-    async def _run(
-        self, to_ms: int, done: Callable[[], bool] | None = None, happened: "Happened | None" = None
-    ) -> None:
+    async def _run(self, to_ms: int, done: Callable[[], bool] | None = None, happened: Happened | None = None) -> None:
         """Run what is due up to `to_ms` in slices, between which other requests are answered."""
         slice_ = Slice()
         steps = 0
@@ -173,7 +171,7 @@ class World:
                 slice_ = Slice()
         self._look_back(happened)
 
-    def _look_back(self, happened: "Happened | None" = None) -> None:
+    def _look_back(self, happened: Happened | None = None) -> None:
         """Something may have happened: tell of it, and write down and let go what is due."""
         if happened is not None:
             happened.take()
@@ -210,26 +208,26 @@ class World:
     # What is held, and what is kept in a file
 
     def journal(self) -> Iterator[bytes]:
-        """The journal up to now, in stretches of lines. Raises JournalDropped where its first lines are gone."""
+        """The journal, in stretches of lines, up to where it stands when its latest lines are asked for. Raises
+        JournalDropped where its first lines are gone."""
         return self.simulation.journal() if self._durable is None else self._durable.journal(self.simulation)
 
     def begin_in(self, durable: Durable) -> None:
         """Write the start of this world into a new file."""
-        durable.begin(Run(self.simulation, self.faults), _settings(self.pacer), self.tokens.items())
+        durable.begin(Run(self.simulation, self.faults), self.pacer.settings, self.tokens.items())
 
     def keep_in(self, durable: Durable) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
         self._take_up(durable.recover(self.simulation, rentals=self.keep, events=self.keep * EVENTS_PER_RENTAL))
         self._durable = durable
-        row = durable.clock()
-        settings = msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
+        now_ms, wall_ms, settings = durable.clock()
         settings = self.first_clock if self._insists_on_clock else settings
         if settings.mode == "manual":
-            self.simulation.advance(max(row.now_ms, self.simulation.now_ms))
+            self.simulation.advance(max(now_ms, self.simulation.now_ms))
             self.pacer = Pacer(settings, now_ms=self.simulation.now_ms)
         else:
-            self.pacer = Pacer(settings, now_ms=row.now_ms)
-            self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - row.wall_ms)))
+            self.pacer = Pacer(settings, now_ms=now_ms)
+            self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
 
     def _tidy(self) -> None:
         """Write down what is due, and let go what need not be held."""
@@ -249,10 +247,10 @@ class World:
 
     def _commit_clock(self, now_ms: int) -> None:
         if self._durable is not None:
-            self._durable.commit_clock(now_ms, _settings(self.pacer))
+            self._durable.commit_clock(now_ms, self.pacer.settings)
 
-    def _running_clock(self) -> bytes | None:
-        return None if self.pacer.settings.mode == "manual" else _settings(self.pacer)
+    def _running_clock(self) -> ClockSettings | None:
+        return None if self.pacer.settings.mode == "manual" else self.pacer.settings
 
     # Faults
 
@@ -335,7 +333,7 @@ class World:
 
     def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
         if self._durable is not None:
-            self._durable.begin(run, _settings(pacer), tokens.items(), base)
+            self._durable.begin(run, pacer.settings, tokens.items(), base)
         self.simulation.close()
         self.pacer = pacer
         self._take_up(run)
@@ -366,35 +364,10 @@ class World:
         """Write down where the world is, as far as the file takes it, and let the file go."""
         if self._durable is not None:
             with suppress(StateUnavailable):
-                self._durable.commit_clock(self.simulation.now_ms, _settings(self.pacer))
+                self._durable.commit_clock(self.simulation.now_ms, self.pacer.settings)
                 self._durable.write_down(Run(self.simulation, self.faults), snapshot=True)
             self._durable.close()
 
     def _check_kept(self) -> None:
         if self.is_dropped:
             raise WorldNotFound(f'the world "{self.name}" was deleted', param="world")
-
-
-def _settings(pacer: Pacer) -> bytes:
-    return msgspec.json.encode(pacer.settings, enc_hook=int)
-
-
-class Happened:
-    """What an advance brought about: how many events, and the first thousand of them, with the `seq` before them."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self.before = simulation.events_total
-        self.events: list[Recorded] = []
-
-    @property
-    def total(self) -> int:
-        """How many events there were."""
-        return self._simulation.events_total - self.before
-
-    def take(self) -> None:
-        """Take down what happened since the last time, before it is let go."""
-        if len(self.events) < EVENTS_SHOWN_MAX:
-            simulation = self._simulation
-            first = self.before + len(self.events) - simulation.events_dropped
-            self.events += simulation.events[first : first + EVENTS_SHOWN_MAX - len(self.events)]

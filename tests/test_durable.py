@@ -342,3 +342,16 @@ def test_the_simulation_in_the_file_is_the_one_that_was_asked_for(path: Path) ->
     assert isinstance(running.simulation, Simulation)
     assert running.scenario.name == "test"
     running.close()
+
+
+def test_a_journal_that_is_read_while_more_is_written_down_is_whole(path: Path) -> None:
+    running = kept(path, inputs_per_part=4)
+    for _ in range(9):
+        running.execute(AddCredit("alice", 1))
+    reading = running.journal()
+    read = [next(reading), next(reading)]
+    for _ in range(9):
+        running.execute(AddCredit("alice", 1))
+    read += reading
+    assert b"".join(read) == journal(running)
+    running.close()

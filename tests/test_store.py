@@ -100,8 +100,8 @@ def test_a_snapshot_takes_the_place_of_the_inputs_before_it(store: Store) -> Non
     assert [n for n, _, _ in store.inputs()] == [3]
     assert store.snapshot() == SnapshotRow(2, 1, b"state")
     assert store.latest_ended(2) == [b"r2", b"r3"]
-    assert list(store.parts()) == list(store.parts_before(1)) == [part]
-    assert list(store.parts(after=1)) == list(store.parts_before(0)) == []
+    assert list(store.parts()) == [store.part(1)] == [part]
+    assert list(store.parts(after=1)) == []
 
 
 def test_a_run_that_begins_anew_forgets_the_one_before(store: Store) -> None:

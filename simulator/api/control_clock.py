@@ -10,7 +10,8 @@ from ..core.errors import InvalidValue
 from ..core.quantities import Duration, Factor, Instant
 from ..core.rental import Status
 from ..core.scenario import ClockSettings
-from ..world import ADVANCE_MS_MAX, Happened, World
+from ..happened import Happened
+from ..world import ADVANCE_MS_MAX, World
 from .control_request import body_as, enter
 from .control_views import clock_view, event_view
 from .front import Exchange

@@ -2,12 +2,13 @@
 
 import asyncio
 
+from ..world import World
 from .control_request import enter, window
 from .control_views import events_view
 from .front import Exchange
 from .problems import Reply, json_reply
 
-_LINES_PER_TURN = 2_000
+_BYTES_PER_TURN = 1 << 19
 
 
 async def list_events(exchange: Exchange) -> Reply:
@@ -20,9 +21,23 @@ async def list_events(exchange: Exchange) -> Reply:
 async def get_journal(exchange: Exchange) -> Reply:
     """The journal up to now, as a file that `gpu-sim replay` runs again."""
     world, _ = await enter(exchange)
-    lines: list[bytes] = []
-    for line in world.journal():
-        lines.append(line)
-        if len(lines) % _LINES_PER_TURN == 0:
-            await asyncio.sleep(0)  # a long journal holds nobody up
-    return Reply(200, b"".join(lines), ((b"content-type", b"application/x-ndjson"),))
+    journal = await _journal(world)
+    while journal is None:
+        journal = await _journal(world)
+    return Reply(200, journal, ((b"content-type", b"application/x-ndjson"),))
+
+
+async def _journal(world: World) -> bytes | None:
+    """The journal, or None where the world began anew before all of it was there. A long one holds nobody up."""
+    simulation = world.simulation
+    stretches: list[bytes] = []
+    size = 0
+    for stretch in world.journal():
+        stretches.append(stretch)
+        size += len(stretch)
+        if size > _BYTES_PER_TURN:
+            size = 0
+            await asyncio.sleep(0)
+            if world.simulation is not simulation:
+                return None
+    return b"".join(stretches)

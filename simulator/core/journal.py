@@ -7,7 +7,7 @@ It names accounts, never tokens or worlds. Advances and refusals leave no line.
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from typing import TypeVar
 
@@ -108,14 +108,15 @@ class Journal:
         return _encode_header(self._header) + b"\n"
 
     def lines(self, since: Mark) -> Iterator[bytes]:
-        """The lines from a place on that is held."""
-        dropped, written = self.dropped, since.events
-        assert written >= dropped, "dropped already"
+        """The lines from a place on that is held, up to where it is when the first one is asked for."""
+        written = since.events
+        assert written >= self.dropped, "dropped already"
         assert since.lines >= self._lines_dropped, "dropped already"
-        latest = islice(self._lines, since.lines - self._lines_dropped, None)
+        events = iter(self.events[written - self.dropped :])
+        latest = self._lines[since.lines - self._lines_dropped :]
         for position, at_ms, line in chain(latest, ((self.end.events, 0, None),)):
             for seq in range(written, position):
-                yield b'{"seq":%d,' % (seq + 1) + _encode(self.events[seq - dropped])[1:] + b"\n"
+                yield b'{"seq":%d,' % (seq + 1) + _encode(next(events))[1:] + b"\n"
             written = position
             if line is not None:
                 yield b'{"at":%d,' % at_ms + _encode(line)[1:] + b"\n"

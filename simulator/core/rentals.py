@@ -1,17 +1,12 @@
 """The life of rentals: provisioning → running → terminated, and why they end (F10, F11)."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-
-from msgspec import Struct
+from collections.abc import Callable, Iterable
 
 from . import provisioning
 from .acts import InterruptAct
 from .billing import billed_seconds, exhausted_at_ms
-from .catalog import PROVIDER_CLASSES
 from .commands import RentGpu
-from .errors import InsufficientCredit, RentalNotFound, RentalNotInState
+from .errors import InsufficientCredit, RentalNotInState
 from .events import (
     Cause,
     Event,
@@ -23,51 +18,20 @@ from .events import (
     RentalTouched,
 )
 from .holds import Hold, expires_at_ms, hold_micros
-from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
+from .interruptions import is_hit, own_delay_ms
 from .ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from .money import cost_micros, format_usd
 from .names import rental_id, rental_name
-from .offers import Market, Offer
-from .quantities import Share
+from .offer_rentals import OfferRentals, Reclaimed, RentPlan, by_offer
+from .offers import Market
 from .randomness import PPM, draw, stream
 from .rental import Rental, RentalsState
+from .rental_book import RentalBook
 from .scenario import Scenario
 from .schedule import Priority, Schedule, Subject, Ticket
 
 
-class Reclaimed(Struct, frozen=True, gc=False):
-    """GPUs that the market took back, until they are on offer again."""
-
-    offer: Offer
-    gpu_count: int
-
-
-class RentPlan(Struct, frozen=True, gc=False):
-    """What a rent that nothing speaks against will do."""
-
-    command: RentGpu
-    offer: Offer
-    hold_micros: int
-
-
-_Terms = tuple[Callable[[int], int], Share]
-"""What turns a draw into a provisioning delay in ms, and the share that fails."""
-
-
-class _OfferRentals:
-    """What an offer's rentals share: provisioning terms, hazard, shocks."""
-
-    __slots__ = ("failure", "hazard", "offer", "running", "sample_delay", "shocks")
-
-    def __init__(self, offer: Offer, hazard_: Hazard, terms: _Terms, seed: int) -> None:
-        self.offer = offer
-        self.hazard = hazard_
-        self.sample_delay, self.failure = terms
-        self.shocks = ShockClock(stream(seed, f"shock/{offer.name}"), hazard_)
-        self.running: dict[str, Rental] = {}
-
-
-class Rentals:
+class Rentals(RentalBook):
     """All rentals of a world, and what the schedule does to them."""
 
     def __init__(
@@ -79,11 +43,7 @@ class Rentals:
         ledger: Ledger,
         record: Callable[[Event], None],
     ) -> None:
-        self.by_id: dict[str, Rental] = {}
-        self.created = 0
-        self.ended_total = 0
-        self._ended: deque[str] = deque()
-        self._live: dict[str, dict[str, Rental]] = {}
+        super().__init__()
         self._ordinals: dict[tuple[str, str], int] = {}
         self._exhaustion: dict[str, Ticket] = {}
         self._billing = scenario.billing
@@ -92,21 +52,8 @@ class Rentals:
         self._market = market
         self._ledger = ledger
         self._record = record
-        interruptions = scenario.market.interruptions
-        self._reclaim = interruptions.reclaim.sampler()
-        terms: dict[str, _Terms] = {}
-        for provider_class in PROVIDER_CLASSES:
-            delay, failure = scenario.market.provisioning.terms(provider_class)
-            terms[provider_class] = delay.sampler(), failure
-        self._by_offer = {
-            offer.name: _OfferRentals(
-                offer,
-                hazard(offer.spec.interruption_probability, interruptions),
-                terms[offer.spec.provider_class],
-                seed,
-            )
-            for offer in market.offers
-        }
+        self._reclaim = scenario.market.interruptions.reclaim.sampler()
+        self._by_offer = by_offer(market, scenario.market, seed)
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
         schedule.on(Priority.PROVISIONING, self.settle_provisioning)
         schedule.on(Priority.SHOCK, self._shock_strikes)
@@ -131,13 +78,6 @@ class Rentals:
                 amount_needed_micros=missing,
             )
         return RentPlan(command, offer, hold)
-
-    def find(self, rental_id_: str, account: str | None = None) -> Rental:
-        """The rental of that id. Raises RentalNotFound, for an account also where it is not its own (A13) or hidden."""
-        rental = self.by_id.get(rental_id_)
-        if rental is None or (account is not None and (rental.account != account or rental.is_hidden)):
-            raise RentalNotFound(f'no rental "{rental_id_}"')
-        return rental
 
     def check_running(self, rental: Rental) -> None:
         """Raises RentalNotInState unless the rental runs."""
@@ -167,12 +107,10 @@ class Rentals:
             hold=Hold(plan.hold_micros),
             created_ms=now,
         )
-        self.created += 1
         spec = offer.spec
         self._ledger.post(HoldPlaced(now, command.account, rental.rental_id, plan.hold_micros))
         self._market.take(offer, command.gpu_count)
-        self.by_id[rental.rental_id] = rental
-        self._live.setdefault(command.account, {})[rental.rental_id] = rental
+        self.enter(rental)
         self._record(
             RentalCreated(
                 now,
@@ -210,9 +148,7 @@ class Rentals:
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
-        del self._live[command.account][rental.rental_id]
-        self._ended.append(rental.rental_id)
-        self.ended_total += 1
+        self.retire(rental)
         self._by_offer[rental.offer.name].running.pop(rental.rental_id, None)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
@@ -235,27 +171,6 @@ class Rentals:
             rental.mass_interrupts_met += 1
         for _, id_ in sorted(drawn)[: -(-len(drawn) * act.share // PPM)]:
             self.end(self.by_id[id_], "interrupted", "forced")
-
-    def drop_ended(self, keep: int) -> None:
-        """Let all but the latest `keep` ended rentals go: nobody finds them any more."""
-        while len(self._ended) > keep:
-            del self.by_id[self._ended.popleft()]
-
-    @property
-    def ended_held(self) -> int:
-        """How many ended rentals are held."""
-        return len(self._ended)
-
-    def ended(self) -> Iterator[Rental]:
-        """The ended rentals that are held, in the order in which they ended."""
-        return map(self.by_id.__getitem__, self._ended)
-
-    def ended_since(self, count: int) -> Iterator[tuple[int, Rental]]:
-        """The rentals that ended after the first `count`, each with how many had ended by then."""
-        first = self.ended_total - len(self._ended)
-        assert count >= first, "dropped already"
-        for number, id_ in enumerate(islice(self._ended, count - first, None), count + 1):
-            yield number, self.by_id[id_]
 
     def settle_provisioning(self, rental: Rental) -> None:
         """Its time has come: it waits where it is held back or stuck, else it fails or runs."""
@@ -282,15 +197,6 @@ class Rentals:
         self._await_idleness(rental)
         self.await_exhaustion(rental.account)
 
-    def live(self) -> Iterator[Rental]:
-        """The rentals that are not over, account by account."""
-        for rentals in self._live.values():
-            yield from rentals.values()
-
-    def live_in_order(self) -> list[Rental]:
-        """The rentals that are not over, in the order in which they were rented."""
-        return sorted(self.live(), key=_number)
-
     def await_exhaustion(self, account: str) -> None:
         """Say anew when the account's running rentals will have used its balance up (A9)."""
         if self._billing.on_exhaustion != "terminate":
@@ -311,7 +217,7 @@ class Rentals:
         released = rental.hold.end("expired")
         self._ledger.post(HoldExpired(self._schedule.now_ms, rental.account, rental.rental_id, released))
 
-    def _shock_strikes(self, shared: _OfferRentals) -> None:
+    def _shock_strikes(self, shared: OfferRentals) -> None:
         shock, severity_ppm = shared.shocks.strike()
         self._market.shock_struck(shared.offer, shock, severity_ppm)
         for rental in tuple(shared.running.values()):
@@ -354,15 +260,10 @@ class Rentals:
 
     def restore(self, state: RentalsState) -> None:
         """Be as the state says, and take its rentals over."""
-        self.created, self.ended_total = state.created, state.ended_total
-        self.by_id = {rental.rental_id: rental for rental in sorted((*state.ended, *state.live), key=_number)}
-        self._ended = deque(rental.rental_id for rental in state.ended)
         hidden = frozenset(state.hidden)
         for rental in state.ended:
             rental.hidden = rental.rental_id in hidden
-        self._live = {}
-        for rental in state.live:
-            self._live.setdefault(rental.account, {})[rental.rental_id] = rental
+        self.refill(state.live, state.ended, created=state.created, ended_total=state.ended_total)
         self._ordinals = {(account, offer): count for account, offer, count in state.ordinals}
         self._exhaustion = dict(state.exhaustion)
         for offer, (draws, index) in zip(self._market.offers, state.shocks, strict=True):
@@ -376,7 +277,7 @@ class Rentals:
             return subject.rental_id
         if isinstance(subject, Reclaimed):
             return subject.offer.name, subject.gpu_count
-        if isinstance(subject, _OfferRentals):
+        if isinstance(subject, OfferRentals):
             return subject.offer.name
         assert isinstance(subject, str), subject
         return subject
@@ -394,9 +295,9 @@ class Rentals:
     # Steps that several of these share
 
     def _running(self, account: str) -> Iterable[Rental]:
-        return (rental for rental in self._live.get(account, {}).values() if rental.running_ms is not None)
+        return (rental for rental in self.live_of(account) if rental.running_ms is not None)
 
-    def _await_shock(self, shared: _OfferRentals) -> None:
+    def _await_shock(self, shared: OfferRentals) -> None:
         delay = shared.shocks.delay_ms()
         if delay is not None:
             self._schedule.at(self._schedule.now_ms + delay, Priority.SHOCK, shared)
@@ -410,7 +311,3 @@ class Rentals:
     def _reclaim_ms(self, rental: Rental) -> int:
         drawn = draw(stream(self._seed, f"reclaim/{rental.name}"), 0)
         return self._reclaim(drawn)
-
-
-def _number(rental: Rental) -> int:
-    return rental.number

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .accepted import Accepted
 from .clock import DEFAULT_START, epoch_ms
 from .commands import (
     AddCredit,
@@ -22,13 +23,13 @@ from .commands import (
 from .errors import AccountExists, AccountNotFound, InvalidValue, JournalDropped, SnapshotInvalid
 from .events import AccountCreated
 from .idempotency import Key, Keys
-from .interventions import Interventions, is_so_already
+from .interventions import Interventions
 from .journal import Journal, Mark, Recorded
 from .ledger import CreditAdded, Entry, Ledger
 from .names import NAME_PATTERN, is_name
 from .offers import Market
 from .rental import Rental
-from .rentals import Rentals, RentPlan
+from .rentals import Rentals
 from .scenario import Scenario, opening_offers
 from .schedule import Priority, Schedule, Subject
 from .snapshot import History, SimulationState, decode_state, encode_state
@@ -38,22 +39,6 @@ _OF_ACTS = (Priority.ACT_END, Priority.TIMELINE)
 
 AMOUNT_MICROS_MAX = 10**18
 """No single amount is above a million million dollars."""
-
-
-class Accepted(Struct, frozen=True, gc=False):
-    """A command that nothing speaks against, good until anything else happens. `apply` cannot refuse it."""
-
-    command: Command
-    plan: RentPlan | None = None
-    rental: Rental | None = None
-    key: Key | None = None
-    replayed: bool = False
-    turn: int = 0
-
-    @property
-    def leaves_a_line(self) -> bool:
-        """Whether anything happens by it: an answer given again and what is so already change nothing."""
-        return not (self.replayed or _changes_nothing(self.command, self.rental))
 
 
 class Simulation:
@@ -356,15 +341,6 @@ class Simulation:
         """A command of the timeline: the journal's header has it already."""
         accepted = self.check(command)
         return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
-
-
-def _changes_nothing(command: Command, rental: Rental | None) -> bool:
-    """Whether what is asked for is so already."""
-    if rental is None:
-        return False
-    if isinstance(command, TerminateRental):
-        return rental.terminated_ms is not None
-    return isinstance(command, MoveRental | HideRental) and is_so_already(rental, command)
 
 
 def _check_amount(param: str, micros: int, *, least: int) -> None:

@@ -16,6 +16,7 @@ from simulator.core import billing, holds, idempotency, offers, rentals
 from simulator.core.errors import InsufficientCredit, Refusal
 from simulator.core.idempotency import Key
 from simulator.core.ledger import RentalSettled
+from simulator.core.offer_rentals import RentPlan
 from simulator.core.rental import Rental
 from simulator.core.simulation import Simulation
 
@@ -111,7 +112,7 @@ def amount_needed_is_the_whole_hold() -> None:
     """F17: what is available already is not taken off."""
     sound = rentals.Rentals.check_rent
 
-    def check_rent(self: rentals.Rentals, command: Any) -> rentals.RentPlan:
+    def check_rent(self: rentals.Rentals, command: Any) -> RentPlan:
         try:
             return sound(self, command)
         except InsufficientCredit as refusal:
