@@ -27,7 +27,7 @@ from .watchers import Watcher
 from .world_snapshot import WorldState, decode_world, encode_world
 
 KEEP_DEFAULT = 100_000
-EVENTS_PER_RENTAL = 6
+EVENTS_PER_RENTAL = 4
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
 

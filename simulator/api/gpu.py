@@ -2,6 +2,7 @@
 
 import json
 from hashlib import blake2b
+from sys import intern
 from typing import Any
 
 from .. import decoration
@@ -38,12 +39,12 @@ async def rent_gpu(exchange: Exchange) -> Reply:
             raise unknown_token()
     command = RentGpu(
         account=exchange.account,
-        provider_id=fields["provider_id"],
-        gpu_model=fields["gpu_model"],
-        region=fields["region"],
+        provider_id=intern(fields["provider_id"]),  # a rental and the journal keep these: equal ones once
+        gpu_model=intern(fields["gpu_model"]),
+        region=intern(fields["region"]),
         gpu_count=fields.get("gpu_count", 1),
-        model_id=fields["model_id"],
-        docker_image=fields["docker_image"],
+        model_id=intern(fields["model_id"]),
+        docker_image=intern(fields["docker_image"]),
         fine_tuned=fields.get("fine_tuned", False),
         ssh=wants_ssh,
     )
