@@ -21,5 +21,8 @@ STATUS_OF_CODE = {
     "state_unavailable": 503,
 }
 
+INJECTED = "injected_fault"
+"""What an injected fault says where the API has no code of its own for its status."""
+
 RENTED = frozenset({200, 201, 202})
 """The statuses that a rent may succeed with (A10)."""

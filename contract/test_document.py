@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from .codes import STATUS_OF_CODE
+from .codes import INJECTED, STATUS_OF_CODE
 from .document import load_document
 
 FOLDER = Path(__file__).resolve().parent
@@ -87,7 +87,8 @@ def test_the_document_has_the_four_operations() -> None:
 
 
 def test_the_document_and_the_suite_know_the_same_codes() -> None:
-    assert load_document().raw["components"]["schemas"]["Error"]["properties"]["code"]["enum"] == list(STATUS_OF_CODE)
+    codes = load_document().raw["components"]["schemas"]["Error"]["properties"]["code"]["enum"]
+    assert codes == [*STATUS_OF_CODE, INJECTED]
 
 
 @pytest.mark.parametrize("name", ["RentRequest", "OfferList", "Rental", "Refusal"])
