@@ -59,7 +59,7 @@ class World:
         self.profile: Profile = scenario.api.profile if profile is None else profile
         self.tokens: dict[str, str] = {}
         self.keep = keep
-        """How many ended rentals are held; of events it is `EVENTS_PER_RENTAL` times as many."""
+        """How many ended rentals are held; of events and of other lines it is `EVENTS_PER_RENTAL` times as many."""
         self._slack = 100 + keep // 16
         """What may be held above that, so that it is let go in one go."""
         self.first_clock = scenario.clock if clock is None else clock
@@ -231,14 +231,21 @@ class World:
 
     def _tidy(self) -> None:
         """Write down what is due, and let go what need not be held."""
-        durable, simulation = self._durable, self.simulation
-        rentals, events = self.keep, self.keep * EVENTS_PER_RENTAL
+        durable, simulation, slack = self._durable, self.simulation, self._slack
+        rentals = self.keep
+        events = lines = self.keep * EVENTS_PER_RENTAL
         if durable is not None:
             durable.follow(Run(simulation, self.faults))
+            end = simulation.journal_end
             rentals = max(rentals, simulation.rentals.ended_total - durable.ended_written)
-            events = max(events, simulation.events_total - durable.written.events)
-        if simulation.rentals.ended_held > rentals + self._slack or len(simulation.events) > events + self._slack:
-            simulation.drop(rentals=rentals, events=events)
+            events = max(events, end.events - durable.written.events)
+            lines = max(lines, end.lines - durable.written.lines)
+        if (
+            simulation.rentals.ended_held > rentals + slack
+            or len(simulation.events) > events + slack
+            or simulation.lines_held > lines + slack
+        ):
+            simulation.drop(rentals=rentals, events=events, lines=lines)
 
     def _commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
         """Write an input down before it happens. Raises StateUnavailable."""
@@ -261,7 +268,9 @@ class World:
         if not matched:
             return None
         self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
-        return self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
+        injection = self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
+        self._tidy()
+        return injection
 
     def add_fault(self, rule: FaultRule) -> None:
         """One rule more, or another in the place of the one of its name. Raises StateUnavailable."""

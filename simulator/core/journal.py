@@ -121,16 +121,22 @@ class Journal:
             if line is not None:
                 yield b'{"at":%d,' % at_ms + _encode(line)[1:] + b"\n"
 
-    def drop(self, keep: int) -> list[Recorded]:
-        """Let all but the latest `keep` events go, and the lines before them; answers what went."""
+    @property
+    def lines_held(self) -> int:
+        """How many of the lines that are no events are held."""
+        return len(self._lines)
+
+    def drop(self, *, events: int, lines: int) -> list[Recorded]:
+        """Let all but the latest so many events go, and of the other lines those before them and all but the latest so
+        many; answers the events that went."""
         self.digest()
-        count = max(0, len(self.events) - keep)
+        count = max(0, len(self.events) - events)
         gone = self.events[:count]
         del self.events[:count]
         self.dropped += count
-        lines = bisect_left(self._lines, self.dropped, key=itemgetter(0))
-        del self._lines[:lines]
-        self._lines_dropped += lines
+        count = max(bisect_left(self._lines, self.dropped, key=itemgetter(0)), len(self._lines) - lines)
+        del self._lines[:count]
+        self._lines_dropped += count
         return gone
 
     def digest(self) -> bytes:

@@ -231,12 +231,17 @@ class Simulation:
         )
         return encode_state(state)
 
-    def drop(self, *, rentals: int, events: int) -> None:
-        """Hold no more than the latest so many ended rentals and events; the older ones are as if they had been
-        forgotten, and nothing that is to come changes."""
+    def drop(self, *, rentals: int, events: int, lines: int) -> None:
+        """Hold no more than the latest so many ended rentals, events, and lines of the journal that are no events; the
+        older ones are as if they had been forgotten, and nothing that is to come changes."""
         self.rentals.drop_ended(rentals)
-        gone = self._journal.drop(events)
+        gone = self._journal.drop(events=events, lines=lines)
         self.ledger.drop(sum(isinstance(event, Entry) for event in gone))
+
+    @property
+    def lines_held(self) -> int:
+        """How many lines of the journal are held that are no events."""
+        return self._journal.lines_held
 
     @property
     def events_dropped(self) -> int:

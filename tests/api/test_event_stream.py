@@ -387,7 +387,7 @@ def test_a_reader_whose_events_are_gone_is_dropped(runner: asyncio.Runner, held:
     api, streams = streams_of(runner)
     api.rent()
     total = api.world.simulation.events_total
-    api.world.simulation.drop(rentals=0, events=held)
+    api.world.simulation.drop(rentals=0, events=held, lines=held)
     answer = api.call("GET", f"{EVENTS}?after=1", headers=STREAM)
     assert answer.body == b'event: dropped\ndata: {"missed":%d}\n\n' % (total - 1)
     assert streams.dropped_total == 1

@@ -118,7 +118,7 @@ def test_rentals_that_are_over_are_counted_not_looked_at(api: Api) -> None:
 def test_what_is_no_longer_in_memory_is_counted(api: Api) -> None:
     api.delete(api.rent())
     events = api.world.simulation.events_total
-    api.world.simulation.drop(rentals=0, events=3)
+    api.world.simulation.drop(rentals=0, events=3, lines=100)
     assert figure(api, "gpu_sim_rentals_terminated_total") == 1
     assert figure(api, "gpu_sim_rentals_dropped_total") == 1
     assert figure(api, "gpu_sim_events_total") == events

@@ -59,7 +59,7 @@ def ask_for_what_is_not_kept(api: Api) -> Answer:
 
 
 def ask_for_a_journal_that_is_gone(api: Api) -> Answer:
-    api.world.simulation.drop(rentals=0, events=0)
+    api.world.simulation.drop(rentals=0, events=0, lines=0)
     return api.call("GET", "/_sim/journal")
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.core.commands import AddCredit, TerminateRental
 from simulator.core.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid
+from simulator.core.faults import FaultDecision
 from simulator.core.idempotency import Key
 from simulator.core.journal import decode_event
 from simulator.core.scenario import Scenario
@@ -213,7 +214,7 @@ def ended_thrice() -> Simulation:
 def test_what_is_dropped_is_unknown_and_nothing_else_changes() -> None:
     sim, whole = ended_thrice(), ended_thrice()
     first, _, last = list(whole.rentals.by_id)
-    sim.drop(rentals=1, events=4)
+    sim.drop(rentals=1, events=4, lines=100)
     assert list(sim.rentals.by_id) == [last]
     with pytest.raises(RentalNotFound):
         sim.rentals.find(first)
@@ -230,7 +231,7 @@ def test_what_is_dropped_is_unknown_and_nothing_else_changes() -> None:
 
 def test_the_ledger_then_opens_with_balances() -> None:
     sim, whole = ended_thrice(), ended_thrice()
-    sim.drop(rentals=3, events=4)
+    sim.drop(rentals=3, events=4, lines=100)
     assert sim.ledger.entries == whole.ledger.entries[-len(sim.ledger.entries) :]
     assert sim.ledger.dropped == len(whole.ledger.entries) - len(sim.ledger.entries) > 0
     assert sim.ledger.opening["alice/available"] + sim.ledger.opening["alice/held"] == whole.ledger.balance("alice")
@@ -241,7 +242,7 @@ def test_the_ledger_then_opens_with_balances() -> None:
 def test_the_journal_then_says_that_its_first_lines_are_gone() -> None:
     sim, whole = ended_thrice(), ended_thrice()
     here = sim.journal_end
-    sim.drop(rentals=3, events=4)
+    sim.drop(rentals=3, events=4, lines=100)
     with pytest.raises(JournalDropped):
         sim.journal()
     for simulation in (sim, whole):
@@ -251,7 +252,7 @@ def test_the_journal_then_says_that_its_first_lines_are_gone() -> None:
 
 def test_dropping_less_than_there_is_drops_nothing() -> None:
     sim, whole = ended_thrice(), ended_thrice()
-    sim.drop(rentals=3, events=sim.events_total)
+    sim.drop(rentals=3, events=sim.events_total, lines=100)
     assert journal(sim) == journal(whole)
     assert sim.snapshot() == whole.snapshot()
 
@@ -259,7 +260,7 @@ def test_dropping_less_than_there_is_drops_nothing() -> None:
 def test_the_rentals_that_ended_since_are_numbered() -> None:
     sim = ended_thrice()
     ids = [rental.rental_id for rental in sim.rentals.ended()]
-    sim.drop(rentals=2, events=100)
+    sim.drop(rentals=2, events=100, lines=100)
     assert [(n, rental.rental_id) for n, rental in sim.rentals.ended_since(1)] == [(2, ids[1]), (3, ids[2])]
     assert list(sim.rentals.ended_since(3)) == []
 
@@ -268,6 +269,19 @@ def test_a_key_whose_rental_was_dropped_makes_no_second_one() -> None:
     sim = Simulation(scenario())
     rental = rent(sim, key=Key("k", b"body"))
     sim.execute(TerminateRental("alice", rental.rental_id))
-    sim.drop(rentals=0, events=100)
+    sim.drop(rentals=0, events=100, lines=100)
     with pytest.raises(RentalNotFound):
         sim.check(rent_command(), Key("k", b"body"))
+
+
+def test_lines_that_are_no_events_are_bounded_too() -> None:
+    sim = Simulation(scenario())
+    for _ in range(10):
+        sim.write_down(FaultDecision("alice", "list_offers", ("rule",), None))
+    here, digest = sim.journal_end, msgspec.json.decode(sim.snapshot())["journal"]["digest"]
+    sim.drop(rentals=9, events=9, lines=3)
+    assert sim.lines_held == 3
+    assert sim.journal_end == here
+    assert msgspec.json.decode(sim.snapshot())["journal"]["digest"] == digest
+    with pytest.raises(JournalDropped):
+        sim.journal()
