@@ -13,6 +13,7 @@ from .scenario_runs import HOUR, run
 NAMES = (
     "calm",
     "capacity-crunch",
+    "chaos",
     "default",
     "flaky-api",
     "hold-expiry",

@@ -1,0 +1,71 @@
+"""The chaos test with curl that stands beside the scenarios: it passes, and where credit is lost it does not."""
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from .processes import GPU_SIM, ROOT, environment
+
+SCRIPT = ROOT / "scenarios" / "chaos-test.sh"
+PROVEN_IN_EACH_RUN = (
+    "each of 36 acknowledged rentals has one hold and one settlement in the ledger, and no other has any",
+    "there are as many rentals as keys: nothing was rented twice",
+    "all postings sum to zero and nothing is held; 100000000 - 2561525 billed = 97438475 micro-dollars left",
+    "the 3 answers that curl missed are those that the request log calls lost; 2 rentals were among them, and each was "
+    "found again by its key",
+)
+
+
+def chaos(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """The script with another gpu-sim."""
+    env = environment(GPU_SIM=shlex.join(command), PYTHONPATH=str(ROOT))
+    return subprocess.run(
+        ["bash", str(SCRIPT)], check=False, capture_output=True, text=True, cwd=ROOT, timeout=300, env=env
+    )
+
+
+def test_no_credit_is_lost_and_three_runs_are_the_same() -> None:
+    ended = chaos(GPU_SIM)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    runs = [line for line in lines if line.startswith("run ")]
+    happened = "36 jobs, 3 answers lost, 13 rents refused in the outage, 3 GPUs lost to it, 2 kills"
+    assert runs == [f"run {number}: {happened}" for number in (1, 2, 3)]
+    for statement in PROVEN_IN_EACH_RUN:
+        assert lines.count(f"  proven: {statement}") == 3
+    assert lines[-1].startswith("ok: no credit was lost, and the three journals of ")
+
+
+KEY_FORGOTTEN = """
+from simulator.core.idempotency import Keys
+Keys.find = lambda *_: None
+"""
+STATE_FORGOTTEN = """
+at = sys.argv.index("--state")
+del sys.argv[at : at + 2]
+"""
+BILL_TOO_LOW = """
+from simulator.api import gpu
+sound = gpu.format_usd
+gpu.format_usd = lambda micros: sound(max(0, micros - 1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("defect", "says"),
+    [
+        pytest.param(KEY_FORGOTTEN, "job-3-vast-ai was rented a second time", id="key-forgotten"),
+        pytest.param(STATE_FORGOTTEN, "job-3-vast-ai was rented a second time", id="state-forgotten"),
+        pytest.param(BILL_TOO_LOW, "the revenue is not the 2561490 that was billed", id="bill-too-low"),
+    ],
+)
+def test_a_server_that_loses_credit_does_not_pass(defect: str, says: str, tmp_path: Path) -> None:
+    program = tmp_path / "gpu-sim.py"
+    program.write_text(f"import sys\n{defect}\nfrom simulator.cli import main\nmain()\n")
+    ended = chaos([GPU_SIM[0], str(program)])
+    assert ended.returncode == 1
+    assert f"FAILED: {says}" in ended.stderr
+    assert "ok:" not in ended.stdout
