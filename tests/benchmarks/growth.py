@@ -1,8 +1,8 @@
 """Whether memory stays bounded under an endless load: `python -m tests.benchmarks.growth --lifecycles 10000000`.
 
 Rentals are rented and ended in process, through the whole application but the socket: authentication, faults,
-request log, figures. Time goes on by a second a lifecycle, and every tenth rent has an idempotency key, which lives for 24
-hours of that time whatever the server holds.
+request log, figures. Time goes on by a second a lifecycle, and every tenth rent has an idempotency key, which
+lives for 24 hours of that time whatever the server holds.
 """
 
 import argparse
