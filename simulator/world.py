@@ -267,7 +267,8 @@ class World:
         matched = self.faults.matching(operation, account, offer)
         if not matched:
             return None
-        self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
+        if self._durable is not None:
+            self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
         injection = self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
         self._tidy()
         return injection

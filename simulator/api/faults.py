@@ -37,7 +37,7 @@ def on_arrival(exchange: "Exchange") -> Injection | None:
     assert exchange.operation is not None
     asked = asked_for(exchange.scope)
     faults = exchange.world.faults
-    if asked is not None or not faults.any_rules:
+    if asked is not None or exchange.operation not in faults.operations:
         return asked
     offer = _named_offer(exchange) if faults.any_selectors else None
     return exchange.world.decide_fault(exchange.operation, exchange.account, offer)

@@ -164,7 +164,7 @@ class Front:
                 self._enter_control(exchange)
             elif exchange.is_api:
                 await self._enter_api(exchange, authorization)
-            may_fail = asks or exchange.world.faults.any_rules
+            may_fail = asks or exchange.operation in exchange.world.faults.operations
             await self._go_on(exchange, receive, send, may_fail=may_fail)
         except Refusal as refusal:
             reply = control_problem(refusal) if is_control else api_problem(_as_client_sees(refusal))

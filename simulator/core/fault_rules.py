@@ -1,7 +1,7 @@
 """Fault rules: which requests meet which misbehaviour, and when. Records only: `faults` counts and decides."""
 
 from collections.abc import Collection, Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from msgspec import Struct
 
@@ -14,6 +14,8 @@ from .randomness import PPM
 
 Operation = Literal["list_offers", "rent_gpu", "get_rental", "terminate_rental"]
 """The operation ids of the API's description."""
+
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 OfferName = tuple[str, str, str]
 """An offer as a request names it: provider, model, region."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from .errors import FaultNotFound
-from .fault_rules import FaultEffect, FaultRule, FaultTarget, OfferName, Operation
+from .fault_rules import OPERATIONS, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
 from .names import did_you_mean
-from .randomness import draw, happens, stream
+from .quantities import Share
+from .randomness import PPM, draw, happens, stream
 
 
 class FaultDecision(Struct, frozen=True, gc=False, tag="decided", tag_field="fault"):
@@ -145,7 +146,7 @@ class _Rule:
             and (when.times is None or tally.spent < when.times)
             and (when.between is None or when.between[0] <= now_ms < when.between[1])
             and (when.ttl is None or now_ms < self.added_ms + when.ttl)
-            and happens(draw(tally.stream, number), when.probability)
+            and _is_drawn(tally, number, when.probability)
         )
 
     def _take_token(self, tally: _Tally, now_ms: int) -> int | None:
@@ -161,25 +162,40 @@ class _Rule:
         return -(-(limit.per - tally.level) // limit.limit)
 
 
+def _is_drawn(tally: _Tally, number: int, probability: Share) -> bool:
+    """What draw `number` decides. Where it cannot matter it is not looked at: a draw has no effect on another."""
+    return probability == PPM or (probability > 0 and happens(draw(tally.stream, number), probability))
+
+
 class FaultState:
     """The fault rules of a world with their counters. `write_down` takes the lines for the journal.
 
-    `any_rules` and `any_selectors` say cheaply whether there is anything to ask, and whether that depends on offers.
+    `operations` are those that any rule may be about, and `any_selectors` says whether that depends on offers: both
+    cheaply, for each request asks.
     """
 
-    __slots__ = ("_opening", "_rules", "_seed", "_write_down", "any_rules", "any_selectors")
+    __slots__ = ("_matching", "_opening", "_rules", "_seed", "_write_down", "any_selectors", "operations")
 
     def __init__(self, rules: tuple[FaultRule, ...], seed: int, write_down: Callable[[Struct], None]) -> None:
         self._opening = rules
         self._seed = seed
         self._write_down = write_down
-        self.any_rules = False
+        self.operations: frozenset[Operation | None] = frozenset()
         self.any_selectors = False
+        self._matching: dict[tuple[Operation, str], tuple[str, ...]] = {}
         self._rules: dict[str, _Rule] = {}
         self.restore(tuple(RuleState(rule, 0) for rule in rules))
 
     def matching(self, operation: Operation, account: str, offer: OfferName | None) -> tuple[str, ...]:
         """The rules that are about a request of these names, in order."""
+        if self.any_selectors:
+            return self._match(operation, account, offer)
+        known = self._matching.get((operation, account))
+        if known is None:
+            known = self._matching[operation, account] = self._match(operation, account, None)
+        return known
+
+    def _match(self, operation: Operation, account: str, offer: OfferName | None) -> tuple[str, ...]:
         return tuple(name for name, rule in self._rules.items() if rule.rule.on.meets(operation, account, offer))
 
     def decide(self, operation: Operation, account: str, offer: OfferName | None, now_ms: int) -> Injection | None:
@@ -187,17 +203,23 @@ class FaultState:
         met = self.matching(operation, account, offer)
         return self.decide_among(met, operation, account, now_ms) if met else None
 
-    def decide_among(self, names: Iterable[str], operation: Operation, account: str, now_ms: int) -> Injection | None:
-        """`decide` for a request that is known to be matched by the rules of these names."""
-        matched = tuple(name for name in names if name in self._rules)
+    def decide_among(
+        self, matched: tuple[str, ...], operation: Operation, account: str, now_ms: int
+    ) -> Injection | None:
+        """`decide` for a request that is known to be matched by the rules of these names, which are all there."""
         injection: Injection | None = None
         for name in matched:
             wanted = self._rules[name].hit(account, now_ms)
-            injection = injection or wanted
+            if injection is None:
+                injection = wanted
         if injection is not None:
             self._rules[injection.rule].spend(account)
         self._write_down(FaultDecision(account, operation, matched, None if injection is None else injection.rule))
         return injection
+
+    def known(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that rules have."""
+        return tuple(name for name in names if name in self._rules)
 
     def add(self, rule: FaultRule, now_ms: int) -> None:
         """A rule more, after the others; one of a name that is there takes its place and starts from zero."""
@@ -233,5 +255,7 @@ class FaultState:
 
     def _look(self) -> None:
         targets: list[FaultTarget] = [rule.rule.on for rule in self._rules.values()]
-        self.any_rules = bool(targets)
+        named = frozenset(target.operation for target in targets)
+        self.operations = frozenset(OPERATIONS) if None in named else named
         self.any_selectors = any(target.has_selector for target in targets)
+        self._matching = {}

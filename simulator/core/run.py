@@ -33,7 +33,7 @@ class Run(NamedTuple):
         matched, or a change of the rules. Raises a Refusal."""
         faults, now_ms = self.faults, self.simulation.now_ms
         if isinstance(line, FaultDecision):
-            faults.decide_among(line.matched, line.operation, line.account, now_ms)
+            faults.decide_among(faults.known(line.matched), line.operation, line.account, now_ms)
         elif isinstance(line, FaultRuleAdded):
             faults.add(line.rule, now_ms)
         elif isinstance(line, FaultRuleRemoved):

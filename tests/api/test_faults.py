@@ -317,12 +317,12 @@ def test_without_a_rule_nothing_is_written_and_no_answer_is_marked_over_100_000_
 
 def test_a_world_decides_adds_and_removes() -> None:
     world = World("default", scenario())
-    assert not world.faults.any_rules
+    assert not world.faults.operations
     world.add_fault(rule("x", FaultEffect(reset=True), account="alice"))
     assert world.decide_fault("rent_gpu", "bob", None) is None
     injection = world.decide_fault("rent_gpu", "alice", None)
     assert injection is not None
     assert injection.rule == "x"
     world.remove_fault("x")
-    assert not world.faults.any_rules
+    assert not world.faults.operations
     assert b"".join(world.simulation.journal()).count(b'"fault":') == 3

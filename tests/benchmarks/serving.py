@@ -1,7 +1,8 @@
 """Speed over HTTP against a bare ASGI application that answers the same bytes: `python tests/benchmarks/serving.py`.
 
 Server on core 0, wrk on core 1, both under the same uvicorn (uvloop, httptools), in interleaved rounds; the
-figures are ratios of requests per second, which is all that carries over to another machine. Needs `wrk`.
+figures are ratios of requests per second, which is all that carries over to another machine. Request log and
+figures are on in all of them; then fault rules are, and a state file. Needs `wrk`.
 """
 
 import argparse
@@ -14,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -41,9 +43,9 @@ def process(command: list[str], ready_file: Path) -> Iterator[str]:
 
 
 @contextmanager
-def simulator(folder: Path) -> Iterator[str]:
-    ready = folder / "simulator.json"
-    command = [sys.executable, "-m", "simulator", "serve", "--scenario", "default", "--port", "0"]
+def simulator(folder: Path, *options: str) -> Iterator[str]:
+    ready = folder / f"simulator{len(options)}.json"
+    command = [sys.executable, "-m", "simulator", "serve", "--scenario", "default", "--port", "0", *options]
     with process([*command, "--ready-file", str(ready)], ready) as url:
         yield url
 
@@ -142,13 +144,39 @@ def resident_mb(url: str) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def ratio(name: str, floor: float, ours: str, theirs: str, script: str, rounds: int, folder: Path) -> None:
+Rule = dict[str, object]
+
+
+def reset(url: str, rules: Iterable[Rule] = ()) -> None:
+    """Begin anew where there is something to begin, under these fault rules; the bare application has nothing."""
+    with suppress(urllib.error.HTTPError):
+        fetch(url, "/_sim/reset", b"{}")
+    for rule in rules:
+        fetch(url, "/_sim/faults", json.dumps(rule).encode())
+
+
+def ratio(
+    name: str, floor: float, ours: str, theirs: str, script: str, rounds: int, folder: Path, rules: Iterable[Rule] = ()
+) -> None:
     ratios = []
     for _ in range(rounds):
-        fetch(ours, "/_sim/reset", b"{}")  # rentals that the round before was cut off in would hold their GPUs
+        reset(ours, rules)  # rentals that the round before was cut off in would hold their GPUs
+        reset(theirs)
         ratios.append(wrk(ours, script, 3, folder) / wrk(theirs, script, 3, folder))
     shown = ", ".join(f"{value:.2f}" for value in ratios)
-    print(f"{name}: {statistics.median(ratios):.2f} of bare (wanted {floor}; rounds {shown})", flush=True)
+    print(f"{name}: {statistics.median(ratios):.2f} (wanted {floor}; rounds {shown})", flush=True)
+
+
+ABOUT_RENTS: Rule = {"on": {"operation": "rent_gpu"}, "effect": {"lose_response": True}, "when": {"probability": "0%"}}
+ABOUT_ALL: Rule = {"on": {"account": "alice"}, "effect": {"delay": "1s"}, "when": {"probability": "0%"}}
+"""Neither is ever injected, but what a rule is about it counts, draws for, and writes a line of the journal of."""
+
+
+def with_faults(ours: str, theirs: str, rounds: int, folder: Path) -> None:
+    """Under a rule about rents, then under one about every request as well."""
+    for about, rules in (("a rule about rents", [ABOUT_RENTS]), ("rules about all", [ABOUT_RENTS, ABOUT_ALL])):
+        ratio(f"offers, {about}", 0.7, ours, theirs, get_script(OFFERS), rounds, folder, rules)
+        ratio(f"rent, get, delete, {about}", 0.3, ours, theirs, LIFECYCLE, rounds, folder, rules)
 
 
 def main() -> None:
@@ -168,6 +196,9 @@ def main() -> None:
                 ratio("offers, repeated filter", 0.8, ours, theirs, get_script(REPEATED), *both)
                 ratio("offers, filter never seen", 0.4, ours, theirs, NEVER_SEEN, *both)
                 ratio("rent, get, delete", 0.35, ours, theirs, LIFECYCLE, *both)
+                with_faults(ours, theirs, *both)
+            with simulator(folder, "--state", str(folder / "state.db")) as kept:
+                ratio("rent, get, delete, with a state file against without", 0.5, kept, ours, LIFECYCLE, *both)
             print(f"resident at start: {at_start:.1f} MB")
         for marker in folder.glob("*.json"):
             marker.unlink()

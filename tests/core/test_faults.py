@@ -267,13 +267,13 @@ def test_a_rule_with_a_selector_is_about_the_offer_of_the_request() -> None:
 
 def test_it_says_cheaply_whether_there_is_anything_to_ask() -> None:
     faults = Faults()
-    seen = [(faults.state.any_rules, faults.state.any_selectors)]
+    seen = [(bool(faults.state.operations), faults.state.any_selectors)]
     for name, on in (("a", None), ("b", FaultTarget(region="x")), ("b", None), ("a", None)):
         if len(seen) < 3:
             faults.state.add(rule(name, on=on), 0)
         else:
             faults.state.remove(name)
-        seen.append((faults.state.any_rules, faults.state.any_selectors))
+        seen.append((bool(faults.state.operations), faults.state.any_selectors))
     assert seen == [(False, False), (True, False), (True, True), (True, False), (False, False)]
 
 
@@ -333,10 +333,19 @@ def test_a_state_restored_goes_on_as_the_first_would_have() -> None:
     decoded = msgspec.json.decode(encoded, type=tuple[RuleState, ...], dec_hook=lambda type_, value: type_(value))
     second = Faults()
     second.state.restore(decoded)
-    assert second.state.any_rules
+    assert second.state.operations
     assert second.state.state() == first.state.state()
     for now_ms in range(3_000, 6_000, 89):
         assert first.run(2, "alice", now_ms) == second.run(2, "alice", now_ms)
         assert first.run(1, "carol", now_ms) == second.run(1, "carol", now_ms)
     assert second.state.state() == first.state.state()
     assert second.lines == first.lines[-len(second.lines) :]
+
+
+def test_the_operations_are_those_that_a_rule_may_be_about() -> None:
+    faults = Faults(rule("a", on=FaultTarget(operation="rent_gpu")))
+    assert faults.state.operations == {"rent_gpu"}
+    faults.state.add(rule("b", on=FaultTarget(account="alice")), 0)
+    assert faults.state.operations == {"list_offers", "rent_gpu", "get_rental", "terminate_rental"}
+    faults.state.remove("b")
+    assert faults.state.operations == {"rent_gpu"}
