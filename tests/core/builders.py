@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from simulator.core.acts import Act, ProvisioningAct
 from simulator.core.catalog import OfferSpec, ProviderClass
 from simulator.core.commands import AddCredit, InterruptRental, RentGpu, TerminateRental, TouchRental
 from simulator.core.distributions import fixed
 from simulator.core.errors import Refusal
 from simulator.core.idempotency import Key
-from simulator.core.quantities import Money, Price, Share
+from simulator.core.quantities import Duration, Money, Price, Share
 from simulator.core.rental import Rental
 from simulator.core.scenario import (
     AccountSpec,
@@ -199,3 +200,25 @@ def check_table(simulation: Simulation, rows: Iterable[Row], account: str = "ali
 def journal(simulation: Simulation) -> bytes:
     """The exported journal in one piece."""
     return b"".join(simulation.journal())
+
+
+FOR = Duration(10 * MINUTE)
+"""How long a passing act lasts in tests that care only that it does."""
+
+FAILING = ProvisioningSettings(all=ProvisioningTerms(delay=fixed(READY), failure=Share(1_000_000)))
+"""Every GPU fails when it should be ready."""
+
+
+def at(ms: int, **act: Any) -> Act:
+    """An act of a timeline, so many ms after the start."""
+    return Act(at=Duration(ms), **act)
+
+
+def stuck(for_: Duration | None = FOR) -> ProvisioningAct:
+    """Provisioning gets stuck everywhere."""
+    return ProvisioningAct(outcome="stuck", for_=for_)
+
+
+def seen(simulation: Simulation, *kinds: Any) -> list[Any]:
+    """The events of these kinds."""
+    return [event for event in simulation.events if isinstance(event, kinds)]

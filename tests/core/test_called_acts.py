@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from simulator.core.acts import (
-    Act,
     CapacityAct,
     InterruptAct,
     OutageAct,
@@ -23,35 +22,25 @@ from simulator.core.events import (
     ActStarted,
     RentalTerminated,
 )
-from simulator.core.quantities import Duration, Factor, Price, Share
+from simulator.core.quantities import Factor, Price, Share
 from simulator.core.replay import replay
 from simulator.core.scenario import InterruptionSettings
 from simulator.core.simulation import Simulation
 
 from .builders import (
+    FOR,
     HOUR,
     MINUTE,
     READY,
+    at,
     journal,
     market,
     offer,
     rent,
     scenario,
+    seen,
+    stuck,
 )
-
-FOR = Duration(10 * MINUTE)
-
-
-def at(ms: int, **act: Any) -> Act:
-    return Act(at=Duration(ms), **act)
-
-
-def stuck(for_: Duration | None = FOR) -> ProvisioningAct:
-    return ProvisioningAct(outcome="stuck", for_=for_)
-
-
-def seen(sim: Simulation, *kinds: Any) -> list[Any]:
-    return [event for event in sim.events if isinstance(event, kinds)]
 
 
 def test_an_outage_that_interrupts_takes_all_that_is_there_once_and_nothing_elsewhere() -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from simulator.core.acts import Act, ProvisioningAct, RentAct, TransitionAct, VanishAct
+from simulator.core.acts import RentAct, TransitionAct, VanishAct
 from simulator.core.commands import HideRental, InterruptRental, MoveRental, PlayAct, TerminateRental, TouchRental
-from simulator.core.distributions import fixed
 from simulator.core.errors import RentalNotFound, RentalNotInState
 from simulator.core.events import (
     ActRefused,
@@ -18,42 +17,31 @@ from simulator.core.events import (
     TransitionReleased,
 )
 from simulator.core.idempotency import Key
-from simulator.core.quantities import Duration, Share
 from simulator.core.rental import Rental
-from simulator.core.scenario import ProvisioningSettings, ProvisioningTerms
 from simulator.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,
+    FAILING,
+    FOR,
     HOUR,
     MINUTE,
     READY,
+    at,
     journal,
     market,
     offer,
     rent,
     scenario,
+    seen,
+    stuck,
 )
 
 HOLD = 71_750
-FOR = Duration(10 * MINUTE)
-FAILING = ProvisioningSettings(all=ProvisioningTerms(delay=fixed(READY), failure=Share(1_000_000)))
-
-
-def at(ms: int, **act: Any) -> Act:
-    return Act(at=Duration(ms), **act)
-
-
-def stuck(for_: Duration | None = FOR) -> ProvisioningAct:
-    return ProvisioningAct(outcome="stuck", for_=for_)
 
 
 def move(sim: Simulation, rental: Rental, to: Any = "running", hold: bool | None = None) -> None:
     sim.execute(MoveRental(rental_id=rental.rental_id, to=to, hold=hold))
-
-
-def seen(sim: Simulation, *kinds: Any) -> list[Any]:
-    return [event for event in sim.events if isinstance(event, kinds)]
 
 
 # Transitions

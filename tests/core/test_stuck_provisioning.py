@@ -1,10 +1,8 @@
 """Provisioning that gets stuck or fails while an act lasts."""
 
-from typing import Any
-
 import pytest
 
-from simulator.core.acts import Act, ProvisioningAct
+from simulator.core.acts import ProvisioningAct
 from simulator.core.commands import TerminateRental
 from simulator.core.distributions import fixed
 from simulator.core.events import (
@@ -12,39 +10,30 @@ from simulator.core.events import (
     RentalRunning,
 )
 from simulator.core.quantities import Duration, Share
-from simulator.core.scenario import BillingSettings, InterruptionSettings, ProvisioningSettings, ProvisioningTerms
+from simulator.core.scenario import BillingSettings, InterruptionSettings
 from simulator.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,
+    FAILING,
+    FOR,
     HOUR,
     MINUTE,
     READY,
     Bench,
     Row,
     accounts,
+    at,
     check_table,
     market,
     offer,
     rent,
     scenario,
+    seen,
+    stuck,
 )
 
 HOLD = 71_750
-FOR = Duration(10 * MINUTE)
-FAILING = ProvisioningSettings(all=ProvisioningTerms(delay=fixed(READY), failure=Share(1_000_000)))
-
-
-def at(ms: int, **act: Any) -> Act:
-    return Act(at=Duration(ms), **act)
-
-
-def stuck(for_: Duration | None = FOR) -> ProvisioningAct:
-    return ProvisioningAct(outcome="stuck", for_=for_)
-
-
-def seen(sim: Simulation, *kinds: Any) -> list[Any]:
-    return [event for event in sim.events if isinstance(event, kinds)]
 
 
 @pytest.mark.parametrize(
