@@ -184,9 +184,8 @@ def serve(
                 server.write_ready_file(ready_file, ready)
             except OSError as error:
                 raise CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
-        click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}")
-        if ready.state is not None:
-            click.echo(f"the world {ready.world}, and no other, is kept in {ready.state}")
+        kept = "" if ready.state is None else f" state={ready.state} (of the world {ready.world} only)"
+        click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}{kept}")
         if ready.token:
             header = shlex.quote(f"Authorization: Bearer {ready.token}")
             click.echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")

@@ -169,3 +169,19 @@ def test_a_slow_network_takes_the_worlds_time_and_answers_in_the_end(runner: asy
     assert 300 <= sorted(delays)[100] <= 550
     assert max(delay for delay in delays if delay != 30_000) <= 10_000
     assert api.get("/_sim/clock")["now"] > START
+
+
+def test_on_a_slow_network_an_interruption_comes_before_a_deletion_that_is_in_flight(runner: asyncio.Runner) -> None:
+    api = serve(runner, "slow-network")
+    api.advance("20m")
+    path = f"/v1/gpu/rentals/{api.rent()}"
+    api.call("POST", "/_sim/clock/advance", {"to": "2026-01-01T00:29:00Z"})
+    began = api.world.simulation.now_ms
+    answer = api.call("DELETE", path)
+    assert answer.header("x-sim-fault") == "deletion-in-flight"
+    assert answer.header("x-sim-now") == "2026-01-01T00:31:00.000Z"
+    assert began == 29 * 60_000
+    rental = answer.json()
+    assert (rental["status"], rental["termination_reason"]) == ("terminated", "interrupted")
+    assert rental["terminated_at"] == "2026-01-01T00:30:00.000Z"
+    assert rental["billed_amount"] < rental["hold_amount"]
