@@ -125,7 +125,7 @@ def main() -> None:
     default=100_000,
     show_default=True,
     envvar="GPU_SIM_KEEP",
-    help="How many ended rentals a world holds, and four times as many events.",
+    help="How many ended rentals a world holds, with their events.",
 )
 @click.option(
     "--scenario-dir",

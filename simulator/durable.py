@@ -129,7 +129,8 @@ class Durable:
         with self._store.transaction():
             self._store.write_part(part)
             if snapshot:
-                row = SnapshotRow(self._inputs, part.number, run.state(with_ended=False))
+                held = simulation.rentals.ended_held, len(simulation.events)
+                row = SnapshotRow(self._inputs, part.number, *held, run.state(with_ended=False))
                 self._store.write_snapshot(row, self._ended_since(simulation))
         self._follow_part(part)
         if snapshot:
@@ -154,6 +155,7 @@ class Durable:
 
     def _begin_journal(self, simulation: Simulation) -> None:
         self._forget()
+        self.ended_written = simulation.rentals.ended_total - simulation.rentals.ended_held
         self.written = simulation.journal_began
         self._digest = chain_digest(b"", (simulation.journal_header(),))
 
@@ -175,18 +177,22 @@ class Durable:
     def clock(self) -> tuple[int, int, ClockSettings]:
         """Where the clock was when it was last written down, in virtual ms, at which wall ms, and how it ran."""
         row = self._store.clock()
-        return row.now_ms, row.wall_ms, msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
-
-    def recover(self, expected: Simulation, *, rentals: int, events: int) -> Run:
-        """The run in the file, as it was when the last input was committed, with the latest so many ended rentals and
-        events. `expected` is a new run of what was asked for. Raises StateUnusable for another scenario, seed or
-        version, or where the replay goes another way than the run went."""
-        encoded, base = self._store.run()
-        identity = msgspec.json.decode(encoded, type=Identity)
-        self._check_identity(identity, _identity(expected))
-        row = self._store.snapshot()
         try:
-            run = self._resumed(expected.scenario, identity, row, base, rentals=rentals, events=events)
+            settings = msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
+        except msgspec.MsgspecError as error:
+            raise StateUnusable(f"{self._store.path} is damaged: {error}") from None
+        return row.now_ms, row.wall_ms, settings
+
+    def recover(self, expected: Simulation) -> Run:
+        """The run in the file, as it was when the last input was committed. `expected` is a new run of what was asked
+        for. Raises StateUnusable for another scenario, seed or version, for a damaged file, or where the replay goes
+        another way than the run went."""
+        encoded, base = self._store.run()
+        try:
+            identity = msgspec.json.decode(encoded, type=Identity)
+            self._check_identity(identity, _identity(expected))
+            row = self._store.snapshot()
+            run = self._resumed(expected.scenario, identity, row, base)
             self._begin_journal(run.simulation)
             if row is not None:
                 self._inputs = row.n
@@ -195,15 +201,16 @@ class Durable:
             self._replay(run, list(self._store.parts(after=self._parts)))
         except Refusal as refusal:
             raise StateUnusable(f"{self._store.path}: the run cannot be repeated: {refusal.message}") from None
+        except msgspec.MsgspecError as error:
+            raise StateUnusable(f"{self._store.path} is damaged: {error}") from None
         return run
 
-    def _resumed(
-        self, scenario: Scenario, identity: Identity, row: SnapshotRow | None, base: bytes, *, rentals: int, events: int
-    ) -> Run:
+    def _resumed(self, scenario: Scenario, identity: Identity, row: SnapshotRow | None, base: bytes) -> Run:
         """The run as of its last snapshot, or at its start."""
         seed, start = identity.seed, identity.start_epoch_ms
         if row is not None:
-            history = History(self._latest_events(row.part, events), tuple(self._store.latest_ended(rentals)))
+            latest = self._latest_events(row.part, row.held_events)
+            history = History(latest, tuple(self._store.latest_ended(row.held_rentals)))
             return restored_run(scenario, row.state, seed=seed, start_epoch_ms=start, history=history)
         if base:
             return restored_run(scenario, base, seed=seed, start_epoch_ms=start)
@@ -211,7 +218,7 @@ class Durable:
 
     def _replay(self, run: Run, parts: list[Part]) -> None:
         simulation = run.simulation
-        for n, at_ms, encoded in self._store.inputs():
+        for n, at_ms, encoded in self._store.inputs(self._inputs):
             while parts and parts[0].n < n:
                 self._check_part(simulation, parts.pop(0))
             input_ = _decode_input(encoded)
@@ -247,9 +254,11 @@ class Durable:
         """The latest so many events up to a part of the journal."""
         stretches: list[list[Recorded]] = []
         missing = count
-        for number in range(part, 0, -1):
+        for number in range(part if count else 0, 0, -1):
             stretch = self._store.part(number)
-            lines = [line for line in stretch.content.splitlines() if line.startswith(b'{"seq":')]
+            if number > 1 and chain_digest(self._store.part(number - 1).digest, _lines(stretch)) != stretch.digest:
+                raise StateUnusable(f"{self._store.path} is damaged: the journal in it has been changed")
+            lines = [line for line in _lines(stretch) if line.startswith(b'{"seq":')]
             latest = lines[max(0, len(lines) - missing) :]
             stretches.append([decode_event(line) for line in latest])
             missing -= len(latest)
@@ -261,6 +270,10 @@ class Durable:
 def _identity(simulation: Simulation) -> Identity:
     scenario: Scenario = without_tokens(simulation.scenario)
     return Identity(__version__, simulation.seed, simulation.start_epoch_ms, encode_state(scenario))
+
+
+def _lines(part: Part) -> list[bytes]:
+    return part.content.splitlines(keepends=True)
 
 
 def _row(now_ms: int, clock: ClockSettings) -> ClockRow:

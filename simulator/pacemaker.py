@@ -42,12 +42,21 @@ class Pacemaker:
         """Let every world in which something is due catch up, and say after how many nanoseconds to look again."""
         pause_ns = PAUSE_NS_MAX
         for world in tuple(self._worlds.by_name.values()):
-            wait_ns = world.wait_ns()
-            if wait_ns == 0 and world not in self._behind and not world.caught_up():
-                self._behind[world] = asyncio.create_task(self._catch_up(world))
-            elif wait_ns is not None:
+            try:
+                wait_ns = self._look_after(world)
+            except Exception:  # noqa: BLE001  # an outermost handler: a failure of ours is logged, and the others go on
+                _log.exception("the world %s failed to keep its time", world.name)
+                continue
+            if wait_ns is not None:
                 pause_ns = min(pause_ns, wait_ns)
         return max(pause_ns, PAUSE_NS_MIN)
+
+    def _look_after(self, world: World) -> int | None:
+        wait_ns = world.wait_ns()
+        if wait_ns == 0 and world not in self._behind and not world.caught_up():
+            self._behind[world] = asyncio.create_task(self._catch_up(world))
+            return None
+        return wait_ns
 
     async def _catch_up(self, world: World) -> None:
         try:

@@ -22,11 +22,12 @@ from .api.app import build_app
 from .api.auth import ControlAccess, is_loopback
 from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
+from .holding import KEEP_DEFAULT
 from .pacemaker import Pacemaker
 from .request_log import REQUESTS_KEPT
 from .scenario_shelf import ScenarioShelf
 from .store import StateUnusable, Sync
-from .world import KEEP_DEFAULT, Profile, World
+from .world import Profile, World
 from .worlds import DEFAULT_WORLD, Worlds
 
 __all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread", "write_ready_file"]

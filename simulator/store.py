@@ -5,11 +5,14 @@ snapshot are rows written once. Only `World` uses this; nothing here knows what 
 """
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -22,18 +25,21 @@ FORMAT = 1
 APPLICATION_ID = 0x67707573
 _SCHEMA = """
 CREATE TABLE run (id INTEGER PRIMARY KEY CHECK (id = 0), identity BLOB NOT NULL, base BLOB NOT NULL);
+CREATE TABLE life (id INTEGER PRIMARY KEY CHECK (id = 0), is_open INTEGER NOT NULL);
 CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 0), now_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,
     settings BLOB NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, account TEXT NOT NULL);
-CREATE TABLE inputs (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, input BLOB NOT NULL);
+CREATE TABLE inputs (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, input BLOB NOT NULL, seal BLOB NOT NULL);
 CREATE TABLE parts (number INTEGER PRIMARY KEY, n INTEGER NOT NULL, at_ms INTEGER NOT NULL, events INTEGER NOT NULL,
     lines INTEGER NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL);
-CREATE TABLE ended (number INTEGER PRIMARY KEY, rental BLOB NOT NULL);
+CREATE TABLE ended (number INTEGER PRIMARY KEY, rental BLOB NOT NULL, seal BLOB NOT NULL);
 CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 0), n INTEGER NOT NULL, part INTEGER NOT NULL,
-    state BLOB NOT NULL);
+    held_rentals INTEGER NOT NULL, held_events INTEGER NOT NULL, state BLOB NOT NULL, seal BLOB NOT NULL);
 """
 _RUN_TABLES = ("run", "clock", "tokens", "inputs", "parts", "ended", "snapshot")
 _IN_USE = sqlite3.SQLITE_BUSY
+_WAL_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
 
 
 class StateUnusable(Exception):  # named as the refusals are: by what it says
@@ -69,10 +75,12 @@ class Part(Struct, frozen=True):
 
 
 class SnapshotRow(Struct, frozen=True):
-    """The state after input `n` and the journal's part number `part`."""
+    """The state after input `n` and the journal's part number `part`; so many ended rentals and events were held."""
 
     n: int
     part: int
+    held_rentals: int
+    held_events: int
     state: bytes
 
 
@@ -95,29 +103,39 @@ class Store:
 
         Raises StateUnusable for a file that is damaged, foreign, in use, or that cannot be written.
         """
-        with _explained(path):
+        with explained(path):
+            wal = path.with_name(path.name + "-wal")
             if not path.exists():
+                if wal.exists():
+                    raise StateUnusable(f"{path} is missing, but {wal.name}, which belongs to it, is there")
                 cls._create(path, begin)
             elif path.stat().st_size == 0:
                 raise StateUnusable(f"{path} is empty: it is no state file, or what was in it is lost")
+            had_wal = wal.exists()
+            written = _commits_in(wal)
             store = cls(path, sync=sync, pages_max=pages_max)
-            store._check()
+            try:
+                store._check(had_wal=had_wal, commits=written)
+            except BaseException:
+                store._db.close()
+                raise
             return store
 
     @classmethod
     def _create(cls, path: Path, begin: Callable[["Store"], None]) -> None:
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.unlink(missing_ok=True)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
             new = cls(part, sync="full")
             try:
                 new._db.executescript(_SCHEMA)
+                new._db.execute("INSERT INTO life VALUES (0, 0)")
                 new._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 new._db.execute(f"PRAGMA user_version={FORMAT}")
                 begin(new)
             finally:
                 new.close()
-            part.rename(path)
+            with suppress(FileExistsError):  # another server was quicker: whoever opens it first has it
+                os.link(part, path)  # unlike a renaming it never takes the place of a file
         finally:
             part.unlink(missing_ok=True)
 
@@ -130,7 +148,7 @@ class Store:
             db.execute(f"PRAGMA max_page_count={self._pages_max}")
         return db
 
-    def _check(self) -> None:
+    def _check(self, *, had_wal: bool, commits: int) -> None:
         (found,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if found != APPLICATION_ID:
@@ -140,11 +158,19 @@ class Store:
         problems = [text for (text,) in self._db.execute("PRAGMA quick_check(3)")]
         if problems != ["ok"]:
             raise StateUnusable(f"{self.path} is damaged: {'; '.join(problems)}")
-        self._db.execute("BEGIN IMMEDIATE")  # takes the lock, and says at once where the file cannot be written
-        self._db.execute("ROLLBACK")
+        (is_open,) = self._row("SELECT is_open FROM life")
+        if is_open and not had_wal:
+            raise StateUnusable(f"{self.path}-wal is missing: what was committed last is in it, and is lost without it")
+        _, found, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if commits > found:
+            raise StateUnusable(f"{self.path}-wal is damaged: of what was committed last not all can be read")
+        self._db.execute("UPDATE life SET is_open = 1")  # takes the lock, and says at once where nothing can be written
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Let the file go, with everything in it and nothing beside it."""
+        with suppress(sqlite3.Error):  # a full disk: the file is found as after a kill
+            self._db.execute("UPDATE life SET is_open = 0")
         self._db.close()
 
     # Writing
@@ -175,7 +201,7 @@ class Store:
 
     def write_input(self, n: int, at_ms: int, input_: bytes) -> None:
         """Input number n at a virtual instant."""
-        self._db.execute("INSERT INTO inputs VALUES (?, ?, ?)", (n, at_ms, input_))
+        self._db.execute("INSERT INTO inputs VALUES (?, ?, ?, ?)", (n, at_ms, input_, seal(n, at_ms, input_)))
 
     def write_clock(self, clock: ClockRow) -> None:
         """Where the clock is, in place of where it was."""
@@ -192,33 +218,41 @@ class Store:
     def write_snapshot(self, snapshot: SnapshotRow, ended: Iterable[tuple[int, bytes]]) -> None:
         """A snapshot, and the rentals that ended since the last one, numbered; the inputs up to there are needed no
         more."""
-        self._db.executemany("INSERT INTO ended VALUES (?, ?)", ended)
-        self._db.execute("REPLACE INTO snapshot VALUES (0, ?, ?, ?)", astuple(snapshot))
+        rows = ((number, rental, seal(number, rental)) for number, rental in ended)
+        self._db.executemany("INSERT INTO ended VALUES (?, ?, ?)", rows)
+        sealed = (*astuple(snapshot), seal(*astuple(snapshot)))
+        self._db.execute("REPLACE INTO snapshot VALUES (0, ?, ?, ?, ?, ?, ?)", sealed)
         self._db.execute("DELETE FROM inputs WHERE n <= ?", (snapshot.n,))
 
     # Reading
 
     def run(self) -> tuple[bytes, bytes]:
-        """The identity of the run, and the snapshot that it went on from, empty for none."""
-        identity, base = self._db.execute("SELECT identity, base FROM run").fetchone()
+        """The identity of the run, and the snapshot that it went on from, empty for none. Raises StateUnusable."""
+        identity, base = self._row("SELECT identity, base FROM run")
         return identity, base
 
     def clock(self) -> ClockRow:
-        """Where the clock was."""
-        return ClockRow(*self._db.execute("SELECT now_ms, wall_ms, settings FROM clock").fetchone())
+        """Where the clock was. Raises StateUnusable."""
+        return ClockRow(*self._row("SELECT now_ms, wall_ms, settings FROM clock"))
 
     def tokens(self) -> dict[str, str]:
         """Accounts by token, in the order in which they came."""
         return dict(self._db.execute("SELECT token, account FROM tokens ORDER BY rowid"))
 
     def snapshot(self) -> SnapshotRow | None:
-        """The latest snapshot."""
-        row = self._db.execute("SELECT n, part, state FROM snapshot").fetchone()
-        return None if row is None else SnapshotRow(*row)
+        """The latest snapshot. Raises StateUnusable for a damaged one."""
+        row = self._db.execute("SELECT n, part, held_rentals, held_events, state, seal FROM snapshot").fetchone()
+        return None if row is None else SnapshotRow(*self._unsealed(row, "a snapshot"))
 
-    def inputs(self) -> Iterator[tuple[int, int, bytes]]:
-        """The inputs after the latest snapshot: number, virtual ms, input."""
-        yield from self._db.execute("SELECT n, at_ms, input FROM inputs ORDER BY n")
+    def inputs(self, after: int) -> Iterator[tuple[int, int, bytes]]:
+        """The inputs after number `after`: number, virtual ms, input. Raises StateUnusable where one is missing or
+        damaged."""
+        for row in self._db.execute("SELECT n, at_ms, input, seal FROM inputs WHERE n > ? ORDER BY n", (after,)):
+            n, at_ms, input_ = self._unsealed(row, "an input")
+            after += 1
+            if n != after:
+                raise StateUnusable(f"{self.path} is damaged: input {after} is missing")
+            yield n, at_ms, input_
 
     def parts(self, *, after: int = 0) -> Iterator[Part]:
         """The stretches of the journal after that number."""
@@ -226,17 +260,64 @@ class Store:
             yield Part(*row)
 
     def part(self, number: int) -> Part:
-        """The stretch of the journal of that number."""
-        return Part(*self._db.execute("SELECT * FROM parts WHERE number = ?", (number,)).fetchone())
+        """The stretch of the journal of that number. Raises StateUnusable."""
+        part = Part(*self._row("SELECT * FROM parts WHERE number = ?", number))
+        if not isinstance(part.content, bytes):
+            raise StateUnusable(f"{self.path} is damaged: the journal in it has been changed")
+        return part
 
     def latest_ended(self, count: int) -> list[bytes]:
-        """The latest so many ended rentals of the snapshot, in the order in which they ended."""
-        rows = self._db.execute("SELECT rental FROM ended ORDER BY number DESC LIMIT ?", (count,))
-        return [rental for (rental,) in rows][::-1]
+        """The latest so many ended rentals of the snapshot, in the order in which they ended. Raises StateUnusable."""
+        rows = self._db.execute("SELECT number, rental, seal FROM ended ORDER BY number DESC LIMIT ?", (count,))
+        return [self._unsealed(row, "a rental")[1] for row in rows][::-1]
+
+    def _row(self, query: str, *values: object) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+        if row is None:
+            raise StateUnusable(f"{self.path} is damaged: what it should hold is not there")
+        return row
+
+    def _unsealed(self, row: tuple[Any, ...], kind: str) -> tuple[Any, ...]:
+        *values, found = row
+        if seal(*values) != found:
+            raise StateUnusable(f"{self.path} is damaged: {kind} in it has been changed")
+        return tuple(values)
+
+
+def seal(*values: object) -> bytes:
+    """A digest of what a row holds: SQLite itself does not notice a changed byte."""
+    digest = blake2b(digest_size=8)
+    for value in values:
+        digest.update(value if isinstance(value, bytes) else f"{value}\0".encode())
+    return digest.digest()
+
+
+def _commits_in(wal: Path) -> int:
+    """How many frames of a write-ahead log, by their headers, lie before its last but one commit or are that commit.
+
+    A process that is killed leaves at most the frames of one transaction unfinished, its commit at the very end. So
+    SQLite finds at least so many sound ones, unless the log was damaged; then it would silently take the rest for free
+    space. The log's format is that of SQLite's documentation: a header of 32 bytes with the page size at 8 and the
+    salts at 16, then frames with 24 bytes of header, the size of the database after a commit at 4 and the salts at 8.
+    """
+    if not wal.exists() or wal.stat().st_size < _WAL_HEADER_BYTES:
+        return 0
+    commits = [0, 0]
+    with wal.open("rb") as file:
+        header = file.read(_WAL_HEADER_BYTES)
+        page_bytes, salts = int.from_bytes(header[8:12], "big"), header[16:24]
+        for number in count(1):
+            frame = file.read(_FRAME_HEADER_BYTES)
+            if frame[8:16] != salts:
+                return commits[-2]
+            if any(frame[4:8]):
+                commits.append(number)
+            file.seek(page_bytes, os.SEEK_CUR)
+    raise AssertionError("numbers do not end")
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Say what the trouble with a file is."""
     try:
         yield

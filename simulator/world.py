@@ -20,14 +20,14 @@ from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Simulation
 from .durable import Durable, Input
 from .happened import Happened
+from .holding import KEEP_DEFAULT, Holding
 from .pacing import Pacer, Slice, wall_epoch_ms
 from .request_log import RequestLog
 from .store import StateUnavailable
 from .watchers import Watcher
+from .words import Words
 from .world_snapshot import WorldState, decode_world, encode_world
 
-KEEP_DEFAULT = 100_000
-EVENTS_PER_RENTAL = 4
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
 
@@ -58,17 +58,18 @@ class World:
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile
         self.tokens: dict[str, str] = {}
-        self.keep = keep
-        """How many ended rentals are held; of events and of other lines it is `EVENTS_PER_RENTAL` times as many."""
-        self._slack = 100 + keep // 16
-        """What may be held above that, so that it is let go in one go."""
+        self.former_tokens: dict[str, str] = {}
+        """The tokens that accounts had before the world last began anew."""
+        self._keep = keep
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
         self._durable: Durable | None = None
+        self._owes_clock = False
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
         """Those who are told when something happened."""
+        self.words = Words()
         self.stopping = False
         """The server or the world is about to end: a long run stops where it is."""
         self.is_dropped = False
@@ -88,6 +89,7 @@ class World:
 
     def _take_up(self, run: Run) -> None:
         self.simulation, self.faults = run
+        self._holding = Holding(self._keep)
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
         self._shown_second = -1
@@ -153,10 +155,12 @@ class World:
             began, target = self.simulation.now_ms, target_ms()
             happened = Happened(self.simulation)
             self._commit_clock(target if done is None else began)
-            await self._run(target, done, happened)
-            self.pacer.skip(self.simulation.now_ms - began)
+            try:
+                await self._run(target, done, happened)
+            finally:
+                self.pacer.skip(self.simulation.now_ms - began)
             if done is not None:
-                self._commit_clock(self.simulation.now_ms)
+                self._write_clock()
             return happened
 
     async def _run(self, to_ms: int, done: Callable[[], bool] | None = None, happened: Happened | None = None) -> None:
@@ -218,34 +222,38 @@ class World:
 
     def keep_in(self, durable: Durable) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
-        self._take_up(durable.recover(self.simulation, rentals=self.keep, events=self.keep * EVENTS_PER_RENTAL))
+        self._take_up(durable.recover(self.simulation))
         self._durable = durable
         now_ms, wall_ms, settings = durable.clock()
-        settings = self.first_clock if self._insists_on_clock else settings
-        if settings.mode == "manual":
-            self.simulation.advance(max(now_ms, self.simulation.now_ms))
-            self.pacer = Pacer(settings, now_ms=self.simulation.now_ms)
-        else:
-            self.pacer = Pacer(settings, now_ms=now_ms)
-            self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
+        resume_ms = max(now_ms, self.simulation.now_ms)
+        self.pacer = Pacer(settings, now_ms=resume_ms)
+        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
+        if self._insists_on_clock:  # what has gone by was by the clock before
+            resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
+        while self.simulation.step(resume_ms):
+            self._tidy()
+        if self._insists_on_clock:
+            self.pacer.change(self.first_clock, self.simulation.now_ms)
+            self._write_clock()
+        self._tidy()
 
     def _tidy(self) -> None:
         """Write down what is due, and let go what need not be held."""
-        durable, simulation, slack = self._durable, self.simulation, self._slack
-        rentals = self.keep
-        events = lines = self.keep * EVENTS_PER_RENTAL
-        if durable is not None:
-            durable.follow(Run(simulation, self.faults))
-            end = simulation.journal_end
-            rentals = max(rentals, simulation.rentals.ended_total - durable.ended_written)
-            events = max(events, end.events - durable.written.events)
-            lines = max(lines, end.lines - durable.written.lines)
-        if (
-            simulation.rentals.ended_held > rentals + slack
-            or len(simulation.events) > events + slack
-            or simulation.lines_held > lines + slack
-        ):
-            simulation.drop(rentals=rentals, events=events, lines=lines)
+        durable, simulation = self._durable, self.simulation
+        if durable is None:
+            self._holding.let_go(simulation)
+            return
+        durable.follow(Run(simulation, self.faults))
+        if self._owes_clock:
+            with suppress(StateUnavailable):
+                self._commit_clock(simulation.now_ms)
+        end, written = simulation.journal_end, durable.written
+        self._holding.let_go(
+            simulation,
+            rentals=simulation.rentals.ended_total - durable.ended_written,
+            events=end.events - written.events,
+            lines=end.lines - written.lines,
+        )
 
     def _commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
         """Write an input down before it happens. Raises StateUnavailable."""
@@ -255,6 +263,13 @@ class World:
     def _commit_clock(self, now_ms: int) -> None:
         if self._durable is not None:
             self._durable.commit_clock(now_ms, self.pacer.settings)
+            self._owes_clock = False
+
+    def _write_clock(self) -> None:
+        """Write down where the clock is now; what the file does not take it is offered again."""
+        self._owes_clock = True
+        with suppress(StateUnavailable):
+            self._commit_clock(self.simulation.now_ms)
 
     def _running_clock(self) -> ClockSettings | None:
         return None if self.pacer.settings.mode == "manual" else self.pacer.settings
@@ -331,15 +346,16 @@ class World:
         async with self._turn:
             self._check_kept()
             if self._durable is not None and not self._is_same_run(state):
-                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario, seed and start")
+                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
             run = restored_run(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
+            if state.start_epoch_ms + run.simulation.now_ms > epoch_ms(CALENDAR_END):
+                raise SnapshotInvalid("its clock is past the end of the calendar", param="world")
             pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
             self._begin(run, pacer, tokens=tokens(run.simulation), base=base)
             self.scenario, self.seed = state.scenario, state.seed
 
     def _is_same_run(self, state: WorldState) -> bool:
-        ours = (self.seed, self.simulation.start_epoch_ms, without_tokens(self.scenario))
-        return ours == (state.seed, state.start_epoch_ms, state.scenario)
+        return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
 
     def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
         if self._durable is not None:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from . import __version__
+from .core.clock import CALENDAR_END, epoch_ms
 from .core.errors import SnapshotInvalid
 from .core.journal import plain_quantity
 from .core.scenario import ClockSettings, Scenario, find_problems, opening_offers
@@ -53,6 +54,8 @@ def decode_world(document: bytes) -> WorldState:
         state = msgspec.json.decode(found.world, type=WorldState, dec_hook=plain_quantity)
     except msgspec.MsgspecError as error:
         raise SnapshotInvalid(f"this is no snapshot: {error}") from None
+    if not 0 <= state.start_epoch_ms < epoch_ms(CALENDAR_END):
+        raise SnapshotInvalid("its start is outside the calendar", param="world")
     scenario = state.scenario
     if isinstance(scenario.market.catalog, str) or any(find_problems(scenario, opening_offers(scenario.market))):
         raise SnapshotInvalid("its scenario makes no sense", param="world")

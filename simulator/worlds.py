@@ -11,10 +11,11 @@ from .core.errors import AccountExists, Refusal
 from .core.names import did_you_mean
 from .core.simulation import Simulation
 from .durable import Durable
+from .holding import KEEP_DEFAULT
 from .request_log import REQUESTS_KEPT, RequestLog
 from .scenario_shelf import ScenarioShelf
-from .store import StateUnusable, Store, Sync
-from .world import KEEP_DEFAULT, Profile, World, WorldNotFound
+from .store import StateUnusable, Store, Sync, explained
+from .world import Profile, World, WorldNotFound
 
 DEFAULT_WORLD = "default"
 
@@ -122,15 +123,21 @@ class Worlds:
             raise AccountExists("the token is taken", param=param)
         return token
 
+    def is_free(self, token: str) -> bool:
+        """Whether nobody has the token."""
+        return token not in self._places
+
     def keep_in_file(self, world: World, path: Path, sync: Sync) -> None:
         """Keep a world in a state file, and go on with the run in it if there is one. Raises StateUnusable."""
         durable = Durable(Store.open(path, lambda store: world.begin_in(Durable(store)), sync=sync))
         try:
-            world.keep_in(durable)
+            with explained(path):
+                world.keep_in(durable)
+                tokens = durable.tokens()
         except StateUnusable:
             durable.close()
             raise
-        self._readmit(world, durable.tokens())
+        self._readmit(world, tokens)
 
     def stop(self) -> None:
         """The server is about to end."""
@@ -174,6 +181,14 @@ class _Tokens:
         self.chosen: dict[str, str] = {}
 
     def __call__(self, simulation: Simulation) -> dict[str, str]:
-        known = {account: token for token, account in self._world.tokens.items()}
-        self.chosen = {known.get(name) or self._worlds.free_token(None): name for name in simulation.accounts}
+        world, worlds = self._world, self._worlds
+        known = {account: token for token, account in world.tokens.items()}
+        opening = {spec.name: spec.token for spec in world.scenario.accounts if world.name == DEFAULT_WORLD}
+        self.chosen = {}
+        for name in simulation.accounts:
+            # Where it has none now: the one it had in an earlier life of the world, unless somebody has that by now.
+            had = (world.former_tokens.get(name), opening.get(name))
+            token = known.get(name) or next((t for t in had if t is not None and worlds.is_free(t)), None)
+            self.chosen[token or worlds.free_token(None)] = name
+        world.former_tokens.update(known)
         return self.chosen

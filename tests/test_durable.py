@@ -12,59 +12,14 @@ from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.core.commands import AddCredit, RentGpu, TerminateRental
 from simulator.core.errors import Refusal
 from simulator.core.idempotency import Key
-from simulator.core.quantities import Duration, Factor, Money
-from simulator.core.scenario import AccountSpec, ClockSettings, Scenario
+from simulator.core.quantities import Duration, Factor
+from simulator.core.scenario import ClockSettings
 from simulator.core.simulation import Simulation
-from simulator.durable import Durable
 from simulator.store import StateUnavailable, StateUnusable, Store
 from simulator.world import World
-from simulator.worlds import Worlds
 
-from .core.builders import QUIET, rent_command
 from .core.busy import ACTORS, NAMES, busy_scenario
-
-MANUAL = ClockSettings(mode="manual")
-
-
-def conditions(**fields: object) -> Scenario:
-    """Alice with plenty on the quiet market under a manual clock."""
-    given = {"name": "test", "accounts": (AccountSpec("alice", "si_alice", Money(10**9)),), "market": QUIET}
-    return Scenario(**(given | {"clock": MANUAL} | fields))  # type: ignore[arg-type]  # a test names the fields it sets
-
-
-def world(scenario: Scenario | None = None, **options: object) -> World:
-    """A world in memory."""
-    scenario = conditions() if scenario is None else scenario
-    return World("default", scenario, **options)  # type: ignore[arg-type]  # likewise
-
-
-def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, pages_max: int | None = None) -> World:
-    """A world kept in that file, with the batches of a small run."""
-    started = world() if started is None else started
-
-    def begin(store: Store) -> None:
-        started.begin_in(Durable(store, inputs_per_part=inputs_per_part))
-
-    Worlds().add(started)
-    store = Store.open(path, begin, pages_max=pages_max)
-    started.keep_in(Durable(store, inputs_per_part=inputs_per_part))
-    return started
-
-
-def killed(running: World) -> None:
-    """What a kill leaves: nothing is written any more."""
-    assert running._durable is not None
-    running._durable.close()
-
-
-def journal(of: World) -> bytes:
-    return b"".join(of.journal())
-
-
-def rent(of: World, key: str | None = None) -> str:
-    rental = of.execute(rent_command(), None if key is None else Key(key, b"body"))
-    assert rental is not None
-    return rental.rental_id
+from .kept import MANUAL, conditions, journal, kept, killed, rent, world
 
 
 @pytest.fixture
@@ -120,7 +75,7 @@ def test_a_run_that_ended_well_needs_no_replay(path: Path) -> None:
     before = journal(running)
     running.close()
     store = Store.open(path, lambda _: None)
-    assert list(store.inputs()) == []
+    assert list(store.inputs(0)) == []
     assert store.snapshot() is not None
     store.close()
     again = kept(path)
@@ -149,7 +104,7 @@ def test_an_input_is_written_before_it_happens_and_refusals_and_repetitions_are_
         running.execute(AddCredit("nobody", 1))
     killed(running)
     store = Store.open(path, lambda _: None)
-    assert len(list(store.inputs())) == 2
+    assert len(list(store.inputs(0))) == 2
     store.close()
 
 
@@ -301,7 +256,6 @@ def test_nothing_is_let_go_that_is_not_in_the_file(path: Path) -> None:
     """`keep` is far below what was rented, and still the whole journal is there, and the ledger's balances."""
     running = kept(path, world(keep=1), inputs_per_part=10)
     memory = world()
-    running._slack = 0
     for each in (running, memory):
         for _ in range(101):
             each.execute(TerminateRental("alice", rent(each)))

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ..core.clock import DAY_MS
 from ..core.errors import InvalidValue
 from ..core.quantities import Duration, Factor, Instant
-from ..core.rental import Status
+from ..core.rental import Rental, Status
 from ..core.scenario import ClockSettings
 from ..happened import Happened
 from ..world import ADVANCE_MS_MAX, World
@@ -126,11 +126,19 @@ async def _until_next_event(world: World, target_ms: Callable[[], int]) -> Happe
 
 
 async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> Happened:
+    watched: Rental | None = None
+
+    def target_from_here_ms() -> int:
+        nonlocal watched
+        watched = world.simulation.rentals.find(until.rental)  # it may be over, and let go, before the advance is
+        return target_ms()
+
     def status() -> Status:
-        return world.simulation.rentals.find(until.rental).status
+        assert watched is not None
+        return watched.status
 
     wanted = _ORDER.index(until.status)
-    happened = await world.advance(target_ms, lambda: _ORDER.index(status()) >= wanted)
+    happened = await world.advance(target_from_here_ms, lambda: _ORDER.index(status()) >= wanted)
     if status() != until.status:
         raise NotReached(f"the rental is {status()}, not {until.status}; it is {world.now}", param="until")
     return happened

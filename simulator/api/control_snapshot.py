@@ -1,15 +1,21 @@
 """Snapshots on the control plane: the whole world as a document, and a world that becomes what a document says."""
 
+import asyncio
+
 from .control_request import enter, select
 from .control_views import clock_view
 from .front import Exchange
 from .problems import Reply, json_reply
 from .wire import check_media
 
+_EVENTS_PER_TURN = 4_000
+
 
 async def get_snapshot(exchange: Exchange) -> Reply:
     """The world as it is now, luck included, without its tokens."""
     world, _ = await enter(exchange)
+    while world.simulation.digest_some(_EVENTS_PER_TURN):
+        await asyncio.sleep(0)  # a long journal holds nobody up
     return Reply(200, world.snapshot(), ((b"content-type", b"application/json"),))
 
 

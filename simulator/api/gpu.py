@@ -2,7 +2,6 @@
 
 import json
 from hashlib import blake2b
-from sys import intern
 from typing import Any
 
 from .. import decoration
@@ -37,14 +36,15 @@ async def rent_gpu(exchange: Exchange) -> Reply:
         await world.catch_up()
         if exchange.account not in world.simulation.accounts:  # a reset came between
             raise unknown_token()
+    once = world.words.once
     command = RentGpu(
         account=exchange.account,
-        provider_id=intern(fields["provider_id"]),  # a rental and the journal keep these: equal ones once
-        gpu_model=intern(fields["gpu_model"]),
-        region=intern(fields["region"]),
+        provider_id=once(fields["provider_id"]),
+        gpu_model=once(fields["gpu_model"]),
+        region=once(fields["region"]),
         gpu_count=fields.get("gpu_count", 1),
-        model_id=intern(fields["model_id"]),
-        docker_image=intern(fields["docker_image"]),
+        model_id=once(fields["model_id"]),
+        docker_image=once(fields["docker_image"]),
         fine_tuned=fields.get("fine_tuned", False),
         ssh=wants_ssh,
     )

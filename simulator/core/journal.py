@@ -35,7 +35,7 @@ Recorded = Event | Entry
 _encode = msgspec.json.Encoder(enc_hook=int).encode
 
 
-class Mark(Struct, frozen=True):
+class Mark(Struct, frozen=True, order=True):
     """A place in a journal: how many events, and how many other lines, come before it."""
 
     events: int = 0
@@ -107,14 +107,15 @@ class Journal:
         """The first line."""
         return _encode_header(self._header) + b"\n"
 
-    def lines(self, since: Mark) -> Iterator[bytes]:
-        """The lines from a place on that is held, up to where it is when the first one is asked for."""
+    def lines(self, since: Mark, until: Mark | None = None) -> Iterator[bytes]:
+        """The lines between two places that are held, the latter where it is when the first one is asked for."""
+        until = self.end if until is None else until
         written = since.events
         assert written >= self.dropped, "dropped already"
         assert since.lines >= self._lines_dropped, "dropped already"
-        events = iter(self.events[written - self.dropped :])
-        latest = self._lines[since.lines - self._lines_dropped :]
-        for position, at_ms, line in chain(latest, ((self.end.events, 0, None),)):
+        events = iter(self.events[written - self.dropped : until.events - self.dropped])
+        lines = self._lines[since.lines - self._lines_dropped : until.lines - self._lines_dropped]
+        for position, at_ms, line in chain(lines, ((until.events, 0, None),)):
             for seq in range(written, position):
                 yield b'{"seq":%d,' % (seq + 1) + _encode(next(events))[1:] + b"\n"
             written = position
@@ -129,22 +130,41 @@ class Journal:
     def drop(self, *, events: int, lines: int) -> list[Recorded]:
         """Let all but the latest so many events go, and of the other lines those before them and all but the latest so
         many; answers the events that went."""
-        self.digest()
         count = max(0, len(self.events) - events)
+        before = self._after_event(self.dropped + count)
+        lines_count = max(before.lines - self._lines_dropped, len(self._lines) - lines)
+        if lines_count:  # what has gone cannot be hashed any more: all up to there is first
+            position = self._lines[lines_count - 1][0]
+            before = max(before, Mark(position, self._lines_dropped + lines_count))
+        if before > self._digested:
+            self._digest_to(before)
         gone = self.events[:count]
         del self.events[:count]
+        del self._lines[:lines_count]
         self.dropped += count
-        count = max(bisect_left(self._lines, self.dropped, key=itemgetter(0)), len(self._lines) - lines)
-        del self._lines[:count]
-        self._lines_dropped += count
+        self._lines_dropped += lines_count
         return gone
 
     def digest(self) -> bytes:
         """A digest of all lines so far, header included: each line is hashed together with the digest before it."""
-        digest = self._digest or chain_digest(b"", (self.header(),))
-        self._digest = chain_digest(digest, self.lines(self._digested))
-        self._digested = self.end
+        self._digest_to(self.end)
         return self._digest
+
+    def digest_some(self, events: int) -> bool:
+        """Do a part of the work of `digest`, and say whether some is left."""
+        if self._digested.events + events >= self.end.events:
+            return False
+        self._digest_to(self._after_event(self._digested.events + events))
+        return True
+
+    def _digest_to(self, place: Mark) -> None:
+        digest = self._digest or chain_digest(b"", (self.header(),))
+        self._digest = chain_digest(digest, self.lines(self._digested, place))
+        self._digested = place
+
+    def _after_event(self, events: int) -> Mark:
+        """The place right after so many events."""
+        return Mark(events, self._lines_dropped + bisect_left(self._lines, events, key=itemgetter(0)))
 
     def state(self) -> "JournalState":
         """What a snapshot holds of it."""

@@ -32,7 +32,7 @@ from .rental import Rental
 from .rentals import Rentals
 from .scenario import Scenario, opening_offers
 from .schedule import Priority, Schedule, Subject
-from .snapshot import History, SimulationState, decode_state, encode_state
+from .snapshot import History, SimulationState, check_state, decode_state, encode_state
 from .timeline import Timeline
 
 _OF_ACTS = (Priority.ACT_END, Priority.TIMELINE)
@@ -94,6 +94,7 @@ class Simulation:
         """
         simulation = cls(scenario, seed=seed, start_epoch_ms=start_epoch_ms)
         decoded = decode_state(state, SimulationState, simulation.market.named)
+        check_state(decoded)
         try:
             simulation._restore(decoded, history)
         except (LookupError, ValueError) as error:
@@ -237,6 +238,10 @@ class Simulation:
         self.rentals.drop_ended(rentals)
         gone = self._journal.drop(events=events, lines=lines)
         self.ledger.drop(sum(isinstance(event, Entry) for event in gone))
+
+    def digest_some(self, events: int) -> bool:
+        """Do a part of what `snapshot` has to do about a long journal, and say whether some is left."""
+        return self._journal.digest_some(events)
 
     @property
     def lines_held(self) -> int:

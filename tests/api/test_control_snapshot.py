@@ -9,6 +9,7 @@ import pytest
 
 from simulator import world_snapshot
 from simulator.core.scenario import BillingSettings, ClockSettings, InterruptionSettings
+from simulator.holding import Holding
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, MANUAL, Answer, Api, scenario
@@ -152,6 +153,16 @@ def test_one_that_was_made_to_fit_its_checksum_and_makes_no_sense_changes_nothin
         put(api, json.dumps(document).encode()).problem(400, "snapshot_invalid", "world")
 
 
+@pytest.mark.parametrize("start", [-1, 10**18, 253_370_764_799_999])
+def test_one_outside_the_calendar_changes_nothing(api: Api, start: int) -> None:
+    api.advance("1h")
+    document = json.loads(take(api))
+    document["world"]["start_epoch_ms"] = start
+    document["checksum"] = world_snapshot._checksum(document["world"])
+    with api.unchanged():
+        put(api, json.dumps(document).encode()).problem(400, "snapshot_invalid", "world")
+
+
 def test_it_must_be_declared_as_json(api: Api) -> None:
     put(api, take(api), media="text/plain").problem(415, "unsupported_media_type", "content-type")
 
@@ -173,8 +184,8 @@ def test_a_world_takes_only_its_own_snapshot_or_another_that_is_named(api: Api) 
 
 def test_the_first_lines_of_a_journal_that_were_let_go_are_410(runner: asyncio.Runner) -> None:
     api = Api(runner, scenario(clock=MANUAL))
-    api.world.keep, api.world._slack = 1, 0
-    for _ in range(3):
+    api.world._holding = Holding(1)
+    for _ in range(4):
         api.delete(api.rent(token=BOB), token=BOB)
     gone = api.call("GET", "/_sim/journal").problem(410, "journal_dropped")
     assert "--state" in gone["detail"]
@@ -187,13 +198,13 @@ def test_the_first_lines_of_a_journal_that_were_let_go_are_410(runner: asyncio.R
     assert sum(int(p["amount"].replace(".", "")) for p in first["postings"]) == 0
     events = api.get("/_sim/events")["data"]
     assert events[0]["seq"] == api.world.simulation.events_dropped + 1
-    assert len(api.get("/_sim/rentals")["data"]) == 1
+    assert len(api.get("/_sim/rentals")["data"]) == 2
 
 
 def test_the_opening_line_counts_as_one_of_the_page(runner: asyncio.Runner) -> None:
     api = Api(runner, scenario(clock=MANUAL))
-    api.world.keep, api.world._slack = 1, 0
-    for _ in range(3):
+    api.world._holding = Holding(1)
+    for _ in range(4):
         api.delete(api.rent(token=BOB), token=BOB)
     assert api.get("/_sim/ledger?limit=0")["data"] == []
     first = api.get("/_sim/ledger?limit=1")["data"]

@@ -1,5 +1,8 @@
 """Snapshots: what they hold is all that there is, luck included, and what does not fit is refused."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -192,6 +195,37 @@ def test_what_does_not_fit_is_refused(damage: object) -> None:
     assert damaged != snapshot
     with pytest.raises(SnapshotInvalid):
         Simulation.restored(sim.scenario, damaged, seed=1, start_epoch_ms=0)
+
+
+FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "a clock before the start": lambda state: state["schedule"].update(now_ms=-1),
+    "a clock past all calendars": lambda state: state["schedule"].update(now_ms=10**18),
+    "an event in the past": lambda state: state["schedule"]["pending"][0].__setitem__(0, -5),
+    "an event of no kind": lambda state: state["schedule"]["pending"][0].__setitem__(1, 99),
+    "a ticket twice": lambda state: state["schedule"]["pending"].append(state["schedule"]["pending"][0]),
+    "a ticket to come": lambda state: state["schedule"].update(sequence=0),
+    "money from nowhere": lambda state: state["ledger"]["balances"].update({"alice/available": 1}),
+    "GPUs less than none": lambda state: state["offers"][0].__setitem__(1, -1),
+    "a name that is none": lambda state: state["accounts"].append("no name"),
+    "a live rental that is over": lambda state: state["rentals"]["live"][0].update(terminated_ms=0),
+    "a rental of nobody": lambda state: state["accounts"].clear(),
+    "a rental to come": lambda state: state["rentals"]["live"][0].update(created_ms=10**9),
+    "a rental that runs before the start": lambda state: state["rentals"]["live"][0].update(running_ms=-1),
+    "a price below zero": lambda state: state["rentals"]["live"][0].update(price_micros_per_hour=-1_000),
+    "a price too fine": lambda state: state["rentals"]["live"][0].update(price_micros_per_hour=1),
+    "no GPU": lambda state: state["rentals"]["live"][0]["command"].update(gpu_count=0),
+    "an ended rental that is not over": lambda state: state["rentals"].update(ended=state["rentals"]["live"]),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_state_that_no_run_could_be_in_is_refused(forgery: str) -> None:
+    sim = Simulation(scenario())
+    rent(sim)
+    state = msgspec.json.decode(sim.snapshot())
+    FORGERIES[forgery](state)
+    with pytest.raises(SnapshotInvalid):
+        Simulation.restored(sim.scenario, msgspec.json.encode(state), seed=1, start_epoch_ms=0)
 
 
 def test_a_snapshot_of_one_market_does_not_fit_another() -> None:
