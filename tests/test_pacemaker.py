@@ -316,3 +316,19 @@ def test_a_server_keeps_its_clocks_going(fired: Event) -> None:
     day = ClockSettings(mode="scaled", speed=Factor(10**12), start=Instant(0))
     with server.serve_in_thread(credited(DAY_MS), clock=day):
         assert fired.wait(60)
+
+
+def test_a_world_that_fails_holds_no_other_clock_up(
+    wall: Wall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = World("broken", credited(1_000), clock=REAL), World("sound", credited(1_000), clock=REAL)
+    _, pacemaker = server_of(wall, broken, sound)
+
+    def fail() -> bool:
+        raise AssertionError("broken on purpose")
+
+    monkeypatch.setattr(broken, "caught_up", fail)
+    wall.goes(1)
+    pacemaker.beat()
+    assert sound.simulation.now_ms >= 1_000
+    assert "the world broken failed to keep its time" in caplog.text

@@ -211,3 +211,38 @@ def test_the_opening_line_counts_as_one_of_the_page(runner: asyncio.Runner) -> N
     assert [entry["kind"] for entry in first] == ["opening_balance"]
     rest = api.get(f"/_sim/ledger?after={first[0]['seq']}")["data"]
     assert [entry["seq"] for entry in rest] == list(range(first[0]["seq"] + 1, first[0]["seq"] + 1 + len(rest)))
+
+
+def test_an_account_that_comes_back_has_the_token_that_it_had(api: Api) -> None:
+    """Unless somebody else has it by then."""
+    for name in ("carol", "dave"):
+        api.call("POST", "/_sim/accounts", {"name": name, "token": f"si_{name}"})
+    snapshot = take(api)
+    api.call("POST", "/_sim/reset", {})
+    assert api.call("GET", "/v1/gpu/offers", token="si_carol").status == 401
+    api.call("POST", "/_sim/worlds", {"name": "w", "scenario": "calm", "tokens": {"alice": "si_dave"}})
+    put(api, snapshot)
+    accounts = {account["name"]: account["token"] for account in api.get("/_sim/accounts")["data"]}
+    assert accounts["carol"] == "si_carol"
+    assert accounts["dave"] not in ("si_dave", None)
+    assert api.call("GET", "/v1/gpu/offers", token="si_carol").status == 200
+    assert api.worlds.place("si_dave") is not None
+
+
+def test_an_account_of_the_scenario_comes_back_with_its_token(api: Api, runner: asyncio.Runner) -> None:
+    own = take(api)
+    without_alice = Api(runner, scenario(name="other", accounts=()))
+    put(api, without_alice.call("GET", SNAPSHOT, token=None).body)
+    assert api.call("GET", "/v1/gpu/offers").status == 401
+    assert api.call("PUT", f"{SNAPSHOT}?world=default", body=own, token=None).status == 200
+    assert api.call("GET", "/v1/gpu/offers").status == 200
+
+
+def test_an_advance_until_a_rental_ends_sees_it_end_though_it_is_let_go_at_once(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(clock=MANUAL, market=market(offer(capacity=99))))
+    api.world._holding = Holding(1)
+    ids = [api.rent(token=BOB) for _ in range(20)]
+    wanted = {"until": {"rental": ids[0], "status": "terminated"}}
+    answer = api.call("POST", "/_sim/clock/advance", wanted)
+    assert answer.status == 200, answer.body
+    assert ids[0] not in api.world.simulation.rentals.by_id
