@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -20,7 +19,8 @@ from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Simulation
 from .durable import Durable, Input
 from .happened import Happened
-from .holding import KEEP_DEFAULT, Holding
+from .holding import KEEP_DEFAULT
+from .keeping import Keeping
 from .pacing import Pacer, Slice, wall_epoch_ms
 from .request_log import RequestLog
 from .store import StateUnavailable
@@ -60,12 +60,10 @@ class World:
         self.tokens: dict[str, str] = {}
         self.former_tokens: dict[str, str] = {}
         """The tokens that accounts had before the world last began anew."""
-        self._keep = keep
+        self.keeping = Keeping(keep)
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
-        self._durable: Durable | None = None
-        self._owes_clock = False
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
         """Those who are told when something happened."""
@@ -89,7 +87,6 @@ class World:
 
     def _take_up(self, run: Run) -> None:
         self.simulation, self.faults = run
-        self._holding = Holding(self._keep)
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
         self._shown_second = -1
@@ -160,7 +157,7 @@ class World:
             finally:
                 self.pacer.skip(self.simulation.now_ms - began)
             if done is not None:
-                self._write_clock()
+                self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
             return happened
 
     async def _run(self, to_ms: int, done: Callable[[], bool] | None = None, happened: Happened | None = None) -> None:
@@ -179,7 +176,7 @@ class World:
         """Something may have happened: tell of it, and write down and let go what is due."""
         if happened is not None:
             happened.take()
-        self._tidy()
+        self.keeping.tidy(self._run_now)
         if self.watchers:
             self.tell()
 
@@ -212,18 +209,17 @@ class World:
     # What is held, and what is kept in a file
 
     def journal(self) -> Iterator[bytes]:
-        """The journal, in stretches of lines, up to where it stands when its latest lines are asked for. Raises
-        JournalDropped where its first lines are gone."""
-        return self.simulation.journal() if self._durable is None else self._durable.journal(self.simulation)
+        """The journal; see `Keeping.journal`. Raises JournalDropped where its first lines are gone."""
+        return self.keeping.journal(self.simulation)
 
     def begin_in(self, durable: Durable) -> None:
         """Write the start of this world into a new file."""
-        durable.begin(Run(self.simulation, self.faults), self.pacer.settings, self.tokens.items())
+        durable.begin(self._run_now, self.pacer.settings, self.tokens.items())
 
     def keep_in(self, durable: Durable) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
         self._take_up(durable.recover(self.simulation))
-        self._durable = durable
+        self.keeping.durable = durable
         now_ms, wall_ms, settings = durable.clock()
         resume_ms = max(now_ms, self.simulation.now_ms)
         self.pacer = Pacer(settings, now_ms=resume_ms)
@@ -231,48 +227,22 @@ class World:
         if self._insists_on_clock:  # what has gone by was by the clock before
             resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
         while self.simulation.step(resume_ms):
-            self._tidy()
+            self.keeping.tidy(self._run_now)
         if self._insists_on_clock:
             self.pacer.change(self.first_clock, self.simulation.now_ms)
-            self._write_clock()
-        self._tidy()
+            self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
+        self.keeping.tidy(self._run_now)
 
-    def _tidy(self) -> None:
-        """Write down what is due, and let go what need not be held."""
-        durable, simulation = self._durable, self.simulation
-        if durable is None:
-            self._holding.let_go(simulation)
-            return
-        durable.follow(Run(simulation, self.faults))
-        if self._owes_clock:
-            with suppress(StateUnavailable):
-                self._commit_clock(simulation.now_ms)
-        end, written = simulation.journal_end, durable.written
-        self._holding.let_go(
-            simulation,
-            rentals=simulation.rentals.ended_total - durable.ended_written,
-            events=end.events - written.events,
-            lines=end.lines - written.lines,
-        )
+    @property
+    def _run_now(self) -> Run:
+        return Run(self.simulation, self.faults)
 
     def _commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
         """Write an input down before it happens. Raises StateUnavailable."""
-        if self._durable is not None:
-            self._durable.commit(self.simulation.now_ms, input_, clock=self._running_clock(), token=token)
+        self.keeping.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
-        if self._durable is not None:
-            self._durable.commit_clock(now_ms, self.pacer.settings)
-            self._owes_clock = False
-
-    def _write_clock(self) -> None:
-        """Write down where the clock is now; what the file does not take it is offered again."""
-        self._owes_clock = True
-        with suppress(StateUnavailable):
-            self._commit_clock(self.simulation.now_ms)
-
-    def _running_clock(self) -> ClockSettings | None:
-        return None if self.pacer.settings.mode == "manual" else self.pacer.settings
+        self.keeping.commit_clock(now_ms, self.pacer.settings)
 
     # Faults
 
@@ -282,10 +252,10 @@ class World:
         matched = self.faults.matching(operation, account, offer)
         if not matched:
             return None
-        if self._durable is not None:
+        if self.keeping.durable is not None:
             self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
         injection = self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
-        self._tidy()
+        self.keeping.tidy(self._run_now)
         return injection
 
     def add_fault(self, rule: FaultRule) -> None:
@@ -334,7 +304,7 @@ class World:
             self.simulation.start_epoch_ms,
             without_tokens(self.scenario),
             self.pacer.settings,
-            msgspec.Raw(Run(self.simulation, self.faults).state()),
+            msgspec.Raw(self._run_now.state()),
         )
         return encode_world(state)
 
@@ -345,7 +315,7 @@ class World:
         base = bytes(state.run)
         async with self._turn:
             self._check_kept()
-            if self._durable is not None and not self._is_same_run(state):
+            if self.keeping.durable is not None and not self._is_same_run(state):
                 raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
             run = restored_run(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
             if state.start_epoch_ms + run.simulation.now_ms > epoch_ms(CALENDAR_END):
@@ -358,8 +328,7 @@ class World:
         return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
 
     def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
-        if self._durable is not None:
-            self._durable.begin(run, pacer.settings, tokens.items(), base)
+        self.keeping.begin(run, pacer.settings, tokens=tokens, base=base)
         self.simulation.close()
         self.pacer = pacer
         self._take_up(run)
@@ -388,11 +357,7 @@ class World:
 
     def close(self) -> None:
         """Write down where the world is, as far as the file takes it, and let the file go."""
-        if self._durable is not None:
-            with suppress(StateUnavailable):
-                self._durable.commit_clock(self.simulation.now_ms, self.pacer.settings)
-                self._durable.write_down(Run(self.simulation, self.faults), snapshot=True)
-            self._durable.close()
+        self.keeping.close(self._run_now, self.pacer.settings)
 
     def _check_kept(self) -> None:
         if self.is_dropped:

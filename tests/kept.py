@@ -49,8 +49,8 @@ def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, 
 
 def killed(running: World) -> None:
     """What a kill leaves: the files as they are at that instant, whatever closing them would have tidied up."""
-    assert running._durable is not None
-    store = running._durable._store
+    assert running.keeping.durable is not None
+    store = running.keeping.durable._store
     files = [store.path, store.path.with_name(store.path.name + "-wal")]
     left = {file: file.read_bytes() for file in files if file.exists()}
     store._db.close()

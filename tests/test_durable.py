@@ -127,8 +127,8 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
     with pytest.raises(StateUnavailable):
         rent(running)
     assert journal(running) == before
-    assert running._durable is not None
-    running._durable._store._db.execute("PRAGMA max_page_count=100000")
+    assert running.keeping.durable is not None
+    running.keeping.durable._store._db.execute("PRAGMA max_page_count=100000")
     rent(running)
     before = journal(running)
     killed(running)
@@ -139,13 +139,13 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
 
 def test_a_batch_that_the_file_does_not_take_is_offered_again(path: Path) -> None:
     running = kept(path, pages_max=16, inputs_per_part=2)
-    assert running._durable is not None
+    assert running.keeping.durable is not None
     for _ in range(3):
         try:
             running.execute(AddCredit("alice", 1))
         except StateUnavailable:
             break
-    running._durable._store._db.execute("PRAGMA max_page_count=100000")
+    running.keeping.durable._store._db.execute("PRAGMA max_page_count=100000")
     for _ in range(4):
         running.execute(AddCredit("alice", 1))
     before = journal(running)
@@ -240,7 +240,7 @@ def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypa
     for each in (running, memory):
         for hours in range(1, 30):
             each.simulation.advance(hours * HOUR_MS)
-            each._tidy()
+            each.keeping.tidy(each._run_now)
     running._commit_clock(running.simulation.now_ms)
     killed(running)
     store = Store.open(path, lambda _: None)

@@ -106,8 +106,8 @@ def test_damage_inside_the_file_is_noticed(path: Path, change: str) -> None:
     running = kept(path)
     for _ in range(23):
         running.execute(AddCredit("alice", 1))
-    assert running._durable is not None
-    running._durable._store._db.execute(change)
+    assert running.keeping.durable is not None
+    running.keeping.durable._store._db.execute(change)
     killed(running)
     started = world()
     worlds = Worlds()
