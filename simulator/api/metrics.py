@@ -153,6 +153,11 @@ class _Figures(Collector):
             "Event streams that were cut off because their reader fell behind.",
             self._streams.dropped_total,
         )
+        yield CounterMetricFamily(
+            "gpu_sim_log_lines_dropped",
+            "Lines of --log-requests that were dropped because their reader fell behind.",
+            self._traffic.lines_dropped,
+        )
         build = GaugeMetricFamily("gpu_sim_build_info", "Always 1.", labels=("version", "python"))
         build.add_metric((__version__, python_version()), 1)
         yield build

@@ -13,8 +13,8 @@ BODY_BYTES_KEPT = 4 << 10
 CHARACTERS_KEPT = 2_048
 KEY_BYTES_KEPT = 256
 
-Write = Callable[[bytes], None]
-"""Takes one line, with its line feed."""
+Write = Callable[[bytes], bool]
+"""Takes one line, with its line feed, without waiting; False where there is no room for it."""
 
 
 class Recorder:
@@ -53,8 +53,8 @@ class Recorder:
                     body if len(body) <= BODY_BYTES_KEPT else len(body),
                 )
             )
-        if self._write is not None:
-            self._write(log_line(exchange, span_ns, self._redactor))
+        if self._write is not None and not self._write(log_line(exchange, span_ns, self._redactor)):
+            self.traffic.lines_dropped += 1
 
 
 def _idempotency_key(exchange: Exchange) -> bytes:

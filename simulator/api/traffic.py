@@ -25,10 +25,12 @@ class OperationTraffic:
 class Traffic:
     """The API requests of a server by operation; None is what asks for no operation."""
 
-    __slots__ = ("by_operation",)
+    __slots__ = ("by_operation", "lines_dropped")
 
     def __init__(self) -> None:
         self.by_operation: dict[str | None, OperationTraffic] = {}
+        self.lines_dropped = 0
+        """How many requests are missing in the server's log since its reader fell behind."""
 
     def count(self, operation: str | None, status: int, span_ns: int) -> None:
         """One more request, answered with a status (0 for no answer) within so many ns."""

@@ -41,7 +41,7 @@ def test_both_paths_answer_in_the_form_of_prometheus(api: Api) -> None:
 def test_every_figure_has_a_name_of_ours_and_says_what_it_is(api: Api) -> None:
     api.rent()
     families = list(text_string_to_metric_families(api.call("GET", "/metrics").body.decode()))
-    assert len(families) == 17
+    assert len(families) == 18
     for family in families:
         assert family.name.startswith("gpu_sim_")
         assert family.documentation
@@ -136,6 +136,19 @@ def test_faults_are_counted_by_rule_over_all_worlds(api: Api) -> None:
     assert figure(api, "gpu_sim_fault_hits_total", rule="busy") == 4
     assert figure(api, "gpu_sim_faults_total", rule="busy") == 3
     assert figure(api, "gpu_sim_requests_total", operation="list_offers", status="503") == 3
+
+
+def test_lines_of_the_log_that_found_no_room_are_counted(runner: asyncio.Runner) -> None:
+    lines: list[bytes] = []
+
+    def write(line: bytes) -> bool:
+        lines.append(line)
+        return len(lines) == 1
+
+    api = Api(runner, scenario(), log=write)
+    for _ in range(3):
+        api.call("GET", "/v1/gpu/offers")
+    assert figure(api, "gpu_sim_log_lines_dropped_total") == 2
 
 
 def test_the_lag_is_that_of_the_clock_furthest_behind(api: Api) -> None:
