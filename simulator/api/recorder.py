@@ -33,6 +33,8 @@ class Recorder:
         span_ns = stopwatch_ns() - exchange.began_ns
         operation, status, world = exchange.operation, exchange.status, exchange.world
         self.traffic.count(operation, status, span_ns)
+        if exchange.fault:
+            self.traffic.count_fault(exchange.fault)
         log = world.requests
         if log.limit:
             self.redactor.look()
