@@ -1,6 +1,7 @@
 """Scenario files: YAML in, a `Scenario` of the core out. Every error names file, line, column and field."""
 
 from itertools import islice
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def load_scenario(name_or_file: str) -> Scenario:
     """The shipped scenario of that name, or the one in that file. Raises ScenarioError."""
     shipped = shipped_scenarios()
     path = shipped.get(name_or_file) or Path(name_or_file)
-    if name_or_file not in shipped and not path.suffix and not path.is_file():
+    if name_or_file not in shipped and not path.suffix and not isfile(path):
         known = did_you_mean(name_or_file, shipped) or f": {', '.join(shipped)}"
         message = f"neither a file nor one of the shipped scenarios{known}"
         raise ScenarioError(Problem(name_or_file, None, None, "", message))

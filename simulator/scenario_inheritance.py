@@ -1,6 +1,7 @@
 """What a scenario file stands for: its shorthands written out, its catalogue found, and what it extends merged in."""
 
 import re
+from os.path import isfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,7 +43,7 @@ class Folder(Struct, frozen=True):
     def file(self, name: str) -> Path | None:
         """The file of that name, or None. A name with a separator in it names none."""
         file = self.path / name
-        if _is_file_name(name) is None or not file.is_file():
+        if _is_file_name(name) is None or not isfile(file):  # a name too long for the system is none
             return None
         if not self.is_closed:
             return file

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from .api.auth import ControlAccess, is_loopback
 from .api.transport import Connections
 from .core.scenario import ClockSettings, Scenario
 from .holding import KEEP_DEFAULT
+from .line_writer import LineWriter
 from .pacemaker import Pacemaker
 from .request_log import REQUESTS_KEPT
 from .scenario_shelf import ScenarioShelf
@@ -165,8 +166,9 @@ class _Serving:
             url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
         )
         connections = Connections()
+        self._log = LineWriter(sys.stderr.fileno()) if options.log_requests else None
         config = uvicorn.Config(
-            build_app(worlds, access, connections, log=_write_to_stderr if options.log_requests else None),
+            build_app(worlds, access, connections, log=None if self._log is None else self._log.write),
             http=connections.protocol(AutoHTTPProtocol),
             lifespan="off",
             ws="none",
@@ -180,16 +182,11 @@ class _Serving:
         self.server = Server(config, worlds, lambda: on_ready(self.ready))
 
     def run(self) -> None:
-        try:
-            self.server.run(sockets=[self._socket])
-        finally:
-            self.worlds.close()
-
-
-def _write_to_stderr(line: bytes) -> None:
-    with suppress(OSError):  # that nobody reads the log is no reason not to serve
-        sys.stderr.buffer.write(line)
-        sys.stderr.buffer.flush()
+        with self._log or nullcontext():
+            try:
+                self.server.run(sockets=[self._socket])
+            finally:
+                self.worlds.close()
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:

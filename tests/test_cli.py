@@ -99,6 +99,14 @@ def test_an_unknown_scenario_is_refused_with_the_nearest_name(command: str) -> N
     assert 'did you mean "calm"?' in refused.output
 
 
+@pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 300}.yaml", f"{'x/' * 3_000}y"])
+def test_a_name_longer_than_the_system_takes_is_refused_as_any_other(name: str) -> None:
+    refused = invoke("check", name)
+    assert refused.exit_code == 2
+    assert isinstance(refused.exception, SystemExit)
+    assert refused.output.startswith("Error: ")
+
+
 def test_check_accepts_every_shipped_scenario_by_name_and_file() -> None:
     for name, path in shipped_scenarios().items():
         for given in (name, str(path)):

@@ -142,6 +142,13 @@ def test_nothing_outside_the_folder_is_found_by_any_name(shelf: ScenarioShelf, f
         assert "no catalogue" in refused(shelf, {"name": "x", "market": {"catalog": catalog}})
 
 
+def test_a_name_longer_than_the_system_takes_is_that_of_no_file(shelf: ScenarioShelf) -> None:
+    name = f"{'x' * 251}.yaml"
+    assert "no scenario" in refused(shelf, name)
+    assert "no scenario" in refused(shelf, {"name": "x", "extends": name})
+    assert "no catalogue" in refused(shelf, {"name": "x", "market": {"catalog": f"{name}.csv"}})
+
+
 def test_what_a_file_of_the_folder_names_is_in_the_folder_too(shelf: ScenarioShelf, folder: Path) -> None:
     (folder / "link.yaml").symlink_to(folder.parent / "outside" / "secret.yaml")
     write(folder, one="name: one\nextends: two.yaml", two="name: two\nextends: link.yaml")

@@ -134,6 +134,24 @@ def test_a_log_that_nobody_reads_is_no_reason_not_to_serve(ready_file: Path) -> 
         assert len(httpx.get(f"{server.url}/_sim/requests").json()["data"]) == 3
 
 
+def test_a_log_that_nobody_drains_holds_nobody_up(ready_file: Path) -> None:
+    path = f"/v1/{'x' * 1_500}"
+    flags = ("--scenario", "calm", "--log-requests", "--request-log", "0")
+    with serving(ready_file, *flags) as server, httpx.Client(base_url=server.url, headers=AUTH) as client:
+        for _ in range(200):  # a pipe takes 64 KiB
+            assert client.get(path).status_code == 404
+        code, _, err = ended(server)
+    assert code == 0
+    assert 0 < len(err) < 200 * len(path)
+
+
+def ended(server: Serving) -> tuple[int, str, str]:
+    """As `stop`, but nothing of what the server printed is read before it has ended."""
+    server.process.terminate()
+    server.process.wait(30)
+    return server.stop()
+
+
 def test_a_signal_ends_the_server_with_0_though_a_stream_is_open(ready_file: Path) -> None:
     accept = {"accept": "text/event-stream"}
     with (

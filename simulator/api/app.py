@@ -12,7 +12,6 @@ from . import (
     control_faults,
     control_market,
     control_rentals,
-    control_requests,
     control_snapshot,
     control_worlds,
     documents,
@@ -20,6 +19,7 @@ from . import (
 )
 from .auth import ControlAccess
 from .control_metrics import Figures
+from .control_requests import Requests
 from .event_stream import EventStreams
 from .front import (
     METRICS_PATH,
@@ -53,6 +53,7 @@ def build_app(
     connections = Connections() if connections is None else connections
     recorder = Recorder(worlds, log)
     streams = EventStreams() if streams is None else streams
+    requests = Requests(recorder.redactor)
     figures = Figures(worlds, recorder.traffic, streams)
     router = Router(
         routes=[
@@ -87,8 +88,8 @@ def build_app(
             _route("/_sim/market/interrupt", POST=control_market.interrupt),
             _route("/_sim/market/provisioning", POST=control_market.disturb_provisioning),
             _route("/_sim/market/vanish", POST=control_market.vanish),
-            _route("/_sim/requests", GET=control_requests.list_requests),
-            _route("/_sim/requests/verify", POST=control_requests.verify_requests),
+            _route("/_sim/requests", GET=requests.list_requests),
+            _route("/_sim/requests/verify", POST=requests.verify_requests),
             _route("/_sim/metrics", GET=figures.metrics),
             _route(METRICS_PATH, GET=figures.metrics),
         ],

@@ -1,7 +1,7 @@
 """The request log on the control plane: what clients asked for, and whether that is what was expected of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, get_args
 
 from msgspec import UNSET, Struct
@@ -10,17 +10,23 @@ from msgspec.structs import asdict
 from ..core.errors import AccountNotFound, InvalidValue
 from ..core.fault_rules import Operation
 from ..core.names import did_you_mean
+from ..pacing import Slice
+from ..request_log import Logged, RequestLog
 from ..world import World
 from .control_request import body_as, select, window
 from .front import Exchange
 from .logged_request import LoggedRequest, logged_request
 from .problems import NotHeld, Reply, RequestLogOff, json_reply
 from .redaction import Redactor
-from .request_match import Match, Mismatch
+from .request_match import Match, Mismatch, shortened
 
 NEAREST_SHOWN_MAX = 5
+MISMATCHES_SHOWN_MAX = 20
 SEQS_SHOWN_MAX = 100
 _REQUESTS_PER_TURN = 100
+_Kept = tuple[tuple[int, Logged], ...]
+"""The requests of a log with their numbers."""
+
 _FILTERS = ("operation", "account", "token", "status", "fault", "rental")
 
 
@@ -58,93 +64,125 @@ class Verify(Struct, forbid_unknown_fields=True):
         return least, self.at_most
 
 
-async def list_requests(exchange: Exchange) -> Reply:
-    """The requests that are kept, oldest first: all, or those that the query asks for.
+class Requests:
+    """The request logs of the worlds of one server."""
 
-    `total` is the number of the latest, `dropped` how many are no longer kept.
-    """
-    query = select(exchange, *_FILTERS, "after", "limit")
-    world = _logging_world(exchange)
-    after, limit = window(query)
-    wanted = _wanted(world, query)
-    shown: list[LoggedRequest] = []
-    if limit:
-        async for request in _requests(exchange, world, after):
-            if not wanted.mismatches(request):
-                shown.append(request)
-                if len(shown) == limit:
-                    break
-    return json_reply(200, {"data": shown, "total": world.requests.total, "dropped": world.requests.dropped})
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    async def list_requests(self, exchange: Exchange) -> Reply:
+        """The requests that are kept, oldest first: all, or those that the query asks for.
+
+        `total` is the number of the latest, `dropped` how many are no longer kept.
+        """
+        query = select(exchange, *_FILTERS, "after", "limit")
+        log = _log_of(exchange.world)
+        after, limit = window(query)
+        wanted = _wanted(exchange.world, query)
+        shown: list[LoggedRequest] = []
+        if limit:
+            async for request in self._shown(kept for kept in log.numbered() if kept[0] > after):
+                if not wanted.mismatches(request):
+                    shown.append(request)
+                    if len(shown) == limit:
+                        break
+        return json_reply(200, {"data": shown, "total": log.total, "dropped": log.dropped})
+
+    async def verify_requests(self, exchange: Exchange) -> Reply:
+        """200 where it holds: `held`, how many `matched`, and the `seqs` of the first 100 of them. Raises NotHeld (409)
+        where not, with `matched`, `seqs` and the `nearest` requests: those with the fewest `mismatches` first, of each
+        the first 20, and of a value with more than 256 characters the beginning of its JSON.
+
+        `dropped` says how many requests are no longer kept. Nothing is known of those: where there are any, `exactly`,
+        `at_most` and `in_order`, as all else, are judged by the requests that are kept, and `held` says no more.
+        """
+        wanted = body_as(exchange, Verify)
+        select(exchange)
+        log = _log_of(exchange.world)
+        kept, dropped = tuple(log.numbered()), log.dropped
+        if wanted.match is not None:
+            return await self._verify_number(wanted.match, wanted.bounds, kept, dropped)
+        assert wanted.in_order is not None
+        return await self._verify_order(wanted.in_order, kept, dropped)
+
+    async def _verify_number(self, match: Match, bounds: tuple[int, int | None], kept: _Kept, dropped: int) -> Reply:
+        seqs: list[int] = []
+        nearest = _Nearest()
+        async for request in self._shown(kept):
+            mismatches = match.mismatches(request)
+            if mismatches:
+                nearest.add(mismatches, request)
+            else:
+                seqs.append(request.seq)
+        least, most = bounds
+        if len(seqs) >= least and (most is None or len(seqs) <= most):
+            return _held(seqs, dropped)
+        too_few = f"at least {least}" if len(seqs) < least else f"at most {most}"
+        expected = f"exactly {least}" if least == most else too_few
+        raise NotHeld(f"{expected} expected, {len(seqs)} found", findings=nearest.findings(seqs, dropped))
+
+    async def _verify_order(self, in_order: list[Match], kept: _Kept, dropped: int) -> Reply:
+        seqs: list[int] = []
+        async for request in self._shown(kept):
+            if not in_order[len(seqs)].mismatches(request):
+                seqs.append(request.seq)
+                if len(seqs) == len(in_order):
+                    return _held(seqs, dropped)
+        last = seqs[-1] if seqs else 0
+        nearest = _Nearest()
+        async for request in self._shown(kept):
+            mismatches = in_order[len(seqs)].mismatches(request)
+            if request.seq <= last:
+                mismatches.append(Mismatch("seq", f"above {last}", request.seq))
+            nearest.add(mismatches, request)
+        raise NotHeld(
+            f"{len(in_order)} requests in this order expected, only the first {len(seqs)} found",
+            findings=nearest.findings(seqs, dropped),
+        )
+
+    async def _shown(self, kept: Iterable[tuple[int, Logged]]) -> AsyncIterator[LoggedRequest]:
+        """Requests as they are shown; others are served meanwhile."""
+        slice_ = Slice()
+        for count, (seq, logged) in enumerate(kept):
+            yield logged_request(seq, logged, self._redactor)
+            if count % _REQUESTS_PER_TURN == 0 or slice_.is_over():
+                await asyncio.sleep(0)
+                slice_ = Slice()
 
 
-async def verify_requests(exchange: Exchange) -> Reply:
-    """200 where it holds: `held`, how many `matched`, and the `seqs` of the first 100 of them. Raises NotHeld (409)
-    where not, with `matched`, `seqs` and the `nearest` requests: those with the fewest `mismatches` first.
+class _Nearest:
+    """Of the requests that are not as expected, the few with the fewest mismatches, earlier ones first."""
 
-    `dropped` says how many requests are no longer kept, of which nothing is known.
-    """
-    wanted = body_as(exchange, Verify)
-    select(exchange)
-    world = _logging_world(exchange)
-    requests = [request async for request in _requests(exchange, world, 0)]
-    dropped = requests[0].seq - 1 if requests else world.requests.total
-    if wanted.match is not None:
-        return _verify_number(wanted.match, wanted.bounds, requests, dropped)
-    assert wanted.in_order is not None
-    return _verify_order(wanted.in_order, requests, dropped)
+    def __init__(self) -> None:
+        self._found: list[tuple[list[Mismatch], LoggedRequest]] = []
 
+    def add(self, mismatches: list[Mismatch], request: LoggedRequest) -> None:
+        """One more request."""
+        self._found.append((mismatches, request))
+        self._found.sort(key=lambda pair: len(pair[0]))
+        del self._found[NEAREST_SHOWN_MAX:]
 
-def _verify_number(match: Match, bounds: tuple[int, int | None], requests: list[LoggedRequest], dropped: int) -> Reply:
-    found = [(match.mismatches(request), request) for request in requests]
-    seqs = [request.seq for mismatches, request in found if not mismatches]
-    least, most = bounds
-    if len(seqs) >= least and (most is None or len(seqs) <= most):
-        return _held(seqs, dropped)
-    expected = f"exactly {least}" if least == most else f"at least {least}" if len(seqs) < least else f"at most {most}"
-    raise NotHeld(
-        f"{expected} expected, {len(seqs)} found",
-        findings=_findings(seqs, dropped, [pair for pair in found if pair[0]]),
-    )
-
-
-def _verify_order(in_order: list[Match], requests: list[LoggedRequest], dropped: int) -> Reply:
-    seqs: list[int] = []
-    for request in requests:
-        if len(seqs) < len(in_order) and not in_order[len(seqs)].mismatches(request):
-            seqs.append(request.seq)
-    if len(seqs) == len(in_order):
-        return _held(seqs, dropped)
-    last = seqs[-1] if seqs else 0
-    found = []
-    for request in requests:
-        mismatches = in_order[len(seqs)].mismatches(request)
-        if request.seq <= last:
-            mismatches.append(Mismatch("seq", f"above {last}", request.seq))
-        found.append((mismatches, request))
-    raise NotHeld(
-        f"{len(in_order)} requests in this order expected, only the first {len(seqs)} found",
-        findings=_findings(seqs, dropped, found),
-    )
+    def findings(self, seqs: list[int], dropped: int) -> dict[str, Any]:
+        """What was found instead of what was expected."""
+        return {
+            "matched": len(seqs),
+            "seqs": seqs[:SEQS_SHOWN_MAX],
+            "dropped": dropped,
+            "nearest": [
+                {**asdict(request), "mismatches": [shortened(each) for each in mismatches[:MISMATCHES_SHOWN_MAX]]}
+                for mismatches, request in self._found
+            ],
+        }
 
 
 def _held(seqs: list[int], dropped: int) -> Reply:
     return json_reply(200, {"held": True, "matched": len(seqs), "seqs": seqs[:SEQS_SHOWN_MAX], "dropped": dropped})
 
 
-def _findings(seqs: list[int], dropped: int, found: Collection[tuple[list[Mismatch], LoggedRequest]]) -> dict[str, Any]:
-    nearest = sorted(found, key=lambda pair: len(pair[0]))[:NEAREST_SHOWN_MAX]
-    return {
-        "matched": len(seqs),
-        "seqs": seqs[:SEQS_SHOWN_MAX],
-        "dropped": dropped,
-        "nearest": [{**asdict(request), "mismatches": mismatches} for mismatches, request in nearest],
-    }
-
-
-def _logging_world(exchange: Exchange) -> World:
-    if not exchange.world.requests.limit:
+def _log_of(world: World) -> RequestLog:
+    if not world.requests.limit:
         raise RequestLogOff("no requests are kept: the server runs with --request-log 0")
-    return exchange.world
+    return world.requests
 
 
 def _wanted(world: World, query: dict[str, str]) -> Match:
@@ -171,13 +209,3 @@ def _wanted(world: World, query: dict[str, str]) -> Match:
         )
     except ValueError as error:
         raise InvalidValue(str(error), param="status") from None
-
-
-async def _requests(exchange: Exchange, world: World, after: int) -> AsyncIterator[LoggedRequest]:
-    """The requests that are kept now, after the one with that number; others are served meanwhile."""
-    redactor = Redactor(exchange.worlds)
-    for count, (seq, logged) in enumerate(world.requests.numbered()):
-        if seq > after:
-            yield logged_request(seq, logged, redactor)
-        if count % _REQUESTS_PER_TURN == 0:
-            await asyncio.sleep(0)

@@ -13,6 +13,9 @@ from .front import Exchange
 from .redaction import Redactor
 from .wire import parse_json
 
+PATH_CHARACTERS_MAX = 2_048
+"""How much is shown of a path."""
+
 _NS_PER_MS = 1_000_000
 
 
@@ -81,10 +84,10 @@ def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
         "account": exchange.account or None,
         "operation": exchange.operation,
         "method": redactor.text(exchange.scope["method"]),
-        "path": redactor.url(exchange.scope["path"]),
+        "path": redactor.url(exchange.scope["path"])[:PATH_CHARACTERS_MAX],
         "status": exchange.status,
         "fault": exchange.fault or None,
-        "rental_id": redactor.url(exchange.rental_id) or None,
+        "rental_id": redactor.url(exchange.rental_id)[:PATH_CHARACTERS_MAX] or None,
         "request_id": redactor.text(exchange.request_id.decode()),
         "duration_ms": _ms(span_ns),
     }

@@ -18,7 +18,7 @@ from ..world import World
 from ..worlds import Worlds
 from .event_stream import EventStreams
 from .problems import Reply
-from .traffic import BOUNDS_NS, Traffic
+from .traffic import BOUNDS_NS, OTHER_RULES, RULES_COUNTED_MAX, Traffic
 
 _NS_PER_SECOND = 1_000_000_000
 
@@ -30,12 +30,6 @@ def exposition(worlds: Worlds, traffic: Traffic, streams: EventStreams) -> Reply
     return Reply(200, generate_latest(registry), ((b"content-type", CONTENT_TYPE_LATEST.encode()),))
 
 
-def fault_counts(world: World) -> Iterator[tuple[str, int, int]]:
-    """Name, hits (requests that matched) and spent (injections) of each fault rule of a world."""
-    for state in world.faults.state():
-        yield state.rule.name, state.hits, state.spent
-
-
 def dropped(world: World) -> tuple[int, int]:
     """How many events and how many ended rentals of a world are no longer in memory."""
     simulation = world.simulation
@@ -43,7 +37,10 @@ def dropped(world: World) -> tuple[int, int]:
 
 
 class _Figures(Collector):
-    """Figures as they are at the moment of collection. Rentals that are over are counted, not looked at."""
+    """Figures as they are at the moment of collection. Rentals that are over are counted, not looked at.
+
+    What a reset, a restored snapshot or the end of a world takes back is a gauge; counters never fall.
+    """
 
     def __init__(self, worlds: Worlds, traffic: Traffic, streams: EventStreams) -> None:
         self._worlds = worlds.by_name.values()
@@ -94,7 +91,7 @@ class _Figures(Collector):
         for status, number in by_status.items():
             shown.add_metric((status,), number)
         yield shown
-        yield CounterMetricFamily("gpu_sim_rentals_terminated", "Rentals that are over.", over)
+        yield GaugeMetricFamily("gpu_sim_rentals_terminated", "Rentals that are over in the worlds there are.", over)
         yield GaugeMetricFamily("gpu_sim_holds_active", "Credit holds that are active.", holds)
         yield GaugeMetricFamily(
             "gpu_sim_hold_dollars", "What the active holds reserve.", held_micros / MICROS_PER_DOLLAR
@@ -118,27 +115,36 @@ class _Figures(Collector):
         return shown
 
     def _faults(self) -> Iterator[Metric]:
-        counts: dict[str, tuple[int, int]] = {}
-        for world in self._worlds:
-            for name, hits, spent in fault_counts(world):
-                before = counts.get(name, (0, 0))
-                counts[name] = before[0] + hits, before[1] + spent
-        injected = CounterMetricFamily("gpu_sim_faults", "Faults injected, by rule.", labels=("rule",))
-        matched = CounterMetricFamily("gpu_sim_fault_hits", "Requests that a fault rule matched.", labels=("rule",))
-        for name, (hits, spent) in counts.items():
-            matched.add_metric((name,), hits)
-            injected.add_metric((name,), spent)
+        injected = CounterMetricFamily(
+            "gpu_sim_faults", "Faults injected, by rule (header: asked for by the request itself).", labels=("rule",)
+        )
+        for name, number in self._traffic.faults.items():
+            injected.add_metric((name,), number)
         yield injected
+        matched = GaugeMetricFamily(
+            "gpu_sim_fault_hits", "Requests that the fault rules there are have matched, by rule.", labels=("rule",)
+        )
+        for name, number in self._hits().items():
+            matched.add_metric((name,), number)
         yield matched
+
+    def _hits(self) -> dict[str, int]:
+        hits: dict[str, int] = {}
+        for world in self._worlds:
+            for state in world.faults.state():
+                name = state.rule.name
+                label = name if name in hits or len(hits) < RULES_COUNTED_MAX else OTHER_RULES
+                hits[label] = hits.get(label, 0) + state.hits
+        return hits
 
     def _happenings(self) -> Iterator[Metric]:
         simulations = [world.simulation for world in self._worlds]
         events_dropped, rentals_dropped = map(sum, zip(*map(dropped, self._worlds), strict=True))
-        yield CounterMetricFamily(
+        yield GaugeMetricFamily(
             "gpu_sim_events", "Events in the worlds that there are.", sum(s.events_total for s in simulations)
         )
-        yield CounterMetricFamily("gpu_sim_events_dropped", "Events no longer in memory.", events_dropped)
-        yield CounterMetricFamily("gpu_sim_rentals_dropped", "Ended rentals no longer in memory.", rentals_dropped)
+        yield GaugeMetricFamily("gpu_sim_events_dropped", "Events no longer in memory.", events_dropped)
+        yield GaugeMetricFamily("gpu_sim_rentals_dropped", "Ended rentals no longer in memory.", rentals_dropped)
         yield GaugeMetricFamily(
             "gpu_sim_clock_lag_seconds",
             "How far the running clock that is furthest behind is from where it should be, in virtual seconds.",
@@ -152,6 +158,11 @@ class _Figures(Collector):
             "gpu_sim_event_streams_dropped",
             "Event streams that were cut off because their reader fell behind.",
             self._streams.dropped_total,
+        )
+        yield CounterMetricFamily(
+            "gpu_sim_log_lines_dropped",
+            "Lines of --log-requests that were dropped because their reader fell behind.",
+            self._traffic.lines_dropped,
         )
         build = GaugeMetricFamily("gpu_sim_build_info", "Always 1.", labels=("version", "python"))
         build.add_metric((__version__, python_version()), 1)

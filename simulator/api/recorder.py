@@ -5,16 +5,16 @@ from collections.abc import Callable
 from ..pacing import stopwatch_ns
 from ..worlds import Worlds
 from .front import Exchange
-from .logged_request import log_line
+from .logged_request import PATH_CHARACTERS_MAX, log_line
 from .redaction import Redactor
 from .traffic import Traffic
 
 BODY_BYTES_KEPT = 4 << 10
-CHARACTERS_KEPT = 2_048
+METHOD_CHARACTERS_KEPT = 32
 KEY_BYTES_KEPT = 256
 
-Write = Callable[[bytes], None]
-"""Takes one line, with its line feed."""
+Write = Callable[[bytes], bool]
+"""Takes one line, with its line feed, without waiting; False where there is no room for it."""
 
 
 class Recorder:
@@ -22,7 +22,7 @@ class Recorder:
 
     def __init__(self, worlds: Worlds, write: Write | None = None) -> None:
         self.traffic = Traffic()
-        self._redactor = Redactor(worlds)
+        self.redactor = Redactor(worlds)
         self._write = write
 
     def note(self, exchange: Exchange) -> None:
@@ -33,33 +33,38 @@ class Recorder:
         span_ns = stopwatch_ns() - exchange.began_ns
         operation, status, world = exchange.operation, exchange.status, exchange.world
         self.traffic.count(operation, status, span_ns)
+        if exchange.fault:
+            self.traffic.count_fault(exchange.fault)
         log = world.requests
         if log.limit:
+            self.redactor.look()
             scope, body, simulation = exchange.scope, exchange.body, world.simulation
+            query: bytes = scope["query_string"]
             log.add(
                 (
                     simulation.start_epoch_ms + simulation.now_ms,
                     span_ns,
                     exchange.account,
                     operation,
-                    scope["method"][:32],
-                    scope["path"][:CHARACTERS_KEPT],
-                    scope["query_string"][:CHARACTERS_KEPT],
+                    self.redactor.cut(scope["method"], METHOD_CHARACTERS_KEPT),
+                    self.redactor.cut(scope["path"], PATH_CHARACTERS_MAX),
+                    query if len(query) <= PATH_CHARACTERS_MAX else self._cut(query, PATH_CHARACTERS_MAX),
                     status,
                     exchange.fault,
-                    exchange.rental_id[:CHARACTERS_KEPT],
+                    self.redactor.cut(exchange.rental_id, PATH_CHARACTERS_MAX),
                     exchange.request_id,
-                    _idempotency_key(exchange) if operation == "rent_gpu" else b"",
+                    self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
                     body if len(body) <= BODY_BYTES_KEPT else len(body),
                 )
             )
-        if self._write is not None:
-            self._write(log_line(exchange, span_ns, self._redactor))
+        if self._write is not None and not self._write(log_line(exchange, span_ns, self.redactor)):
+            self.traffic.lines_dropped += 1
 
+    def _idempotency_key(self, exchange: Exchange) -> bytes:
+        for name, value in exchange.scope["headers"]:
+            if name == b"idempotency-key":
+                return self._cut(value, KEY_BYTES_KEPT)
+        return b""
 
-def _idempotency_key(exchange: Exchange) -> bytes:
-    for name, value in exchange.scope["headers"]:
-        if name == b"idempotency-key":
-            key: bytes = value[:KEY_BYTES_KEPT]
-            return key
-    return b""
+    def _cut(self, content: bytes, length: int) -> bytes:
+        return self.redactor.cut(content.decode("latin-1"), length).encode("latin-1", "replace")

@@ -1,33 +1,42 @@
 """What a request log must not show: tokens, wherever a client put them, and SSH keys."""
 
 import re
-from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote
 
 from ..worlds import Worlds
+from .known_tokens import KnownTokens
 from .wire import SSH_KEY_TYPES
 
 REDACTED = "[redacted]"
 
-_SSH_KEY = rf"(?:{'|'.join(map(re.escape, SSH_KEY_TYPES))})[ +]+\S+"
-_SHAPED_LIKE_ONE = r"(?<![A-Za-z0-9])si_"
+_looks_secret = re.compile(
+    rf"(?<![A-Za-z0-9])si_[A-Za-z0-9_-]*|(?:{'|'.join(map(re.escape, SSH_KEY_TYPES))})[ +]+\S+"
+).finditer
 
 
 class Redactor:
-    """Replaces every token that a server knows, all that looks like one (`si_…`), and OpenSSH keys."""
+    """Replaces every token that a server knows or knew, all that looks like one (`si_…`), and OpenSSH keys."""
 
     def __init__(self, worlds: Worlds) -> None:
-        self._worlds = worlds
-        self._tokens: tuple[str, ...] = ()
-        self._secret = _pattern(())
+        self._tokens = KnownTokens(worlds)
+
+    def look(self) -> None:
+        """Take in the tokens that came. To be called whenever something is kept that will be shown later."""
+        self._tokens.look()
 
     def text(self, text: str) -> str:
         """A text without secrets."""
-        tokens = tuple(self._worlds.tokens)
-        if tokens != self._tokens:
-            self._tokens, self._secret = tokens, _pattern(tokens)
-        return self._secret.sub(REDACTED, text)
+        self._tokens.look()
+        spans = [*self._tokens.spans(text), *(found.span() for found in _looks_secret(text))]
+        if not spans:
+            return text
+        shown, shown_to = "", 0
+        for start, end in sorted(spans):
+            if start >= shown_to:
+                shown += text[shown_to:start] + REDACTED
+            shown_to = max(shown_to, end)
+        return shown + text[shown_to:]
 
     def url(self, text: str) -> str:
         """Part of a URL; where escapes hide a secret, it is shown without escapes."""
@@ -38,6 +47,10 @@ class Redactor:
             if redacted != plain:
                 return redacted
         return shown
+
+    def cut(self, text: str, length: int) -> str:
+        """The beginning of part of a URL. A long one is redacted first: half a token would be taken for none later."""
+        return text if len(text) <= length else self.url(text)[:length]
 
     def json(self, value: Any) -> Any:
         """Decoded JSON; whatever stands under the name `ssh_key` is a secret."""
@@ -51,9 +64,3 @@ class Redactor:
                 for name, item in value.items()
             }
         return value
-
-
-def _pattern(tokens: Collection[str]) -> re.Pattern[str]:
-    """Longest first, so that no token is taken for a shorter one that it begins with; what follows goes with it."""
-    known = [re.escape(token) for token in sorted(tokens, key=len, reverse=True)]
-    return re.compile(rf"(?:{'|'.join((*known, _SHAPED_LIKE_ONE))})[A-Za-z0-9_-]*|{_SSH_KEY}")

@@ -1,13 +1,18 @@
 """What a request is asked to be like, and where it is not."""
 
-import json
 import re
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from ..core.fault_rules import Operation
 from .logged_request import LoggedRequest
+
+BODY_BYTES_MAX = 16 << 10
+"""How large the body of a match may be: it is compared with that of every request."""
+
+_CHARACTERS_SHOWN = 256
 
 _is_class = re.compile(r"[0-9]xx").fullmatch
 
@@ -50,6 +55,8 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if isinstance(self.status, str) and _is_class(self.status) is None:
             raise ValueError('a status is a number such as 409, or a class such as "4xx"')
+        if self.body is not UNSET and len(msgspec.json.encode(self.body)) > BODY_BYTES_MAX:
+            raise ValueError(f"the body of a match is at most {BODY_BYTES_MAX} bytes")
 
     def mismatches(self, request: LoggedRequest) -> list[Mismatch]:
         """Where the request is not like this, field by field; nothing where it is."""
@@ -73,5 +80,21 @@ def _has_status(expected: int | str | UnsetType, actual: int) -> bool:
 
 
 def _is_same(expected: Any, actual: Any) -> bool:
-    """Equality of JSON: true is not 1."""
-    return json.dumps(expected, sort_keys=True) == json.dumps(actual, sort_keys=True)
+    """Equality of JSON: true is not 1, nor is 1.0. What differs early is not looked at to its end."""
+    if type(expected) is not type(actual):
+        return False
+    if isinstance(expected, dict):
+        return expected.keys() == actual.keys() and all(_is_same(item, actual[key]) for key, item in expected.items())
+    if isinstance(expected, list):
+        return len(expected) == len(actual) and all(map(_is_same, expected, actual))
+    return bool(expected == actual)
+
+
+def shortened(mismatch: Mismatch) -> Mismatch:
+    """A mismatch as it is shown: of a long value there is the beginning of its JSON, of a long name its beginning."""
+    return Mismatch(mismatch.field[:_CHARACTERS_SHOWN], _shortened(mismatch.expected), _shortened(mismatch.actual))
+
+
+def _shortened(value: Any) -> Any:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if len(text) <= _CHARACTERS_SHOWN else f"{text[:_CHARACTERS_SHOWN]}…"

@@ -11,6 +11,12 @@ BOUNDS_NS = (
 """Upper bounds of the histogram's buckets, inclusive; one more bucket takes what is above."""
 
 
+RULES_COUNTED_MAX = 100
+"""How many names of fault rules are counted each by itself; those that come later are counted together."""
+
+OTHER_RULES = "other"
+
+
 class OperationTraffic:
     """The requests of one operation."""
 
@@ -25,10 +31,15 @@ class OperationTraffic:
 class Traffic:
     """The API requests of a server by operation; None is what asks for no operation."""
 
-    __slots__ = ("by_operation",)
+    __slots__ = ("by_operation", "faults", "lines_dropped")
 
     def __init__(self) -> None:
         self.by_operation: dict[str | None, OperationTraffic] = {}
+        self.faults: dict[str, int] = {}
+        """How many faults were injected by each rule, whatever became of its world since; `header` is what requests
+        asked for."""
+        self.lines_dropped = 0
+        """How many requests are missing in the server's log since its reader fell behind."""
 
     def count(self, operation: str | None, status: int, span_ns: int) -> None:
         """One more request, answered with a status (0 for no answer) within so many ns."""
@@ -38,3 +49,9 @@ class Traffic:
         counted.by_status[status] = counted.by_status.get(status, 0) + 1
         counted.buckets[bisect_left(BOUNDS_NS, span_ns)] += 1
         counted.total_ns += span_ns
+
+    def count_fault(self, rule: str) -> None:
+        """One more fault that a rule injected."""
+        if rule not in self.faults and len(self.faults) >= RULES_COUNTED_MAX:
+            rule = OTHER_RULES
+        self.faults[rule] = self.faults.get(rule, 0) + 1

@@ -106,14 +106,17 @@ class Api:
         seed: int | None = None,
         scenario_dir: Path | None = None,
         requests_kept: int = REQUESTS_KEPT,
-        log: Callable[[bytes], None] | None = None,
+        log: Callable[[bytes], bool | None] | None = None,
         streams: EventStreams | None = None,
     ) -> None:
         self.runner = runner
         self.world = World(DEFAULT_WORLD, conditions, seed=seed, clock=clock, profile=profile)
         self.worlds = Worlds(ScenarioShelf(scenario_dir), profile=profile, requests_kept=requests_kept)
         self.worlds.add(self.world)
-        self.app = build_app(self.worlds, ControlAccess() if access is None else access, log=log, streams=streams)
+        given = ControlAccess() if access is None else access
+        self.app = build_app(
+            self.worlds, given, log=None if log is None else lambda line: log(line) is not False, streams=streams
+        )
         self.heard: list[Message] = []
         """What the client of the latest request was sent, even where its connection was cut."""
 

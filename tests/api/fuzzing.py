@@ -1,7 +1,9 @@
 """Random requests: what may be sent to any path that there is, and what every answer must be like."""
 
+import asyncio
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -13,6 +15,7 @@ from simulator.api.auth import ControlAccess
 from simulator.api.front import Endpoint, Front
 from simulator.api.transport import InjectedDisconnect
 from simulator.core.names import offer_name, rental_id, rental_name
+from simulator.resources import folder
 from simulator.worlds import Worlds
 
 from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
@@ -22,6 +25,14 @@ TOKENS_BELONG = ("/_sim/accounts", "/_sim/worlds")
 
 SHOWN_NEVER = ("/_sim/requests",)
 """Where no token is shown, not even one that the request itself named: it goes into the log."""
+
+LONG_NAME = f"{'x' * 251}.yaml"
+"""A file name that is longer than file systems take, by a byte."""
+
+
+def fuzzed_api(runner: asyncio.Runner, log: Callable[[bytes], None] | None = None) -> Api:
+    """The server that random requests are sent to; worlds may be made of the files of a folder."""
+    return Api(runner, scenario(), scenario_dir=folder("scenarios"), log=log)
 
 
 class Request(NamedTuple):
@@ -108,7 +119,7 @@ WORDS = st.sampled_from(
         *RENT.values(),
         *("1", "0.5", "1h", "-1h", "1d", "90s", "10m", "manual", "real", "next_event", "running", "terminated", "5%"),
         *("2026-01-02T00:00:00Z", "4xx", "rent_gpu", "list_offers", "alice", "bob", "default", "other", "requests"),
-        *(RENTAL, "POST", "/v1/gpu/rent"),
+        *(RENTAL, "POST", "/v1/gpu/rent", LONG_NAME, "calm.yaml"),
         *("ssh-ed25519 AAAA me@host", ALICE, "\x00", "🙂", "\u202e", "é", " ", "'; --", "../../etc/passwd"),
     ]
 )
@@ -146,6 +157,8 @@ USEFUL_BODIES: st.SearchStrategy[bytes] = st.sampled_from(
         {},
         {"name": "other"},
         {"name": "other", "scenario": "calm"},
+        {"name": "other", "scenario": "calm.yaml"},
+        {"scenario": {"name": "x", "extends": LONG_NAME}},
     ]
 ).map(lambda content: json.dumps(content).encode())
 BODIES = st.one_of(
@@ -211,6 +224,8 @@ PLAUSIBLE = st.sampled_from(
         ("POST", "/_sim/accounts", {"name": "carol", "token": "si_test_carol", "balance": "1"}),
         ("POST", "/_sim/accounts/alice/credit", {"amount": "1"}),
         ("POST", "/_sim/worlds", {"name": "other"}),
+        ("POST", "/_sim/worlds", {"scenario": "calm.yaml"}),
+        ("POST", "/_sim/worlds", {"scenario": LONG_NAME}),
         ("DELETE", "/_sim/worlds/other", None),
         ("POST", "/_sim/faults", {"name": "r", "on": {"operation": "list_offers"}, "effect": {"respond": 503}}),
         ("DELETE", "/_sim/faults/r", None),

@@ -1,14 +1,17 @@
 """The request log on the control plane: filters, and verifying what clients did."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from simulator.api.logged_request import LoggedRequest
+from simulator.api.request_match import Match, Mismatch
 from simulator.api.transport import InjectedDisconnect
 from simulator.core.scenario import AccountSpec
 
-from .asgi import ALICE, BOB, RENT, Api, scenario
+from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
 
 REQUESTS = "/_sim/requests"
 VERIFY = "/_sim/requests/verify"
@@ -113,6 +116,17 @@ def test_a_full_ring_says_what_dropped_out(runner: asyncio.Runner) -> None:
     assert ([request["seq"] for request in listed["data"]], listed["total"], listed["dropped"]) == ([3, 4, 5], 5, 2)
     verified = api.call("POST", VERIFY, {"match": {}, "exactly": 3})
     assert verified.json() == {"held": True, "matched": 3, "seqs": [3, 4, 5], "dropped": 2}
+
+
+def test_what_is_verified_is_judged_by_the_requests_that_are_kept(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), requests_kept=2)
+    api.rent()
+    for _ in range(2):
+        api.call("GET", "/v1/gpu/offers")
+    rent = {"operation": "rent_gpu"}
+    assert api.call("POST", VERIFY, {"match": rent, "exactly": 0}).json()["dropped"] == 1
+    problem = api.call("POST", VERIFY, {"in_order": [rent]}).problem(409, "not_held", more=MEMBERS)
+    assert problem["dropped"] == 1
 
 
 def test_without_a_ring_nothing_is_said(runner: asyncio.Runner) -> None:
@@ -245,6 +259,54 @@ def test_reading_and_verifying_change_nothing(api: Api) -> None:
         api.call("POST", VERIFY, {"match": {}})
         api.call("POST", VERIFY, {"match": {"status": 500}})
     assert api.get(REQUESTS) == before
+
+
+def test_long_values_and_many_mismatches_are_shown_in_part(api: Api) -> None:
+    body = {f"field-{number:03d}": "x" * 30 for number in range(300)} | {"a" * 300: "b"}
+    for request in api.call("POST", VERIFY, {"match": {"path": "p" * 100_000, "body": body}}).json()["nearest"]:
+        assert len(request["mismatches"]) == 20
+        assert request["mismatches"][0]["expected"] == "p" * 256 + "…"
+
+
+@pytest.mark.parametrize("wanted", [{"match": {"status": 500}}, {"in_order": [{"status": 500}]}])
+def test_requests_are_compared_in_turns_with_other_requests(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
+    api = Api(runner, scenario())
+    for _ in range(400):
+        api.call("GET", "/v1/gpu/offers")
+    compared: list[int] = []
+    turns: list[int] = []
+    mismatches = Match.mismatches
+
+    def noted(match: Match, request: LoggedRequest) -> list[Mismatch]:
+        compared.append(request.seq)
+        return mismatches(match, request)
+
+    monkeypatch.setattr(Match, "mismatches", noted)
+
+    async def count_turns() -> None:
+        while True:
+            turns.append(len(compared))
+            await asyncio.sleep(0)
+
+    async def both() -> Answer:
+        counting = asyncio.create_task(count_turns())
+        answer = await api.send("POST", VERIFY, wanted)
+        counting.cancel()
+        return answer
+
+    assert runner.run(both()).status == 409
+    turns.append(len(compared))
+    assert max(then - before for before, then in pairwise(turns)) <= 100
+
+
+def test_the_body_of_a_match_has_a_limit(api: Api) -> None:
+    fits = {"x": "y" * (16_384 - 8)}
+    assert api.call("POST", VERIFY, {"match": {"body": fits}}).status == 409
+    for wanted in ({"match": {"body": {"x": fits["x"] + "y"}}}, {"in_order": [{"body": {"xx": fits["x"]}}]}):
+        refused = api.call("POST", VERIFY, wanted)
+        assert "at most 16384 bytes" in refused.problem(400, "invalid_value", refused.json()["param"])["detail"]
 
 
 def test_other_requests_are_served_while_a_long_log_is_read(runner: asyncio.Runner) -> None:

@@ -173,6 +173,14 @@ def test_a_snapshot_may_be_larger_than_other_bodies(api: Api) -> None:
     api.call("PUT", "/_sim/clock", body=b" " * ((1 << 20) + 1)).problem(413, "payload_too_large")
 
 
+def test_only_a_put_of_json_may_be_as_large_as_a_snapshot(api: Api) -> None:
+    for method, media in (("POST", "application/json"), ("GET", "application/json"), ("PUT", "text/plain")):
+        large = api.call(method, SNAPSHOT, body=b" " * ((1 << 20) + 1), media=media)
+        large.problem(413, "payload_too_large")
+    large = put(api, b" " * ((1 << 20) + 1), host="evil.example")
+    large.problem(403, "control_refused", "host")
+
+
 def test_a_world_takes_only_its_own_snapshot_or_another_that_is_named(api: Api) -> None:
     api.add_world("other", scenario(name="other", accounts=()))
     snapshot = take(api)

@@ -95,6 +95,38 @@ def test_a13_no_more_than_a_mebibyte_is_drained(server: Ready) -> None:
             connection.sendall(b" " * (99 * MEBIBYTE))
 
 
+@pytest.mark.parametrize("name", ["host: evil.example", "host: localhost\r\norigin: http://evil.example"])
+@pytest.mark.parametrize("framing", [f"content-length: {100 * MEBIBYTE}\r\n\r\n", "transfer-encoding: chunked\r\n\r\n"])
+def test_whom_the_control_plane_turns_away_is_told_before_a_body_is_read(
+    server: Ready, framing: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "DRAIN_SECONDS_MAX", 0.01)
+    with connect(server.url) as connection:
+        head = f"PUT /_sim/snapshot HTTP/1.1\r\n{name}\r\ncontent-type: application/json\r\n"
+        connection.sendall(f"{head}{framing}".encode())
+        heard = hear(connection)
+        assert (heard.status, json.loads(heard.body)["code"]) == (403, "control_refused")
+        assert heard.headers["connection"] == "close"
+        assert is_closed(connection)
+
+
+def test_of_whom_the_control_plane_turns_away_no_more_than_a_mebibyte_is_drained(server: Ready) -> None:
+    with connect(server.url) as connection:
+        head = "PUT /_sim/snapshot HTTP/1.1\r\nhost: evil.example\r\ncontent-type: application/json\r\n"
+        connection.sendall(f"{head}content-length: {100 * MEBIBYTE}\r\n\r\n".encode())
+        assert hear(connection).status == 403
+        with pytest.raises(ConnectionError):
+            connection.sendall(b" " * (99 * MEBIBYTE))
+
+
+def test_a_small_body_that_is_turned_away_leaves_nothing_of_it_behind(server: Ready) -> None:
+    with connect(server.url) as connection:
+        head = "PUT /_sim/clock HTTP/1.1\r\nhost: evil.example\r\ncontent-type: application/json\r\n"
+        connection.sendall(with_length(b'{"mode": "real"}', head))
+        assert hear(connection).status == 403
+        assert is_closed(connection)
+
+
 def test_an_http_client_sees_the_413(server: Ready) -> None:
     answer = httpx.post(f"{server.url}/v1/gpu/rent", content=b" " * 500_000)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")

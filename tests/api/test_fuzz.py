@@ -9,15 +9,15 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .asgi import ALICE, BOB, RENT, Api, scenario
-from .fuzzing import BODIES, REQUESTS, Request, check_secrets, check_shape, send
+from .asgi import ALICE, BOB, RENT
+from .fuzzing import BODIES, REQUESTS, Request, check_secrets, check_shape, fuzzed_api, send
 
 
 @given(REQUESTS)
 @settings(max_examples=600, derandomize=True, deadline=None, database=None)
 def test_whatever_is_sent_gets_a_well_formed_answer(request: Request) -> None:
     with asyncio.Runner() as runner:
-        api = Api(runner, scenario())
+        api = fuzzed_api(runner)
         api.rent()
         before = api.state()
         answer = runner.run(send(api, request))
@@ -35,7 +35,7 @@ def test_whatever_is_sent_gets_a_well_formed_answer(request: Request) -> None:
 def test_whatever_was_sent_is_logged_without_tokens(requests: list[Request]) -> None:
     with asyncio.Runner() as runner:
         lines: list[bytes] = []
-        api = Api(runner, scenario(), log=lines.append)
+        api = fuzzed_api(runner, lines.append)
         for request in requests:
             runner.run(send(api, request))
         tokens = {token.encode() for token in api.worlds.tokens}
@@ -53,7 +53,7 @@ def test_whatever_was_sent_is_logged_without_tokens(requests: list[Request]) -> 
 @settings(max_examples=60, derandomize=True, deadline=None, database=None)
 def test_whatever_happens_in_which_order_the_books_stay_in_order(calls: list[tuple[str, bytes]]) -> None:
     with asyncio.Runner() as runner:
-        api = Api(runner, scenario())
+        api = fuzzed_api(runner)
         rental_id = api.rent()
         for name, body in calls:
             target = {

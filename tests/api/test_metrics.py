@@ -41,7 +41,7 @@ def test_both_paths_answer_in_the_form_of_prometheus(api: Api) -> None:
 def test_every_figure_has_a_name_of_ours_and_says_what_it_is(api: Api) -> None:
     api.rent()
     families = list(text_string_to_metric_families(api.call("GET", "/metrics").body.decode()))
-    assert len(families) == 17
+    assert len(families) == 18
     for family in families:
         assert family.name.startswith("gpu_sim_")
         assert family.documentation
@@ -91,14 +91,14 @@ def test_rentals_holds_and_credit_are_those_of_all_worlds(api: Api) -> None:
     assert flat["gpu_sim_worlds",] == 2
     assert flat["gpu_sim_rentals", "provisioning"] == 1
     assert flat["gpu_sim_rentals", "running"] == 1
-    assert flat["gpu_sim_rentals_terminated_total",] == 1
+    assert flat["gpu_sim_rentals_terminated",] == 1
     assert flat["gpu_sim_holds_active",] == 2
     assert flat["gpu_sim_hold_dollars",] == pytest.approx(0.1435)
     assert flat["gpu_sim_credit_dollars", "held", "scenario"] == pytest.approx(0.1435)
     assert flat["gpu_sim_credit_dollars", "available", "scenario"] == pytest.approx(201 - 0.1435)
     assert flat["gpu_sim_credit_dollars", "available", "created"] == 7
     events = sum(world.simulation.events_total for world in api.worlds.by_name.values())
-    assert flat["gpu_sim_events_total",] == events
+    assert flat["gpu_sim_events",] == events
 
 
 def test_an_expired_hold_is_active_no_more(api: Api) -> None:
@@ -112,17 +112,17 @@ def test_rentals_that_are_over_are_counted_not_looked_at(api: Api) -> None:
     ended = api.world.simulation.rentals.find(api.rent())
     api.delete(ended.rental_id)
     ended.hold = None  # type: ignore[assignment]  # whoever looks at it fails
-    assert figure(api, "gpu_sim_rentals_terminated_total") == 1
+    assert figure(api, "gpu_sim_rentals_terminated") == 1
 
 
 def test_what_is_no_longer_in_memory_is_counted(api: Api) -> None:
     api.delete(api.rent())
     events = api.world.simulation.events_total
     api.world.simulation.drop(rentals=0, events=3, lines=100)
-    assert figure(api, "gpu_sim_rentals_terminated_total") == 1
-    assert figure(api, "gpu_sim_rentals_dropped_total") == 1
-    assert figure(api, "gpu_sim_events_total") == events
-    assert figure(api, "gpu_sim_events_dropped_total") == events - 3
+    assert figure(api, "gpu_sim_rentals_terminated") == 1
+    assert figure(api, "gpu_sim_rentals_dropped") == 1
+    assert figure(api, "gpu_sim_events") == events
+    assert figure(api, "gpu_sim_events_dropped") == events - 3
 
 
 def test_faults_are_counted_by_rule_over_all_worlds(api: Api) -> None:
@@ -133,9 +133,65 @@ def test_faults_are_counted_by_rule_over_all_worlds(api: Api) -> None:
         assert api.call("POST", "/_sim/faults", rule, token=token).status == 201
         for _ in range(requests):
             api.call("GET", "/v1/gpu/offers", token=token)
-    assert figure(api, "gpu_sim_fault_hits_total", rule="busy") == 4
+    assert figure(api, "gpu_sim_fault_hits", rule="busy") == 4
     assert figure(api, "gpu_sim_faults_total", rule="busy") == 3
     assert figure(api, "gpu_sim_requests_total", operation="list_offers", status="503") == 3
+
+
+def test_a_fault_that_a_request_asked_for_is_counted_too(api: Api) -> None:
+    for _ in range(2):
+        api.call("GET", "/v1/gpu/offers", headers=[("x-sim", "respond=503")])
+    assert figure(api, "gpu_sim_faults_total", rule="header") == 2
+
+
+def test_counters_never_fall(api: Api) -> None:
+    def counters() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        families = text_string_to_metric_families(api.call("GET", "/metrics").body.decode())
+        samples = [sample for family in families if family.type == "counter" for sample in family.samples]
+        return {(s.name, frozenset(s.labels.items())): s.value for s in samples if s.name.endswith("_total")}
+
+    snapshot = api.call("GET", "/_sim/snapshot").body
+    api.call("POST", "/_sim/worlds", {"name": "other", "tokens": {"alice": CAROL}, "clock": {"mode": "manual"}})
+    rule = {"name": "busy", "on": {"operation": "list_offers"}, "effect": {"respond": 503}}
+    for token in (BOB, CAROL):
+        api.call("POST", "/_sim/faults", rule, token=token)
+        api.call("GET", "/v1/gpu/offers", token=token)
+    for world in api.worlds.by_name.values():
+        world.simulation.drop(rentals=0, events=0, lines=0)
+    api.delete(api.rent())
+    for method, path, body in (
+        ("DELETE", "/_sim/worlds/other", None),
+        ("DELETE", "/_sim/faults/busy", None),
+        ("PUT", "/_sim/snapshot", snapshot),
+        ("POST", "/_sim/reset", b"{}"),
+    ):
+        before = counters()
+        assert len(before) > 3
+        assert api.call(method, path, body=body).status in (200, 204)
+        after = counters()
+        assert [key for key, value in before.items() if after.get(key, 0) < value] == []
+
+
+def test_no_more_than_100_rules_have_a_figure_of_their_own(api: Api) -> None:
+    for number in range(103):
+        rule = {"name": f"rule-{number}", "on": {"operation": "list_offers"}, "effect": {"respond": 503}}
+        assert api.call("POST", "/_sim/faults", rule).status == 201
+    api.call("GET", "/v1/gpu/offers")
+    hits = {dict(labels)["rule"]: v for (name, labels), v in scrape(api).items() if name == "gpu_sim_fault_hits"}
+    assert (len(hits), hits["rule-99"], hits["other"]) == (101, 1, 3)
+
+
+def test_lines_of_the_log_that_found_no_room_are_counted(runner: asyncio.Runner) -> None:
+    lines: list[bytes] = []
+
+    def write(line: bytes) -> bool:
+        lines.append(line)
+        return len(lines) == 1
+
+    api = Api(runner, scenario(), log=write)
+    for _ in range(3):
+        api.call("GET", "/v1/gpu/offers")
+    assert figure(api, "gpu_sim_log_lines_dropped_total") == 2
 
 
 def test_the_lag_is_that_of_the_clock_furthest_behind(api: Api) -> None:

@@ -160,3 +160,48 @@ def test_there_is_a_line_for_each_request_and_no_token_in_it(api: Api, lines: li
     assert all(b"si_" not in line and b"%5F" not in line for line in lines)
     assert [json.loads(line)["rental_id"] for line in lines] == ["[redacted]", None, None]
     assert [json.loads(line)["world"] for line in lines] == ["default"] * 3
+
+
+def shown(api: Api) -> bytes:
+    """All requests of the world `default` as they are shown."""
+    return api.call("GET", "/_sim/requests?world=default").body
+
+
+def test_a_token_that_a_snapshot_took_away_is_not_shown(api: Api) -> None:
+    snapshot = api.call("GET", "/_sim/snapshot").body
+    api.call("POST", "/_sim/accounts", {"name": "dave", "token": "hunter2"})
+    api.call("GET", "/v1/gpu/rentals/hunter2", token="hunter2")
+    assert api.call("PUT", "/_sim/snapshot", body=snapshot).status == 200
+    assert api.worlds.place("hunter2") is None
+    assert shown(api).count(b"[redacted]") == 2
+    assert b"hunter" not in shown(api)
+
+
+def test_a_token_whose_world_is_gone_is_not_shown(api: Api, lines: list[bytes]) -> None:
+    api.call("POST", "/_sim/worlds", {"name": "third", "tokens": {"alice": "hunter2", "bob": "hunter3"}})
+    api.call("GET", "/v1/gpu/rentals/hunter2")
+    assert api.call("DELETE", "/_sim/worlds/third").status == 204
+    api.call("GET", "/v1/gpu/rentals/hunter3")
+    assert b"hunter" not in shown(api)
+    assert b"hunter" not in b"".join(lines)
+
+
+def test_no_beginning_of_a_token_is_left_at_a_cut(api: Api) -> None:
+    api.call("POST", "/_sim/accounts", {"name": "dave", "token": "hunter2hunter2"})
+    for cut in range(1, 14):
+        api.call("GET", f"/v1/{'x' * (2_044 - cut)}hunter2hunter2")
+        api.call("GET", f"/v1/gpu/rentals/{'x' * (2_048 - cut)}hunter2hunter2")
+        api.call("GET", f"/v1/gpu/offers?{'x' * (2_048 - cut)}hunter2hunter2")
+        api.call("X" * (32 - cut) + "hunter2hunter2", "/v1/gpu/offers")
+        key = [("idempotency-key", "x" * (256 - cut) + "hunter2hunter2")]
+        api.call("POST", "/v1/gpu/rent", RENT, headers=key)
+    kept = shown(api)
+    assert b"xh" not in kept
+    assert b"Xh" not in kept
+    assert kept.count(b'"seq"') == 65
+
+
+def test_a_line_shows_the_beginning_of_a_long_path(api: Api, lines: list[bytes]) -> None:
+    api.call("GET", f"/v1/gpu/rentals/{'x' * 10_000}")
+    written = json.loads(lines[0])
+    assert (len(written["path"]), len(written["rental_id"])) == (2_048, 2_048)

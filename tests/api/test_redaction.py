@@ -37,6 +37,8 @@ def worlds() -> Worlds:
         ("quasi_periodic", "quasi_periodic"),
         ("ssh-ed25519 AAAA+/= me@host", f"{REDACTED} me@host"),
         ("ssh-rsa", "ssh-rsa"),
+        (f"si_{PLAIN} ssh-rsa A{PLAIN}B", f"{REDACTED} {REDACTED}"),
+        (f"{ODD}{ODD}", REDACTED),
         ("ssh_key=ssh-rsa+AAAA", f"ssh_key={REDACTED}"),
     ],
 )
@@ -75,3 +77,10 @@ def test_a_token_that_came_later_is_redacted_too(worlds: Worlds) -> None:
     assert redactor.text("another") == "another"
     worlds.open_account(worlds.by_name["default"], "e", "another")
     assert redactor.text("another") == REDACTED
+
+
+def test_what_is_cut_off_is_redacted_first(worlds: Worlds) -> None:
+    redactor = Redactor(worlds)
+    assert redactor.cut(f"/x/{PLAIN}", 100) == f"/x/{PLAIN}"  # to be redacted when it is shown
+    assert redactor.cut(f"/{'x' * 7}/{PLAIN}", 12) == f"/{'x' * 7}/[re"
+    assert redactor.cut(f"/{'x' * 7}/%68unter2", 12) == f"/{'x' * 7}/[re"

@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.api.logged_request import LoggedRequest
-from simulator.api.request_match import Match, Mismatch
+from simulator.api.request_match import Match, Mismatch, shortened
 
+DEEP = {"a": [1, {"b": 2}]}
 REQUEST = LoggedRequest(
     seq=1,
     at="2026-01-01T00:00:00.000Z",
@@ -22,7 +23,7 @@ REQUEST = LoggedRequest(
     rental_id="rent_1",
     request_id="req_1",
     idempotency_key="k",
-    body={"gpu_model": "H100", "gpu_count": 1, "fine_tuned": True, "deep": {"a": [1, {"b": 2}]}},
+    body={"gpu_model": "H100", "gpu_count": 1, "fine_tuned": True, "deep": DEEP},
     body_bytes=20,
 )
 
@@ -47,6 +48,10 @@ OTHER: list[tuple[dict[str, Any], list[tuple[str, Any, Any]]]] = [
     ({"idempotency_key": "K"}, [("idempotency_key", "K", "k")]),
     ({"body": {"gpu_count": True}}, [("body.gpu_count", True, 1)]),
     ({"body": {"fine_tuned": 1}}, [("body.fine_tuned", 1, True)]),
+    ({"body": {"gpu_count": 1.0}}, [("body.gpu_count", 1.0, 1)]),
+    ({"body": {"deep": {"a": [1, {"b": 2}], "c": 1}}}, [("body.deep", {"a": [1, {"b": 2}], "c": 1}, DEEP)]),
+    ({"body": {"deep": {"a": [1, {"b": True}]}}}, [("body.deep", {"a": [1, {"b": True}]}, DEEP)]),
+    ({"body": {"deep": {"A": [1, {"b": 2}]}}}, [("body.deep", {"A": [1, {"b": 2}]}, DEEP)]),
     ({"body": {"region": None}}, [("body.region", None, None)]),
     ({"body": {"deep": {"a": [1]}}}, [("body.deep", {"a": [1]}, {"a": [1, {"b": 2}]})]),
 ]
@@ -76,3 +81,23 @@ def test_no_answer_is_status_0() -> None:
 def test_a_class_of_statuses_has_one_form(status: str) -> None:
     with pytest.raises(ValueError, match="4xx"):
         Match(status=status)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("x" * 256, "x" * 256),
+        ("x" * 257, "x" * 256 + "…"),
+        (["y" * 252], ["y" * 252]),
+        (["y" * 253], '["' + "y" * 253 + '"…'),
+        (10**300, "1" + "0" * 255 + "…"),
+        (None, None),
+    ],
+)
+def test_of_a_long_value_the_beginning_of_its_json_is_shown(value: Any, shown: Any) -> None:
+    assert shortened(Mismatch("body.x", value, None)) == Mismatch("body.x", shown, None)
+    assert shortened(Mismatch("body.x", None, value)) == Mismatch("body.x", None, shown)
+
+
+def test_of_a_long_name_the_beginning_is_shown() -> None:
+    assert shortened(Mismatch("f" * 300, 1, 2)) == Mismatch("f" * 256, 1, 2)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.api.traffic import BOUNDS_NS, Traffic
+from simulator.api.traffic import BOUNDS_NS, RULES_COUNTED_MAX, Traffic
 
 
 def test_bounds_go_from_50_microseconds_to_10_seconds() -> None:
@@ -31,3 +31,11 @@ def test_requests_are_counted_by_operation_and_status() -> None:
         None: {404: 1},
     }
     assert traffic.by_operation["rent_gpu"].total_ns == 3_000
+
+
+def test_faults_are_counted_by_rule_up_to_a_number_of_rules() -> None:
+    traffic = Traffic()
+    for number in (*range(RULES_COUNTED_MAX + 2), 0):
+        traffic.count_fault(f"rule-{number}")
+    assert len(traffic.faults) == RULES_COUNTED_MAX + 1
+    assert (traffic.faults["rule-0"], traffic.faults["rule-1"], traffic.faults["other"]) == (2, 1, 2)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tests are no part of what is installed
 
-from tests.api.asgi import Answer, Api, scenario
-from tests.api.fuzzing import REQUESTS, Request, check_secrets, check_shape, routes, send
+from tests.api.asgi import Answer
+from tests.api.fuzzing import REQUESTS, Request, check_secrets, check_shape, fuzzed_api, routes, send
 
 REQUESTS_PER_EXAMPLE = 20
 EXAMPLES_PER_ROUND = 100
@@ -32,7 +32,7 @@ class Fuzz:
     """One server under random requests, and what came of them."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
-        self.api = Api(runner, scenario())
+        self.api = fuzzed_api(runner)
         self.sent = 0
         self.statuses: Counter[int] = Counter()
         self.cut = 0
