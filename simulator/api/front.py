@@ -1,8 +1,8 @@
 """The way of a request, down once and up once, and the precedence of errors on it (A13).
 
-Framing, then for the control plane its guard, for the API authentication, then the clock catches up, faults are
-decided, and only then come route, method and the rest. Every answer gets `x-request-id` (A25) and `x-sim-now` (A23)
-on the way up.
+For the control plane its guard, which sees nothing but headers, then framing, for the API authentication, then the clock
+catches up, faults are decided, and only then come route, method and the rest. Every answer gets `x-request-id` (A25) and
+`x-sim-now` (A23) on the way up.
 """
 
 import logging
@@ -25,7 +25,15 @@ from .faults import carry_out, on_arrival
 from .listing import Listing
 from .problems import MethodNotAllowed, PayloadTooLarge, Reply, Stream, api_problem, control_problem, json_reply
 from .transport import Connections, InjectedDisconnect
-from .wire import Disconnected, check_media, read_body, send_and_drain, send_reply, send_stream
+from .wire import (
+    Disconnected,
+    check_media,
+    declares_json,
+    read_body,
+    send_and_drain,
+    send_reply,
+    send_stream,
+)
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
@@ -157,9 +165,13 @@ class Front:
         is_control = _is_control(path)
         exchange.operation = operation_of(scope["method"], path)
         exchange.is_api = path.startswith("/v1/") or path == "/v1"
+        is_unread = has_body
         try:
+            if is_control:
+                guard_control(scope, self._access)
             if has_body:
-                exchange.body = await read_body(scope, receive, _body_limit(path, is_control=is_control))
+                exchange.body = await read_body(scope, receive, _body_limit(scope, is_control=is_control))
+                is_unread = False
             if is_control:
                 self._enter_control(exchange)
             elif exchange.is_api:
@@ -168,9 +180,10 @@ class Front:
             await self._go_on(exchange, receive, send, may_fail=may_fail)
         except Refusal as refusal:
             reply = control_problem(refusal) if is_control else api_problem(_as_client_sees(refusal))
-            if isinstance(refusal, PayloadTooLarge):
+            if is_unread:
                 exchange.status = reply.status
-                await send_and_drain(send, receive, reply, exchange.headers(), more_comes=refusal.more_comes)
+                more_comes = not isinstance(refusal, PayloadTooLarge) or refusal.more_comes
+                await send_and_drain(send, receive, reply, exchange.headers(), more_comes=more_comes)
             else:
                 await exchange.answer(send, reply)
         except Disconnected:
@@ -227,7 +240,6 @@ class Front:
         return request_id, authorization if authorizations == 1 else b"", has_body, asks
 
     def _enter_control(self, exchange: Exchange) -> None:
-        guard_control(exchange.scope, self._access)
         token = bearer_token(exchange.scope)
         if token is None:
             return
@@ -255,10 +267,11 @@ class Front:
         return listing.answer(exchange.scope["query_string"])
 
 
-def _body_limit(path: str, *, is_control: bool) -> int:
-    if path == SNAPSHOT_PATH:
-        return SNAPSHOT_BODY_BYTES_MAX
-    return CONTROL_BODY_BYTES_MAX if is_control else API_BODY_BYTES_MAX
+def _body_limit(scope: Scope, *, is_control: bool) -> int:
+    if not is_control:
+        return API_BODY_BYTES_MAX
+    is_snapshot = scope["path"] == SNAPSHOT_PATH and scope["method"] == "PUT" and declares_json(scope)
+    return SNAPSHOT_BODY_BYTES_MAX if is_snapshot else CONTROL_BODY_BYTES_MAX
 
 
 def operation_of(method: str, path: str) -> Operation | None:

@@ -138,14 +138,20 @@ def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
 
 def check_media(scope: Scope) -> None:
     """Raises UnsupportedMediaType unless the body is declared as JSON, and as it is."""
+    for name, value in scope["headers"]:
+        if name == b"content-encoding" and value.lower() != b"identity":
+            raise UnsupportedMediaType("the body must not be compressed", param="content-encoding")
+    if not declares_json(scope):
+        raise UnsupportedMediaType("the body must be application/json", param="content-type")
+
+
+def declares_json(scope: Scope) -> bool:
+    """Whether the body is declared as JSON."""
     media = b""
     for name, value in scope["headers"]:
         if name == b"content-type":
             media = value
-        elif name == b"content-encoding" and value.lower() != b"identity":
-            raise UnsupportedMediaType("the body must not be compressed", param="content-encoding")
-    if media.partition(b";")[0].strip().lower() != b"application/json":
-        raise UnsupportedMediaType("the body must be application/json", param="content-type")
+    return media.partition(b";")[0].strip().lower() == b"application/json"
 
 
 def parse_json(body: bytes) -> dict[str, Any]:

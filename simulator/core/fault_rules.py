@@ -180,8 +180,8 @@ class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def rule_problems(
     rule: FaultRule, accounts: Collection[str], offers: OfferNames, *, added_ms: int = 0
 ) -> Iterator[tuple[Path, str]]:
-    """Why a rule could never meet a request in a world with these accounts and offers if it is added at that instant (ms
-    since the start), or not be told from another."""
+    """Why a rule could never meet a request in a world with these accounts and offers if it is added at that instant
+    (ms since the start), or not be told from another."""
     if not is_name(rule.name):
         yield ("name",), "a name is 1 to 64 of A-Z a-z 0-9 _ -"
     elif rule.name == RESERVED:
