@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms
+from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX
 from .core.quantities import Duration, Factor, Instant, Money, Price, Share
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
@@ -22,7 +23,7 @@ INSTANT_PATTERN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 
 DURATION_DAYS_MAX = 36_500
 MONEY_DOLLARS_MAX = 10**12
-PRICE_DOLLARS_MAX = 10**6
+PRICE_DOLLARS_MAX = PRICE_MICROS_MAX // MICROS_PER_DOLLAR
 FACTOR_MAX = 10**6
 _YEARS = range(1970, 9000)
 

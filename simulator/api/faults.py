@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Message, Send
 
-from ..core.errors import RentalNotFound
 from ..core.fault_rules import Drip, FaultEffect, OfferName
 from ..core.faults import Injection
 from ..core.randomness import PPM
@@ -137,7 +136,10 @@ async def _drip(drip: Drip, answer: _Recorded, exchange: "Exchange", send: Send,
 
 async def _delay(injection: Injection, exchange: "Exchange") -> None:
     """Virtual under a manual clock moves that clock, for so long did the request take; all else waits on the wall,
-    and the clock catches up. Raises InvalidToken where a reset came meanwhile and the account is gone."""
+    and the clock catches up.
+
+    A request that was slow meets the world as it is then: after a reset or a snapshot put back meanwhile it is one of
+    the new run. Raises InvalidToken where its account is gone by then, and WorldNotFound where the world is."""
     world, delay_ms = exchange.world, injection.delay_ms
     is_virtual = injection.effect.clock == "virtual"
     if is_virtual and world.pacer.settings.mode == "manual":
@@ -176,16 +178,17 @@ async def _close(connection: Connection | None) -> None:
 
 
 def _named_offer(exchange: "Exchange") -> OfferName | None:
-    """The offer that a request concerns: that of its rental, or the one its body names, if it names one at all."""
+    """The offer that a request concerns: that of its rental, also where the API is kept from knowing it, or the one its
+    body names, if it names one at all."""
     if exchange.operation == "rent_gpu":
         return _offer_in(exchange.body)
     if exchange.operation == "list_offers":
         return None
     rental_id = exchange.scope["path"].rpartition("/")[2]
-    try:
-        spec = exchange.world.simulation.rentals.find(rental_id, exchange.account).offer.spec
-    except RentalNotFound:
+    rental = exchange.world.simulation.rentals.by_id.get(rental_id)
+    if rental is None or rental.account != exchange.account:
         return None
+    spec = rental.offer.spec
     return spec.provider_id, spec.gpu_model, spec.region
 
 

@@ -69,7 +69,7 @@ class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Prices are `set`, or what the price process says is multiplied; not capped."""
+    """Prices are `set`, or what the price process says is multiplied; not capped by the on-demand price."""
 
     KIND: ClassVar[str] = "price"
 

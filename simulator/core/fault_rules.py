@@ -177,8 +177,11 @@ class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("duplicate goes with rent_gpu and terminate_rental: a second read changes nothing")
 
 
-def rule_problems(rule: FaultRule, accounts: Collection[str], offers: OfferNames) -> Iterator[tuple[Path, str]]:
-    """Why a rule could never match in a world with these accounts and offers, or not be told from another."""
+def rule_problems(
+    rule: FaultRule, accounts: Collection[str], offers: OfferNames, *, added_ms: int = 0
+) -> Iterator[tuple[Path, str]]:
+    """Why a rule could never meet a request in a world with these accounts and offers if it is added at that instant
+    (ms since the start), or not be told from another."""
     if not is_name(rule.name):
         yield ("name",), "a name is 1 to 64 of A-Z a-z 0-9 _ -"
     elif rule.name == RESERVED:
@@ -191,3 +194,8 @@ def rule_problems(rule: FaultRule, accounts: Collection[str], offers: OfferNames
             yield ("on",), "list_offers concerns no single offer: provider, gpu_model and region go with the others"
         else:
             yield from offers.problems(rule.on, ("on",))
+    between, ttl = rule.when.between, rule.when.ttl
+    if between is not None and between[1] <= added_ms:
+        yield ("when", "between"), f"between is over already: {added_ms} ms have passed since the start"
+    elif between is not None and ttl is not None and between[0] >= added_ms + ttl:
+        yield ("when", "ttl"), "ttl is over before between begins"

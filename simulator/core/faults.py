@@ -7,6 +7,7 @@ accounts do meanwhile, changes no other draw.
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .errors import FaultNotFound
 from .fault_rules import OPERATIONS, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
@@ -44,8 +45,8 @@ FaultLine = FaultDecision | FaultRuleAdded | FaultRuleRemoved | FaultRulesReset
 
 
 class Injection(Struct, frozen=True, gc=False):
-    """A fault for one request: by which rule, its effect, the delay before, and the time until the rate limit has
-    its next token (both in ms; the latter virtual)."""
+    """A fault for one request: by which rule, its effect, the delay before, and the time until every rate limit that
+    refuses the request has its next token (both in ms; the latter virtual)."""
 
     rule: str
     effect: FaultEffect
@@ -115,20 +116,27 @@ class _Rule:
         return RuleState(self.rule, self.added_ms, counts)
 
     def hit(self, account: str, now_ms: int) -> Injection | None:
-        """Count a request that the rule is about, and say what it would do to it."""
+        """Count a request that the rule is about, and say what it would do to it. A rate limit that would let it pass
+        says so by a wait of 0."""
         tally = self.tallies.get(account) or self._open(account, now_ms)
         number = tally.hits
         tally.hits += 1
         if not self._is_due(tally, number, now_ms):
             return None
-        wait_ms = self._take_token(tally, now_ms)
-        if wait_ms is None:
-            return None
+        wait_ms = self._wait_for_token(tally, now_ms)
         delay_ms = 0 if self.sample is None else self.sample(draw(tally.delay_stream, number))
         return Injection(self.rule.name, self.rule.effect, delay_ms, wait_ms)
 
     def spend(self, account: str) -> None:
         self.tallies[account].spent += 1
+
+    def take_token(self, account: str) -> None:
+        """A request passes a rate limit whose `hit` has just found a token."""
+        limit = self.rule.effect.rate_limit
+        assert limit is not None
+        tally = self.tallies[account]
+        assert tally.level >= limit.per, self.rule.name
+        tally.level -= limit.per
 
     def _open(self, account: str, now_ms: int) -> _Tally:
         limit = self.rule.effect.rate_limit
@@ -149,17 +157,14 @@ class _Rule:
             and _is_drawn(tally, number, when.probability)
         )
 
-    def _take_token(self, tally: _Tally, now_ms: int) -> int | None:
-        """None where a token lets the request pass, else the ms until there is one; 0 without a rate limit."""
+    def _wait_for_token(self, tally: _Tally, now_ms: int) -> int:
+        """The ms until the bucket, filled up to now, has a token; 0 where it has one, and without a rate limit."""
         limit = self.rule.effect.rate_limit
         if limit is None:
             return 0
         refilled = tally.level + limit.limit * (now_ms - tally.level_ms)
         tally.level, tally.level_ms = min(limit.limit * limit.per, refilled), now_ms
-        if tally.level >= limit.per:
-            tally.level -= limit.per
-            return None
-        return -(-(limit.per - tally.level) // limit.limit)
+        return max(0, -(-(limit.per - tally.level) // limit.limit))
 
 
 def _is_drawn(tally: _Tally, number: int, probability: Share) -> bool:
@@ -206,14 +211,32 @@ class FaultState:
     def decide_among(
         self, matched: tuple[str, ...], operation: Operation, account: str, now_ms: int
     ) -> Injection | None:
-        """`decide` for a request that is known to be matched by the rules of these names, which are all there."""
+        """`decide` for a request that is known to be matched by the rules of these names, which are all there.
+
+        Of several rate limits all must let the request pass: else it takes a token of none, and the wait is until all
+        have one again.
+        """
         injection: Injection | None = None
+        passed: list[_Rule] = []
+        wait_ms = 0
         for name in matched:
-            wanted = self._rules[name].hit(account, now_ms)
+            rule = self._rules[name]
+            wanted = rule.hit(account, now_ms)
+            if wanted is None:
+                continue
+            if wanted.effect.rate_limit is not None and wanted.wait_ms == 0:
+                passed.append(rule)
+                continue
+            wait_ms = max(wait_ms, wanted.wait_ms)
             if injection is None:
                 injection = wanted
+        if wait_ms == 0:
+            for rule in passed:
+                rule.take_token(account)
         if injection is not None:
             self._rules[injection.rule].spend(account)
+            if 0 < injection.wait_ms < wait_ms:
+                injection = replace(injection, wait_ms=wait_ms)
         self._write_down(FaultDecision(account, operation, matched, None if injection is None else injection.rule))
         return injection
 

@@ -3,6 +3,8 @@
 MICROS_PER_DOLLAR = 1_000_000
 PRICE_STEP_MICROS = 1_000
 """Prices are multiples of a tenth of a cent (A7)."""
+PRICE_MICROS_MAX = 10**12
+"""No price is above a million dollars per GPU and hour."""
 
 
 def format_usd(micros: int) -> str:

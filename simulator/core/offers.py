@@ -5,34 +5,20 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .acts import Selector
+from .acts import OutageAct, Selector
 from .catalog import OfferSpec
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
 from .events import Event, PriceMoved, ShockStruck
-from .money import quantize_price
+from .money import PRICE_MICROS_MAX, quantize_price
 from .names import offer_name
 from .offer_names import OfferNames
+from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over, overlay_of
 from .prices import PricePath, PriceState, process_for
 from .randomness import PPM, stream
 from .scenario import PriceSettings
 from .schedule import Priority, Schedule
 
 _PRICE = int(Priority.PRICE)
-
-OverlayKind = Literal["price_set", "price_multiply", "capacity", "stuck", "fails", "vanish"]
-
-Overlay = tuple[int, OverlayKind, int]
-"""An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs, else 0)."""
-
-_COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
-    "price_set": ("price_set", "price_multiply"),
-    "price_multiply": (),
-    "capacity": ("capacity",),
-    "stuck": ("stuck", "fails"),
-    "fails": ("stuck", "fails"),
-    "vanish": ("vanish",),
-}
-"""What of the acts before it no longer shows once an act has begun, for as long as that lasts."""
 
 
 class OfferState(Struct, frozen=True, array_like=True):
@@ -85,7 +71,7 @@ class Offer:
 
     def under_acts(self) -> tuple[int, int]:
         """Price and capacity under the acts, in the order in which they began: the process' price and the
-        catalogue's capacity without any. The price is a multiple of $0.001."""
+        catalogue's capacity without any. The price is a multiple of $0.001, at most $1,000,000."""
         price, capacity = self.path.price_micros, self.spec.capacity
         for _, kind, value in self.overlays:
             if kind == "price_set":
@@ -94,7 +80,14 @@ class Offer:
                 price = price * value // PPM
             elif kind == "capacity":
                 capacity = value
-        return quantize_price(price), capacity
+        return min(quantize_price(price), PRICE_MICROS_MAX), capacity
+
+    def acts_beside(self, act: LastingAct) -> int:
+        """How many acts would lie over it beside this one, were it to begin now."""
+        endless = act.for_ is None
+        if isinstance(act, OutageAct):
+            return len(self.overlays) + (0 if endless else len(self.outages))
+        return len(self.outages) + len(laid_over(self.overlays, overlay_of(0, act), endless=endless)) - 1
 
     def state(self) -> OfferState:
         """What a snapshot holds of it."""
@@ -156,9 +149,17 @@ class Market:
                 raise InvalidValue(problem, param=field)
 
     def check_selector(self, selector: Selector) -> None:
-        """Raises InvalidValue for a selector that means no offer, with the nearest name that there is."""
+        """Raises InvalidValue for a selector that means no offer, with the nearest name that there is, and for an act
+        that finds too many over an offer."""
         for path, problem in self.names.problems(selector):
             raise InvalidValue(problem, param=str(path[0]) if path else None)
+        if isinstance(selector, LastingAct):
+            for offer in self.matching(selector):
+                if offer.acts_beside(selector) >= ACTS_OVER_OFFER_MAX:
+                    raise InvalidValue(
+                        f'{ACTS_OVER_OFFER_MAX} acts lie over "{offer.name}" already; wait until some are over, or let '
+                        "one begin without `for` that sets what they set: it takes their place"
+                    )
 
     def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
         """The offer of these names, whatever their case (A14). Raises OfferNotFound where nobody offers that (A13)."""
@@ -210,8 +211,7 @@ class Market:
 
     def lay_over(self, offer: Offer, overlay: Overlay, *, endless: bool = False) -> None:
         """An act takes hold on the offer; one without an end makes what it covers forgettable."""
-        covered = _COVERED[overlay[1]] if endless else ()
-        offer.overlays = (*(before for before in offer.overlays if before[1] not in covered), overlay)
+        offer.overlays = laid_over(offer.overlays, overlay, endless=endless)
         self._show(offer)
         self.version += 1
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from .acts import Act, CapacityAct, InterruptAct, MarketAct, OutageAct, PassingAct, PriceAct, ProvisioningAct, VanishAct
+from .acts import Act, InterruptAct, MarketAct, OutageAct, PassingAct, ProvisioningAct
 from .commands import AddCredit, Command, MoveRental, PlayAct, RentGpu, TerminateRental, TouchRental
 from .errors import Refusal
 from .events import ActEnded, ActRefused, ActStarted, Event
 from .interventions import Interventions
-from .offers import Market, OverlayKind
+from .offers import Market
+from .overlays import overlay_of
 from .rental import Rental
 from .rentals import Rentals
 from .schedule import Priority, Schedule, Subject
@@ -122,9 +123,9 @@ class Timeline:
             if act.interrupt is True:
                 self._interventions.interrupt_all(offers)
             return
-        kind, value = _overlay(act)
+        overlay = overlay_of(number, act)
         for offer in offers:
-            self._market.lay_over(offer, (number, kind, value), endless=endless)
+            self._market.lay_over(offer, overlay, endless=endless)
         if isinstance(act, ProvisioningAct):
             self._interventions.settle_due(offers)
 
@@ -163,18 +164,6 @@ class Timeline:
 
 def _perform_nothing(command: Command) -> Rental | None:
     raise AssertionError(f"{command} came after the end")
-
-
-def _overlay(act: PriceAct | CapacityAct | ProvisioningAct | VanishAct) -> tuple[OverlayKind, int]:
-    """What an act lays over an offer, and its value."""
-    if isinstance(act, PriceAct):
-        if act.set is not None:
-            return "price_set", int(act.set)
-        assert act.multiply is not None
-        return "price_multiply", int(act.multiply)
-    if isinstance(act, CapacityAct):
-        return "capacity", act.set
-    return (act.outcome, 0) if isinstance(act, ProvisioningAct) else ("vanish", 0)
 
 
 def _rent_command(act: Act) -> RentGpu:

@@ -130,6 +130,7 @@ def test_the_list_can_be_taken_in_parts(api: Api) -> None:
         ({"when": {"ttl": "0s"}}, "invalid_value", "when", "ttl must be above 0s"),
         ({"when": {"between": ["2s", "1s"]}}, "invalid_value", "when", "must end after it begins"),
         ({"when": {"between": ["0s", "1s"]}}, "invalid_value", "when.between", "over already"),
+        ({"when": {"between": ["1h", "2h"], "ttl": "59m59s"}}, "invalid_value", "when.ttl", "before between begins"),
         ({"when": {"probability": "101%"}}, "invalid_value", "when.probability", "a share"),
         ({"name": "a name"}, "invalid_value", "name", "a name is"),
         ({"name": "header"}, "invalid_value", "name", "x-sim-fault says"),

@@ -73,6 +73,19 @@ def test_prices_are_set_or_multiplied_and_are_what_they_were_when_that_is_over(t
     assert prices() == ["0.287", "0.431"]
 
 
+def test_prices_multiplied_again_and_again_end_at_a_million_dollars_and_then_at_a_refusal(two: Api) -> None:
+    answers = [push(two, "price", provider="runpod", multiply=1_000_000) for _ in range(101)]
+    assert {answer.status for answer in answers[:-1]} == {201}
+    problem = answers[-1].problem(400, "invalid_value")
+    assert problem["detail"].startswith('100 acts lie over "runpod|RTX 4090|Texas, US" already')
+    shown = two.get("/v1/gpu/offers")["data"]
+    assert [each["price_per_gpu_hour"] for each in shown] == ["0.287", "1000000.000"]
+    two.call("POST", "/v1/gpu/rent", RENT | {"provider_id": "runpod", "region": "Texas, US"}).refused(
+        402, "insufficient_credit"
+    )
+    assert push(two, "price", provider="runpod", set="0.500").status == 201
+
+
 def test_an_outage_hides_offers_and_refuses_rents_and_takes_what_runs_if_asked_to(two: Api) -> None:
     first = two.rent()
     two.advance("1m")

@@ -98,6 +98,31 @@ def test_a_reset_during_a_delay_takes_an_account_that_came_later_along(api: Api)
     assert api.get("/_sim/rentals") == {"data": []}
 
 
+@pytest.mark.parametrize("effect", ["", "; duplicate", "; lose_response", "; truncate=50%", "; drip=99/1ms"])
+@pytest.mark.parametrize("way", ["reset", "snapshot"])
+def test_a_request_in_its_delay_meets_the_run_that_began_meanwhile(api: Api, way: str, effect: str) -> None:
+    before = api.call("GET", "/_sim/snapshot").body
+    api.rent()
+
+    async def meanwhile() -> None:
+        slow = api.send("POST", RENTING, RENT, headers=x_sim(f"delay=20ms{effect}"))
+        deletion = api.send("DELETE", "/v1/gpu/rentals/of-another-run", headers=x_sim("delay=20ms"))
+        waiting = asyncio.gather(slow, deletion, return_exceptions=True)
+        await asyncio.sleep(0)
+        if way == "reset":
+            assert (await api.send("POST", "/_sim/reset")).status == 200
+        else:
+            assert (await api.send("PUT", "/_sim/snapshot", body=before)).status == 200
+        rented, deleted = await waiting
+        assert isinstance(rented, InjectedDisconnect) or rented.status == 201
+        assert deleted.status == 404
+
+    api.runner.run(meanwhile())
+    rentals = api.get("/_sim/rentals")["data"]
+    assert len(rentals) == (2 if "duplicate" in effect else 1)
+    api.world.simulation.ledger.audit()
+
+
 @pytest.mark.parametrize("words", ["hang=100d", "delay=100d", "drip=10/100d"])
 def test_a_server_that_is_about_to_end_waits_for_no_fault(api: Api, words: str) -> None:
     api.world.stopping = True

@@ -8,6 +8,7 @@ import pytest
 from starlette.types import Message
 
 from simulator.api.transport import InjectedDisconnect
+from simulator.core.commands import HideRental
 from simulator.core.distributions import fixed
 from simulator.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
 from simulator.core.quantities import Duration, Share
@@ -234,6 +235,22 @@ def test_a_look_and_a_deletion_concern_the_offer_of_the_rental(runner: asyncio.R
     assert api.call("GET", f"/v1/gpu/rentals/{there}", token=BOB).status == 404
     assert api.call("GET", OFFERS).status == 200
     assert all(line["matched"] == ["selected"] for line in decisions(api)[1:])
+
+
+@pytest.mark.parametrize("way", ["hide", "vanish"])
+def test_a_rental_that_the_api_does_not_know_is_still_of_its_offer(runner: asyncio.Runner, way: str) -> None:
+    api = Api(runner, scenario())
+    rental_id = api.rent()
+    api.world.add_fault(SELECTED)
+    if way == "hide":
+        api.world.execute(HideRental(rental_id, hidden=True))
+    else:
+        api.call("POST", "/_sim/market/vanish", {})
+    path = f"/v1/gpu/rentals/{rental_id}"
+    assert [api.call(method, path).status for method in ("GET", "DELETE")] == [503, 503]
+    assert [api.call(method, path, token=BOB).status for method in ("GET", "DELETE")] == [404, 404]
+    api.world.remove_fault("selected")
+    assert [api.call(method, path).status for method in ("GET", "DELETE")] == [404, 404]
 
 
 def test_the_same_requests_meet_the_same_faults_whatever_another_account_does(runner: asyncio.Runner) -> None:

@@ -91,6 +91,60 @@ def test_acts_that_no_longer_show_are_forgotten() -> None:
     assert [kind for _, kind, _ in shown.overlays] == ["price_set", "stuck"]
 
 
+def crowded() -> Simulation:
+    """Two offers of which the first has as many acts over it as it bears."""
+    sim = Simulation(scenario(market(offer(), offer("elsewhere"))))
+    sim.execute(PlayAct(outage=OutageAct(region="Quebec, CA", for_=FOR)))
+    for _ in range(99):
+        sim.execute(PlayAct(price=PriceAct(multiply=Factor(1_000_001), region="Quebec, CA")))
+    return sim
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        PlayAct(outage=OutageAct(for_=FOR)),
+        PlayAct(vanish=VanishAct()),
+        PlayAct(provisioning=stuck(None)),
+        PlayAct(capacity=CapacityAct(set=1, region="quebec, ca")),
+        PlayAct(price=PriceAct(multiply=Factor(1))),
+        PlayAct(price=PriceAct(set=Price(600_000), for_=FOR)),
+    ],
+)
+def test_a_hundred_acts_lie_over_an_offer_and_one_more_is_refused_until_some_are_over(act: PlayAct) -> None:
+    sim = crowded()
+    before = journal(sim)
+    with pytest.raises(InvalidValue, match='100 acts lie over "vast-ai'):
+        sim.execute(act)
+    assert journal(sim) == before
+    sim.advance(10 * MINUTE)
+    sim.execute(act)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        PlayAct(outage=OutageAct()),
+        PlayAct(price=PriceAct(set=Price(600_000))),
+        PlayAct(interrupt=InterruptAct()),
+        PlayAct(vanish=VanishAct(region="elsewhere")),
+    ],
+)
+def test_where_no_more_acts_fit_those_that_take_the_place_of_others_or_do_not_last_still_do(act: PlayAct) -> None:
+    sim = crowded()
+    sim.execute(act)
+    assert replay(journal(sim))[1] is None
+
+
+def test_the_acts_of_a_timeline_count_but_are_never_refused() -> None:
+    acts = tuple(at(0, price=PriceAct(multiply=Factor(1_000_000))) for _ in range(101))
+    sim = Simulation(scenario(timeline=acts))
+    assert not seen(sim, ActRefused)
+    assert len(sim.market.offers[0].overlays) == 101
+    with pytest.raises(InvalidValue, match="wait until some are over"):
+        sim.execute(PlayAct(vanish=VanishAct()))
+
+
 def test_a_called_act_is_numbered_on_after_the_timelines_and_begins_at_once() -> None:
     sim = Simulation(scenario(timeline=(at(HOUR, outage=OutageAct()),)))
     sim.advance(5)

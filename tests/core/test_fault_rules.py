@@ -127,6 +127,34 @@ def test_a_rule_that_could_never_match_is_a_problem(
     assert again == [(("faults", 0, *path), problem)]
 
 
+@pytest.mark.parametrize(
+    ("added_ms", "between", "ttl", "path"),
+    [
+        (0, (3_000, 5_000), 3_001, None),
+        (0, (3_000, 5_000), 3_000, ("when", "ttl")),
+        (0, (3_000, 5_000), 1, ("when", "ttl")),
+        (0, (0, 1), 1, None),
+        (1, (3_000, 5_000), 3_000, None),
+        (1, (3_000, 5_000), 2_999, ("when", "ttl")),
+        (4_999, (3_000, 5_000), 1, None),
+        (5_000, (3_000, 5_000), 1, ("when", "between")),
+        (4_999, (3_000, 5_000), None, None),
+        (5_000, (3_000, 5_000), None, ("when", "between")),
+        (5_000, None, 1, None),
+    ],
+)
+def test_a_rule_whose_times_never_meet_is_a_problem(
+    added_ms: int, between: tuple[int, int] | None, ttl: int | None, path: tuple[str, ...] | None
+) -> None:
+    spans = None if between is None else (Duration(between[0]), Duration(between[1]))
+    times = FaultWhen(between=spans, ttl=None if ttl is None else Duration(ttl))
+    rule = FaultRule(name="x", effect=RESET, when=times)
+    found = [at for at, _ in rule_problems(rule, ["alice"], OfferNames(OFFERS), added_ms=added_ms)]
+    assert found == ([] if path is None else [path])
+    if added_ms == 0:
+        assert [at for at, _ in find_problems(scenario(faults=(rule,)), OFFERS)] == [("faults", 0, *at) for at in found]
+
+
 def test_two_rules_of_one_name_are_a_problem_of_the_scenario() -> None:
     rules = tuple(FaultRule(name=name, effect=RESET) for name in ("a", "b", "a"))
     assert list(find_problems(scenario(faults=rules), OFFERS)) == [(("faults", 2, "name"), 'the name "a" is taken')]

@@ -198,6 +198,16 @@ def test_an_act_is_not_capped_by_the_on_demand_price_and_never_free() -> None:
     assert stall.first.price_micros_per_hour == 1_000
 
 
+def test_no_price_is_above_a_million_dollars_and_what_would_be_shows_again_below() -> None:
+    stall = Stall()
+    for number in range(60):
+        stall.market.lay_over(stall.first, (number, "price_multiply", 1_000_000_000_000))
+    assert stall.first.price_micros_per_hour == 1_000_000_000_000
+    for number in range(60, 120):
+        stall.market.lay_over(stall.first, (number, "price_multiply", 1))
+    assert stall.first.price_micros_per_hour == 287_000
+
+
 def test_the_latest_capacity_act_counts_and_prices_do_not_disturb_it() -> None:
     stall = Stall(offer(capacity=4))
     for overlay in ((0, "capacity", 2), (1, "price_set", 1_000), (2, "capacity", 3)):
