@@ -14,6 +14,8 @@ PROVEN_IN_EACH_RUN = (
     "each of 36 acknowledged rentals has one hold and one settlement in the ledger, and no other has any",
     "there are as many rentals as keys: nothing was rented twice",
     "all postings sum to zero and nothing is held; 100000000 - 2561525 billed = 97438475 micro-dollars left",
+    "each of the 3 interrupted rentals was billed less than the minimum session",
+    "the journal has these rentals, and running it again gives the same bytes",
     "the 3 answers that curl missed are those that the request log calls lost; 2 rentals were among them, and each was "
     "found again by its key",
 )
@@ -27,16 +29,16 @@ def chaos(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_no_credit_is_lost_and_three_runs_are_the_same() -> None:
+def test_no_credit_is_lost_and_all_runs_are_the_same() -> None:
     ended = chaos(GPU_SIM)
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     runs = [line for line in lines if line.startswith("run ")]
-    happened = "36 jobs, 3 answers lost, 13 rents refused in the outage, 3 GPUs lost to it, 2 kills"
-    assert runs == [f"run {number}: {happened}" for number in (1, 2, 3)]
+    happened = "36 jobs, 3 answers lost, 13 rents refused in the outage, 3 GPUs lost to it"
+    assert runs == [f"run {number}: {happened}, {2 if number < 4 else 0} kills" for number in (1, 2, 3, 4)]
     for statement in PROVEN_IN_EACH_RUN:
-        assert lines.count(f"  proven: {statement}") == 3
-    assert lines[-1].startswith("ok: no credit was lost, and the three journals of ")
+        assert lines.count(f"  proven: {statement}") == 4
+    assert lines[-1].startswith("ok: no credit was lost, and the four journals of ")
 
 
 KEY_FORGOTTEN = """
@@ -52,6 +54,15 @@ from simulator.api import gpu
 sound = gpu.format_usd
 gpu.format_usd = lambda micros: sound(max(0, micros - 1))
 """
+MINIMUM_FOR_ALL = """
+from simulator.core import billing, rentals
+sound = billing.billed_seconds
+rentals.billed_seconds = lambda reason, *rest: sound("deleted" if reason == "interrupted" else reason, *rest)
+"""
+JOURNAL_MADE_UP = """
+from simulator.world import World
+World.journal = lambda self: iter([b"{}"])
+"""
 
 
 @pytest.mark.parametrize(
@@ -60,6 +71,8 @@ gpu.format_usd = lambda micros: sound(max(0, micros - 1))
         pytest.param(KEY_FORGOTTEN, "job-3-vast-ai was rented a second time", id="key-forgotten"),
         pytest.param(STATE_FORGOTTEN, "job-3-vast-ai was rented a second time", id="state-forgotten"),
         pytest.param(BILL_TOO_LOW, "the revenue is not the 2561490 that was billed", id="bill-too-low"),
+        pytest.param(MINIMUM_FOR_ALL, "what was interrupted was billed the minimum session", id="minimum-for-all"),
+        pytest.param(JOURNAL_MADE_UP, "the journal is not that of such a run", id="journal-made-up"),
     ],
 )
 def test_a_server_that_loses_credit_does_not_pass(defect: str, says: str, tmp_path: Path) -> None:
