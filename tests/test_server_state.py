@@ -81,5 +81,5 @@ def test_keep_bounds_what_is_held(tmp_path: Path) -> None:
         assert len(client.get(f"{server.url}/_sim/rentals?limit=1000").json()["data"]) < 150
         assert client.get(f"{server.url}/_sim/journal").status_code == 410
         figures = client.get(f"{server.url}/metrics").text
-    dropped = [line for line in figures.splitlines() if line.startswith("gpu_sim_rentals_dropped_total")]
+    dropped = [line for line in figures.splitlines() if line.startswith("gpu_sim_rentals_dropped ")]
     assert float(dropped[0].split()[-1]) > 0
