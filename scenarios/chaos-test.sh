@@ -8,7 +8,7 @@
 set -eu -o pipefail
 
 GPU_SIM=${GPU_SIM:-gpu-sim} # a command and its arguments, if any: below it stands without quotes
-JOBS=36 EVERY=90s KEEPS=3   # one job is begun every 90 s, and keeps its GPU until three more were
+JOBS=${JOBS:-36} EVERY=90s KEEPS=3 # one job is begun every 90 s, and keeps its GPU until three more were
 AUTH='Authorization: Bearer si_test_alice' JSON='content-type: application/json'
 RENT='{"gpu_model": "RTX 4090", "region": "Quebec, CA", "model_id": "m", "docker_image": "d", "provider_id": "%s"}'
 
@@ -106,6 +106,7 @@ run() { # KILLS: 2 or 0
   get /_sim/accounts >closing
   get '/_sim/rentals?limit=1000' >rentals
   get '/_sim/ledger?limit=1000' >ledger
+  get '/_sim/market?limit=1000' >market
   get /_sim/journal >journal
   stop -TERM 0
 }
@@ -148,6 +149,10 @@ prove() {
   awk '$2 >= $1 { exit 1 }' taken || fail 'what was interrupted was billed the minimum session'
   [ "$(grep -c . taken)" = "$(grep -c ' interrupted ' bills)" ] || fail 'the bills know of other interruptions'
   proven "each of the $(grep -c . taken) interrupted rentals was billed less than the minimum session"
+
+  grep -o '"capacity":[0-9]*,"free":[0-9]*' market | tr ',' ':' >gpus
+  [ -s gpus ] && awk -F: '$2 != $4 { exit 1 }' gpus || fail 'GPUs are missing though no rental is left'
+  proven "all GPUs of the $(grep -c . gpus) offers are free again"
 
   $GPU_SIM replay journal >replayed || fail "the journal is not that of such a run: $(cat replayed)"
   grep -o '"type":"rental_created","at":[0-9]*,"account":"alice","rental_id":"[^"]*' journal | sed 's/.*"//' | sort |
