@@ -319,3 +319,14 @@ def test_lines_that_are_no_events_are_bounded_too() -> None:
     assert msgspec.json.decode(sim.snapshot())["journal"]["digest"] == digest
     with pytest.raises(JournalDropped):
         sim.journal()
+
+
+def test_the_work_of_a_snapshot_can_be_done_in_parts() -> None:
+    sim, whole = Simulation(busy_scenario(), seed=SEED), Simulation(busy_scenario(), seed=SEED)
+    for simulation in (sim, whole):
+        live(simulation, until=6 * HOUR_MS)
+    parts = 0
+    while sim.digest_some(10):
+        parts += 1
+    assert parts == (sim.events_total - 1) // 10
+    assert sim.snapshot() == whole.snapshot()
