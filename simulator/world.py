@@ -7,14 +7,14 @@ from typing import Literal
 import msgspec
 
 from .core.accepted import Accepted
-from .core.clock import CALENDAR_END, DEFAULT_START, SECOND_MS, YEAR_MS, epoch_ms, format_instant
+from .core.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
 from .core.commands import Command
 from .core.errors import Refusal, SnapshotInvalid
 from .core.fault_rules import FaultRule, OfferName, Operation
 from .core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from .core.idempotency import Key
 from .core.rental import Rental
-from .core.run import Run, new_run, restored_run
+from .core.run import Run, new_run
 from .core.scenario import ClockSettings, Scenario, without_tokens
 from .core.simulation import Simulation
 from .durable import Durable, Input
@@ -73,8 +73,6 @@ class World:
         self.is_dropped = False
         """The world was deleted: whoever waited for it finds it gone."""
         self._turn = asyncio.Lock()
-        self._shown_second = -1
-        self._shown_prefix = ""
         run, self.pacer = self._at_start()
         self._take_up(run)
 
@@ -89,7 +87,7 @@ class World:
         self.simulation, self.faults = run
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
-        self._shown_second = -1
+        self._calendar = Calendar(self.simulation.start_epoch_ms)
 
     @property
     def now(self) -> str:
@@ -97,12 +95,8 @@ class World:
         return self.instant(self.simulation.now_ms)
 
     def instant(self, at_ms: int) -> str:
-        """An instant of the simulation as RFC 3339 (A23). Most that are asked for lie in one second."""
-        second, millisecond = divmod(self.simulation.start_epoch_ms + at_ms, SECOND_MS)
-        if second != self._shown_second:
-            self._shown_second = second
-            self._shown_prefix = format_instant(second * SECOND_MS)[:-4]
-        return f"{self._shown_prefix}{millisecond:03d}Z"
+        """An instant of the simulation as RFC 3339 (A23)."""
+        return self._calendar.instant(at_ms)
 
     @property
     def lag_ms(self) -> int:
@@ -312,16 +306,13 @@ class World:
         """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
         may take. Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
         state = decode_world(document)
-        base = bytes(state.run)
         async with self._turn:
             self._check_kept()
             if self.keeping.durable is not None and not self._is_same_run(state):
                 raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
-            run = restored_run(state.scenario, base, seed=state.seed, start_epoch_ms=state.start_epoch_ms)
-            if state.start_epoch_ms + run.simulation.now_ms > epoch_ms(CALENDAR_END):
-                raise SnapshotInvalid("its clock is past the end of the calendar", param="world")
+            run = state.restored()
             pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
-            self._begin(run, pacer, tokens=tokens(run.simulation), base=base)
+            self._begin(run, pacer, tokens=tokens(run.simulation), base=bytes(state.run))
             self.scenario, self.seed = state.scenario, state.seed
 
     def _is_same_run(self, state: WorldState) -> bool:

@@ -10,6 +10,7 @@ from . import __version__
 from .core.clock import CALENDAR_END, epoch_ms
 from .core.errors import SnapshotInvalid
 from .core.journal import plain_quantity
+from .core.run import Run, restored_run
 from .core.scenario import ClockSettings, Scenario, find_problems, opening_offers
 
 FORMAT = 1
@@ -23,6 +24,13 @@ class WorldState(Struct, frozen=True):
     scenario: Scenario
     clock: ClockSettings
     run: msgspec.Raw
+
+    def restored(self) -> Run:
+        """The run. Raises SnapshotInvalid."""
+        run = restored_run(self.scenario, bytes(self.run), seed=self.seed, start_epoch_ms=self.start_epoch_ms)
+        if self.start_epoch_ms + run.simulation.now_ms > epoch_ms(CALENDAR_END):
+            raise SnapshotInvalid("its clock is past the end of the calendar", param="world")
+        return run
 
 
 class _Document(Struct, frozen=True, forbid_unknown_fields=True):

@@ -33,3 +33,22 @@ def format_instant(epoch_ms_: int) -> str:
 def ceil_seconds(span_ms: int) -> int:
     """A span in whole seconds, rounded up (A7)."""
     return -(-span_ms // SECOND_MS)
+
+
+class Calendar:
+    """The instants of a simulation that starts so many ms after 1970. Most that are asked for lie in one second."""
+
+    __slots__ = ("_prefix", "_second", "_start_epoch_ms")
+
+    def __init__(self, start_epoch_ms: int) -> None:
+        self._start_epoch_ms = start_epoch_ms
+        self._second = -1
+        self._prefix = ""
+
+    def instant(self, at_ms: int) -> str:
+        """RFC 3339 (A23) of a time in ms since the start."""
+        second, millisecond = divmod(self._start_epoch_ms + at_ms, SECOND_MS)
+        if second != self._second:
+            self._second = second
+            self._prefix = format_instant(second * SECOND_MS)[:-4]
+        return f"{self._prefix}{millisecond:03d}Z"

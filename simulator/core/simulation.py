@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .accepted import Accepted
+from .accounts import Accounts
 from .clock import DEFAULT_START, epoch_ms
 from .commands import (
     AddCredit,
@@ -20,13 +21,11 @@ from .commands import (
     TerminateRental,
     TouchRental,
 )
-from .errors import AccountExists, AccountNotFound, InvalidValue, JournalDropped, SnapshotInvalid
-from .events import AccountCreated
+from .errors import InvalidValue, JournalDropped, SnapshotInvalid
 from .idempotency import Key, Keys
 from .interventions import Interventions
 from .journal import Journal, Mark, Recorded
-from .ledger import CreditAdded, Entry, Ledger
-from .names import NAME_PATTERN, is_name
+from .ledger import Entry, Ledger
 from .offers import Market
 from .rental import Rental
 from .rentals import Rentals
@@ -36,9 +35,6 @@ from .snapshot import History, SimulationState, check_state, decode_state, encod
 from .timeline import Timeline
 
 _OF_ACTS = (Priority.ACT_END, Priority.TIMELINE)
-
-AMOUNT_MICROS_MAX = 10**18
-"""No single amount is above a million million dollars."""
 
 
 class Simulation:
@@ -53,13 +49,13 @@ class Simulation:
         self.seed = scenario.seed if seed is None else seed
         default_start = scenario.clock.start if scenario.clock.start is not None else epoch_ms(DEFAULT_START)
         self.start_epoch_ms = default_start if start_epoch_ms is None else start_epoch_ms
-        self.accounts: dict[str, None] = {}
         self._turn = 0
         self._keys = Keys()
         self._schedule = Schedule()
         self._journal = Journal(scenario, self.seed, self.start_epoch_ms)
         record = self._journal.events.append
         self.ledger = Ledger(record)
+        self._accounts = Accounts(self.ledger, record)
         self.market = Market(
             opening_offers(scenario.market),
             scenario.market.prices,
@@ -70,7 +66,7 @@ class Simulation:
         )
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
-            self._open_account(account.name, int(account.balance))
+            self._accounts.open(account.name, int(account.balance), 0)
         self._interventions = Interventions(self._schedule, self.rentals, record)
         self.timeline = Timeline(
             scenario.timeline,
@@ -151,14 +147,9 @@ class Simulation:
             self.market.check_selector(command.act)
             return Accepted(command, turn=self._turn)
         if isinstance(command, CreateAccount):
-            _check_amount("balance", command.balance_micros, least=0)
-            if not is_name(command.account):
-                raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")
-            if command.account in self.accounts:
-                raise AccountExists(f'the account "{command.account}" is there already', param="name")
-            return Accepted(command, turn=self._turn)
-        _check_amount("amount", command.amount_micros, least=1)
-        self._check_account(command.account)
+            self._accounts.check_new(command)
+        else:
+            self._accounts.check_credit(command)
         return Accepted(command, turn=self._turn)
 
     def apply(self, accepted: Accepted) -> Rental | None:
@@ -179,6 +170,11 @@ class Simulation:
         self._journal.accept(self.now_ms, line)
 
     # Reads
+
+    @property
+    def accounts(self) -> dict[str, None]:
+        """The names of the customers, in the order in which they came. Read only."""
+        return self._accounts.names
 
     @property
     def events(self) -> list[Recorded]:
@@ -222,7 +218,7 @@ class Simulation:
         """The whole state, and the ended rentals that are held if they are wanted; the journal by its digest only."""
         state = SimulationState(
             schedule=self._schedule.state(self._name_subject),
-            accounts=tuple(self.accounts),
+            accounts=tuple(self._accounts.names),
             ledger=self.ledger.state(),
             offers=self.market.state(),
             rentals=self.rentals.state(with_ended=with_ended),
@@ -255,7 +251,7 @@ class Simulation:
 
     def _restore(self, state: SimulationState, history: History | None) -> None:
         events = [] if history is None else history.events
-        self.accounts = dict.fromkeys(state.accounts)
+        self._accounts.restore(state.accounts)
         self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
         self.market.restore(state.offers)
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
@@ -286,7 +282,7 @@ class Simulation:
     # Behind the line
 
     def _check_rent(self, command: RentGpu, key: Key | None) -> Accepted:
-        self._check_account(command.account)
+        self._accounts.check_known(command.account)
         self.market.check_names(command.provider_id, command.gpu_model, command.region)
         if command.gpu_count < 1:
             raise InvalidValue("gpu_count must be at least 1", param="gpu_count")
@@ -307,10 +303,6 @@ class Simulation:
             self._interventions.check_move(rental, command)
         return rental
 
-    def _check_account(self, account: str) -> None:
-        if account not in self.accounts:
-            raise AccountNotFound(f'no account "{account}"')
-
     def _happen(self, accepted: Accepted) -> Rental | None:
         command, rental = accepted.command, accepted.rental
         if accepted.plan is not None:
@@ -318,9 +310,9 @@ class Simulation:
             if accepted.key is not None:
                 self._keys.store(rental.account, accepted.key, rental.rental_id, self.now_ms)
         elif isinstance(command, CreateAccount):
-            self._open_account(command.account, command.balance_micros)
+            self._accounts.open(command.account, command.balance_micros, self.now_ms)
         elif isinstance(command, AddCredit):
-            self.ledger.post(CreditAdded(self.now_ms, command.account, command.amount_micros))
+            self._accounts.add_credit(command.account, command.amount_micros, self.now_ms)
             self.rentals.await_exhaustion(command.account)
         elif isinstance(command, PlayAct):
             self.timeline.play(command)
@@ -341,18 +333,7 @@ class Simulation:
         else:
             self.rentals.end(rental, "interrupted", "forced")
 
-    def _open_account(self, name: str, balance_micros: int) -> None:
-        self.accounts[name] = None
-        self._journal.events.append(AccountCreated(self.now_ms, name))
-        if balance_micros:
-            self.ledger.post(CreditAdded(self.now_ms, name, balance_micros))
-
     def _perform(self, command: Command) -> Rental | None:
         """A command of the timeline: the journal's header has it already."""
         accepted = self.check(command)
         return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
-
-
-def _check_amount(param: str, micros: int, *, least: int) -> None:
-    if not least <= micros <= AMOUNT_MICROS_MAX:
-        raise InvalidValue(f"{param} must be between {least} and {AMOUNT_MICROS_MAX} micro-dollars", param=param)

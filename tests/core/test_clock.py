@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from simulator.core.clock import DEFAULT_START, ceil_seconds, epoch_ms, format_instant
+from simulator.core.clock import DEFAULT_START, Calendar, ceil_seconds, epoch_ms, format_instant
 
 
 def test_a_manual_clock_starts_in_2026() -> None:
@@ -41,3 +41,10 @@ def test_parts_of_a_millisecond_are_cut_off() -> None:
 )
 def test_a7_seconds_are_rounded_up(span_ms: int, seconds: int) -> None:
     assert ceil_seconds(span_ms) == seconds
+
+
+def test_a_calendar_shows_times_since_its_start() -> None:
+    calendar = Calendar(999)
+    shown = [calendar.instant(at_ms) for at_ms in (0, 0, 1, 1_000, 2_001, 1, 90_000)]
+    assert shown == [format_instant(999 + at_ms) for at_ms in (0, 0, 1, 1_000, 2_001, 1, 90_000)]
+    assert shown[:3] == ["1970-01-01T00:00:00.999Z", "1970-01-01T00:00:00.999Z", "1970-01-01T00:00:01.000Z"]

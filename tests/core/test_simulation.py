@@ -8,6 +8,7 @@ from weakref import ref
 
 import pytest
 
+from simulator.core.accounts import AMOUNT_MICROS_MAX
 from simulator.core.acts import Act, InterruptAct, OutageAct, PriceAct
 from simulator.core.clock import epoch_ms
 from simulator.core.commands import (
@@ -38,7 +39,7 @@ from simulator.core.idempotency import Key
 from simulator.core.ledger import CreditAdded
 from simulator.core.quantities import Duration, Instant, Price, Share
 from simulator.core.scenario import ClockSettings
-from simulator.core.simulation import AMOUNT_MICROS_MAX, Simulation
+from simulator.core.simulation import Simulation
 
 from .builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario
 from .busy import busy_scenario, live
