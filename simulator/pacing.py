@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 
-from .core.quantities import Factor
 from .core.randomness import PPM
 from .core.scenario import ClockSettings
 
@@ -30,36 +29,29 @@ def wall_epoch_ms() -> int:
 class Pacer:
     """Turns wall time into virtual time by the clock's mode. Virtual times are ms since the scenario's start."""
 
-    __slots__ = ("_anchor_ms", "_anchor_ns", "_wall_ns", "settings")
+    __slots__ = ("_anchor_ms", "_anchor_ns", "_speed", "_wall_ns", "settings")
 
     def __init__(self, settings: ClockSettings, *, now_ms: int = 0, wall: Callable[[], int] = wall_ns) -> None:
-        self.settings = settings
         self._wall_ns = wall
-        self._anchor_ms = now_ms
-        self._anchor_ns = wall()
+        self.change(settings, now_ms)
 
     def target_ms(self, now_ms: int) -> int:
         """Where the clock that stands at `now_ms` should stand by now; never before it."""
-        if self.settings.mode == "manual":
+        if not self._speed:
             return now_ms
         elapsed_ns = self._wall_ns() - self._anchor_ns
         return max(now_ms, self._anchor_ms + elapsed_ns * self._speed // (PPM * NS_PER_MS))
 
     def in_virtual_ms(self, wall_ms: int) -> int:
         """How far the clock goes in so many ms of wall time."""
-        return 0 if self.settings.mode == "manual" else wall_ms * self._speed // PPM
-
-    @property
-    def _speed(self) -> Factor:
-        return self.settings.speed or Factor(PPM)
+        return wall_ms * self._speed // PPM
 
     def wait_ns(self, due_ms: int) -> int | None:
         """Nanoseconds of wall time until the clock will stand at `due_ms`: 0 where it should by now, None where it
         does not move by itself."""
-        if self.settings.mode == "manual":
+        if not self._speed:
             return None
-        speed = self.settings.speed or Factor(PPM)
-        needed_ns = -(-(due_ms - self._anchor_ms) * PPM * NS_PER_MS // speed)
+        needed_ns = -(-(due_ms - self._anchor_ms) * PPM * NS_PER_MS // self._speed)
         return max(0, needed_ns - (self._wall_ns() - self._anchor_ns))
 
     def skip(self, span_ms: int) -> None:
@@ -69,18 +61,20 @@ class Pacer:
     def change(self, settings: ClockSettings, now_ms: int) -> None:
         """Go on from `now_ms` by other settings: time does not jump."""
         self.settings = settings
+        self._speed = 0 if settings.mode == "manual" else int(settings.speed or PPM)
+        """Virtual ms in a million wall ms; kept, since each request asks."""
         self._anchor_ms = now_ms
         self._anchor_ns = self._wall_ns()
 
     def in_wall_ms(self, span_ms: int) -> int:
         """How long a virtual span takes on the wall while the clock runs."""
-        return span_ms * PPM // (self.settings.speed or Factor(PPM))
+        return span_ms * PPM // (self._speed or PPM)
 
     def in_wall_seconds(self, span_ms: int) -> int:
         """A virtual wait as a client should keep it (A24), in whole seconds, at least 1."""
         if self.settings.mode == "manual" and self.settings.step is not None:
             return 1
-        return max(1, -(-span_ms * PPM // (self._speed * 1000)))
+        return max(1, -(-span_ms * PPM // ((self._speed or PPM) * 1000)))
 
 
 class Slice:

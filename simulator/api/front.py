@@ -89,10 +89,10 @@ class Exchange:
         """The status of the answer, 0 before there is one, and for good where the client gets none."""
         self.began_ns = stopwatch_ns()
 
-    async def answer(self, send: Send, reply: Reply) -> None:
-        """Send the answer."""
+    def answer(self, send: Send, reply: Reply) -> Awaitable[None]:
+        """Send the answer, which is to be awaited."""
         self.status = reply.status
-        await send_reply(send, reply, self.headers())
+        return send_reply(send, reply, self.headers())
 
     async def stream(self, send: Send, receive: Receive, stream: Stream) -> None:
         """Send an answer that goes on; of one to HEAD there are only the headers."""
