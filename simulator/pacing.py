@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from .core.randomness import PPM
 from .core.scenario import ClockSettings
@@ -13,12 +14,12 @@ SLICE_NS = 15 * NS_PER_MS
 stopwatch_ns = time.perf_counter_ns
 """Nanoseconds from nowhere in particular, for how long something takes."""
 
+_NEVER_NS = 1 << 80
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
 
-def wall_ns() -> int:
-    """Nanoseconds that never go back and, where the system can tell, go on while the machine sleeps."""
-    return time.monotonic_ns() if _BOOT_CLOCK is None else time.clock_gettime_ns(_BOOT_CLOCK)
+wall_ns: Callable[[], int] = time.monotonic_ns if _BOOT_CLOCK is None else partial(time.clock_gettime_ns, _BOOT_CLOCK)
+"""Nanoseconds that never go back and, where the system can tell, go on while the machine sleeps."""
 
 
 def wall_epoch_ms() -> int:
@@ -29,7 +30,7 @@ def wall_epoch_ms() -> int:
 class Pacer:
     """Turns wall time into virtual time by the clock's mode. Virtual times are ms since the scenario's start."""
 
-    __slots__ = ("_anchor_ms", "_anchor_ns", "_speed", "_wall_ns", "settings")
+    __slots__ = ("_anchor_ms", "_anchor_ns", "_rests_until_ns", "_speed", "_wall_ns", "settings")
 
     def __init__(self, settings: ClockSettings, *, now_ms: int = 0, wall: Callable[[], int] = wall_ns) -> None:
         self._wall_ns = wall
@@ -42,6 +43,14 @@ class Pacer:
         elapsed_ns = self._wall_ns() - self._anchor_ns
         return max(now_ms, self._anchor_ms + elapsed_ns * self._speed // (PPM * NS_PER_MS))
 
+    def rest(self, now_ms: int) -> None:
+        """The clock has come to `now_ms`, where it should be by now: it stands there until the next millisecond."""
+        self._rests_until_ns = self._due_ns(now_ms + 1) if self._speed else _NEVER_NS
+
+    def rests(self) -> bool:
+        """Whether the clock should stand where it last came to: quicker than to ask where it should be."""
+        return self._wall_ns() < self._rests_until_ns
+
     def in_virtual_ms(self, wall_ms: int) -> int:
         """How far the clock goes in so many ms of wall time."""
         return wall_ms * self._speed // PPM
@@ -51,12 +60,16 @@ class Pacer:
         does not move by itself."""
         if not self._speed:
             return None
-        needed_ns = -(-(due_ms - self._anchor_ms) * PPM * NS_PER_MS // self._speed)
-        return max(0, needed_ns - (self._wall_ns() - self._anchor_ns))
+        return max(0, self._due_ns(due_ms) - self._wall_ns())
+
+    def _due_ns(self, due_ms: int) -> int:
+        """When the wall will show that the clock stands at `due_ms`."""
+        return self._anchor_ns - (-(due_ms - self._anchor_ms) * PPM * NS_PER_MS // self._speed)
 
     def skip(self, span_ms: int) -> None:
         """The clock was moved by hand: be so much ahead from now on."""
         self._anchor_ms += span_ms
+        self._rests_until_ns = 0
 
     def change(self, settings: ClockSettings, now_ms: int) -> None:
         """Go on from `now_ms` by other settings: time does not jump."""
@@ -65,6 +78,7 @@ class Pacer:
         """Virtual ms in a million wall ms; kept, since each request asks."""
         self._anchor_ms = now_ms
         self._anchor_ns = self._wall_ns()
+        self._rests_until_ns = 0
 
     def in_wall_ms(self, span_ms: int) -> int:
         """How long a virtual span takes on the wall while the clock runs."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 REQUESTS_KEPT = 1_000
 
 Logged = tuple[
-    int, int, str, str | None, str, str, bytes, int, str, str, bytes, bytes, bytes | int  # in the order told below
+    str, int, str, str | None, str, str, bytes, int, str, str, bytes, bytes, bytes | int  # in the order told below
 ]
-"""Virtual time of the answer (ms since 1970), ns of wall time that it took, account, operation, method, path, query,
+"""Virtual time of the answer (RFC 3339), ns of wall time that it took, account, operation, method, path, query,
 status (0 where the client got none), fault, rental id, request id, idempotency key, and the body, or only its length
 where that is above what is kept. No header but these two: tokens are not kept."""
 
@@ -31,9 +31,10 @@ class RequestLog:
         return self.total - len(self._kept)
 
     def add(self, request: Logged) -> None:
-        """Take the next request in."""
-        self.total += 1
-        self._kept.append(request)
+        """Take the next request in, if any are kept."""
+        if self.limit:
+            self.total += 1
+            self._kept.append(request)
 
     def numbered(self) -> Iterator[tuple[int, Logged]]:
         """The requests that are kept, with their numbers, oldest first, as they are now."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -85,6 +85,8 @@ class World:
 
     def _take_up(self, run: Run) -> None:
         self.simulation, self.faults = run
+        self.listing: Any = None
+        """What the API keeps of this simulation's offers list."""
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
         self._calendar = Calendar(self.simulation.start_epoch_ms)
@@ -92,7 +94,7 @@ class World:
     @property
     def now(self) -> str:
         """Virtual time as RFC 3339 (A23)."""
-        return self.instant(self.simulation.now_ms)
+        return self._calendar.instant(self.simulation.now_ms)
 
     def instant(self, at_ms: int) -> str:
         """An instant of the simulation as RFC 3339 (A23)."""
@@ -123,11 +125,19 @@ class World:
 
     def caught_up(self) -> bool:
         """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
-        if self._turn.locked() or self.pacer.settings.step is not None:
+        if self._turn.locked():
+            return False
+        pacer = self.pacer
+        if pacer.rests():
+            return True
+        if pacer.settings.step is not None:
             return False
         now = self.simulation.now_ms
-        target = self.pacer.target_ms(now)
-        return target <= now or (target < self.last_ms and self._runs_quickly(target))
+        target = pacer.target_ms(now)
+        if target > now and (target >= self.last_ms or not self._runs_quickly(target)):
+            return False
+        pacer.rest(target)
+        return True
 
     def _runs_quickly(self, target_ms: int) -> bool:
         step = self.simulation.step

@@ -1,7 +1,7 @@
 """All worlds of a server, and how a token finds its own."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -61,6 +61,8 @@ class Worlds:
         """Places by the plain form of the Authorization header, for the requests that come most often."""
         self._places: dict[str, Place] = {}
         self._numbers = count(1)
+        self.on_token: list[Callable[[str], None]] = []
+        """Who is told of each token as it comes, or comes again."""
 
     def add(self, world: World, tokens: Mapping[str, str] | None = None) -> None:
         """Take a world in, with the tokens of its scenario or with those given by account; an account without one gets
@@ -114,6 +116,8 @@ class Worlds:
         assert token not in self._places, token
         self._places[token] = self.by_header[f"Bearer {token}".encode()] = Place(world, account)
         world.tokens[token] = account
+        for tell in self.on_token:
+            tell(token)
 
     def free_token(self, token: str | None, *, param: str = "token") -> str:
         """The token, which nobody has, or a fresh one. Raises AccountExists for a taken one."""

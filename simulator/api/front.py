@@ -8,9 +8,8 @@ and `x-sim-now` (A23) on the way up.
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
-from weakref import WeakKeyDictionary
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,7 +30,6 @@ from .wire import (
     declares_json,
     read_body,
     send_and_drain,
-    send_reply,
     send_stream,
 )
 
@@ -53,14 +51,19 @@ _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 
 
 class Exchange:
-    """One request on its way: whose it is, its body, and what is known of its answer."""
+    """One request on its way: what it asks for, whose it is, its body, and what is known of its answer."""
 
     __slots__ = (
         "account",
+        "asks",
+        "authorization",
         "began_ns",
         "body",
         "fault",
         "is_api",
+        "is_control",
+        "is_unread",
+        "now",
         "operation",
         "rental_id",
         "request_id",
@@ -70,16 +73,21 @@ class Exchange:
         "worlds",
     )
 
-    def __init__(self, scope: Scope, worlds: Worlds, request_id: bytes) -> None:
+    def __init__(self, scope: Scope, worlds: Worlds, request_ids: Iterator[bytes]) -> None:
+        self.began_ns = stopwatch_ns()
+        if b"%" in (scope.get("raw_path") or b""):
+            _keep_escaped_slashes(scope)
+        path: str = scope["path"]
         self.scope = scope
         self.worlds = worlds
-        self.request_id = request_id
         self.world: World = worlds.by_name[DEFAULT_WORLD]
         self.account = ""
         self.body = b""
-        self.is_api = False
+        self.is_api = path.startswith("/v1/") or path == "/v1"
         """Whether it is for the API rather than for the simulator."""
-        self.operation: Operation | None = None
+        self.is_control = not self.is_api and (path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH))
+        """Whether it is for the control plane."""
+        self.operation = operation_of(scope["method"], path) if self.is_api else None
         """Which of the API's operations it is, if any."""
         self.rental_id = ""
         """The rental that it was about, as far as it got."""
@@ -87,12 +95,36 @@ class Exchange:
         """The rule that injected a fault into it, `header` where it asked for one itself."""
         self.status = 0
         """The status of the answer, 0 before there is one, and for good where the client gets none."""
-        self.began_ns = stopwatch_ns()
+        self.now = ""
+        """The virtual time of the answer, empty before there is one (A23)."""
+        self.request_id = b""
+        """The client's, or the next of ours (A25)."""
+        self.authorization = b""
+        """Its only Authorization header, if it has just one."""
+        self.is_unread = False
+        """Whether it has a body that is still to be read."""
+        self.asks = False
+        """Whether a header of its own asks for a fault."""
+        authorizations = 0
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                self.authorization = b"" if authorizations else value
+                authorizations += 1
+            elif name == b"x-request-id":
+                self.request_id = value if _is_request_id(value) else b""
+            elif name in (b"content-length", b"transfer-encoding"):
+                self.is_unread = True
+            elif name == _FAULT_HEADER:
+                self.asks = True
+        if not self.request_id:
+            self.request_id = next(request_ids)
 
-    def answer(self, send: Send, reply: Reply) -> Awaitable[None]:
-        """Send the answer, which is to be awaited."""
+    async def answer(self, send: Send, reply: Reply) -> None:
+        """Send the answer."""
         self.status = reply.status
-        return send_reply(send, reply, self.headers())
+        headers = [*reply.headers, *self.headers()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
     async def stream(self, send: Send, receive: Receive, stream: Stream) -> None:
         """Send an answer that goes on; of one to HEAD there are only the headers."""
@@ -104,7 +136,8 @@ class Exchange:
 
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The headers that every answer has."""
-        common = (b"x-request-id", self.request_id), (b"x-sim-now", self.world.now.encode())
+        self.now = self.world.now
+        common = (b"x-request-id", self.request_id), (b"x-sim-now", self.now.encode())
         return (*common, (b"x-sim-fault", self.fault.encode())) if self.fault else common
 
 
@@ -125,7 +158,7 @@ class Endpoint:
         if handler is None:
             allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
             raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
-        if exchange.body and _is_control(scope["path"]):
+        if exchange.body and exchange.is_control:
             check_media(scope)  # also where no body is read: a web page could send any other without being asked
         reply = await handler(exchange)
         if isinstance(reply, Stream):
@@ -150,104 +183,84 @@ class Front:
         self._worlds = worlds
         self._access = access
         self._connections = connections
-        self._listings: WeakKeyDictionary[World, Listing] = WeakKeyDictionary()
-        self._request_id_prefix = f"req_{secrets.token_hex(6)}_"
-        self._request_numbers = count(1)
+        prefix = b"req_%b_" % secrets.token_hex(6).encode()
+        self._request_ids = (b"%b%d" % (prefix, number) for number in count(1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        _keep_escaped_slashes(scope)
-        path: str = scope["path"]
-        request_id, authorization, has_body, asks = self._glance(scope["headers"])
-        exchange = Exchange(scope, self._worlds, request_id)
-        is_control = _is_control(path)
-        exchange.operation = operation_of(scope["method"], path)
-        exchange.is_api = path.startswith("/v1/") or path == "/v1"
-        is_unread = has_body
+        exchange = Exchange(scope, self._worlds, self._request_ids)
         try:
-            if is_control:
-                guard_control(scope, self._access)
-            if has_body:
-                exchange.body = await read_body(scope, receive, _body_limit(scope, is_control=is_control))
-                is_unread = False
-            if is_control:
-                self._enter_control(exchange)
-            elif exchange.is_api:
-                await self._enter_api(exchange, authorization)
-            may_fail = asks or exchange.operation in exchange.world.faults.operations
-            await self._go_on(exchange, receive, send, may_fail=may_fail)
+            if exchange.is_unread or exchange.is_control:
+                await self._let_in(exchange, receive)
+            if not exchange.is_api:
+                self._enter_elsewhere(exchange)
+            elif not self._enter_api(exchange):
+                await exchange.world.catch_up(api_request=True)
+            if exchange.asks or exchange.operation in exchange.world.faults.operations:
+                await self._under_faults(exchange, receive, send)
+            else:
+                await self._go_on(exchange, receive, send)
         except Refusal as refusal:
-            await self._refuse(exchange, refusal, send, receive, is_unread=is_unread)
+            await self._refuse(exchange, refusal, send, receive)
         except Disconnected:
             return
         except InjectedDisconnect:
             raise
         except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
-            _log.exception("%s %s failed", scope["method"], path)
+            _log.exception("%s %s failed", scope["method"], scope["path"])
             await exchange.answer(send, _failure())
         finally:
             self._note(exchange)
 
-    async def _refuse(
-        self, exchange: Exchange, refusal: Refusal, send: Send, receive: Receive, *, is_unread: bool
-    ) -> None:
+    async def _let_in(self, exchange: Exchange, receive: Receive) -> None:
+        """The control plane is guarded before any body is read."""
+        if exchange.is_control:
+            guard_control(exchange.scope, self._access)
+        if exchange.is_unread:
+            exchange.body = await read_body(exchange.scope, receive, _body_limit(exchange))
+            exchange.is_unread = False
+
+    async def _refuse(self, exchange: Exchange, refusal: Refusal, send: Send, receive: Receive) -> None:
         """Answer that the request is turned down, maybe before its body was read."""
-        is_control = _is_control(exchange.scope["path"])
-        reply = control_problem(refusal) if is_control else api_problem(_as_client_sees(refusal))
-        if is_unread:
+        reply = control_problem(refusal) if exchange.is_control else api_problem(_as_client_sees(refusal))
+        if exchange.is_unread:
             exchange.status = reply.status
             more_comes = not isinstance(refusal, PayloadTooLarge) or refusal.more_comes
             await send_and_drain(send, receive, reply, exchange.headers(), more_comes=more_comes)
         else:
             await exchange.answer(send, reply)
 
-    def _go_on(self, exchange: Exchange, receive: Receive, send: Send, *, may_fail: bool) -> Awaitable[None]:
-        """The rest of the way, to be awaited: an operation under faults if there may be one, the offers list right
-        here, all else by the router."""
-        if may_fail and exchange.operation is not None:
-            return self._under_faults(exchange, receive, send)
+    def _go_on(self, exchange: Exchange, receive: Receive, send: Send) -> Awaitable[None]:
+        """The rest of the way, to be awaited: the offers list right here, all else by the router."""
         if exchange.operation == "list_offers":
-            return exchange.answer(send, self._list_offers(exchange))
+            world = exchange.world
+            listing: Listing | None = world.listing
+            if listing is None:
+                listing = world.listing = Listing(world)
+            return exchange.answer(send, listing.answer(exchange.scope["query_string"]))
         exchange.scope["sim"] = exchange
         return self._app(exchange.scope, receive, send)
 
     async def _under_faults(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        """The rest of the way with a fault around it, if one is decided."""
-        injection = on_arrival(exchange)
+        """The rest of the way with a fault around it, if one is decided; only an operation can have one."""
+        injection = None if exchange.operation is None else on_arrival(exchange)
         if injection is None:
-            await self._go_on(exchange, receive, send, may_fail=False)
+            await self._go_on(exchange, receive, send)
             return
 
         async def perform(send: Send) -> None:
             try:
-                await self._go_on(exchange, receive, send, may_fail=False)
+                await self._go_on(exchange, receive, send)
             except Refusal as refusal:
                 await exchange.answer(send, api_problem(_as_client_sees(refusal)))
 
-        await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope))
+        await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope, send))
 
-    def _glance(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bool, bool]:
-        """The request id (A25), the only Authorization header or nothing, whether a body may follow, and whether it
-        asks for a fault."""
-        request_id, authorization, has_body, authorizations, asks = b"", b"", False, 0, False
-        for name, value in headers:
-            if name == b"authorization":
-                authorization = value
-                authorizations += 1
-            elif name == b"x-request-id":
-                request_id = value if _is_request_id(value) else b""
-            elif name in (b"content-length", b"transfer-encoding"):
-                has_body = True
-            elif name == _FAULT_HEADER:
-                asks = True
-        if not request_id:
-            request_id = f"{self._request_id_prefix}{next(self._request_numbers)}".encode()
-        return request_id, authorization if authorizations == 1 else b"", has_body, asks
-
-    def _enter_control(self, exchange: Exchange) -> None:
-        token = bearer_token(exchange.scope)
+    def _enter_elsewhere(self, exchange: Exchange) -> None:
+        """The control plane acts on the world of the token; what is neither that nor the API has no world."""
+        token = bearer_token(exchange.scope) if exchange.is_control else None
         if token is None:
             return
         place = self._worlds.place(token)
@@ -257,25 +270,19 @@ class Front:
             # Its world is gone, or the token is wrong: with a single world left, the call would act on that one.
             raise unknown_token()
 
-    async def _enter_api(self, exchange: Exchange, authorization: bytes) -> None:
+    def _enter_api(self, exchange: Exchange) -> bool:
+        """Whose it is; False where the clock still has to catch up."""
         # Looked up only now: while the body came, a world may have been deleted and its tokens given away.
-        place = self._worlds.by_header.get(authorization)
+        place = self._worlds.by_header.get(exchange.authorization)
         if place is None:
             place = authenticate(exchange.scope, self._worlds)
         exchange.world, exchange.account = place.world, place.account
-        if not place.world.caught_up():
-            await place.world.catch_up(api_request=True)
-
-    def _list_offers(self, exchange: Exchange) -> Reply:
-        world = exchange.world
-        listing = self._listings.get(world)
-        if listing is None or not listing.is_of(world.simulation):
-            listing = self._listings[world] = Listing(world)
-        return listing.answer(exchange.scope["query_string"])
+        return place.world.caught_up()
 
 
-def _body_limit(scope: Scope, *, is_control: bool) -> int:
-    if not is_control:
+def _body_limit(exchange: Exchange) -> int:
+    scope = exchange.scope
+    if not exchange.is_control:
         return API_BODY_BYTES_MAX
     is_snapshot = scope["path"] == SNAPSHOT_PATH and scope["method"] == "PUT" and declares_json(scope)
     return SNAPSHOT_BODY_BYTES_MAX if is_snapshot else CONTROL_BODY_BYTES_MAX
@@ -297,18 +304,14 @@ def _as_client_sees(refusal: Refusal) -> Refusal:
     return unknown_token() if isinstance(refusal, WorldNotFound) else refusal
 
 
-def _is_control(path: str) -> bool:
-    return path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH)
-
-
 def _names_world(query: bytes) -> bool:
     return any(piece.startswith(b"world=") for piece in query.split(b"&"))
 
 
 def _keep_escaped_slashes(scope: Scope) -> None:
     """An escaped slash separates nothing: take such a path as it was sent."""
-    sent: bytes = scope.get("raw_path") or b""
-    if b"%" in sent and b"%2f" in sent.lower():
+    sent: bytes = scope["raw_path"]
+    if b"%2f" in sent.lower():
         scope["path"] = sent.decode("latin-1")
 
 

@@ -8,7 +8,6 @@ from ..worlds import Worlds
 FORMER_KEPT = 10_000
 """How many tokens are remembered that lead nowhere any more, the latest; it may be twice as many for a while."""
 
-_HEADER = len("Bearer ")
 _rest = re.compile(r"[A-Za-z0-9_-]*").match
 
 
@@ -18,25 +17,13 @@ class KnownTokens:
 
     def __init__(self, worlds: Worlds) -> None:
         self._worlds = worlds
-        self._latest: bytes | None = None
         self._tokens: dict[str, None] = {}
         self._lengths: dict[str, list[int]] = {}
         """How long tokens are that begin with a character, longest first."""
         self._firsts = _any_of("")
-
-    def look(self) -> None:
-        """Take in the tokens that came since the last look. Nearly free where none came, for each request asks."""
-        # Whatever comes, or comes again, is put last, with a key of its own: before the one seen last nothing is new.
-        latest = next(reversed(self._worlds.by_header), None)
-        if latest is self._latest:
-            return
-        for header in reversed(self._worlds.by_header):
-            if header is self._latest:
-                break
-            self._take(header[_HEADER:].decode())
-        self._latest = latest
-        if len(self._tokens) > len(self._worlds.tokens) + 2 * FORMER_KEPT:
-            self._forget()
+        for token in worlds.tokens:
+            self._take(token)
+        worlds.on_token.append(self._came)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where tokens stand in a text, in order; what could be part of one goes with it, so that they may overlap."""
@@ -50,6 +37,11 @@ class KnownTokens:
                     end = rest.end()
                     yield start, end
                     break
+
+    def _came(self, token: str) -> None:
+        self._take(token)
+        if len(self._tokens) > len(self._worlds.tokens) + 2 * FORMER_KEPT:
+            self._forget()
 
     def _take(self, token: str) -> None:
         self._tokens.pop(token, None)

@@ -10,7 +10,6 @@ from ..core.errors import InvalidValue
 from ..core.money import MICROS_PER_DOLLAR, format_price
 from ..core.offers import Offer
 from ..core.randomness import PPM
-from ..core.simulation import Simulation
 from ..world import World
 from .problems import Reply
 from .wire import parse_query
@@ -37,10 +36,6 @@ class Listing:
         self._encoded: dict[str, Row] = {}
         self._rows: list[Row] = []
         self._answers: dict[bytes, Reply] = {}
-
-    def is_of(self, simulation: Simulation) -> bool:
-        """Whether this is the list of that simulation; a reset makes another one."""
-        return self._simulation is simulation
 
     def answer(self, query: bytes) -> Reply:
         """The answer to a raw query string. Raises UnknownParameter or InvalidValue (A14)."""

@@ -48,7 +48,7 @@ def logged_request(seq: int, logged: Logged, redactor: Redactor) -> LoggedReques
     at, ns, account, operation, method, path, query, status, fault, rental_id, request_id, key, body = logged
     return LoggedRequest(
         seq=seq,
-        at=format_instant(at),
+        at=at,
         duration_ms=_ms(ns),
         account=account or None,
         operation=operation,

@@ -26,6 +26,7 @@ _NS_PER_SECOND = 1_000_000_000
 def exposition(worlds: Worlds, traffic: Traffic, streams: EventStreams) -> Reply:
     """All figures, over all worlds."""
     registry = CollectorRegistry()
+    traffic.settle()
     registry.register(_Figures(worlds, traffic, streams))
     return Reply(200, generate_latest(registry), ((b"content-type", CONTENT_TYPE_LATEST.encode()),))
 

@@ -184,12 +184,16 @@ KINDS: dict[type[Refusal], Kind] = {
 }
 
 
-class Reply(NamedTuple):
+class Reply:
     """An answer before the headers that every answer has."""
 
-    status: int
-    body: bytes
-    headers: Headers = ()
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes, headers: Headers = ()) -> None:
+        self.status = status
+        self.body = body
+        self.headers: Headers = headers if status == 204 else (*headers, (b"content-length", b"%d" % len(body)))
+        """Those given, and the body's length where there may be a body (RFC 9110, 8.6)."""
 
 
 class Stream(NamedTuple):

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from ..pacing import stopwatch_ns
+from ..request_log import Logged
 from ..worlds import Worlds
 from .front import Exchange
 from .logged_request import PATH_CHARACTERS_MAX, log_line
 from .redaction import Redactor
-from .traffic import Traffic
+from .traffic import COUNTED_TOGETHER, Traffic
 
 BODY_BYTES_KEPT = 4 << 10
 METHOD_CHARACTERS_KEPT = 32
@@ -22,6 +23,7 @@ class Recorder:
 
     def __init__(self, worlds: Worlds, write: Write | None = None) -> None:
         self.traffic = Traffic()
+        self._uncounted = self.traffic.uncounted
         self.redactor = Redactor(worlds)
         self._write = write
 
@@ -31,32 +33,28 @@ class Recorder:
         if not exchange.is_api:
             return
         span_ns = stopwatch_ns() - exchange.began_ns
-        operation, status, world = exchange.operation, exchange.status, exchange.world
-        self.traffic.count(operation, status, span_ns)
-        if exchange.fault:
-            self.traffic.count_fault(exchange.fault)
-        log = world.requests
-        if log.limit:
-            self.redactor.look()
-            scope, body, simulation = exchange.scope, exchange.body, world.simulation
-            query: bytes = scope["query_string"]
-            log.add(
-                (
-                    simulation.start_epoch_ms + simulation.now_ms,
-                    span_ns,
-                    exchange.account,
-                    operation,
-                    self.redactor.cut(scope["method"], METHOD_CHARACTERS_KEPT),
-                    self.redactor.cut(scope["path"], PATH_CHARACTERS_MAX),
-                    query if len(query) <= PATH_CHARACTERS_MAX else self._cut(query, PATH_CHARACTERS_MAX),
-                    status,
-                    exchange.fault,
-                    self.redactor.cut(exchange.rental_id, PATH_CHARACTERS_MAX),
-                    exchange.request_id,
-                    self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
-                    body if len(body) <= BODY_BYTES_KEPT else len(body),
-                )
-            )
+        scope, operation, body = exchange.scope, exchange.operation, exchange.body
+        path: str = scope["path"]
+        query: bytes = scope["query_string"]
+        request: Logged = (
+            exchange.now or exchange.world.now,
+            span_ns,
+            exchange.account,
+            operation,
+            scope["method"] if operation else self.redactor.cut(scope["method"], METHOD_CHARACTERS_KEPT),
+            path if len(path) <= PATH_CHARACTERS_MAX else self.redactor.cut(path, PATH_CHARACTERS_MAX),
+            query if len(query) <= PATH_CHARACTERS_MAX else self._cut(query, PATH_CHARACTERS_MAX),
+            exchange.status,
+            exchange.fault,
+            exchange.rental_id and self.redactor.cut(exchange.rental_id, PATH_CHARACTERS_MAX),
+            exchange.request_id,
+            self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
+            body if len(body) <= BODY_BYTES_KEPT else len(body),
+        )
+        exchange.world.requests.add(request)
+        self._uncounted.append(request)
+        if len(self._uncounted) >= COUNTED_TOGETHER:
+            self.traffic.settle()
         if self._write is not None and not self._write(log_line(exchange, span_ns, self.redactor)):
             self.traffic.lines_dropped += 1
 

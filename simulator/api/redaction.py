@@ -21,13 +21,8 @@ class Redactor:
     def __init__(self, worlds: Worlds) -> None:
         self._tokens = KnownTokens(worlds)
 
-    def look(self) -> None:
-        """Take in the tokens that came. To be called whenever something is kept that will be shown later."""
-        self._tokens.look()
-
     def text(self, text: str) -> str:
         """A text without secrets."""
-        self._tokens.look()
         spans = [*self._tokens.spans(text), *(found.span() for found in _looks_secret(text))]
         if not spans:
             return text

@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import Any, ClassVar
 
-from starlette.types import Scope
+from starlette.types import Scope, Send
 
 CLOSE_SECONDS_MAX = 2.0
 """How long a client that does not read may hold up the end of its connection."""
@@ -22,16 +22,23 @@ class InjectedDisconnect(ConnectionError):
 class Connection:
     """An open connection from a client."""
 
-    __slots__ = ("_lost", "_transport")
+    __slots__ = ("_lost", "_transport", "running")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._lost = asyncio.Event()
+        self.running: Any = None
+        """What uvicorn answers the request with that a fault was decided for, the latest on this connection."""
 
     @property
     def is_open(self) -> bool:
         """Whether neither side has ended it."""
         return not self._transport.is_closing()
+
+    def is_lost(self) -> None:
+        """It is about to end: of pipelined requests uvicorn tells only the last of it, so tell the one that runs."""
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
 
     def was_lost(self) -> None:
         """It has ended."""
@@ -66,10 +73,13 @@ class Connections:
         """The HTTP protocol of uvicorn that keeps this up to date: what `uvicorn.Config` takes as `http`."""
         return type(f"Registered{base.__name__}", (_Registered, base), {"registry": self})
 
-    def of(self, scope: Scope) -> Connection | None:
-        """The connection that a request came on, or None in process."""
+    def of(self, scope: Scope, send: Send) -> Connection | None:
+        """The connection that a request came on, and on which `send` answers it, or None in process."""
         client = scope.get("client")
-        return None if client is None else self._open.get((client[0], client[1]))
+        connection = None if client is None else self._open.get((client[0], client[1]))
+        if connection is not None:
+            connection.running = getattr(send, "__self__", None)
+        return connection
 
     def made(self, address: Address, transport: asyncio.Transport) -> Connection:
         """A client has connected."""
@@ -91,12 +101,6 @@ class _Registered(asyncio.Protocol):
 
     registry: ClassVar[Connections]
     registered: tuple[Address, Connection] | None = None
-    running: Any = None
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Remember whose turn it is: of pipelined requests uvicorn tells only the last of an end."""
-        self.running = cycle
-        super()._start_asgi_task(cycle, app)  # type: ignore[misc]  # only a protocol that has it calls this
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -106,8 +110,8 @@ class _Registered(asyncio.Protocol):
             self.registered = address, self.registry.made(address, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.running is not None and not self.running.response_complete:
-            self.running.disconnected = True
+        if self.registered is not None:
+            self.registered[1].is_lost()
         super().connection_lost(exc)
         if self.registered is not None:
             self.registry.lost(*self.registered)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from unicodedata import category
 from urllib.parse import unquote_to_bytes
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ..core.errors import InvalidValue
 from ..core.names import did_you_mean
@@ -72,12 +72,6 @@ def _too_large(limit: int, *, more_comes: bool) -> PayloadTooLarge:
     return PayloadTooLarge(f"the body is above {limit} bytes", more_comes=more_comes)
 
 
-async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> None:
-    """Send an answer in one piece."""
-    await send(_start(reply, extra))
-    await send({"type": "http.response.body", "body": reply.body})
-
-
 async def send_stream(send: Send, receive: Receive, stream: Stream, extra: Iterable[tuple[bytes, bytes]]) -> None:
     """Send an answer in parts as they come, until there are no more or the client goes away."""
     await send({"type": "http.response.start", "status": 200, "headers": [*stream.headers, *extra]})
@@ -111,7 +105,8 @@ async def send_and_drain(
 ) -> None:
     """Answer a request whose body may still be coming: drain a bounded part of it, so that the client gets to see
     the answer, and close the connection."""
-    await send(_start(reply, (*extra, (b"connection", b"close"))))
+    headers = [*reply.headers, *extra, (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": True})
     drained = 0
     try:
@@ -123,11 +118,6 @@ async def send_and_drain(
     except TimeoutError:
         pass
     await send({"type": "http.response.body", "body": b""})
-
-
-def _start(reply: Reply, extra: Iterable[tuple[bytes, bytes]]) -> Message:
-    length = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []  # RFC 9110, 8.6
-    return {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *length, *extra]}
 
 
 def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:

@@ -38,15 +38,23 @@ def ceil_seconds(span_ms: int) -> int:
 class Calendar:
     """The instants of a simulation that starts so many ms after 1970. Most that are asked for lie in one second."""
 
-    __slots__ = ("_prefix", "_second", "_start_epoch_ms")
+    __slots__ = ("_latest", "_latest_ms", "_prefix", "_second", "_start_epoch_ms")
 
     def __init__(self, start_epoch_ms: int) -> None:
         self._start_epoch_ms = start_epoch_ms
         self._second = -1
         self._prefix = ""
+        self._latest_ms = -1
+        self._latest = ""
 
     def instant(self, at_ms: int) -> str:
         """RFC 3339 (A23) of a time in ms since the start."""
+        if at_ms != self._latest_ms:
+            self._latest_ms = at_ms
+            self._latest = self._written(at_ms)
+        return self._latest
+
+    def _written(self, at_ms: int) -> str:
         second, millisecond = divmod(self._start_epoch_ms + at_ms, SECOND_MS)
         if second != self._second:
             self._second = second

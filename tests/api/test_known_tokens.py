@@ -26,8 +26,7 @@ def worlds() -> Worlds:
 
 
 def found(known: KnownTokens, text: str) -> list[str]:
-    """What stands there, after a look."""
-    known.look()
+    """What stands there."""
     return [text[start:end] for start, end in known.spans(text)]
 
 
@@ -39,17 +38,17 @@ def test_the_longest_token_is_found_with_what_could_be_part_of_it(worlds: Worlds
     assert found(known, "") == []
 
 
-def test_tokens_are_known_from_the_look_after_they_came(worlds: Worlds) -> None:
+def test_tokens_are_known_as_they_come_even_if_they_go_at_once(worlds: Worlds) -> None:
     known = KnownTokens(worlds)
-    known.look()
-    worlds.open_account(worlds.by_name["other"], "more", "blue")
-    assert list(known.spans("blue")) == []
+    assert found(known, "blue") == []
+    other = worlds.by_name["other"]
+    worlds.open_account(other, "more", "blue")
+    worlds._readmit(other, {})
     assert found(known, "blue red") == ["blue", "red"]
 
 
 def test_a_token_that_came_before_another_came_again_is_known(worlds: Worlds) -> None:
     known = KnownTokens(worlds)
-    known.look()
     other = worlds.by_name["other"]
     worlds.add(world("third", "blue"))
     worlds._readmit(other, {"redder": "account-redder"})
@@ -62,11 +61,9 @@ def test_a_token_that_leads_nowhere_any_more_is_known_until_many_came_after_it(
 ) -> None:
     monkeypatch.setattr(known_tokens, "FORMER_KEPT", 3)
     known = KnownTokens(worlds)
-    known.look()
     other = worlds.by_name["other"]
     for number in range(6):
         worlds._readmit(other, {f"t{number}/": "account"})
-        known.look()
     assert found(known, "redder t0/ t5/ red") == ["redder", "t0/", "t5/", "red"]
     worlds._readmit(other, {"t6/": "account"})
     # redder is found as red, which leads somewhere, with what could be part of it

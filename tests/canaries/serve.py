@@ -162,7 +162,7 @@ def errors_have_no_code() -> None:
         reply = sound(refusal)
         content = msgspec.json.decode(reply.body)
         del content["error"]["code"]
-        return reply._replace(body=msgspec.json.encode(content))
+        return problems.json_reply(reply.status, content)
 
     plant(front, "api_problem", api_problem)
 
