@@ -30,6 +30,7 @@ from .world_snapshot import WorldState, decode_world, encode_world
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
+_DECISIONS_PER_TIDYING = 64  # each leaves but a line of the journal
 
 Profile = Literal["extended", "documented"]
 
@@ -72,6 +73,7 @@ class World:
         """The server or the world is about to end: a long run stops where it is."""
         self.is_dropped = False
         """The world was deleted: whoever waited for it finds it gone."""
+        self._decided = 0
         self._turn = asyncio.Lock()
         run, self.pacer = self._at_start()
         self._take_up(run)
@@ -259,7 +261,9 @@ class World:
         if self.keeping.durable is not None:
             self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
         injection = self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
-        self.keeping.tidy(self._run_now)
+        self._decided += 1
+        if self._decided % _DECISIONS_PER_TIDYING == 0:
+            self.keeping.tidy(self._run_now)
         return injection
 
     def add_fault(self, rule: FaultRule) -> None:

@@ -4,6 +4,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from ..core.fault_rules import Operation
 from ..worlds import Worlds
 from . import (
     control_accounts,
@@ -28,11 +29,11 @@ from .front import (
     RENTALS_PATH,
     SNAPSHOT_PATH,
     Endpoint,
-    Exchange,
     Front,
     Handler,
+    Operate,
 )
-from .problems import NotFound, Reply
+from .problems import NotFound
 from .recorder import Recorder, Write
 from .transport import Connections
 
@@ -45,7 +46,7 @@ def build_app(
     log: Write | None = None,
     streams: EventStreams | None = None,
 ) -> ASGIApp:
-    """The application that serves these worlds. The offers list is answered in `Front`, ahead of the router.
+    """The application that serves these worlds. What is an operation is answered ahead of the router.
 
     `connections` are those of the server in front; without them a fault that cuts one raises InjectedDisconnect.
     `log` gets a line of JSON for each API request.
@@ -59,7 +60,7 @@ def build_app(
         routes=[
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
             _route(RENT_PATH, POST=gpu.rent_gpu),
-            _route(OFFERS_PATH, GET=_answered_in_front),
+            _route(OFFERS_PATH, GET=gpu.list_offers),
             _route("/openapi.json", GET=documents.openapi),
             _route("/_sim/health", GET=control_worlds.health),
             _route("/_sim/ready", GET=control_worlds.ready),
@@ -96,15 +97,17 @@ def build_app(
         redirect_slashes=False,
         default=_not_found,
     )
-    return Front(router, worlds, access, connections, recorder.note)
+    operations: dict[Operation, Operate] = {
+        "list_offers": gpu.list_offers,
+        "rent_gpu": gpu.rent_gpu,
+        "get_rental": gpu.get_rental,
+        "terminate_rental": gpu.terminate_rental,
+    }
+    return Front(router, worlds, access, connections, recorder.note, operations)
 
 
 def _route(path: str, **handlers: Handler) -> Route:
     return Route(path, Endpoint(handlers))
-
-
-async def _answered_in_front(exchange: Exchange) -> Reply:
-    raise AssertionError("the offers list is answered ahead of the router")
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

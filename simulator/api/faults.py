@@ -34,7 +34,7 @@ def on_arrival(exchange: "Exchange") -> Injection | None:
     Raises InvalidValue for a header that cannot be read.
     """
     assert exchange.operation is not None
-    asked = asked_for(exchange.scope)
+    asked = asked_for(exchange.scope) if exchange.asks else None
     faults = exchange.world.faults
     if asked is not None or exchange.operation not in faults.operations:
         return asked

@@ -8,7 +8,7 @@ and `x-sim-now` (A23) on the way up.
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import count
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +21,6 @@ from ..worlds import DEFAULT_WORLD, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .fault_header import HEADER
 from .faults import carry_out, on_arrival
-from .listing import Listing
 from .problems import MethodNotAllowed, PayloadTooLarge, Reply, Stream, api_problem, control_problem, json_reply
 from .transport import Connections, InjectedDisconnect
 from .wire import (
@@ -142,6 +141,8 @@ class Exchange:
 
 
 Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
+Operate = Callable[[Exchange], Awaitable[Reply]]
+"""An operation of the API."""
 
 
 class Endpoint:
@@ -177,8 +178,10 @@ class Front:
         access: ControlAccess,
         connections: Connections,
         note: Callable[[Exchange], None],
+        operations: Mapping[Operation, Operate],
     ) -> None:
         self._app = app
+        self._operations = operations
         self._note = note
         self._worlds = worlds
         self._access = access
@@ -232,16 +235,13 @@ class Front:
         else:
             await exchange.answer(send, reply)
 
-    def _go_on(self, exchange: Exchange, receive: Receive, send: Send) -> Awaitable[None]:
-        """The rest of the way, to be awaited: the offers list right here, all else by the router."""
-        if exchange.operation == "list_offers":
-            world = exchange.world
-            listing: Listing | None = world.listing
-            if listing is None:
-                listing = world.listing = Listing(world)
-            return exchange.answer(send, listing.answer(exchange.scope["query_string"]))
-        exchange.scope["sim"] = exchange
-        return self._app(exchange.scope, receive, send)
+    async def _go_on(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """The rest of the way: operations of the API right here, all else by the router."""
+        if exchange.operation is not None:
+            await exchange.answer(send, await self._operations[exchange.operation](exchange))
+        else:
+            exchange.scope["sim"] = exchange
+            await self._app(exchange.scope, receive, send)
 
     async def _under_faults(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """The rest of the way with a fault around it, if one is decided; only an operation can have one."""
@@ -294,9 +294,13 @@ def operation_of(method: str, path: str) -> Operation | None:
         return "list_offers" if method in ("GET", "HEAD") else None
     if path == RENT_PATH:
         return "rent_gpu" if method == "POST" else None
-    if path.startswith(RENTALS_PATH) and "/" not in path[len(RENTALS_PATH) :]:
-        return _ON_A_RENTAL.get(method)
-    return None
+    rental_id = rental_id_in(path)
+    return _ON_A_RENTAL.get(method) if rental_id and "/" not in rental_id else None
+
+
+def rental_id_in(path: str) -> str:
+    """The id in the path of a rental; nothing in other paths."""
+    return path[len(RENTALS_PATH) :] if path.startswith(RENTALS_PATH) else ""
 
 
 def _as_client_sees(refusal: Refusal) -> Refusal:

@@ -1,4 +1,4 @@
-"""The four endpoints under /v1/gpu (F1). The offers list is in `listing.py`; here are the rentals."""
+"""The four endpoints under /v1/gpu (F1). What is listed is in `listing.py`; here are the rentals."""
 
 import json
 from hashlib import blake2b
@@ -13,13 +13,23 @@ from ..core.money import format_price, format_usd
 from ..core.rental import Rental, Status
 from ..world import World
 from .auth import header_values, unknown_token
-from .front import Exchange
+from .front import Exchange, rental_id_in
+from .listing import Listing
 from .problems import Headers, Reply, json_reply
 from .wire import boolean, check_fields, decode_json, parse_query, positive_integer, ssh_key, text
 
 _REQUIRED = dict.fromkeys(("gpu_model", "provider_id", "region", "model_id", "docker_image"), text)
 _OPTIONAL = {"gpu_count": positive_integer, "ssh_key": ssh_key, "fine_tuned": boolean}
 _REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
+
+
+async def list_offers(exchange: Exchange) -> Reply:
+    """The offers that match (F3–F6)."""
+    world = exchange.world
+    listing: Listing | None = world.listing
+    if listing is None:
+        listing = world.listing = Listing(world)
+    return listing.answer(exchange.scope["query_string"])
 
 
 async def rent_gpu(exchange: Exchange) -> Reply:
@@ -58,7 +68,7 @@ async def rent_gpu(exchange: Exchange) -> Reply:
 async def get_rental(exchange: Exchange) -> Reply:
     """The rental as it is now (F12)."""
     _no_query(exchange)
-    rental_id = exchange.rental_id = exchange.scope["path_params"]["rental_id"]
+    rental_id = exchange.rental_id = rental_id_in(exchange.scope["path"])
     rental = exchange.world.simulation.rentals.find(rental_id, exchange.account)
     return await _answer(exchange.world, rental)
 
@@ -66,7 +76,7 @@ async def get_rental(exchange: Exchange) -> Reply:
 async def terminate_rental(exchange: Exchange) -> Reply:
     """End the rental and bill it (F13); a rental that is over already is answered unchanged (A11)."""
     _no_query(exchange)
-    rental_id = exchange.rental_id = exchange.scope["path_params"]["rental_id"]
+    rental_id = exchange.rental_id = rental_id_in(exchange.scope["path"])
     rental = exchange.world.execute(TerminateRental(exchange.account, rental_id))
     assert rental is not None
     return await _answer(exchange.world, rental)
