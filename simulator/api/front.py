@@ -201,19 +201,20 @@ class Front:
                 self._enter_elsewhere(exchange)
             elif not self._enter_api(exchange):
                 await exchange.world.catch_up(api_request=True)
-            if exchange.asks or exchange.operation in exchange.world.faults.operations:
-                await self._under_faults(exchange, receive, send)
+            operation = exchange.operation
+            if operation is None:
+                scope["sim"] = exchange
+                await self._app(scope, receive, send)
+            elif exchange.asks or operation in exchange.world.faults.operations:
+                await self._under_faults(exchange, send)
             else:
-                await self._go_on(exchange, receive, send)
+                await exchange.answer(send, await self._operations[operation](exchange))
         except Refusal as refusal:
             await self._refuse(exchange, refusal, send, receive)
         except Disconnected:
             return
-        except InjectedDisconnect:
-            raise
-        except Exception:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
-            _log.exception("%s %s failed", scope["method"], scope["path"])
-            await exchange.answer(send, _failure())
+        except Exception as error:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
+            await _fail(exchange, error, send)
         finally:
             self._note(exchange)
 
@@ -235,26 +236,21 @@ class Front:
         else:
             await exchange.answer(send, reply)
 
-    async def _go_on(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        """The rest of the way: operations of the API right here, all else by the router."""
-        if exchange.operation is not None:
-            await exchange.answer(send, await self._operations[exchange.operation](exchange))
-        else:
-            exchange.scope["sim"] = exchange
-            await self._app(exchange.scope, receive, send)
-
-    async def _under_faults(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        """The rest of the way with a fault around it, if one is decided; only an operation can have one."""
-        injection = None if exchange.operation is None else on_arrival(exchange)
+    async def _under_faults(self, exchange: Exchange, send: Send) -> None:
+        """An operation with a fault around it, if one is decided."""
+        assert exchange.operation is not None
+        operate = self._operations[exchange.operation]
+        injection = on_arrival(exchange)
         if injection is None:
-            await self._go_on(exchange, receive, send)
+            await exchange.answer(send, await operate(exchange))
             return
 
         async def perform(send: Send) -> None:
             try:
-                await self._go_on(exchange, receive, send)
+                reply = await operate(exchange)
             except Refusal as refusal:
-                await exchange.answer(send, api_problem(_as_client_sees(refusal)))
+                reply = api_problem(_as_client_sees(refusal))
+            await exchange.answer(send, reply)
 
         await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope, send))
 
@@ -319,6 +315,10 @@ def _keep_escaped_slashes(scope: Scope) -> None:
         scope["path"] = sent.decode("latin-1")
 
 
-def _failure() -> Reply:
-    error = {"message": "the simulator failed; its log says why", "type": "api_error", "param": None, "code": "failure"}
-    return json_reply(500, {"error": error})
+async def _fail(exchange: Exchange, error: Exception, send: Send) -> None:
+    """Answer that something failed that must not. Raises an InjectedDisconnect again, which is no failure."""
+    if isinstance(error, InjectedDisconnect):
+        raise error
+    _log.error("%s %s failed", exchange.scope["method"], exchange.scope["path"], exc_info=error)
+    said = {"message": "the simulator failed; its log says why", "type": "api_error", "param": None, "code": "failure"}
+    await exchange.answer(send, json_reply(500, {"error": said}))
