@@ -173,7 +173,7 @@ def deleting_again_bills_again() -> None:
 
     async def terminate_rental(exchange: Any) -> problems.Reply:
         simulation: Simulation = exchange.world.simulation
-        rental = simulation.rentals.by_id.get(exchange.scope["path_params"]["rental_id"])
+        rental = simulation.rentals.by_id.get(front.rental_id_in(exchange.scope["path"]))
         if rental is not None and rental.terminated_ms is not None and rental.billed_micros:
             charge = rental.billed_micros
             simulation.ledger.post(RentalSettled(simulation.now_ms, rental.account, rental.rental_id, 0, charge))
