@@ -1,19 +1,20 @@
-"""Which server the suite checks, and how clauses that it cannot show are reported."""
+"""Which server the suite checks, and the worlds on it."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
+from fractions import Fraction
 
 import pytest
 from hypothesis import settings
 
 from .document import load_document
+from .examples import Examples
 from .launch import running_server
-from .profiles import PROFILES, register_profiles
-from .stage import ALICE, BOB, fresh_world
+from .profiles import LIVE, PROFILES, register_profiles
+from .reporting import SIMULATED, TRACE, Reporting
+from .spending import Spending, spend_limit
+from .stage import ALICE, BOB, fresh_world, staged
 from .target import NotApplicable, Target
-
-CATEGORY = "not applicable"
+from .trace import Trace
 
 register_profiles()
 
@@ -24,13 +25,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--base-url", default=None, metavar="URL", help="check this server, not one of our own")
     group.addoption("--token", default=None, metavar="TOKEN", help="token of an account there")
     group.addoption("--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: ci")
+    group.addoption("--allow-spend", default=None, type=spend_limit, metavar="USD", help="what a live rental may cost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Trace what is sent, and tell it where a clause fails."""
+    config.stash[TRACE] = Trace()
+    config.pluginmanager.register(Reporting(config), "contract-reporting")
 
 
 @pytest.fixture(scope="session")
 def profile(pytestconfig: pytest.Config) -> settings:
     """How many examples to try: as --contract-profile or --hypothesis-profile says, otherwise `ci`."""
-    names = [pytestconfig.getoption(option, None) for option in ("--contract-profile", "--hypothesis-profile")]
-    return next((PROFILES[name] for name in names if name in PROFILES), PROFILES["ci"])
+    return PROFILES[_profile(pytestconfig)]
+
+
+@pytest.fixture(scope="session")
+def examples(pytestconfig: pytest.Config, profile: settings) -> Examples:
+    """Goes above `given`: tries as many examples as the profile says."""
+    return Examples(profile, pytestconfig.stash[TRACE])
 
 
 @pytest.fixture(scope="session")
@@ -38,24 +51,31 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
     """The server under test: the one given, or a simulator of our own."""
     base_url = pytestconfig.getoption("--base-url", None)
     token = pytestconfig.getoption("--token", None)
-    if base_url is not None and token is None:
+    if base_url is None:
+        with running_server("scenario.yaml") as ready:
+            yield from _connected(pytestconfig, ready.url, ready.token)
+        return
+    if token is None:
         raise pytest.UsageError("--base-url needs --token")
-    with ExitStack() as stack:
-        if base_url is None:
-            ready = stack.enter_context(running_server("scenario.yaml"))
-            base_url, token = ready.url, ready.token
-        connected = _connected(stack, base_url, token)
-        unfit = connected.why_unfit()
-        if unfit is not None:
-            pytest.exit(f"the contract cannot be tried: {unfit}", returncode=2)
-        yield connected
+    yield from _connected(pytestconfig, base_url, token)
+
+
+@pytest.fixture(scope="session")
+def still(target: Target) -> Iterator[Target]:
+    """A world on it in which nothing moves by itself: one of the suite's own where the server makes worlds, else that
+    of the token, if its market stands still."""
+    if target.can("worlds"):
+        with staged(target, "scenario.yaml") as world:
+            yield world
+    else:
+        target.require_still_market()
+        yield target
 
 
 @pytest.fixture
-def world(target: Target) -> Target:
-    """The server with its world fresh, for Alice: both accounts, nothing rented. Needs a market that stands still."""
-    target.require_still_market()
-    return target.acting_as(fresh_world(target)[ALICE].token)
+def world(still: Target) -> Target:
+    """That world afresh, for Alice: both accounts, nothing rented."""
+    return still.acting_as(fresh_world(still)[ALICE].token)
 
 
 @pytest.fixture
@@ -66,58 +86,54 @@ def tokens(world: Target) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def documented(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """A simulator of our own in the `documented` profile."""
-    yield from _own_server(pytestconfig, "scenario.yaml", "--profile", "documented")
+def elsewhere(target: Target) -> Iterator[Target | None]:
+    """Another world like it, if the server makes worlds."""
+    if not target.can("worlds"):
+        yield None
+        return
+    with staged(target, "scenario.yaml") as world:
+        yield world
 
 
 @pytest.fixture(scope="session")
-def eventful(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """A simulator of our own in which prices rise, a provider is out and provisioning fails."""
-    yield from _own_server(pytestconfig, "eventful.yaml")
+def documented(target: Target) -> Iterator[Target]:
+    """A world in the `documented` profile."""
+    with staged(target, "scenario.yaml", profile="documented") as world:
+        yield world
 
 
-def _own_server(config: pytest.Config, scenario: str, *options: str) -> Iterator[Target]:
-    if config.getoption("--base-url", None) is not None:
-        raise NotApplicable(f"needs a server started on {scenario} {' '.join(options)}".rstrip())
-    with ExitStack() as stack:
-        ready = stack.enter_context(running_server(scenario, *options))
-        yield _connected(stack, ready.url, ready.token)
+@pytest.fixture(scope="session")
+def eventful(target: Target) -> Iterator[Target]:
+    """A world in which prices rise, a provider is out and provisioning fails."""
+    with staged(target, "eventful.yaml") as world:
+        yield world
 
 
-def _connected(stack: ExitStack, url: str, token: str) -> Target:
-    target = Target(url, token, load_document())
-    stack.callback(target.close)
-    return target
+@pytest.fixture(scope="session")
+def spending(target: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Spending]:
+    """Rents on the target itself as far as that may cost money, or in a world where money is play; whatever it rented
+    is deleted at the end."""
+    limit: Fraction | None = pytestconfig.getoption("--allow-spend", None)
+    if limit is None and not target.has_control:
+        raise NotApplicable("renting costs money here: --allow-spend USD says how much")
+    stage: Target = target if limit is not None else request.getfixturevalue("still")
+    with Spending(stage, limit) as allowed:
+        yield allowed
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> Any:
-    """A clause that raised NotApplicable neither held nor failed."""
-    report: pytest.TestReport = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, NotApplicable):
-        reason = str(call.excinfo.value)
-        report.outcome = "skipped"
-        report.longrepr = (str(item.path), item.location[1] or 0, f"{CATEGORY}: {reason}")
-        report.user_properties.append((CATEGORY, reason))
-    return report
+def _profile(config: pytest.Config) -> str:
+    names = [config.getoption(option, None) for option in ("--contract-profile", "--hypothesis-profile")]
+    return next((name for name in names if name in PROFILES), "ci")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count those clauses by themselves."""
-    return (CATEGORY, "n", CATEGORY.upper()) if _reason(report) is not None else None
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say of each such clause why."""
-    reports = terminalreporter.stats.get(CATEGORY, [])
-    if reports:
-        terminalreporter.section("clauses that are not applicable to this server")
-    for report in reports:
-        terminalreporter.line(f"{report.nodeid}: {_reason(report)}")
-
-
-def _reason(report: pytest.TestReport) -> str | None:
-    found = [value for name, value in getattr(report, "user_properties", []) if name == CATEGORY]
-    return str(found[0]) if found else None
+def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
+    is_live = _profile(config) == LIVE
+    target = Target(url, token, load_document(), trace=config.stash[TRACE], hands_off=is_live)
+    try:
+        unfit = target.why_unfit()
+        if unfit is not None:
+            pytest.exit(f"the contract cannot be tried: {unfit}", returncode=2)
+        config.stash[SIMULATED] = target.has_control
+        yield target
+    finally:
+        target.close()

@@ -17,21 +17,54 @@ from .target import Answer, Target
 BUSY_STEP = 14 * MINUTE
 
 
-class ForetoldMachine(RuleBasedStateMachine):
-    """A target and a model that go the same way; the rules are in `machine.py`."""
+class Side:
+    """A world of the server, and what the model and the ledger say of it."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__()
         self.target = target
-        self.model: Model
-        self.tokens: dict[str, str]
+        self.model, self.tokens = learn_world(target)
         self.books = Books()
+        self.books.read(target.ledger())
+
+
+class ForetoldMachine(RuleBasedStateMachine):
+    """Worlds and their models that go the same way; the rules, which act on `here`, are in `machine.py`."""
+
+    def __init__(self, target: Target, elsewhere: Target | None) -> None:
+        super().__init__()
+        self._targets = [target] if elsewhere is None else [target, elsewhere]
+        self.sides: list[Side] = []
 
     @initialize()
     def begin(self) -> None:
-        """Reset the world."""
-        self.model, self.tokens = learn_world(self.target)
-        self.books.read(self.target.ledger())
+        """Reset the worlds."""
+        self._targets[0].trace.begin()
+        self.sides = [Side(target) for target in self._targets]
+
+    @property
+    def here(self) -> Side:
+        """The world that rules act on."""
+        return self.sides[0]
+
+    @property
+    def target(self) -> Target:
+        """Its server, and an account of it."""
+        return self.here.target
+
+    @property
+    def model(self) -> Model:
+        """Its model."""
+        return self.here.model
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The tokens of its accounts."""
+        return self.here.tokens
+
+    @property
+    def books(self) -> Books:
+        """Its ledger as read so far."""
+        return self.here.books
 
     # What must be so after every step.
 
@@ -121,8 +154,11 @@ class ForetoldMachine(RuleBasedStateMachine):
 
     def touch_rental(self, rental_id: str) -> None:
         """Touch it, which must succeed if it runs (A19)."""
-        rental = self.model.rentals[rental_id]
-        status, done = rental.status(self.model.now), self.target.touch(rental_id).status_code
+        rental = self.model.rentals.get(rental_id)
+        if rental is None:
+            assert self.target.touch(rental_id).status == 404, f"{rental_id} is of another world"
+            return
+        status, done = rental.status(self.model.now), self.target.touch(rental_id).status
         assert acted_rightly(status, done), f"A19: touching a {status} rental: {done}"
         if done == 200:
             rental.touches.append(self.model.now)

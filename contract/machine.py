@@ -1,4 +1,4 @@
-"""Random histories of two accounts on one server, every answer of which the model foretells.
+"""Random histories of two accounts in two worlds of one server, every answer of which the model foretells.
 
 The times come from the deadlines of the rentals: one millisecond before, at, and one after. After each step
 money, ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A17, A21).
@@ -119,7 +119,10 @@ class RentalMachine(ForetoldMachine):
     @rule(rental_id=rented)
     def interrupt(self, rental_id: str) -> None:
         """The market takes a running GPU back (A2)."""
-        status, done = self.status(rental_id), self.target.interrupt(rental_id).status_code
+        if rental_id not in self.model.rentals:
+            assert self.target.interrupt(rental_id).status == 404, f"{rental_id} is of another world"
+            return
+        status, done = self.status(rental_id), self.target.interrupt(rental_id).status
         assert acted_rightly(status, done), f"A2: interrupting a {status} rental: {done}"
         if done == 200:
             self.model.cut(rental_id, "interrupted")
@@ -146,6 +149,12 @@ class RentalMachine(ForetoldMachine):
         deadlines = self.model.deadlines()
         self.go_to(max(self.model.now, deadlines[pick % len(deadlines)] + offset))
 
+    @precondition(lambda self: len(self.sides) > 1)
+    @rule()
+    def go_elsewhere(self) -> None:
+        """What comes now is in the other world, whose time and money are its own; ids may be there twice (A22)."""
+        self.sides.reverse()
+
     @rule(
         rental_id=rented,
         seconds=st.sampled_from([0, 900, 901]) | st.integers(0, 2000),
@@ -153,19 +162,21 @@ class RentalMachine(ForetoldMachine):
     )
     def use_for_a_while(self, rental_id: str, seconds: int, offset: int) -> None:
         """Keep a rental busy until it has run for so long (F15, F19)."""
-        self.use_until(rental_id, self.model.rentals[rental_id].started_if_alive + seconds * SECOND + offset)
+        if rental_id in self.model.rentals:
+            self.use_until(rental_id, self.model.rentals[rental_id].started_if_alive + seconds * SECOND + offset)
 
     @rule(rental_id=rented, offset=st.sampled_from(BOUNDARY))
     def use_until_hold_expires(self, rental_id: str, offset: int) -> None:
         """Keep a rental busy for as long as its hold lasts (F19, F20)."""
-        self.use_until(rental_id, self.model.rentals[rental_id].hold_expiry + offset)
+        if rental_id in self.model.rentals:
+            self.use_until(rental_id, self.model.rentals[rental_id].hold_expiry + offset)
 
 
-def machine_for(target: Target) -> type[RentalMachine]:
-    """The machine, bound to a target: Hypothesis makes one anew for each example."""
+def machine_for(target: Target, elsewhere: Target | None) -> type[RentalMachine]:
+    """The machine, bound to a world and perhaps another: Hypothesis makes one anew for each example."""
 
     class BoundMachine(RentalMachine):
         def __init__(self) -> None:
-            super().__init__(target)
+            super().__init__(target, elsewhere)
 
     return BoundMachine

@@ -1,7 +1,8 @@
 """How hard the generated tests try.
 
-`dev` and `ci` try the same few or many examples every time and stop at the first failure. `deep` tries very many,
-others each time, and then looks for the shortest way to the failure, which over HTTP takes minutes.
+`dev` and `ci` try the same few or many examples every time. `deep` tries very many, others each time, which over HTTP
+takes minutes. `live` is for a real service: few, and never one that could cost money. A failing example is made
+smaller, but for the longer histories of the state machine (`ladder`).
 """
 
 from hypothesis import HealthCheck, Phase, settings
@@ -11,14 +12,27 @@ _COMMON = settings(
     deadline=None,
     database=None,
     report_multiple_bugs=False,
-    phases=[Phase.explicit, Phase.generate],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
+LIVE = "live"
 PROFILES = {
     "dev": settings(_COMMON, max_examples=15, stateful_step_count=25, derandomize=True),
     "ci": settings(_COMMON, max_examples=100, stateful_step_count=40, derandomize=True),
-    "deep": settings(_COMMON, max_examples=3000, stateful_step_count=60, phases=[*_COMMON.phases, Phase.shrink]),
+    "deep": settings(_COMMON, max_examples=3000, stateful_step_count=60),
+    LIVE: settings(_COMMON, max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate]),
 }
+_RUNGS = (3, 10)
+"""Steps of the short histories that are tried before those of full length."""
+
+
+def ladder(profile: settings) -> list[settings]:
+    """Settings for the state machine, shortest histories first: whatever fails in a short one is told by it, made
+    smaller still. Those of full length are told as they are, which spares minutes of trying over HTTP."""
+    short = [
+        settings(profile, stateful_step_count=steps, max_examples=max(5, profile.max_examples // 4)) for steps in _RUNGS
+    ]
+    return [*short, settings(profile, phases=[Phase.explicit, Phase.generate])]
 
 
 def register_profiles() -> None:

@@ -77,8 +77,8 @@ def use(world: Target, rental_id: str, until: int) -> None:
 
 def touch(world: Target, rental_id: str) -> None:
     """One activity of a running rental."""
-    reply = world.touch(rental_id)
-    assert reply.status_code == 200, f"A19: touch -> {reply.status_code} {reply.text}"
+    answer = world.touch(rental_id)
+    assert answer.status == 200, f"A19: {answer}"
 
 
 def instant(rental: dict[str, Any], name: str) -> int:

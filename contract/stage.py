@@ -1,6 +1,13 @@
 """The world before each example: the same two accounts, the same offers, the clock at its start."""
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from .history import Offer
 from .instants import SECOND
@@ -10,7 +17,25 @@ from .target import Account, Target
 PROVISIONING_MS = 60 * SECOND
 """How long provisioning takes in the scenarios of this folder."""
 ALICE, BOB = "alice", "bob"
+FOLDER = Path(__file__).parent
 OPENING = {ALICE: Fraction(100), BOB: Fraction(1, 2)}
+
+
+@contextmanager
+def staged(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
+    """A world of its own on the target's server, made of a scenario of this folder with these settings of the `api`
+    section, under the manual clock, for Alice. Nobody else's world is touched; it goes with the block."""
+    target.require("worlds")
+    document = {**yaml.safe_load((FOLDER / scenario).read_text(encoding="utf-8")), "api": api}
+    mark = secrets.token_hex(4)
+    tokens = {name: f"si_contract_{mark}_{name}" for name in OPENING}
+    body = {"scenario": document, "clock": {"mode": "manual"}, "tokens": tokens}
+    made = target.act("POST", "worlds", body)
+    target.trace.made_worlds(tokens.values())
+    try:
+        yield target.acting_as(tokens[ALICE])
+    finally:
+        target.act("DELETE", f"worlds/{made['world']}")
 
 
 def fresh_world(target: Target) -> dict[str, Account]:

@@ -3,10 +3,11 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from .books import Books
+from .examples import Examples
 from .history import Offer
 from .instants import HOUR, MINUTE, SECOND
 from .money import MICRO, amount, charge_of, dollars, hold_of
@@ -85,10 +86,10 @@ def test_a7_half_a_micro_dollar_is_rounded_up(world: Target) -> None:
     assert dollars(ended(world, rental["rental_id"])["billed_amount"]) == exact + MICRO / 2
 
 
-def test_a7_the_hold_is_a_quarter_of_the_hourly_price_of_every_offer(world: Target, profile: settings) -> None:
+def test_a7_the_hold_is_a_quarter_of_the_hourly_price_of_every_offer(world: Target, examples: Examples) -> None:
     offers = learn_offers(world)
 
-    @profile
+    @examples
     @given(pick=st.integers(0, len(offers) - 1), gpus=st.integers(1, 3))
     def check(pick: int, gpus: int) -> None:
         offer = Offer(offers[pick].row, offers[pick].capacity)

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from .codes import RENTED
+from .examples import Examples
 from .scenes import example, refused
 from .stage import BOB, learn_offers
 from .strategies import Wish, Wrong, wishes, wrong_rents
@@ -104,11 +105,11 @@ def test_a12_values_that_json_can_spell_but_no_field_can_hold(world: Target, val
     refused(answer, 400, "invalid_value", "invalid_json")
 
 
-def test_a12_one_defect_is_refused_by_its_field_and_changes_nothing(world: Target, profile: settings) -> None:
+def test_a12_one_defect_is_refused_by_its_field_and_changes_nothing(world: Target, examples: Examples) -> None:
     offers = learn_offers(world)
     before = (world.accounts(), world.ledger())
 
-    @profile
+    @examples
     @given(wish=wishes(), wrong=wrong_rents())
     def check(wish: Wish, wrong: Wrong) -> None:
         body = wrong.body(wish.body(offers))

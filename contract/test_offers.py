@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
+from .examples import Examples
 from .history import Offer
 from .model import Model
 from .money import MICRO, amount, dollars
@@ -59,12 +60,12 @@ def test_f4_an_offer_has_the_documented_fields_and_no_others(target: Target) -> 
     assert [set(row) for row in target.offers() if set(row) != names] == []
 
 
-def test_f5_each_filter_alone_and_all_together(target: Target, profile: settings) -> None:
+def test_f5_each_filter_alone_and_all_together(target: Target, examples: Examples) -> None:
     """The model filters the unfiltered list; the server must come to the same."""
     offers = [Offer(row, 1) for row in target.offers()]
     model = Model(0, offers, 0, {})
 
-    @profile
+    @examples
     @given(chosen=filters(offers))
     def check(chosen: dict[str, str]) -> None:
         assert target.offers(**chosen) == model.listed(chosen), f"F5: {chosen}"
@@ -125,8 +126,8 @@ def test_a14_a_part_of_a_name_matches_nothing(target: Target) -> None:
     assert answer.json == {"object": "list", "count": 0, "data": []}
 
 
-def test_a14_a_wrong_query_is_refused_by_name(target: Target, profile: settings) -> None:
-    @profile
+def test_a14_a_wrong_query_is_refused_by_name(target: Target, examples: Examples) -> None:
+    @examples
     @given(case=wrong_queries())
     def check(case: tuple[tuple[tuple[str, str], ...], frozenset[str]]) -> None:
         pairs, codes = case

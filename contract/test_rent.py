@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from .codes import RENTED
+from .examples import Examples
 from .money import MICRO, amount, dollars, hold_of
 from .scenes import EXAMPLE, example, instant, refused, rented, seen
 from .stage import ALICE, BOB, fresh_world, learn_offers, learn_world
@@ -61,10 +62,10 @@ def test_f16_available_is_balance_less_active_holds(world: Target) -> None:
         assert (account.balance, account.held, account.available) == (opening, held, opening - held)
 
 
-def test_f17_the_amount_needed_is_exactly_what_helps(world: Target, profile: settings) -> None:
+def test_f17_the_amount_needed_is_exactly_what_helps(world: Target, examples: Examples) -> None:
     """Credit of one micro-dollar less still leaves a 402, about that micro-dollar."""
 
-    @settings(profile, max_examples=min(30, profile.max_examples))
+    @examples.at_most(30)
     @given(pick=picks(), gpus=st.integers(1, 4), have=st.integers(0, 12_000))
     def check(pick: int, gpus: int, have: int) -> None:
         model, _ = learn_world(world)

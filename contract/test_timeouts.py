@@ -84,7 +84,7 @@ def test_a19_activity_is_of_one_rental(world: Target) -> None:
 def test_a21_at_the_instant_of_the_timeout_it_is_too_late(world: Target) -> None:
     rental = running(world)
     world.advance(IDLE_MS)
-    assert world.touch(rental["rental_id"]).status_code == 409
+    assert world.touch(rental["rental_id"]).status == 409
     found = ended(world, rental["rental_id"])
     assert found["termination_reason"] == "idle_timeout"
 

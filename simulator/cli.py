@@ -14,6 +14,7 @@ import click
 
 from . import __version__
 from .cli_remote import CannotTry, snapshot, wait
+from .cli_verify import verify
 from .core.quantities import Factor
 from .core.scenario import ClockSettings, Scenario
 
@@ -275,6 +276,7 @@ def replay(ctx: click.Context, file: Any) -> None:
 
 main.add_command(snapshot)
 main.add_command(wait)
+main.add_command(verify)
 
 
 def _load(name: str) -> Scenario:

@@ -65,8 +65,8 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(wheel: Path, tmp
     place = tmp_path / "venv"
     venv.create(place, with_pip=True)
     binaries = place / ("Scripts" if os.name == "nt" else "bin")
-    install = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)]
-    subprocess.run(install, check=True)
+    install = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, f"{wheel}[contract]"], check=True)
     empty = tmp_path / "empty"
     empty.mkdir()
     env = environment()
@@ -78,6 +78,11 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(wheel: Path, tmp
             rented = client.post("/v1/gpu/rent", json=RENT)
             assert (rented.status_code, rented.json()["status"]) == (201, "provisioning")
             assert client.get("/openapi.json").status_code == 200
+        verify = [str(binaries / "gpu-sim"), "verify", "--url", server.url, "--token", server.ready["token"]]
+        told = subprocess.run(
+            [*verify, "--only", "F3,F12,A21"], cwd=empty, env=env, capture_output=True, text=True, check=False
+        )
+        assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "3 clauses: 3 held"), told
         assert server.stop()[0] == 0
     assert list(empty.iterdir()) == []
     checks = ["scenarios", "schema", "check calm"]

@@ -1,0 +1,150 @@
+"""What a server lets the suite do beside the API: hold its time, give credit, look into its books, make worlds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, get_args
+
+import httpx
+
+from .instants import format_instant, parse_instant
+from .money import amount, dollars
+from .trace import Trace
+from .wire import Answer, NotApplicable, Pairs, Wire
+
+Capability = Literal["reset", "clock", "credit", "ledger", "rentals", "market", "worlds"]
+"""What a target may be able to do; each is asked for under /_sim when it is first needed."""
+
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+STILL_SCENARIOS = ("contract", "calm")
+"""Scenarios in which nothing moves by itself."""
+
+_SHOWN_BY: Mapping[Capability, str] = {
+    "reset": "health",
+    "clock": "clock",
+    "credit": "accounts",
+    "ledger": "ledger",
+    "rentals": "rentals",
+    "market": "market",
+    "worlds": "worlds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as the control plane shows it; money in US dollars."""
+
+    name: str
+    token: str
+    balance: Fraction
+    available: Fraction
+    held: Fraction
+
+
+class Control(Wire):
+    """A server whose control plane is used, if it has one and if it is wanted."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        trace: Trace | None = None,
+        transport: httpx.BaseTransport | None = None,
+        hands_off: bool = False,
+    ) -> None:
+        super().__init__(base_url, token, trace=trace, transport=transport)
+        self._hands_off = hands_off
+        self._known: dict[Capability, bool] = dict.fromkeys(CAPABILITIES, False) if hands_off else {}
+
+    def can(self, capability: Capability) -> bool:
+        """Whether the server has this part of a control plane, and it is to be used."""
+        if capability not in self._known:
+            answer = self.exchange("GET", f"/_sim/{_SHOWN_BY[capability]}", query=self._one_row(capability))
+            kind = answer.headers.get("content-type", "")
+            self._known[capability] = answer.status == 200 and kind.startswith("application/json")
+        return self._known[capability]
+
+    @property
+    def has_control(self) -> bool:
+        """Whether there is a control plane at all: then it is a simulator, which promises more than the API does."""
+        return self.can("reset")
+
+    def require(self, *capabilities: Capability) -> None:
+        """Raises NotApplicable where the target lacks one of them."""
+        lacking = [capability for capability in capabilities if not self.can(capability)]
+        if lacking:
+            why = "the control plane is left alone" if self._hands_off else "the server has no such control plane"
+            raise NotApplicable(f"needs a hand in {', '.join(lacking)}: {why} (GET /_sim/{_SHOWN_BY[lacking[0]]})")
+
+    def require_still_market(self) -> None:
+        """Raises NotApplicable unless the market stands still, the clock is manual and all fields are shown: only
+        then can the model say what each answer must be."""
+        self.require("reset", "clock", "credit", "ledger", "rentals", "market")
+        health = self.act("GET", "health")
+        served = next(w["scenario"] for w in health["worlds"] if w["name"] == health["clock"]["world"])
+        if served not in STILL_SCENARIOS or health["clock"]["mode"] != "manual" or health["profile"] != "extended":
+            raise NotApplicable(
+                f"needs {' or '.join(STILL_SCENARIOS)} under the manual clock in the extended profile, and this is "
+                f"{served} under the {health['clock']['mode']} clock in the {health['profile']} profile"
+            )
+
+    def control(self, method: str, path: str, body: object = None, query: Pairs = ()) -> Answer:
+        """One call under /_sim, in the world of the target's token, whatever it answers."""
+        self.require("reset")
+        return self.exchange(method, f"/_sim/{path}", body=body, query=query)
+
+    def act(self, method: str, path: str, body: object = None, query: Pairs = ()) -> Any:
+        """One control call that must succeed; its decoded body."""
+        answer = self.control(method, path, body, query)
+        assert answer.status < 300, f"{body}: {answer}"
+        return answer.json if answer.content else None
+
+    def now(self) -> int:
+        """Virtual time in milliseconds since 1970."""
+        return parse_instant(self.act("GET", "clock")["now"])
+
+    def advance(self, ms: int) -> None:
+        """Move the clock on by so many milliseconds."""
+        self.act("POST", "clock/advance", {"by": f"{ms}ms"})
+
+    def advance_to(self, instant_ms: int) -> None:
+        """Move the clock on to an instant, in milliseconds since 1970."""
+        self.act("POST", "clock/advance", {"to": format_instant(instant_ms)})
+
+    def reset(self) -> None:
+        """Back to the start of the scenario, same seed."""
+        self.act("POST", "reset", {})
+
+    def accounts(self) -> dict[str, Account]:
+        """Every account of the world, by name."""
+        return {row["name"]: _account(row) for row in self.act("GET", "accounts")["data"]}
+
+    def open_account(self, name: str, token: str, balance: Fraction) -> None:
+        """A new account with that much credit."""
+        self.act("POST", "accounts", {"name": name, "token": token, "balance": amount(balance)})
+
+    def credit(self, name: str, value: Fraction) -> None:
+        """Add credit to an account."""
+        self.act("POST", f"accounts/{name}/credit", {"amount": amount(value)})
+
+    def ledger(self, after: int | None = None) -> list[dict[str, Any]]:
+        """The ledger entries, all or those after a sequence number."""
+        query = [("limit", "100000")] + ([("after", str(after))] if after is not None else [])
+        return list(self.act("GET", "ledger", query=query)["data"])
+
+    def touch(self, rental_id: str) -> Answer:
+        """Pretend that the rented GPU served a request (A19)."""
+        return self.control("POST", f"rentals/{rental_id}/touch")
+
+    def interrupt(self, rental_id: str) -> Answer:
+        """Let the market take the GPU back."""
+        return self.control("POST", f"rentals/{rental_id}/interrupt")
+
+    @staticmethod
+    def _one_row(capability: Capability) -> Pairs:
+        return [("limit", "1")] if capability in ("ledger", "rentals", "market") else ()
+
+
+def _account(row: dict[str, str]) -> Account:
+    return Account(row["name"], row["token"], dollars(row["balance"]), dollars(row["available"]), dollars(row["held"]))

@@ -1,0 +1,132 @@
+"""What came of each clause: held, failed, differs or not applicable, gathered from the tests that show it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from .reporting import property_of, reason_of, requests_of
+
+Verdict = Literal["held", "failed", "differs", "not applicable"]
+
+LEFT_OPEN = frozenset({"A10", "A14"})
+"""Assumptions about which a fact leaves a live service free: one that does it otherwise differs, it does not fail."""
+NOTHING_SHOWS_IT = "nothing here shows it: see the end of contract/README.md"
+
+_is_clause = re.compile(r"\| ([FA][0-9]+) \| (.*?) \|").match
+_clause_in_name = re.compile(r"::test_([fa][0-9]+)_").search
+_RANK: tuple[Verdict, ...] = ("failed", "differs", "held", "not applicable")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One test of a clause. `requests` are lines for a shell that lead to the failure."""
+
+    test: str
+    verdict: Verdict
+    reason: str = ""
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause with what its tests say. It failed if one of them failed, and held if one held and none failed."""
+
+    id: str
+    meaning: str
+    checks: tuple[Checked, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that a test says, or that there is nothing to say."""
+        found = {check.verdict for check in self.checks}
+        return next((verdict for verdict in _RANK if verdict in found), "not applicable")
+
+    @property
+    def tried(self) -> tuple[int, int]:
+        """How many of its tests could be tried, and how many there are."""
+        return sum(check.verdict != "not applicable" for check in self.checks), len(self.checks)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not applicable."""
+        return next((check.reason for check in self.checks), NOTHING_SHOWS_IT)
+
+
+class Verdicts:
+    """A pytest plugin that gathers them. `on_test` is told how many tests there are, how many are over, and the name
+    of the latest."""
+
+    def __init__(self, on_test: Callable[[int, int, str], None] | None = None) -> None:
+        self._on_test = on_test
+        self._reports: list[pytest.TestReport] = []
+        self._total = self._over = 0
+        self.ended_early: str | None = None
+        """Why the run came to nothing, if it did."""
+        self.spent: str | None = None
+        """US dollars that renting cost, if anything was rented for money."""
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """All tests are known."""
+        self._total = len(session.items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what counts: the test itself, and a set-up or tear-down that did not go well."""
+        if report.when == "call" or not report.passed:
+            self._reports.append(report)
+        self.spent = property_of(report, "spent") or self.spent
+        if report.when == "teardown" and self._on_test is not None:
+            self._over += 1
+            self._on_test(self._total, self._over, report.nodeid.rpartition("::")[2])
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """It was broken off, by hand or since there is nothing to try."""
+        self.ended_early = str(excinfo.value) or "interrupted"
+
+    def clauses(self, only: Collection[str] = (), *, simulated: bool) -> list[Clause]:
+        """Every clause of the README in its order, or those asked for."""
+        checks: dict[str, list[Checked]] = defaultdict(list)
+        for report in self._reports:
+            found = _clause_in_name(report.nodeid)
+            if found is not None:
+                name = found[1].upper()
+                checks[name].append(_checked(report, may_differ=name in LEFT_OPEN and not simulated))
+        return [
+            Clause(name, meaning, tuple(checks[name]))
+            for name, meaning in meanings().items()
+            if not only or name in only
+        ]
+
+
+def meanings() -> Mapping[str, str]:
+    """The numbered clauses of the README beside this file, in its order."""
+    lines = Path(__file__).with_name("README.md").read_text(encoding="utf-8").splitlines()
+    found = (_is_clause(line) for line in lines)
+    return {match[1]: match[2] for match in found if match is not None}
+
+
+def as_json(clauses: Iterable[Clause], **about: Any) -> dict[str, Any]:
+    """The verdicts as plain values: `about` the run, and each clause with its tests."""
+    rows = [{**asdict(clause), "verdict": clause.verdict} for clause in clauses]
+    return {**about, "clauses": rows}
+
+
+def _checked(report: pytest.TestReport, *, may_differ: bool) -> Checked:
+    test = report.nodeid.rpartition("::")[2]
+    reason = reason_of(report)
+    if reason is not None:
+        return Checked(test, "not applicable", reason)
+    if report.passed:
+        return Checked(test, "held")
+    return Checked(test, "differs" if may_differ else "failed", _message(report), tuple(requests_of(report)))
+
+
+def _message(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(report.longrepr) if crash is None else str(crash.message)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[0].removeprefix("AssertionError: ") if lines else "it failed"

@@ -1,0 +1,112 @@
+"""The suite against any server, as one call."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from .reporting import SIMULATED
+from .spending import spend_limit
+from .verdicts import Clause, Verdicts, meanings
+
+FOLDER = Path(__file__).resolve().parent
+OF_THE_DOCUMENT = frozenset({"test_document.py"})
+"""Tests of this folder that ask no server."""
+
+
+class CannotTry(Exception):
+    """Nothing can be said of the server; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run. `spent` is in US dollars, None where nothing was rented for money."""
+
+    clauses: Sequence[Clause]
+    simulated: bool
+    spent: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a clause failed."""
+        return any(clause.verdict == "failed" for clause in self.clauses)
+
+
+def verify(
+    url: str,
+    token: str,
+    *,
+    profile: str = "ci",
+    only: Sequence[str] = (),
+    allow_spend: str | None = None,
+    junit: Path | None = None,
+    on_test: Callable[[int, int, str], None] | None = None,
+) -> Outcome:
+    """Try the clauses, all or `only` those of these ids, on the server. Raises CannotTry."""
+    wanted = [_known(name) for name in only]
+    if allow_spend is not None:
+        _check_spend(allow_spend)
+    arguments = [str(path) for path in sorted(FOLDER.glob("test_*.py")) if path.name not in OF_THE_DOCUMENT]
+    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider", "--contract-profile", profile]
+    arguments += ["--base-url", url, "--token", token]
+    if wanted:
+        arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in wanted)]
+    if allow_spend is not None:
+        arguments += ["--allow-spend", allow_spend]
+    if junit is not None:
+        arguments += ["--junitxml", str(junit)]
+    verdicts, stash = Verdicts(on_test), _Stash()
+    with _settings_of_nobody_else(), redirect_stdout(StringIO()) as told:
+        code = pytest.main(arguments, plugins=[verdicts, stash])
+    if verdicts.ended_early is not None:
+        raise CannotTry(verdicts.ended_early)
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise CannotTry(f"nothing here shows {', '.join(wanted)}: see the end of contract/README.md")
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise CannotTry(told.getvalue().strip() or f"pytest ended with {code}")
+    outcome = Outcome(verdicts.clauses(wanted, simulated=stash.simulated), stash.simulated, verdicts.spent)
+    if not any(clause.tried[0] for clause in outcome.clauses):
+        raise CannotTry(f"nothing could be tried: {outcome.clauses[0].reason}")
+    return outcome
+
+
+class _Stash:
+    """Looks what the run has found out about the server."""
+
+    simulated = False
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.simulated = session.config.stash.get(SIMULATED, False)
+
+
+def _check_spend(text: str) -> None:
+    try:
+        spend_limit(text)
+    except ValueError as error:
+        raise CannotTry(f"--allow-spend: {error}") from None
+
+
+def _known(name: str) -> str:
+    wanted, known = name.strip().upper(), list(meanings())
+    if wanted not in known:
+        near = get_close_matches(wanted, known, 1)
+        raise CannotTry(f'no clause "{name}"{f": did you mean {near[0]}?" if near else ""}')
+    return wanted
+
+
+@contextmanager
+def _settings_of_nobody_else() -> Iterator[None]:
+    """Without the plugins and options that the caller's own tests use."""
+    before = dict(os.environ)
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,114 @@
+"""One server, spoken to over HTTP and in no other way: what is sent is traced, what comes back is an Answer."""
+
+import json
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+from .instants import parse_instant
+from .trace import Trace
+
+ANONYMOUS = ""
+TIMEOUT_SECONDS = 30
+
+Pairs = Sequence[tuple[str, str]]
+
+
+class NotApplicable(Exception):
+    """A clause that this target cannot show; the text says what it lacks. Neither held nor failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, with what it answers."""
+
+    method: str
+    path: str
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        """The decoded body."""
+        return json.loads(self.content)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The inside of the error envelope (A12)."""
+        body = self.json
+        assert isinstance(body, dict), f"A12: no envelope: {self}"
+        assert isinstance(body.get("error"), dict), f"A12: no envelope: {self}"
+        return dict(body["error"])
+
+    @property
+    def sim_now(self) -> int:
+        """The virtual time of the answer in milliseconds since 1970 (A23)."""
+        return parse_instant(self.headers["x-sim-now"])
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} -> {self.status} {self.content[:500]!r}"
+
+
+class Wire:
+    """A server and the token of one account of it. `transport` speaks to an application in process instead."""
+
+    def __init__(
+        self, base_url: str, token: str, *, trace: Trace | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.token = token
+        self.trace = Trace() if trace is None else trace
+        self._client = httpx.Client(
+            base_url=self.base_url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def acting_as(self, token: str) -> Self:
+        """The same server for another account; both share the connections."""
+        other = copy(self)
+        other.token = token
+        return other
+
+    def why_unfit(self) -> str | None:
+        """Why nothing can be said of this server at all: it does not answer, or does not know the token."""
+        try:
+            status = self.exchange("GET", "/v1/gpu/offers").status
+        except httpx.TransportError as error:
+            return f"{self.base_url} does not answer: {error}"
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            return f"{self.base_url} is no address: {error}"
+        return f"{self.base_url} does not know the token" if status == 401 else None
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        query: Pairs = (),
+        headers: Iterable[tuple[str, str]] = (),
+        body: object = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """One request, with the target's own token unless given; `body` goes out as JSON, `content` as is."""
+        sent = [*self._authorization(token), *headers]
+        if body is not None:
+            content = json.dumps(body).encode()
+            sent.append(("content-type", "application/json"))
+        request = self._client.build_request(method, path, params=list(query) or None, headers=sent, content=content)
+        sent_path = request.url.raw_path.decode()
+        traced = self.trace.add(method, sent_path, sent, content)
+        reply = self._client.send(request)
+        traced.status = reply.status_code
+        return Answer(method, sent_path, reply.status_code, reply.headers, reply.content)
+
+    def _authorization(self, token: str | None) -> list[tuple[str, str]]:
+        chosen = self.token if token is None else token
+        return [("authorization", f"Bearer {chosen}")] if chosen else []

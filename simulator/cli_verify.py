@@ -1,0 +1,141 @@
+"""`gpu-sim verify`: the contract suite against any server."""
+
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import shorten
+from typing import Any
+
+import click
+
+from .cli_remote import CannotTry
+from .resources import folder
+
+_COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicable": "bright_black"}
+
+
+@click.command()
+@click.option(
+    "--url", default="http://127.0.0.1:4780", show_default=True, envvar="GPU_SIM_URL", help="The server to check."
+)
+@click.option("--token", required=True, envvar="GPU_SIM_TOKEN", metavar="TOKEN", help="The token of an account there.")
+@click.option(
+    "--profile",
+    type=click.Choice(["dev", "ci", "deep", "live"]),
+    default="ci",
+    show_default=True,
+    envvar="GPU_SIM_VERIFY_PROFILE",
+    help="How many examples; `live` is for a real service and leaves any control plane alone.",
+)
+@click.option("--only", metavar="CLAUSES", help="Some clauses only, such as F5,A12.")
+@click.option(
+    "--allow-spend", metavar="USD", help="Rent the cheapest offer once if its minimum session costs no more than this."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write them as JUnit XML as well."
+)
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    url: str,
+    token: str,
+    profile: str,
+    only: str | None,
+    allow_spend: str | None,
+    as_json: bool,
+    junit: Path | None,
+) -> None:
+    """Check a server against the contract, clause by clause: this simulator, the real service, or any other.
+
+    Where the server can make worlds, all but what needs none is tried in worlds of its own, which go again. A server
+    without a control plane is only read from, and sent what it must refuse. Exit code 0: nothing failed, 1: something
+    did, 2: it could not be tried.
+    """
+    suite = _suite()
+    try:
+        outcome = suite.verify(
+            url,
+            token,
+            profile=profile,
+            only=[name for name in (only or "").split(",") if name.strip()],
+            allow_spend=allow_spend,
+            junit=junit,
+            on_test=_progress if sys.stderr.isatty() else None,
+        )
+    except suite.CannotTry as error:
+        raise CannotTry(str(error)) from None
+    finally:
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+    if as_json:
+        verdicts = import_module(f"{_package()}.verdicts")
+        about = {"url": url, "profile": profile, "simulated": outcome.simulated, "spent": outcome.spent}
+        click.echo(json.dumps(verdicts.as_json(outcome.clauses, **about), indent=2))
+    else:
+        for line in _table(outcome, url):
+            click.echo(line)
+    ctx.exit(1 if outcome.failed else 0)
+
+
+def _package() -> str:
+    """The contract's package: inside this one where it was installed, beside it in a checkout."""
+    return f"{__package__}.contract" if folder("contract").parent == Path(__file__).parent else "contract"
+
+
+def _suite() -> Any:
+    root = str(Path(__file__).parent.parent)
+    if _package() == "contract" and root not in sys.path:
+        sys.path.insert(0, root)
+    try:
+        return import_module(f"{_package()}.verify")
+    except ImportError as error:
+        raise CannotTry(
+            f"{error.name} is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'"
+        ) from None
+
+
+def _progress(total: int, over: int, test: str) -> None:
+    told = shorten(test.removeprefix("test_").replace("_", " "), 60, placeholder="…")
+    click.echo(f"\r\x1b[K[{over:>3}/{total}] {told}", nl=False, err=True)
+
+
+def _table(outcome: Any, url: str) -> Iterator[str]:
+    """A line for each clause, then how each failed one failed."""
+    width = max(40, get_terminal_size().columns - 21) if sys.stdout.isatty() else 1_000
+    for clause in outcome.clauses:
+        tried, tests = clause.tried
+        part = f" {tried}/{tests}" if 0 < tried < tests else ""
+        verdict = click.style(f"{clause.verdict + part:<14}", fg=_COLORS[clause.verdict])
+        why = clause.reason if clause.verdict == "not applicable" else clause.meaning
+        yield f"{clause.id:<4} {verdict}  {shorten(why, width, placeholder='…')}"
+    for clause in outcome.clauses:
+        if clause.verdict in ("failed", "differs"):
+            yield from _failure(clause, url)
+    yield from _totals(outcome)
+
+
+def _failure(clause: Any, url: str) -> Iterator[str]:
+    """What of a clause does not hold, and the shortest way to it."""
+    yield ""
+    yield click.style(f"{clause.id} {clause.verdict}: {clause.meaning}", bold=True)
+    failed = [check for check in clause.checks if check.verdict == clause.verdict]
+    for check in failed:
+        yield f"  {check.test.removeprefix('test_').replace('_', ' ')}"
+        yield f"    {check.reason}"
+    shortest = min((check for check in failed if check.requests), key=lambda check: len(check.requests), default=None)
+    if shortest is not None:
+        yield f"  the shortest way there (URL={url}, TOKEN as given):"
+        yield from (f"    {line}" for line in shortest.requests)
+
+
+def _totals(outcome: Any) -> Iterator[str]:
+    counts = {name: sum(clause.verdict == name for clause in outcome.clauses) for name in _COLORS}
+    yield ""
+    told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    yield f"{len(outcome.clauses)} clauses: {told}"
+    if outcome.spent is not None:
+        yield f"spent: ${outcome.spent}"

@@ -1,0 +1,139 @@
+"""`gpu-sim verify`: against this simulator, against one with a defect, and where nothing can be tried."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+
+from .processes import ROOT, Serving, environment, run, serving
+
+TOKEN = "si_test_alice"
+CANARY = (sys.executable, str(ROOT / "tests" / "canaries" / "serve.py"), "max_price_is_exclusive")
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """The simulator on its default scenario, whose market moves."""
+    with serving(tmp_path_factory.mktemp("sound") / "ready.json") as server:
+        yield server
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[str]:
+    """The address of a simulator with a defect: an offer at exactly the maximum price is left out."""
+    ready = tmp_path / "ready.json"
+    command = [*CANARY, "--port", "0", "--ready-file", str(ready)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield str(json.loads(ready.read_text())["url"])
+        process.terminate()
+
+
+def verify(url: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """The command, few examples."""
+    return run("verify", "--url", url, "--token", TOKEN, "--profile", "dev", *options)
+
+
+def journal(server: Serving) -> bytes:
+    """The journal of the world that the token leads to, but for its end."""
+    lines = httpx.get(f"{server.url}/_sim/journal", params={"world": "default"}).content.splitlines()
+    return b"\n".join(lines[:-1])
+
+
+def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound: Serving) -> None:
+    before = journal(sound)
+    told = verify(sound.url)
+    lines = told.stdout.splitlines()
+    assert (told.returncode, lines[-1], told.stderr) == (0, "50 clauses: 43 held, 7 not applicable", "")
+    assert {line.split()[1] for line in lines[:50]} == {"held", "not"}
+    assert lines[0].startswith("F1   held            The API is four endpoints")
+    assert journal(sound) == before
+    worlds = httpx.get(f"{sound.url}/_sim/worlds").json()["data"]
+    assert [world["name"] for world in worlds] == ["default"]
+
+
+def test_some_clauses_only(sound: Serving) -> None:
+    told = verify(sound.url, "--only", "f5,A15")
+    assert [line.split()[:2] for line in told.stdout.splitlines()[:2]] == [["F5", "held"], ["A15", "held"]]
+    assert told.stdout.splitlines()[-1] == "2 clauses: 2 held"
+
+
+def test_a_live_service_is_left_alone_unless_spending_is_allowed(sound: Serving) -> None:
+    before = journal(sound)
+    told = verify(sound.url, "--profile", "live", "--only", "F3,F7")
+    assert (told.returncode, told.stdout.splitlines()[0].split()[:2]) == (0, ["F3", "held"])
+    assert "not applicable  renting costs money here" in told.stdout
+    assert journal(sound) == before
+
+
+def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving) -> None:
+    told = verify(sound.url, "--profile", "live", "--only", "F7,F13", "--allow-spend", "1")
+    assert told.stdout.splitlines()[-1].startswith("spent: $0.0")
+    [rental] = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
+    assert rental["status"] == "terminated"
+
+
+def test_a_limit_below_the_cheapest_session_rents_nothing(sound: Serving) -> None:
+    told = verify(sound.url, "--profile", "live", "--only", "F7,F3", "--allow-spend", "0.000001")
+    assert "the cheapest minimum session costs $0.0" in told.stdout
+    assert "spent" not in told.stdout
+
+
+def test_a_defect_is_told_by_clause_with_lines_that_show_it(broken: str) -> None:
+    told = verify(broken, "--only", "F5,F3")
+    assert told.returncode == 1
+    lines = told.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:2]] == [["F3", "held"], ["F5", "failed"]]
+    curl = [line.strip() for line in lines if line.strip().startswith("curl")][-1]
+    env = {**os.environ, "URL": broken, "TOKEN": TOKEN}
+    shown = subprocess.run(["bash", "-c", curl], check=True, capture_output=True, text=True, env=env).stdout
+    assert "max_price=" in curl
+    assert '"count":0' in shown
+
+
+def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
+    file = tmp_path / "junit.xml"
+    told = verify(broken, "--only", "F5,F3", "--json", "--junit", str(file))
+    verdicts: dict[str, Any] = json.loads(told.stdout)
+    assert (told.returncode, verdicts["url"], verdicts["profile"], verdicts["simulated"]) == (1, broken, "dev", True)
+    assert {clause["id"]: clause["verdict"] for clause in verdicts["clauses"]} == {"F3": "held", "F5": "failed"}
+    failed = [check for clause in verdicts["clauses"] for check in clause["checks"] if check["verdict"] == "failed"]
+    assert failed
+    assert all(check["requests"][-1].startswith("curl") for check in failed)
+    suite = next(iter(ElementTree.parse(file).getroot()))
+    assert int(suite.attrib["failures"]) == len(failed)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--token", "nobody"], "does not know the token"),
+        (["--url", "http://127.0.0.1:1"], "does not answer"),
+        (["--url", "nowhere"], "does not answer"),
+        (["--only", "F26"], 'no clause "F26": did you mean F'),
+        (["--only", "F23"], "nothing here shows F23"),
+        (["--profile", "live", "--only", "F16"], "nothing could be tried: needs a hand in reset"),
+        (["--allow-spend", "lots"], '--allow-spend: "lots" is no amount'),
+        (["--allow-spend", "-1"], '--allow-spend: "-1" is no amount'),
+        (["--profile", "fast"], "'fast' is not one of"),
+    ],
+)
+def test_what_cannot_be_tried_is_said_in_a_line(sound: Serving, options: list[str], says: str) -> None:
+    told = verify(sound.url, *options)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert says in told.stderr
+
+
+def test_without_the_extra_it_says_what_is_missing() -> None:
+    program = "import sys; sys.modules['httpx'] = None; from simulator.cli import main; main(['verify', '--token=x'])"
+    told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in told.stderr
