@@ -16,6 +16,8 @@ Capability = Literal["reset", "clock", "credit", "ledger", "rentals", "market", 
 """What a target may be able to do; each is asked for under /_sim when it is first needed."""
 
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+LIVE_WAITS = 3
+"""How often a live service is waited for that says 429."""
 STILL_SCENARIOS = ("contract", "calm")
 """Scenarios in which nothing moves by itself."""
 
@@ -53,7 +55,7 @@ class Control(Wire):
         transport: httpx.BaseTransport | None = None,
         hands_off: bool = False,
     ) -> None:
-        super().__init__(base_url, token, trace=trace, transport=transport)
+        super().__init__(base_url, token, trace=trace, transport=transport, waits=LIVE_WAITS if hands_off else 0)
         self._hands_off = hands_off
         self._known: dict[Capability, bool] = dict.fromkeys(CAPABILITIES, False) if hands_off else {}
 

@@ -1,6 +1,7 @@
 """One server, spoken to over HTTP and in no other way: what is sent is traced, what comes back is an Answer."""
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from .trace import Trace
 
 ANONYMOUS = ""
 TIMEOUT_SECONDS = 30
+WAIT_SECONDS_MAX = 60
+"""No longer is waited before a request is sent again."""
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -54,14 +57,22 @@ class Answer:
 
 
 class Wire:
-    """A server and the token of one account of it. `transport` speaks to an application in process instead."""
+    """A server and the token of one account of it. `transport` speaks to an application in process instead; `waits`
+    is how often a request is sent again that was refused for coming too soon."""
 
     def __init__(
-        self, base_url: str, token: str, *, trace: Trace | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        token: str,
+        *,
+        trace: Trace | None = None,
+        transport: httpx.BaseTransport | None = None,
+        waits: int = 0,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.token = token
         self.trace = Trace() if trace is None else trace
+        self._waits = waits
         self._client = httpx.Client(
             base_url=self.base_url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
         )
@@ -105,9 +116,20 @@ class Wire:
         request = self._client.build_request(method, path, params=list(query) or None, headers=sent, content=content)
         sent_path = request.url.raw_path.decode()
         traced = self.trace.add(method, sent_path, sent, content)
-        reply = self._client.send(request)
+        reply = self._patiently(request)
         traced.status = reply.status_code
         return Answer(method, sent_path, reply.status_code, reply.headers, reply.content)
+
+    def _patiently(self, request: httpx.Request) -> httpx.Response:
+        """The answer; after a 429, which did nothing, the wait that it asks for, if the target is to be waited for."""
+        reply = self._client.send(request)
+        for _ in range(self._waits):
+            if reply.status_code != 429:
+                break
+            asked = reply.headers.get("retry-after", "")
+            time.sleep(min(int(asked) if asked.isdigit() else 1, WAIT_SECONDS_MAX))
+            reply = self._client.send(request)
+        return reply
 
     def _authorization(self, token: str | None) -> list[tuple[str, str]]:
         chosen = self.token if token is None else token

@@ -1,0 +1,59 @@
+"""Requests and answers of the contract suite: waiting for a service that says 429, and telling why one is unfit."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from contract.target import Target
+
+
+def replies(*given: httpx.Response) -> httpx.MockTransport:
+    """Answers in this order."""
+    order: Iterator[httpx.Response] = iter(given)
+    return httpx.MockTransport(lambda _: next(order))
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the suite would have waited."""
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    return waits
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("7", 7), (None, 1), ("900", 60), ("x", 1)])
+def test_a_live_service_that_says_429_is_waited_for(asked: str | None, seconds: int, slept: list[float]) -> None:
+    headers = {} if asked is None else {"retry-after": asked}
+    transport = replies(httpx.Response(429, headers=headers), httpx.Response(200))
+    assert Target("http://live", "t", transport=transport, hands_off=True).exchange("GET", "/").status == 200
+    assert slept == [seconds]
+
+
+def test_it_is_not_waited_for_for_ever(slept: list[float]) -> None:
+    target = Target("http://live", "t", transport=replies(*[httpx.Response(429)] * 4), hands_off=True)
+    assert target.exchange("GET", "/").status == 429
+    assert len(slept) == 3
+
+
+def test_a_simulator_that_says_429_is_heard(slept: list[float]) -> None:
+    assert Target("http://sim", "t", transport=replies(httpx.Response(429))).exchange("GET", "/").status == 429
+    assert slept == []
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, None), (500, None), (401, "http://x does not know the token")])
+def test_a_server_is_unfit_that_does_not_know_the_token(status: int, said: str | None) -> None:
+    assert Target("http://x/", "t", transport=replies(httpx.Response(status))).why_unfit() == said
+
+
+def test_capabilities_are_asked_for_one_by_one_and_once() -> None:
+    json = {"content-type": "application/json"}
+    transport = replies(httpx.Response(200, headers=json), httpx.Response(404, headers=json), httpx.Response(200))
+    target = Target("http://x", "t", transport=transport)
+    assert [target.can(name) for name in ("reset", "clock", "worlds", "clock")] == [True, False, False, False]
+
+
+def test_a_control_plane_that_is_left_alone_is_not_asked() -> None:
+    target = Target("http://x", "t", transport=replies(), hands_off=True)
+    assert not target.has_control
