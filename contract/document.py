@@ -42,7 +42,8 @@ class Document:
             assert answer.content == b"", f"a HEAD answer has a body: {answer}"
             return
         kind = answer.headers.get("content-type", "")
-        assert kind.startswith("application/json"), f"{provenance}: {kind} is no JSON: {answer}"
+        clause = "A12" if answer.status >= 400 else provenance
+        assert kind.startswith("application/json"), f"{clause}: {kind or 'nothing declared'} is no JSON: {answer}"
         schema = response["content"]["application/json"]["schema"]
         self.check_value(schema, answer.json, f"{provenance}: {answer}")
         if answer.status >= 400:
@@ -72,14 +73,14 @@ class Document:
         operation = self.operation(answer.method, answer.path)
         if operation is None:
             name = UNMATCHED.get(answer.status)
-            assert name is not None, f"A13: undocumented status: {answer}"
+            assert name is not None, f"undocumented status (A13): {answer}"
             return self.resolve({"$ref": f"#/components/responses/{name}"})
         status = answer.status
         if operation["operationId"] == "rent_gpu" and status in RENTED:
             status = 201
         found = operation["responses"].get(str(status)) or operation["responses"].get(f"{status // 100}XX")
-        assert found is not None, f"A13: undocumented status: {answer}"
-        assert status < 500, f"A13: a 5xx without a fault: {answer}"
+        assert found is not None, f"undocumented status (A13): {answer}"
+        assert status < 500, f"a 5xx without a fault (A13): {answer}"
         return self.resolve(found)
 
     def _check_header(self, answer: Answer, name: str, header: dict[str, Any], *, simulated: bool) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ LEFT_OPEN = frozenset({"A10", "A14"})
 NOTHING_SHOWS_IT = "nothing here shows it: see the end of contract/README.md"
 
 _is_clause = re.compile(r"\| ([FA][0-9]+) \| (.*?) \|").match
+_clause_blamed = re.compile(r"([FA][0-9]+)[ :,]").match
 _clause_in_name = re.compile(r"::test_([fa][0-9]+)_").search
 _RANK: tuple[Verdict, ...] = ("failed", "differs", "held", "not applicable")
 
@@ -88,13 +89,21 @@ class Verdicts:
         self.ended_early = str(excinfo.value) or "interrupted"
 
     def clauses(self, only: Collection[str] = (), *, simulated: bool) -> list[Clause]:
-        """Every clause of the README in its order, or those asked for."""
+        """Every clause of the README in its order, or those asked for. A failure counts for the clause that it names:
+        what got in the way of a test says nothing about the clause that the test is about."""
         checks: dict[str, list[Checked]] = defaultdict(list)
         for report in self._reports:
             found = _clause_in_name(report.nodeid)
-            if found is not None:
-                name = found[1].upper()
-                checks[name].append(_checked(report, may_differ=name in LEFT_OPEN and not simulated))
+            if found is None:
+                continue
+            own, check = found[1].upper(), _checked(report)
+            blamed = _clause_blamed(check.reason)
+            name = own if check.verdict != "failed" or blamed is None else blamed[1]
+            if name != own:
+                checks[own].append(Checked(check.test, "not applicable", f"{name} got in the way: {check.reason}"))
+            if check.verdict == "failed" and name in LEFT_OPEN and not simulated:
+                check = replace(check, verdict="differs")
+            checks[name].append(check)
         return [
             Clause(name, meaning, tuple(checks[name]))
             for name, meaning in meanings().items()
@@ -115,14 +124,14 @@ def as_json(clauses: Iterable[Clause], **about: Any) -> dict[str, Any]:
     return {**about, "clauses": rows}
 
 
-def _checked(report: pytest.TestReport, *, may_differ: bool) -> Checked:
+def _checked(report: pytest.TestReport) -> Checked:
     test = report.nodeid.rpartition("::")[2]
     reason = reason_of(report)
     if reason is not None:
         return Checked(test, "not applicable", reason)
     if report.passed:
         return Checked(test, "held")
-    return Checked(test, "differs" if may_differ else "failed", _message(report), tuple(requests_of(report)))
+    return Checked(test, "failed", _message(report), tuple(requests_of(report)))
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -14,6 +14,7 @@ import click
 from .cli_remote import CannotTry
 from .resources import folder
 
+_FAILURES_SHOWN = 5
 _COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicable": "bright_black"}
 
 
@@ -123,9 +124,11 @@ def _failure(clause: Any, url: str) -> Iterator[str]:
     yield ""
     yield click.style(f"{clause.id} {clause.verdict}: {clause.meaning}", bold=True)
     failed = [check for check in clause.checks if check.verdict == clause.verdict]
-    for check in failed:
+    for check in failed[:_FAILURES_SHOWN]:
         yield f"  {check.test.removeprefix('test_').replace('_', ' ')}"
         yield f"    {check.reason}"
+    if len(failed) > _FAILURES_SHOWN:
+        yield f"  and {len(failed) - _FAILURES_SHOWN} more (--json tells all)"
     shortest = min((check for check in failed if check.requests), key=lambda check: len(check.requests), default=None)
     if shortest is not None:
         yield f"  the shortest way there (URL={url}, TOKEN as given):"

@@ -74,6 +74,22 @@ def test_what_a_fact_leaves_open_differs_on_a_service_and_fails_on_a_simulator(s
     assert (found["A10"].verdict, found["A13"].verdict) == (verdict, "failed")
 
 
+def test_a_failure_counts_for_the_clause_that_it_names() -> None:
+    found = verdicts(
+        report("test_f2_x", "failed", longrepr="AssertionError: A12: no envelope"),
+        report("test_f16_x", "failed", longrepr="F8, F20: 0 must be held"),
+        report("test_f5_x", "failed", longrepr="F5: {}"),
+    )
+    assert {name: clause.verdict for name, clause in found.items()} == {
+        "F2": "not applicable",
+        "F5": "failed",
+        "F8": "failed",
+        "F16": "not applicable",
+        "A12": "failed",
+    }
+    assert found["F2"].reason == "A12 got in the way: A12: no envelope"
+
+
 def test_only_some_clauses_are_told_if_wanted() -> None:
     assert [clause.id for clause in Verdicts().clauses(["A2", "F1"], simulated=True)] == ["F1", "A2"]
 
