@@ -1,22 +1,24 @@
 """The OpenAPI document and the list of clauses agree with each other and with the tests."""
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from openapi_spec_validator import validate
 
 from .codes import INJECTED, STATUS_OF_CODE
 from .document import load_document
+from .provenance import complaints, statements
 
 FOLDER = Path(__file__).resolve().parent
 IDS = [f"F{number}" for number in range(1, 26)] + [f"A{number}" for number in range(1, 26)]
 ROW = re.compile(r"^\| ([FA]\d+) \| (.+?) \|(.*)\|$", re.MULTILINE)
 TEST = re.compile(r"^def test_([fa]\d+)_", re.MULTILINE)
-GROUPS = ("parameters", "headers", "requestBodies", "responses", "schemas", "securitySchemes")
 
 
 def clauses() -> dict[str, str]:
@@ -33,42 +35,66 @@ def shown_by() -> dict[str, str]:
     return {name: ", ".join(files) for name, files in found.items()}
 
 
-def statements(raw: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every part of the document that promises something: each needs its provenance."""
-    for group in GROUPS:
-        for name, part in raw["components"][group].items():
-            yield f"{group}.{name}", part
-            if group == "schemas":
-                yield from properties(name, part)
-            for kind in ("headers", "links"):
-                for key, inner in part.get(kind, {}).items() if group == "responses" else ():
-                    yield f"{name}.{key}", load_document().resolve(inner)
-    for path, item in raw["paths"].items():
-        yield path, item
-        for method, operation in item.items():
-            if method in {"get", "post", "delete"}:
-                yield f"{method} {path}", operation
-                for part in (*operation.get("parameters", ()), *operation["responses"].values()):
-                    yield f"{method} {path} {part}", load_document().resolve(part)
-
-
-def properties(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The properties of a schema, at any depth."""
-    for key, part in schema.get("properties", {}).items():
-        yield f"{name}.{key}", part
-        yield from properties(f"{name}.{key}", part)
-    for part in schema.get("allOf", ()):
-        yield from properties(name, part)
-
-
 def test_the_document_is_valid_openapi() -> None:
     validate(load_document().raw)
 
 
 def test_every_statement_has_one_known_provenance() -> None:
-    found = list(statements(load_document().raw))
-    assert len(found) > 100
-    assert [where for where, part in found if part.get("x-provenance") not in IDS] == []
+    assert len(list(statements(load_document().raw))) > 100
+    assert complaints(load_document().raw, clauses()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("paths./v1/gpu/rent.x-provenance", "/paths//v1/gpu/rent: no x-provenance"),
+        ("paths./v1/gpu/rent.post.x-provenance", "/paths//v1/gpu/rent/post: no x-provenance"),
+        ("info.x-provenance", "/info: no x-provenance"),
+        ("components.parameters.MinVram.x-provenance", "/components/parameters/MinVram: no x-provenance"),
+        ("components.headers.Allow.x-provenance", "/components/headers/Allow: no x-provenance"),
+        ("components.requestBodies.Rent.x-provenance", "/components/requestBodies/Rent: no x-provenance"),
+        ("components.responses.Fault.x-provenance", "/components/responses/Fault: no x-provenance"),
+        ("components.responses.Rented.links.watch.x-provenance", "Rented/links/watch: no x-provenance"),
+        (
+            "components.responses.Offers.content.application/json.examples.one.x-provenance",
+            "/components/responses/Offers/content/application/json/examples/one: no x-provenance",
+        ),
+        ("components.schemas.Offer.x-provenance", "/components/schemas/Offer: no x-provenance"),
+        ("components.schemas.Offer.properties.spot.x-provenance", "Offer/properties/spot: no x-provenance"),
+        ("components.schemas.Rental.properties.ssh.properties.port.x-provenance", "ssh/properties/port: no x-prov"),
+        ("components.securitySchemes.bearer.x-provenance", "/components/securitySchemes/bearer: no x-provenance"),
+        ("info.x-provenance=F26", "/info: no clause 'F26'"),
+        ("info.x-provenance=f1", "/info: no clause 'f1'"),
+        ("info.x-provenance=F1, F2", "/info: no clause 'F1, F2'"),
+        ("info.x-provenance=[F1]", "/info: x-provenance must be one clause, not ['F1']"),
+        ("info.x-provenance=[F1, F2]", "/info: x-provenance must be one clause, not ['F1', 'F2']"),
+        ("info.x-provenance=null", "/info: x-provenance must be one clause, not None"),
+        ("info.license.x-provenance=F99", "/info/license: no clause 'F99'"),
+        ("info.x-assumed.0.x-provenance=F2", "/info: x-assumed is for assumptions, not 'F2'"),
+        ("info.x-assumed.0.x-provenance=A99", "/info/x-assumed/0: no clause 'A99'"),
+        ("info.x-assumed.0.description", "/info: a part of x-assumed has x-provenance, description"),
+        ("info.x-assumed.0.keywords=[pattern]", "/info: x-assumed names 'pattern', which is not there"),
+    ],
+)
+def test_what_does_not_name_one_known_clause_is_refused(change: str, says: str) -> None:
+    """A change names a place, and what is to be there; without that, what is there is taken out."""
+    document = deepcopy(load_document().raw)
+    path, _, value = change.partition("=")
+    *parents, last = path.split(".")
+    place: Any = document
+    for key in parents:
+        place = place[int(key)] if key.isdigit() else place[key]
+    if value:
+        place[last] = yaml.safe_load(value) if value[0] in "[n" else value
+    else:
+        del place[last]
+    assert any(says in complaint for complaint in complaints(document, clauses()))
+
+
+def test_a_property_may_be_called_like_a_keyword_of_the_document() -> None:
+    inner = {"properties": {"get": {"x-provenance": "F1"}, "value": {"type": "string"}}}
+    document = {"components": {"schemas": {"Odd": {"x-provenance": "F1", **inner}}}}
+    assert complaints(document, ["F1"]) == ["/components/schemas/Odd/properties/value: no x-provenance"]
 
 
 def test_the_document_has_the_four_operations() -> None:
@@ -91,29 +117,59 @@ def test_the_document_and_the_suite_know_the_same_codes() -> None:
     assert codes == [*STATUS_OF_CODE, INJECTED]
 
 
-@pytest.mark.parametrize("name", ["RentRequest", "OfferList", "Rental", "Refusal"])
-def test_examples_match_their_schemas(name: str) -> None:
+def test_every_response_and_body_has_examples_that_match_its_schema() -> None:
     document = load_document()
-    reference = f"#/components/schemas/{name}"
-    groups = [
-        *document.raw["components"]["responses"].values(),
-        *document.raw["components"]["requestBodies"].values(),
-    ]
-    media = [part["content"]["application/json"] for part in groups]
-    examples = [
-        example["value"]
-        for one in media
-        if one["schema"]["$ref"] == reference
-        for example in one.get("examples", {}).values()
-    ]
-    assert examples
-    for example in examples:
-        document.check_value(one_of(reference), example, name)
+    groups = document.raw["components"]
+    for where, part in (*groups["responses"].items(), *groups["requestBodies"].items()):
+        for media in part.get("content", {}).values():
+            assert media["examples"], where
+            for name, example in media["examples"].items():
+                document.check_value(media["schema"], example["value"], f"{where} {name}")
 
 
-def one_of(reference: str) -> dict[str, Any]:
-    """A schema that is a reference."""
-    return {"$ref": reference}
+@pytest.mark.parametrize("group", ["parameters", "headers"])
+def test_every_parameter_and_header_has_an_example_that_matches_its_schema(group: str) -> None:
+    document = load_document()
+    for name, part in document.raw["components"][group].items():
+        document.check_value(part["schema"], part["example"], name)
+
+
+def test_every_code_has_an_example_in_a_response_of_its_status() -> None:
+    document = load_document()
+    responses = document.raw["components"]["responses"]
+    of_status = {
+        int(status): node["$ref"].rpartition("/")[2]
+        for item in document.raw["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict) and "responses" in operation
+        for status, node in operation["responses"].items()
+        if status.isdigit() and status != "404"
+    }
+    shown = {
+        example["value"]["error"]["code"]: name
+        for name, response in responses.items()
+        for media in response.get("content", {}).values()
+        for example in media["examples"].values()
+        if "error" in example["value"]
+    }
+    several = {"not_found": "NotFound", "rental_not_found": "RentalNotFound", "offer_not_found": "OfferNotFound"}
+    special = {405: "MethodNotAllowed", 503: "Fault"}
+    expected = {
+        code: several.get(code) or special.get(status) or of_status[status] for code, status in STATUS_OF_CODE.items()
+    }
+    assert shown == expected | {INJECTED: "Fault"}
+
+
+def test_every_component_is_referred_to() -> None:
+    document = load_document().raw
+    text = json.dumps(document)
+    unused = [
+        f"{group}/{name}"
+        for group, parts in document["components"].items()
+        for name in parts
+        if group != "securitySchemes" and f'"#/components/{group}/{name}"' not in text
+    ]
+    assert unused == ["responses/NotFound"]  # of paths that the document does not have
 
 
 def test_the_readme_has_every_clause_once() -> None:
