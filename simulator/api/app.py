@@ -15,6 +15,7 @@ from . import (
     control_rentals,
     control_snapshot,
     control_worlds,
+    docs_page,
     documents,
     gpu,
 )
@@ -62,6 +63,8 @@ def build_app(
             _route(RENT_PATH, POST=gpu.rent_gpu),
             _route(OFFERS_PATH, GET=gpu.list_offers),
             _route("/openapi.json", GET=documents.openapi),
+            _route(docs_page.DOCS_PATH, GET=docs_page.page),
+            _route(docs_page.DOCS_PATH + "/{name}", GET=docs_page.asset),
             _route("/_sim/health", GET=control_worlds.health),
             _route("/_sim/ready", GET=control_worlds.ready),
             _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),

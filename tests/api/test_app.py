@@ -11,6 +11,8 @@ PATHS = {
     "/v1/gpu/rent": ["POST"],
     RENTAL: ["GET", "HEAD", "DELETE"],
     "/openapi.json": ["GET", "HEAD"],
+    "/docs": ["GET", "HEAD"],
+    "/docs/page.js": ["GET", "HEAD"],
 }
 CONTROL = {
     "/_sim/health": ["GET", "HEAD"],
