@@ -42,10 +42,12 @@ def test_version_is_told() -> None:
 def test_help_lists_every_command(flag: str) -> None:
     told = invoke(flag)
     assert told.exit_code == 0
-    assert all(f"  {name} " in told.output for name in ("serve", "check", "scenarios", "schema", "replay", "wait"))
+    assert all(
+        f"  {name} " in told.output for name in ("serve", "check", "scenarios", "schema", "replay", "wait", "contract")
+    )
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "scenarios", "schema", "replay", "wait"])
+@pytest.mark.parametrize("command", ["serve", "check", "scenarios", "schema", "replay", "wait", "contract"])
 def test_every_command_and_every_option_says_what_it_does(command: str) -> None:
     told = invoke(command, "--help")
     assert told.exit_code == 0

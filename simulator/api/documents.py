@@ -3,9 +3,8 @@
 from functools import cache
 
 import msgspec
-import yaml
 
-from ..resources import folder
+from ..contract_file import load_contract
 from .front import Exchange
 from .problems import Reply
 
@@ -17,5 +16,4 @@ async def openapi(exchange: Exchange) -> Reply:
 
 @cache
 def _openapi_json() -> bytes:
-    document = yaml.safe_load((folder("contract") / "openapi.yaml").read_bytes())
-    return msgspec.json.encode(document)
+    return msgspec.json.encode(load_contract())
