@@ -109,7 +109,9 @@ def test_a8_the_money_moves_in_one_entry_at_the_end(world: Target, ran_ms: int) 
     use(world, rental["rental_id"], instant(rental, "started_at") + ran_ms)
     last = world.ledger()[-1]["seq"]
     done = ended(world, rental["rental_id"])
-    [entry] = world.ledger(after=last)
+    entries = world.ledger(after=last)
+    assert len(entries) == 1, f"A8: not one entry: {entries}"
+    [entry] = entries
     assert (entry["kind"], entry["rental_id"], entry["account"]) == (
         "rental_settled",
         rental["rental_id"],

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from .codes import RENTED
 from .examples import Examples
 from .history import Offer
 from .model import Model
 from .money import MICRO, amount, dollars
 from .scenes import example, refused, rented, running
 from .stage import learn_offers
-from .strategies import filters, wrong_queries
+from .strategies import Wish, filters, wrong_queries
 from .target import Target
 
 
@@ -98,6 +99,18 @@ def test_f6_an_offer_without_free_gpus_is_not_listed_until_one_comes_back(world:
     refused(world.rent({**body, "gpu_count": 1}), 409, "offer_unavailable")
     world.terminate(answer.json["rental_id"])
     assert world.offers() == before
+
+
+def test_f6_an_end_gives_back_its_own_gpus_and_no_others(world: Target) -> None:
+    """One rental has a single GPU and another all the rest: after the end of the first just one can be had."""
+    offers = learn_offers(world)
+    pick, offer = next((pick, offer) for pick, offer in enumerate(offers) if offer.capacity > 2)
+    single, rest, pair = (Wish(pick, extras=(("gpu_count", n),)).body(offers) for n in (1, offer.capacity - 1, 2))
+    first = world.rent(single)
+    assert {first.status, world.rent(rest).status} <= RENTED
+    world.terminate(first.json["rental_id"])
+    refused(world.rent(pair), 409, "offer_unavailable")
+    assert world.rent(single).status in RENTED
 
 
 def test_f6_gpus_that_the_market_took_are_listed_when_they_are_back(world: Target) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from .codes import RENTED
 from .examples import Examples
 from .money import MICRO, amount, dollars, hold_of
-from .scenes import EXAMPLE, example, instant, refused, rented, seen
+from .scenes import EXAMPLE, ended, example, instant, refused, rented, seen
 from .stage import ALICE, BOB, fresh_world, learn_offers, learn_world
 from .strategies import SSH_KEY, Wish, picks
 from .target import Target
@@ -168,8 +168,8 @@ def test_a18_the_documented_rental_has_two_keys(documented: Target) -> None:
     rental = rented(documented, ssh_key=SSH_KEY)
     assert rental == {"rental_id": rental["rental_id"], "status": "provisioning"}
     assert seen(documented, rental["rental_id"]) == rental
-    ended = documented.terminate(rental["rental_id"])
-    assert ended.json == {"rental_id": rental["rental_id"], "status": "terminated"}
+    last = documented.terminate(rental["rental_id"])
+    assert last.json == {"rental_id": rental["rental_id"], "status": "terminated"}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,14 @@ def test_a22_ids_are_opaque_distinct_and_the_same_again_after_a_reset(world: Tar
     assert len(set(first)) == 3
     fresh_world(world)
     assert three() == first
+
+
+def test_a22_the_id_of_an_ended_rental_is_never_used_again(world: Target) -> None:
+    first = rented(world)["rental_id"]
+    ended(world, first)
+    second = rented(world)["rental_id"]
+    assert second != first, f"A22: {second} is the id of a rental that ended"
+    assert seen(world, first)["status"] == "terminated"
 
 
 def test_a22_another_account_does_not_change_my_ids(world: Target, tokens: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from .instants import format_instant
 from .scenes import ended, instant, refused, rented, running, seen, touch
 from .stage import ALICE, BOB, PROVISIONING_MS
 from .target import Target
@@ -126,6 +127,15 @@ def test_a23_instants_are_virtual(world: Target) -> None:
     world.advance(123_456)
     assert world.send("GET", "/v1/gpu/offers").sim_now == world.now() == start + 123_456
     assert instant(ended(world, rental["rental_id"]), "terminated_at") == start + 123_456
+
+
+def test_a23_time_never_goes_back(world: Target) -> None:
+    start = world.now()
+    world.advance(10_000)
+    answer = world.control("POST", "clock/advance", {"to": format_instant(start)})
+    assert world.now() == start + 10_000, f"A23: the clock went back by {start + 10_000 - world.now()} ms: {answer}"
+    assert answer.status == 400, answer
+    assert world.send("GET", "/v1/gpu/offers").sim_now == start + 10_000
 
 
 def test_a23_refusals_carry_the_virtual_time_too(world: Target) -> None:

@@ -89,6 +89,16 @@ def test_a21_at_the_instant_of_the_timeout_it_is_too_late(world: Target) -> None
     assert found["termination_reason"] == "idle_timeout"
 
 
+def test_a21_one_advance_lets_a_whole_life_happen(world: Target) -> None:
+    """What begins on the way, such as being idle, comes due on the way as well."""
+    rental = rented(world)
+    world.advance(10 * HOUR)
+    found = seen(world, rental["rental_id"])
+    assert found["status"] == "terminated", f"A21: the idle timeout was passed over: {found}"
+    assert instant(found, "started_at") == instant(found, "created_at") + PROVISIONING_MS
+    assert instant(found, "terminated_at") == instant(found, "started_at") + IDLE_MS
+
+
 @pytest.mark.parametrize(("after_ms", "active"), [(HOLD_MS - 1, True), (HOLD_MS, False), (HOLD_MS + 1, False)])
 def test_f20_a_hold_lasts_two_hours_whatever_the_rental_does(world: Target, after_ms: int, *, active: bool) -> None:
     before = world.accounts()[ALICE]
@@ -98,6 +108,18 @@ def test_f20_a_hold_lasts_two_hours_whatever_the_rental_does(world: Target, afte
     account = world.accounts()[ALICE]
     assert account.balance == before.balance
     assert account.held == (dollars(rental["hold_amount"]) if active else 0)
+
+
+@pytest.mark.parametrize("placed_ms", [1, 29_999, 59_999])
+def test_f20_a_hold_expires_to_the_millisecond_whenever_it_was_placed(world: Target, placed_ms: int) -> None:
+    """Nobody has to come by once a minute for it."""
+    world.advance(placed_ms)
+    rental = running(world)
+    use(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
+    assert world.accounts()[ALICE].held == dollars(rental["hold_amount"])
+    world.advance(1)
+    held = world.accounts()[ALICE].held
+    assert held == 0, f"F20: {held} is held two hours later"
 
 
 def test_f20_the_expiry_is_in_the_ledger_at_its_own_instant(world: Target) -> None:
