@@ -15,7 +15,7 @@ import pytest
 from .processes import ROOT, Serving, environment, run, serving
 
 TOKEN = "si_test_alice"
-CANARY = (sys.executable, str(ROOT / "tests" / "canaries" / "serve.py"), "max_price_is_exclusive")
+CANARY = (sys.executable, "-m", "tests.canaries.serve", "max_price_is_exclusive")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,140 @@
+"""Defects in the offers list, and in what capacity there is: F3 to F6, A14, A15."""
+
+from typing import Any
+
+import msgspec
+
+from simulator.api import listing, problems
+from simulator.api.wire import parse_query
+from simulator.core import offers
+from simulator.core.money import format_price
+
+from .registry import Soil, canary
+
+FILTERS = "test_offers.py::test_f5_each_filter_alone_and_all_together"
+
+
+@canary(FILTERS, shows=r"F5: \{'.*== \[\]")
+def filters_are_joined_by_or(soil: Soil) -> None:
+    """F5: an offer that matches any of the filters is listed."""
+    sound = listing._filter
+
+    def compose(self: Any, query: bytes) -> problems.Reply:
+        parameters = parse_query(query, listing.PARAMETERS, refuse_unknown=self._refuse_unknown)
+        matching = [sound(self._rows, name, value) for name, value in parameters.items()] or [self._rows]
+        rows = [row for row in self._rows if any(row in chosen for chosen in matching)]
+        body = b'{"object":"list","count":%d,"data":[%b]}' % (len(rows), b",".join(row[5] for row in rows))
+        return problems.Reply(200, body, ((b"content-type", b"application/json"),))
+
+    soil.plant(listing.Listing, "_compose", compose)
+
+
+@canary(
+    "test_offers.py::test_f5_bounds_are_inclusive",
+    shows=r"assert row in target\.offers\(max_price=price, min_vram=str\(vram\)\)",
+)
+def max_price_is_exclusive(soil: Soil) -> None:
+    """F5: an offer at exactly the maximum is left out."""
+    sound = listing._filter
+
+    def filter_(rows: list[listing.Row], name: str, value: str) -> list[listing.Row]:
+        kept = sound(rows, name, value)
+        if name == "max_price":
+            limit = listing._decimal(name, value) * 1_000_000
+            kept = [row for row in kept if row[0] < limit]
+        return kept
+
+    soil.plant(listing, "_filter", filter_)
+
+
+@canary("test_offers.py::test_f5_memory_is_compared_as_a_number", shows=r"assert \{9\d, 9\d\} == \{")
+def min_vram_is_compared_as_text(soil: Soil) -> None:
+    """F5: 9 GB are more than 24, since "9" comes after "2"."""
+    sound = listing._filter
+
+    def filter_(rows: list[listing.Row], name: str, value: str) -> list[listing.Row]:
+        if name == "min_vram":
+            return [row for row in rows if str(row[4].spec.vram_gb) >= value]
+        return sound(rows, name, value)
+
+    soil.plant(listing, "_filter", filter_)
+
+
+@canary("test_offers.py::test_f3_the_count_is_of_the_offers_that_match", shows=r"assert 79 == \d+")
+def count_is_of_all_offers(soil: Soil) -> None:
+    """F3: the count ignores the filters."""
+    sound = listing.Listing._compose
+
+    def compose(self: Any, query: bytes) -> problems.Reply:
+        answer = msgspec.json.decode(sound(self, query).body)
+        answer["count"] = len(self._rows)
+        return problems.json_reply(200, answer)
+
+    soil.plant(listing.Listing, "_compose", compose)
+
+
+@canary(
+    "test_offers.py::test_f4_the_documented_offer_is_there_to_the_letter",
+    shows=r"price_per_gpu_hour: '\d+\.\d{4}' does not match",
+)
+def prices_have_four_decimals(soil: Soil) -> None:
+    """F4: a price is shown finer than it is."""
+
+    def finer(micros_per_hour: int) -> str:
+        return format_price(micros_per_hour) + "0"
+
+    soil.plant(listing, "format_price", finer)
+
+
+@canary(
+    "test_offers.py::test_a15_cheapest_first_then_by_name_and_always_the_same", shows=r"assert keys == sorted\(keys\)\n"
+)
+def offers_are_listed_by_name(soil: Soil) -> None:
+    """A15: the cheapest offer is not the first."""
+    sound = listing.Listing._refresh
+
+    def refresh(self: Any) -> None:
+        sound(self)
+        self._rows.sort(key=lambda row: row[1:4])
+
+    soil.plant(listing.Listing, "_refresh", refresh)
+
+
+@canary("test_offers.py::test_a14_names_match_in_any_case", shows=r"assert \[\] == \[\{")
+def names_match_in_one_case_only(soil: Soil) -> None:
+    """A14: a filter finds a name in the catalogue's spelling alone."""
+    sound = listing._filter
+
+    def filter_(rows: list[listing.Row], name: str, value: str) -> list[listing.Row]:
+        field = {"gpu_model": 3, "provider": 1}.get(name)
+        return sound(rows, name, value) if field is None else [row for row in rows if row[field] == value]
+
+    soil.plant(listing, "_filter", filter_)
+
+
+@canary(
+    "test_offers.py::test_f6_an_offer_without_free_gpus_is_not_listed_until_one_comes_back",
+    shows=r"assert world\.offers\(\) == before\n",
+    machine=r"F5: not the offers",
+)
+def capacity_is_not_returned(soil: Soil) -> None:
+    """F13: the GPUs of a rental that ended stay taken."""
+
+    def give_back(self: offers.Market, offer: offers.Offer, gpu_count: int) -> None:
+        pass
+
+    soil.plant(offers.Market, "give_back", give_back)
+
+
+@canary(
+    "test_offers.py::test_f6_an_end_gives_back_its_own_gpus_and_no_others",
+    shows=r"must be 409: POST /v1/gpu/rent -> 201",
+)
+def capacity_is_returned_twice(soil: Soil) -> None:
+    """F6: the end of a rental frees the GPUs of another one too."""
+    sound = offers.Market.give_back
+
+    def give_back(self: offers.Market, offer: offers.Offer, gpu_count: int) -> None:
+        sound(self, offer, min(offer.used, 2 * gpu_count))
+
+    soil.plant(offers.Market, "give_back", give_back)
