@@ -55,7 +55,16 @@ def serving(
 ) -> Iterator[Serving]:
     """`gpu-sim serve` on a free port unless the arguments say otherwise, until the block ends."""
     port = () if "--port" in arguments else ("--port", "0")
-    command = [*program, "serve", *arguments, *port, "--ready-file", str(ready_file)]
+    with serving_by([*program, "serve", *arguments, *port], ready_file, cwd, env) as running:
+        yield running
+
+
+@contextmanager
+def serving_by(
+    command: Sequence[str], ready_file: Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> Iterator[Serving]:
+    """A command that serves and writes a ready file, until the block ends."""
+    command = [*command, "--ready-file", str(ready_file)]
     process = subprocess.Popen(
         command,
         cwd=cwd,
