@@ -152,15 +152,18 @@ def bad_ssh_keys() -> st.SearchStrategy[str]:
     )
 
 
-def filters(offers: Sequence[Offer]) -> st.SearchStrategy[dict[str, str]]:
-    """Valid filters (F5): known names in any case, names of nobody, and bounds around those of the offers."""
+def filters(
+    offers: Sequence[Offer], cases: Sequence[Callable[[str], str]] = tuple(CASES.values())
+) -> st.SearchStrategy[dict[str, str]]:
+    """Valid filters (F5): known names in any of these cases, names of nobody, and bounds around those of the offers."""
+    spelling = st.sampled_from(cases)
     rows = [offer.row for offer in offers]
     vram = sorted({row["vram_gb"] for row in rows})
     return st.fixed_dictionaries(
         {},
         optional={
-            "gpu_model": _names({row["gpu_model"] for row in rows}, "RTX"),
-            "provider": _names({row["provider_id"] for row in rows}, "vast"),
+            "gpu_model": _names({row["gpu_model"] for row in rows}, "RTX", spelling),
+            "provider": _names({row["provider_id"] for row in rows}, "vast", spelling),
             "min_vram": st.builds(
                 lambda gb, step: str(max(0, gb + step)), st.sampled_from(vram), st.sampled_from(BOUNDARY)
             ),
@@ -192,8 +195,7 @@ def spelled(body: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(reversed(list(body.items()))), indent=2).encode()
 
 
-def _names(known: set[str], part: str) -> st.SearchStrategy[str]:
-    spelling = st.sampled_from(list(CASES)).map(lambda name: CASES[name])
+def _names(known: set[str], part: str, spelling: st.SearchStrategy[Callable[[str], str]]) -> st.SearchStrategy[str]:
     return st.builds(lambda name, spell: spell(name), st.sampled_from(sorted(known)), spelling) | st.sampled_from(
         [part, "nobody"]
     )

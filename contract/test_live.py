@@ -41,14 +41,18 @@ def test_f13_a_delete_terminates_the_rental(spending: Spending) -> None:
     life = spending.life()
     assert life.deleted.status == 200, life.deleted
     assert life.deleted.json["status"] == "terminated", life.deleted
-    assert life.seen_after.status == 200, life.seen_after
-    assert life.seen_after.json == life.deleted.json, life.seen_after
 
 
 def test_f15_the_end_is_billed_no_more_than_the_minimum_session(spending: Spending) -> None:
     """It was deleted at once: whatever the service bills for that, it is at most fifteen minutes."""
     life = spending.life()
     assert Fraction(0) <= spending.spent <= hold_of(life.offer.price, 1), life.seen_after
+
+
+def test_a11_a_terminated_rental_is_still_there(spending: Spending) -> None:
+    life = spending.life()
+    assert life.seen_after.status == 200, life.seen_after
+    assert life.seen_after.json == life.deleted.json, life.seen_after
 
 
 def test_a11_a_second_delete_answers_the_same_again(spending: Spending) -> None:
