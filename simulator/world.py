@@ -10,8 +10,6 @@ from .core.accepted import Accepted
 from .core.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
 from .core.commands import Command
 from .core.errors import Refusal, SnapshotInvalid
-from .core.fault_rules import FaultRule, OfferName, Operation
-from .core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from .core.idempotency import Key
 from .core.rental import Rental
 from .core.run import Run, new_run
@@ -30,7 +28,6 @@ from .world_snapshot import WorldState, decode_world, encode_world
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
-_DECISIONS_PER_TIDYING = 64  # each leaves but a line of the journal
 
 Profile = Literal["extended", "documented"]
 
@@ -73,7 +70,6 @@ class World:
         """The server or the world is about to end: a long run stops where it is."""
         self.is_dropped = False
         """The world was deleted: whoever waited for it finds it gone."""
-        self._decided = 0
         self._turn = asyncio.Lock()
         run, self.pacer = self._at_start()
         self._take_up(run)
@@ -182,7 +178,7 @@ class World:
         """Something may have happened: tell of it, and write down and let go what is due."""
         if happened is not None:
             happened.take()
-        self.keeping.tidy(self._run_now)
+        self.tidy()
         if self.watchers:
             self.tell()
 
@@ -207,7 +203,7 @@ class World:
         that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
         """
         if accepted.leaves_a_line:
-            self._commit(Input(accepted.command, accepted.key), token)
+            self.commit(Input(accepted.command, accepted.key), token)
         rental = self.simulation.apply(accepted)
         self._look_back()
         return rental
@@ -233,54 +229,26 @@ class World:
         if self._insists_on_clock:  # what has gone by was by the clock before
             resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
         while self.simulation.step(resume_ms):
-            self.keeping.tidy(self._run_now)
+            self.tidy()
         if self._insists_on_clock:
             self.pacer.change(self.first_clock, self.simulation.now_ms)
             self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
-        self.keeping.tidy(self._run_now)
+        self.tidy()
 
     @property
     def _run_now(self) -> Run:
         return Run(self.simulation, self.faults)
 
-    def _commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
+    def tidy(self) -> None:
+        """Write down what is due, and let go what need not be held."""
+        self.keeping.tidy(self._run_now)
+
+    def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
         """Write an input down before it happens. Raises StateUnavailable."""
         self.keeping.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
         self.keeping.commit_clock(now_ms, self.pacer.settings)
-
-    # Faults
-
-    def decide_fault(self, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
-        """What the fault rules decide about a request that arrives now, about that offer where it concerns one. Raises
-        StateUnavailable."""
-        matched = self.faults.matching(operation, account, offer)
-        if not matched:
-            return None
-        if self.keeping.durable is not None:
-            self._commit(Input(fault=FaultDecision(account, operation, matched, None)))
-        injection = self.faults.decide_among(matched, operation, account, self.simulation.now_ms)
-        self._decided += 1
-        if self._decided % _DECISIONS_PER_TIDYING == 0:
-            self.keeping.tidy(self._run_now)
-        return injection
-
-    def add_fault(self, rule: FaultRule) -> None:
-        """One rule more, or another in the place of the one of its name. Raises StateUnavailable."""
-        self._commit(Input(fault=FaultRuleAdded(rule)))
-        self.faults.add(rule, self.simulation.now_ms)
-
-    def remove_fault(self, name: str) -> None:
-        """One rule less. Raises FaultNotFound or StateUnavailable."""
-        self.faults.check_known(name)
-        self._commit(Input(fault=FaultRuleRemoved(name)))
-        self.faults.remove(name)
-
-    def reset_faults(self) -> None:
-        """The scenario's rules again, counting from zero as if they were added now. Raises StateUnavailable."""
-        self._commit(Input(fault=FaultRulesReset()))
-        self.faults.reset(self.simulation.now_ms)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from .. import rulings
 from ..core.errors import InvalidValue
 from ..core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
 from ..core.faults import RuleState
@@ -45,7 +46,7 @@ async def add_fault(exchange: Exchange) -> Reply:
     except ValueError as error:
         raise InvalidValue(str(error), param="effect") from None
     _check(rule, world)
-    world.add_fault(rule)
+    rulings.add_fault(world, rule)
     return json_reply(201, _view(next(state for state in world.faults.state() if state.rule.name == name)))
 
 
@@ -53,7 +54,7 @@ async def remove_fault(exchange: Exchange) -> Reply:
     """A rule less."""
     body_as(exchange, Nothing)
     world, _ = await enter(exchange)
-    world.remove_fault(exchange.scope["path_params"]["name"])
+    rulings.remove_fault(world, exchange.scope["path_params"]["name"])
     return Reply(204, b"")
 
 

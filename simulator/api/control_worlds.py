@@ -11,6 +11,7 @@ from .. import __version__
 from ..core.errors import InvalidValue
 from ..core.names import NAME_PATTERN, did_you_mean, is_name, is_token
 from ..core.scenario import ClockSettings, Scenario
+from ..rulings import reset_faults
 from ..scenario_error import Problem, ScenarioError
 from ..world import World
 from ..worlds import DEFAULT_WORLD, WorldExists, Worlds
@@ -42,7 +43,7 @@ class Reset(Struct, forbid_unknown_fields=True):
 
 _PARTS: dict[str, Callable[[World], None]] = {
     "requests": lambda world: world.requests.clear(),
-    "faults": World.reset_faults,
+    "faults": reset_faults,
 }
 
 

@@ -10,6 +10,7 @@ from starlette.types import Message, Send
 from ..core.fault_rules import Drip, FaultEffect, OfferName
 from ..core.faults import Injection
 from ..core.randomness import PPM
+from ..rulings import decide_fault
 from ..world import ADVANCE_MS_MAX
 from .fault_header import asked_for
 from .fault_replies import injected_reply
@@ -39,7 +40,7 @@ def on_arrival(exchange: "Exchange") -> Injection | None:
     if asked is not None or exchange.operation not in faults.operations:
         return asked
     offer = _named_offer(exchange) if faults.any_selectors else None
-    return exchange.world.decide_fault(exchange.operation, exchange.account, offer)
+    return decide_fault(exchange.world, exchange.operation, exchange.account, offer)
 
 
 async def carry_out(

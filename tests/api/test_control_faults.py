@@ -7,6 +7,7 @@ import pytest
 
 from simulator.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
 from simulator.core.quantities import Share
+from simulator.rulings import reset_faults
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Api, scenario
@@ -176,7 +177,7 @@ def test_a_reset_of_the_world_brings_the_scenarios_rules_back(runner: asyncio.Ru
 def test_a_reset_of_the_faults_alone_leaves_the_rest(api: Api) -> None:
     rental_id = api.rent()
     post(api, **LOST)
-    api.world.reset_faults()
+    reset_faults(api.world)
     assert shown(api) == []
     assert api.rental(rental_id)["status"] == "provisioning"
 

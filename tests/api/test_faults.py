@@ -12,6 +12,7 @@ from simulator.core.commands import HideRental
 from simulator.core.distributions import fixed
 from simulator.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
 from simulator.core.quantities import Duration, Share
+from simulator.rulings import add_fault, decide_fault, remove_fault
 from simulator.world import World
 
 from ..core.builders import market, offer
@@ -229,7 +230,7 @@ def test_a_look_and_a_deletion_concern_the_offer_of_the_rental(runner: asyncio.R
     api = Api(runner, scenario(market=market(offer(), offer("Texas, US"))))
     there = api.rent()
     elsewhere = api.call("POST", RENTING, RENT | {"region": "Texas, US"}).json()["rental_id"]
-    api.world.add_fault(SELECTED)
+    add_fault(api.world, SELECTED)
     assert [api.call("GET", f"/v1/gpu/rentals/{id_}").status for id_ in (there, elsewhere, "x")] == [503, 200, 404]
     assert [api.delete(id_).status for id_ in (there, elsewhere, "x")] == [503, 200, 404]
     assert api.call("GET", f"/v1/gpu/rentals/{there}", token=BOB).status == 404
@@ -241,7 +242,7 @@ def test_a_look_and_a_deletion_concern_the_offer_of_the_rental(runner: asyncio.R
 def test_a_rental_that_the_api_does_not_know_is_still_of_its_offer(runner: asyncio.Runner, way: str) -> None:
     api = Api(runner, scenario())
     rental_id = api.rent()
-    api.world.add_fault(SELECTED)
+    add_fault(api.world, SELECTED)
     if way == "hide":
         api.world.execute(HideRental(rental_id, hidden=True))
     else:
@@ -249,7 +250,7 @@ def test_a_rental_that_the_api_does_not_know_is_still_of_its_offer(runner: async
     path = f"/v1/gpu/rentals/{rental_id}"
     assert [api.call(method, path).status for method in ("GET", "DELETE")] == [503, 503]
     assert [api.call(method, path, token=BOB).status for method in ("GET", "DELETE")] == [404, 404]
-    api.world.remove_fault("selected")
+    remove_fault(api.world, "selected")
     assert [api.call(method, path).status for method in ("GET", "DELETE")] == [404, 404]
 
 
@@ -335,11 +336,11 @@ def test_without_a_rule_nothing_is_written_and_no_answer_is_marked_over_100_000_
 def test_a_world_decides_adds_and_removes() -> None:
     world = World("default", scenario())
     assert not world.faults.operations
-    world.add_fault(rule("x", FaultEffect(reset=True), account="alice"))
-    assert world.decide_fault("rent_gpu", "bob", None) is None
-    injection = world.decide_fault("rent_gpu", "alice", None)
+    add_fault(world, rule("x", FaultEffect(reset=True), account="alice"))
+    assert decide_fault(world, "rent_gpu", "bob", None) is None
+    injection = decide_fault(world, "rent_gpu", "alice", None)
     assert injection is not None
     assert injection.rule == "x"
-    world.remove_fault("x")
+    remove_fault(world, "x")
     assert not world.faults.operations
     assert b"".join(world.simulation.journal()).count(b'"fault":') == 3
