@@ -1,0 +1,91 @@
+"""The pytest plugin: a simulated GPU market for each test, in the fixture `gpu_sim`.
+
+It is loaded wherever this package is installed, so that it loads nothing itself: the fixtures load what they need.
+"""
+
+import os
+import shlex
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .testing import GpuSim, GpuSimServer
+
+_SIM: "pytest.StashKey[GpuSim]" = pytest.StashKey()
+"""The world of a test while it is there."""
+
+_STORY = pytest.StashKey[str]()
+"""What there was to tell of the world when it went: a test can still fail in another fixture after that."""
+
+_MARKER = (
+    "gpu_sim(scenario, seed, profile, step): the world of the fixture `gpu_sim`: scenario a shipped name, a YAML file "
+    'or a document ("calm"), seed of all luck, profile "extended" or "documented", step by which the clock moves '
+    "before each request to the API"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that names a running server."""
+    group = parser.getgroup("gpu-sim", "a simulated GPU market (gpu-market-simulator)")
+    group.addoption(
+        "--gpu-sim-url",
+        default=None,
+        metavar="URL",
+        help="make the worlds of the tests on this server, not on one of the plugin's own; also GPU_SIM_URL "
+        "(and GPU_SIM_ADMIN_TOKEN where its control plane needs one)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture(scope="session")
+def gpu_sim_server(pytestconfig: pytest.Config) -> "Iterator[GpuSimServer]":
+    """The server that the worlds are made on: one in a thread of this process, or that of --gpu-sim-url."""
+    from .testing.server import ServerRefused, ServerUnreachable, own_server, running_server
+
+    url = pytestconfig.getoption("--gpu-sim-url") or os.environ.get("GPU_SIM_URL")
+    if not url:
+        with own_server() as server:
+            yield server
+        return
+    try:
+        with running_server(url, admin_token=os.environ.get("GPU_SIM_ADMIN_TOKEN")) as server:
+            yield server
+    except (ServerRefused, ServerUnreachable) as error:
+        raise pytest.fail.Exception(f"--gpu-sim-url: {error}", pytrace=False) from None
+
+
+@pytest.fixture
+def gpu_sim(request: pytest.FixtureRequest, gpu_sim_server: "GpuSimServer") -> "Iterator[GpuSim]":
+    """A world of this test alone: as its marker `gpu_sim` says, by default `calm` under a manual clock."""
+    from .testing.server import ScenarioError, ServerRefused
+    from .testing.wanted import WorldImpossible, wanted_from
+
+    try:
+        wanted = wanted_from((marker.args, marker.kwargs) for marker in request.node.iter_markers("gpu_sim"))
+        sim = gpu_sim_server.new_world(wanted.found_in(request.path.parent, request.config.rootpath))
+    except (WorldImpossible, ServerRefused, ScenarioError) as error:
+        raise pytest.fail.Exception(f"the world of this test cannot be made: {error}", pytrace=False) from None
+    stash = request.node.stash
+    stash[_SIM] = sim
+    yield sim
+    stash[_STORY] = sim.story()
+    del stash[_SIM]
+    sim.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell of the world where a test that has one fails."""
+    report = yield
+    if report.failed:
+        sim = item.stash.get(_SIM, None)
+        story = item.stash.get(_STORY, None) if sim is None else sim.story()
+        if story is not None:
+            report.sections.append(("gpu-sim", f"{story}\nthis test: pytest {shlex.quote(item.nodeid)}"))
+    return report

@@ -1,0 +1,20 @@
+"""What the pytest plugin hands to tests: a world of their own, its records, and the verdict on the client."""
+
+from .line import ServerRefused, ServerUnreachable
+from .records import Account, Entry, Posting, Rental, Request
+from .report import ClientReport
+from .server import GpuSimServer
+from .world import GpuSim
+
+__all__ = [
+    "Account",
+    "ClientReport",
+    "Entry",
+    "GpuSim",
+    "GpuSimServer",
+    "Posting",
+    "Rental",
+    "Request",
+    "ServerRefused",
+    "ServerUnreachable",
+]

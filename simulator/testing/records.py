@@ -1,0 +1,90 @@
+"""What the control plane shows of a world, as tests read it. Money is in US dollars, time virtual and in UTC."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from msgspec import Struct
+
+
+class Account(Struct, frozen=True):
+    """A customer and the money of that customer: `balance` is `available` and `held` together (F16)."""
+
+    name: str
+    token: str
+    balance: Decimal
+    available: Decimal
+    held: Decimal
+
+
+class Posting(Struct, frozen=True):
+    """One signed leg of a ledger entry."""
+
+    account: str
+    amount: Decimal
+
+
+class Entry(Struct, frozen=True):
+    """A ledger entry; its postings sum to zero."""
+
+    seq: int
+    at: datetime
+    kind: str
+    account: str | None
+    rental_id: str | None
+    postings: tuple[Posting, ...]
+
+
+class Rental(Struct, frozen=True):
+    """A rental with what the API does not show. What is not known yet is None."""
+
+    rental_id: str
+    account: str
+    status: Literal["provisioning", "running", "terminated"]
+    gpu_model: str
+    provider_id: str
+    region: str
+    gpu_count: int
+    price_per_gpu_hour: Decimal
+    hold_amount: Decimal
+    hold_status: Literal["active", "settled", "expired"]
+    created_at: datetime
+    started_at: datetime | None
+    terminated_at: datetime | None
+    termination_reason: str | None
+    billed_amount: Decimal | None
+
+
+class Request(Struct, frozen=True):
+    """A request to the API. `status` is 0 where the client got no answer; `body` is there where it was a JSON object
+    that was short enough to keep; tokens and SSH keys are not in it."""
+
+    seq: int
+    at: datetime
+    account: str | None
+    operation: str | None
+    method: str
+    path: str
+    query: str
+    status: int
+    fault: str | None
+    rental_id: str | None
+    request_id: str
+    idempotency_key: str | None
+    body: Mapping[str, Any] | None
+
+    def __str__(self) -> str:
+        target = f"{self.path}?{self.query}" if self.query else self.path
+        injected = f" (fault {self.fault})" if self.fault else ""
+        about = f" {self.rental_id}" if self.rental_id and self.rental_id not in target else ""
+        return f"#{self.seq} {self.at:%H:%M:%S} {self.method} {target}{about} -> {self.status or 'no answer'}{injected}"
+
+
+class RequestLog(Struct, frozen=True):
+    """The requests that are kept, oldest first; `total` is the number of the latest, `dropped` counts those no longer
+    kept."""
+
+    data: tuple[Request, ...]
+    total: int
+    dropped: int

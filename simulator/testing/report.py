@@ -1,0 +1,152 @@
+"""The verdict on how the client behaved, worked out from request log, rentals and ledger: what can be read there and
+no more."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from .records import Account, Entry, Rental, Request
+
+_SERVED = range(200, 300)
+
+
+class ClientReport(Struct, frozen=True):
+    """How the client behaved up to now. Print it, or assert on its fields."""
+
+    rents: int
+    """Rentals that were made, retries that were answered with the first one not counted."""
+    interrupted: int
+    """Rentals that the market took back."""
+    left_running: tuple[Rental, ...]
+    """Rentals that are still provisioning or running, and so cost money or will."""
+    rents_retried_after_402: tuple[Request, ...]
+    """Rents of the offer that a 402 had refused, refused again, although the account's credit had not grown since."""
+    unauthorized: int
+    """Requests that got 401, and not from a fault. On a server given by `--gpu-sim-url` nobody knows whose they were:
+    there it is 0."""
+    client_errors: Mapping[int, int]
+    """How many requests got which 4xx status."""
+    server_errors: Mapping[int, int]
+    """How many got which 5xx status, or no answer (0): injected faults."""
+    spent: Decimal
+    """What was billed, in US dollars."""
+    held: Decimal
+    """What holds reserve now, in US dollars."""
+    requests_dropped: int
+    """How many early requests are no longer kept; the report knows nothing of those."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What a client should not leave behind or do, a sentence each; empty where there is nothing."""
+        found = [
+            f"{rental.rental_id} ({rental.gpu_model}, {rental.provider_id}) is still {rental.status}"
+            for rental in self.left_running
+        ]
+        found += [f"a rent refused with 402 was sent again: {request}" for request in self.rents_retried_after_402]
+        if self.unauthorized:
+            found.append(f"requests without a valid token: {self.unauthorized}")
+        return tuple(found)
+
+    def __str__(self) -> str:
+        statuses = {**self.client_errors, **self.server_errors}
+        shown = ", ".join(f"{count} x {status or 'no answer'}" for status, count in sorted(statuses.items()))
+        lines = [
+            f"{self.rents} rents, {self.interrupted} interrupted, ${self.spent} spent, ${self.held} held",
+            f"errors: {shown or 'none'}",
+            *(f"- {problem}" for problem in self.problems),
+        ]
+        if self.requests_dropped:
+            lines.append(f"the first {self.requests_dropped} requests are not known any more")
+        return "\n".join(lines)
+
+
+class Credited(Struct, frozen=True):
+    """Credit that the test gave an account after so many requests."""
+
+    account: str
+    after_seq: int
+
+
+def report_on(
+    *,
+    requests: Sequence[Request],
+    requests_dropped: int,
+    strangers: Sequence[Request],
+    rentals: Sequence[Rental],
+    accounts: Iterable[Account],
+    ledger: Sequence[Entry],
+    credited: Sequence[Credited],
+) -> ClientReport:
+    """The verdict. `strangers` are requests whose token no world knew."""
+    statuses = Counter(request.status for request in (*requests, *strangers))
+    return ClientReport(
+        rents=len(rentals),
+        interrupted=sum(rental.termination_reason == "interrupted" for rental in rentals),
+        left_running=tuple(rental for rental in rentals if rental.status != "terminated"),
+        rents_retried_after_402=tuple(_retried(requests, ledger, credited)),
+        unauthorized=sum(request.status == 401 and request.fault is None for request in (*requests, *strangers)),
+        client_errors={status: count for status, count in sorted(statuses.items()) if 400 <= status < 500},
+        server_errors={status: count for status, count in sorted(statuses.items()) if status == 0 or status >= 500},
+        spent=_posted(ledger, "revenue"),
+        held=sum((account.held for account in accounts), Decimal(0)),
+        requests_dropped=requests_dropped,
+    )
+
+
+def _posted(ledger: Iterable[Entry], account: str) -> Decimal:
+    legs = (leg for entry in ledger for leg in entry.postings if leg.account == account)
+    return sum((leg.amount for leg in legs), Decimal("0.000000"))
+
+
+def _retried(requests: Sequence[Request], ledger: Sequence[Entry], credited: Sequence[Credited]) -> Iterator[Request]:
+    refused: dict[object, Request] = {}
+    for request in requests:
+        if request.operation != "rent_gpu" or request.account is None or request.body is None:
+            continue
+        body = request.body
+        offer = (request.account, *(body.get(name) for name in ("provider_id", "gpu_model", "region", "gpu_count")))
+        key = repr(offer)
+        before = refused.get(key)
+        if before is not None and request.status >= 400 and not _grew(before, request, requests, ledger, credited):
+            yield request
+        if request.status == 402:
+            refused[key] = request
+        elif request.status in _SERVED:
+            refused.pop(key, None)
+
+
+def _grew(
+    refusal: Request,
+    retry: Request,
+    requests: Sequence[Request],
+    ledger: Sequence[Entry],
+    credited: Sequence[Credited],
+) -> bool:
+    """Whether the account had more credit at the retry. Where the clock stood still, the ledger does not tell what came
+    before the refusal; but then only the test's credit and the client's own deletions can have come in between."""
+    account = refusal.account
+    assert account is not None
+    if any(each.account == account and refusal.seq <= each.after_seq < retry.seq for each in credited):
+        return True
+    ended = {
+        request.rental_id
+        for request in requests
+        if refusal.seq < request.seq < retry.seq and request.operation == "terminate_rental"
+    }
+    return any(
+        _gives(entry, account) and (entry.at > refusal.at or entry.rental_id in ended)
+        for entry in ledger
+        if refusal.at <= entry.at <= retry.at
+    )
+
+
+def _gives(entry: Entry, account: str) -> bool:
+    return any(leg.amount > 0 and leg.account == f"{account}/available" for leg in entry.postings)
+
+
+def latest(requests: Sequence[Request], strangers: Sequence[Request], count: int) -> list[str]:
+    """So many of the latest requests, each as a line; those of nobody come after the others."""
+    lines = [str(request) for request in requests[-count:]]
+    return lines + [f"{request} (a token that no world knows)" for request in strangers[-count:]]

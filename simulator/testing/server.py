@@ -1,0 +1,105 @@
+"""The server that a test session asks for its worlds: one in a thread of this process, or one that runs already."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..scenario_error import ScenarioError
+from .line import Line, ServerRefused, ServerUnreachable
+from .records import Request, RequestLog
+from .wanted import Wanted, clock_of, with_profile
+from .world import GpuSim
+
+_STRANGERS = "default"
+"""The world whose log has the requests with a token that no world knows."""
+
+
+__all__ = ["GpuSimServer", "ScenarioError", "ServerRefused", "ServerUnreachable", "own_server", "running_server"]
+
+
+class _Made(Struct):
+    """The answer to the making of a world."""
+
+    world: str
+    seed: int
+    tokens: dict[str, str]
+
+
+class GpuSimServer:
+    """A server, and the worlds that are made on it."""
+
+    def __init__(self, line: Line, *, is_own: bool) -> None:
+        self._line = line
+        self._is_own = is_own
+        self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
+
+    @property
+    def url(self) -> str:
+        """Its address; the API is under `/v1`, the control plane under `/_sim`."""
+        return self._line.url
+
+    def new_world(self, wanted: Wanted) -> GpuSim:
+        """A world as wanted, under a manual clock. Raises ServerRefused, and ScenarioError for a file that cannot be
+        used."""
+        scenario = wanted.scenario if wanted.file is None else self._document(wanted.file)
+        document = scenario if isinstance(scenario, Mapping) else None
+        body = {
+            "scenario": scenario if wanted.profile is None else with_profile(scenario, wanted.profile),
+            "clock": clock_of(wanted, document),
+            "seed": wanted.seed,
+        }
+        made = msgspec.json.decode(self._line.call("POST", "/_sim/worlds", body), type=_Made)
+        strangers_before = self._strangers(limit=0).total
+        return GpuSim(
+            self._line, made.world, made.seed, made.tokens, wanted, lambda: self._strangers(strangers_before).data
+        )
+
+    def _strangers(self, after: int = 0, *, limit: int = 1_000) -> RequestLog:
+        """Requests of nobody since then. On a server of others they may be anybody's, and none are shown."""
+        if not self._is_own:
+            return RequestLog((), 0, 0)
+        query = {"world": _STRANGERS, "after": str(after), "limit": str(limit)}
+        log = msgspec.json.decode(self._line.call("GET", "/_sim/requests", query=query), type=RequestLog)
+        return msgspec.structs.replace(log, data=tuple(request for request in log.data if _is_strange(request)))
+
+    def _document(self, file: Path) -> dict[str, Any]:
+        from ..scenario_document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
+
+        key = (file, file.stat().st_mtime_ns if file.exists() else 0)
+        if key not in self._documents:
+            self._documents[key] = scenario_document(file)
+        return self._documents[key]
+
+
+def _is_strange(request: Request) -> bool:
+    return request.status == 401
+
+
+@contextmanager
+def own_server() -> Iterator[GpuSimServer]:
+    """A server on a free loopback port in a thread of this process, until the block ends."""
+    from ..scenario_file import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
+    from ..server import serve_in_thread  # noqa: PLC0415  # likewise
+
+    with serve_in_thread(load_scenario("calm")) as ready:
+        line = Line(ready.url)
+        try:
+            yield GpuSimServer(line, is_own=True)
+        finally:
+            line.close()
+
+
+@contextmanager
+def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServer]:
+    """The server at that address. Raises ServerUnreachable where it does not answer as a simulator does."""
+    line = Line(url, admin_token=admin_token)
+    try:
+        if b'"ready"' not in line.call("GET", "/_sim/ready"):
+            raise ServerUnreachable(f"{url} is no simulator that is ready")
+        yield GpuSimServer(line, is_own=False)
+    finally:
+        line.close()

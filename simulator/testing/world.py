@@ -1,0 +1,249 @@
+"""A world of one test: its clock, its money, its rentals, and what the client asked of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from ..core.names import did_you_mean
+from .line import Line, ServerRefused, ServerUnreachable
+from .records import Account, Entry, Rental, Request, RequestLog
+from .report import ClientReport, Credited, latest, report_on
+from .wanted import Wanted, serve_line
+
+REQUESTS_SHOWN = 10
+_ALL = 10**9
+
+_T = TypeVar("_T")
+
+
+class _Clock(Struct):
+    """What is read of the clock."""
+
+    now: datetime
+
+
+class _List(Struct, Generic[_T]):
+    """What is read of a list."""
+
+    data: list[_T]
+
+
+class GpuSim:
+    """One simulated market with a clock, luck, accounts and logs of its own. Hand `base_url` and `token` to the client.
+
+    Each method is one call to the server and works from a coroutine as well: the server runs in another thread.
+    Raises ServerRefused where the server turns a call down, ServerUnreachable where it cannot be asked, and TypeError
+    or ValueError, which name the argument, for what makes no call.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        world: str,
+        seed: int,
+        tokens: Mapping[str, str],
+        wanted: Wanted,
+        strangers: Callable[[], Sequence[Request]],
+    ) -> None:
+        self._line = line
+        self._wanted = wanted
+        self._strangers = strangers
+        self._credited: list[Credited] = []
+        self.base_url = line.url
+        """The address of the API, without the `/v1`."""
+        self.world = world
+        """The name of the world on its server."""
+        self.seed = seed
+        """The seed of all luck in it."""
+        self.tokens = dict(tokens)
+        """The bearer token of each account of the scenario."""
+
+    @property
+    def account(self) -> str:
+        """The first account of the scenario, which `token` belongs to."""
+        if not self.tokens:
+            raise ValueError("the scenario has no account: there is no token")
+        return next(iter(self.tokens))
+
+    @property
+    def token(self) -> str:
+        """The bearer token for the client."""
+        return self.tokens[self.account]
+
+    @property
+    def now(self) -> datetime:
+        """Virtual time, in UTC."""
+        return msgspec.json.decode(self.call("GET", "clock"), type=_Clock).now
+
+    def advance(
+        self,
+        by: str | timedelta | None = None,
+        *,
+        to: str | datetime | None = None,
+        until: str | Mapping[str, str] | None = None,
+        limit: str | timedelta | None = None,
+    ) -> list[dict[str, Any]]:
+        """Move the clock forward and answer with the first 1,000 events of that time.
+
+        `by` is a span, `to` an instant; `until` is "next_event" or {"rental": id, "status": "running"}, and is refused
+        where that does not happen within `limit`, a day unless given.
+        """
+        if sum(given is not None for given in (by, to, until)) != 1:
+            raise TypeError("advance: give exactly one of by, to and until")
+        if limit is not None and until is None:
+            raise TypeError("advance: limit goes with until")
+        wanted = {"by": _span("by", by), "to": _instant(to), "until": until, "limit": _span("limit", limit)}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        events: list[dict[str, Any]] = msgspec.json.decode(self.call("POST", "clock/advance", body))["events"]
+        return events
+
+    def accounts(self) -> dict[str, Account]:
+        """Every account by name, with its money."""
+        return {account.name: account for account in self._list("accounts", _List[Account])}
+
+    @property
+    def balance(self) -> Decimal:
+        """The balance of the first account in US dollars, what is held included (F16)."""
+        return self.accounts()[self.account].balance
+
+    def credit(self, amount: str | Decimal | int, account: str | None = None) -> Account:
+        """Add credit in US dollars to an account, the first one unless named; the account after that."""
+        name = self.account if account is None else account
+        body = {"amount": _dollars(amount)}
+        given = Credited(name, self._requests(limit=0).total)
+        try:
+            told = self.call("POST", f"accounts/{quote(name, safe='')}/credit", body)
+        except ServerRefused as refused:
+            if refused.status != 404:
+                raise
+            raise ValueError(f'account: no account "{name}"{did_you_mean(name, self.accounts())}') from None
+        self._credited.append(given)
+        return msgspec.json.decode(told, type=Account)
+
+    def ledger(self) -> list[Entry]:
+        """Every entry of the ledger, oldest first."""
+        return self._list("ledger", _List[Entry])
+
+    def rentals(self) -> list[Rental]:
+        """Every rental, oldest first."""
+        return self._list("rentals", _List[Rental])
+
+    def interrupt(self, rental_id: str) -> Rental:
+        """Let the market take the rental's GPUs back now (A2); the rental after that."""
+        return self._act_on(rental_id, "interrupt")
+
+    def touch(self, rental_id: str) -> Rental:
+        """Let the rental serve a request, which puts off its idle timeout (A19); the rental after that."""
+        return self._act_on(rental_id, "touch")
+
+    def fault(
+        self,
+        effect: Mapping[str, object],
+        *,
+        on: str | Mapping[str, str] | None = None,
+        when: Mapping[str, object] | None = None,
+        name: str | None = None,
+    ) -> str:
+        """Add a fault rule and answer with its name.
+
+        `effect` is what happens, such as {"respond": 503} or {"lose_response": True}; `on` says to which requests: an
+        operation such as "rent_gpu", or a selector; `when` at which of them, such as {"times": 1}.
+        """
+        if not isinstance(effect, Mapping):
+            raise TypeError(f'effect: expected a mapping such as {{"respond": 503}}, got {effect!r}')
+        target = {"operation": on} if isinstance(on, str) else on
+        wanted = {"name": name, "on": target, "effect": effect, "when": when}
+        body = {field: value for field, value in wanted.items() if value is not None}
+        made: str = msgspec.json.decode(self.call("POST", "faults", body))["name"]
+        return made
+
+    @property
+    def requests(self) -> list[Request]:
+        """The API requests of this world's accounts, oldest first: the latest 1,000 on a server of the plugin's own."""
+        return list(self._requests().data)
+
+    def report(self) -> ClientReport:
+        """The verdict on how the client behaved up to now."""
+        log = self._requests()
+        return report_on(
+            requests=log.data,
+            requests_dropped=log.dropped,
+            strangers=self._strangers(),
+            rentals=self.rentals(),
+            accounts=self.accounts().values(),
+            ledger=self.ledger(),
+            credited=self._credited,
+        )
+
+    def call(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> bytes:
+        """Any other call of the control plane in this world, such as ("POST", "market/outage", {"provider": "gcp"});
+        the body of the answer."""
+        return self._line.call(method, f"/_sim/{path.lstrip('/')}", body, {**(query or {}), "world": self.world})
+
+    def story(self) -> str:
+        """Which world it is, what time it is there, the latest requests, and how to make such a world again. It never
+        raises: who asks for it has another failure to tell of."""
+        scenario = self._wanted.scenario
+        named = scenario if isinstance(scenario, str) else f"{scenario.get('name', 'without a name')} (a document)"
+        about = f"scenario {named}, seed {self.seed}"
+        again = f"such a world: {serve_line(self._wanted, self.seed)}"
+        try:
+            strangers, log, now = self._strangers(), self._requests(), self.now
+        except (ServerRefused, ServerUnreachable) as error:
+            return f"{about}; nothing more is known: {error}\n{again}"
+        shown = latest(log.data, strangers, REQUESTS_SHOWN)
+        heading = f"the latest of {log.total + len(strangers)} requests:" if shown else "no requests"
+        lines = "".join(f"\n  {line}" for line in shown)
+        return f"{about}, virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}\n{again}"
+
+    def end(self) -> None:
+        """Delete the world with all that is in it."""
+        self._line.call("DELETE", f"/_sim/worlds/{quote(self.world, safe='')}")
+
+    def _requests(self, *, limit: int = _ALL) -> RequestLog:
+        """The oldest of the requests that are kept, at most so many, and how many there were."""
+        told = self.call("GET", "requests", query={"limit": str(limit)})
+        return msgspec.json.decode(told, type=RequestLog)
+
+    def _list(self, name: str, kind: type[_List[_T]]) -> list[_T]:
+        return msgspec.json.decode(self.call("GET", name, query={"limit": str(_ALL)}), type=kind).data
+
+    def _act_on(self, rental_id: str, act: str) -> Rental:
+        if not isinstance(rental_id, str):
+            raise TypeError(f"rental_id: expected the id of a rental, got {rental_id!r}")
+        return msgspec.json.decode(self.call("POST", f"rentals/{quote(rental_id, safe='')}/{act}"), type=Rental)
+
+
+def _span(name: str, span: object) -> str | None:
+    if span is None or isinstance(span, str):
+        return span
+    if not isinstance(span, timedelta):
+        raise TypeError(f'{name}: expected a duration such as "15m" or a timedelta, got {span!r}')
+    if span < timedelta(0):
+        raise ValueError(f"{name}: the clock never goes back, got {span!r}")
+    if span % timedelta(milliseconds=1):
+        raise ValueError(f"{name}: whole milliseconds, got {span!r}")
+    return f"{span // timedelta(milliseconds=1)}ms"
+
+
+def _instant(instant: object) -> str | None:
+    if instant is None or isinstance(instant, str):
+        return instant
+    if not isinstance(instant, datetime):
+        raise TypeError(f'to: expected an instant such as "2026-01-01T12:00:00Z" or a datetime, got {instant!r}')
+    if instant.tzinfo is None:
+        raise ValueError(f"to: a datetime needs a time zone, got {instant!r}")
+    return instant.isoformat()
+
+
+def _dollars(amount: object) -> str:
+    if isinstance(amount, str):
+        return amount
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
+        raise TypeError(f'amount: expected dollars such as "25.00", a Decimal or a whole number, got {amount!r}')
+    return f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
