@@ -1,6 +1,6 @@
 """The server that a test session asks for its worlds: one in a thread of this process, or one that runs already."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class GpuSimServer:
     def __init__(self, line: Line, *, is_own: bool) -> None:
         self._line = line
         self._is_own = is_own
+        self._strangers_seen = 0
+        """The number of the latest request of nobody that a world has been told of: a later world has those after."""
         self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
 
     @property
@@ -53,18 +55,17 @@ class GpuSimServer:
             "seed": wanted.seed,
         }
         made = msgspec.json.decode(self._line.call("POST", "/_sim/worlds", body), type=_Made)
-        strangers_before = self._strangers(limit=0).total
-        return GpuSim(
-            self._line, made.world, made.seed, made.tokens, wanted, lambda: self._strangers(strangers_before).data
-        )
+        since = self._strangers_seen
+        return GpuSim(self._line, made.world, made.seed, made.tokens, wanted, lambda: self._strangers(since))
 
-    def _strangers(self, after: int = 0, *, limit: int = 1_000) -> RequestLog:
-        """Requests of nobody since then. On a server of others they may be anybody's, and none are shown."""
+    def _strangers(self, after: int) -> Sequence[Request]:
+        """Requests of nobody after that one. On a server of others they may be anybody's, and none are shown."""
         if not self._is_own:
-            return RequestLog((), 0, 0)
-        query = {"world": _STRANGERS, "after": str(after), "limit": str(limit)}
+            return ()
+        query = {"world": _STRANGERS, "after": str(after), "limit": str(10**9)}
         log = msgspec.json.decode(self._line.call("GET", "/_sim/requests", query=query), type=RequestLog)
-        return msgspec.structs.replace(log, data=tuple(request for request in log.data if _is_strange(request)))
+        self._strangers_seen = log.total
+        return [request for request in log.data if request.status == 401]
 
     def _document(self, file: Path) -> dict[str, Any]:
         from ..scenario_document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
@@ -73,10 +74,6 @@ class GpuSimServer:
         if key not in self._documents:
             self._documents[key] = scenario_document(file)
         return self._documents[key]
-
-
-def _is_strange(request: Request) -> bool:
-    return request.status == 401
 
 
 @contextmanager
