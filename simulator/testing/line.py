@@ -21,7 +21,8 @@ class ServerRefused(Exception):  # likewise
     refusal, `param` the field it is about, if it is about one."""
 
     def __init__(self, status: int, detail: str, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(f"the server answered {status}: {detail}")
+        about = f"{param}: " if param is not None and not detail.startswith(param) else ""
+        super().__init__(f"the server answered {status}: {about}{detail}")
         self.status = status
         self.detail = detail
         self.code = code

@@ -1,0 +1,5 @@
+"""Which renter the checks are about; `tests/test_pytest_plugin.py` puts each in its place in turn."""
+
+from .sound import Renter
+
+__all__ = ["Renter"]

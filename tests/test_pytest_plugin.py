@@ -1,0 +1,277 @@
+"""The pytest plugin in other people's tests: what it offers, what it refuses, and what it says when a test fails."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from simulator import load_scenario, serve_in_thread
+
+from .processes import run, serving
+
+pytest_plugins = ["pytester"]
+
+RENTERS = Path(__file__).parent / "renters"
+STRICT = ("--strict-markers", "-W", "error", "-p", "no:cacheprovider")
+TEST = """
+    import pytest, urllib.request
+
+    def listed(gpu_sim):
+        asked = urllib.request.Request(
+            gpu_sim.base_url + "/v1/gpu/offers", headers={"authorization": "Bearer " + gpu_sim.token}
+        )
+        return urllib.request.urlopen(asked).status
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_server_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GPU_SIM_URL", raising=False)
+
+
+def ran(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
+    """These tests, with what they share, under a pytest of their own."""
+    pytester.makepyfile(test_it=TEST + tests)
+    return pytester.runpytest_inprocess(*STRICT, *arguments)
+
+
+def test_each_test_has_a_world_of_its_own(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+    @pytest.mark.parametrize("number", range(3))
+    def test_it(gpu_sim, number):
+        assert listed(gpu_sim) == 200
+        assert len(gpu_sim.requests) == 1
+        gpu_sim.advance("1h")
+        assert f"{gpu_sim.now:%H:%M}" == "01:00"
+    """,
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+    pytestmark = pytest.mark.gpu_sim(scenario="low-credit", seed=4)
+
+    def test_module(gpu_sim):
+        assert (gpu_sim.seed, str(gpu_sim.balance)) == (4, "0.100000")
+
+    @pytest.mark.gpu_sim(seed=5)
+    def test_nearer(gpu_sim):
+        assert (gpu_sim.seed, str(gpu_sim.balance)) == (5, "0.100000")
+    """,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_scenario_may_be_a_file_beside_the_test(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("deep")
+    folder.joinpath("mine.yaml").write_text("scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
+    folder.joinpath("test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.gpu_sim(scenario='mine.yaml')\ndef test_it(gpu_sim):\n"
+        "    assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, '0.100000')\n"
+    )
+    pytester.runpytest_inprocess(*STRICT).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("marker", "says"),
+    [
+        ("scenaro='calm'", 'no keyword "scenaro"; did you mean "scenario"?'),
+        ("'calm'", "keywords only"),
+        ("scenario='clam'", 'did you mean "calm"?'),
+        ("scenario={'name': 'x', 'extends': 'calm', 'sed': 1}", 'did you mean "seed"?'),
+        ("scenario='missing.yaml'", "cannot be read"),
+        ("seed='one'", "seed: expected a whole number"),
+        ("profile='extendd'", 'did you mean "extended"?'),
+        ("step='five'", "step"),
+    ],
+)
+def test_a_world_that_cannot_be_is_an_error_that_names_the_field(
+    pytester: pytest.Pytester, marker: str, says: str
+) -> None:
+    result = ran(pytester, f"\n    @pytest.mark.gpu_sim({marker})\n    def test_it(gpu_sim):\n        pass\n")
+    result.assert_outcomes(errors=1)
+    (line,) = (line for line in result.outlines if line.startswith("the world of this test cannot be made: "))
+    assert says in line
+    assert not [line for line in result.outlines if "During handling" in line]
+
+
+def test_a_failure_tells_of_the_world_and_how_to_make_it_again(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    result = ran(
+        pytester,
+        """
+    @pytest.mark.gpu_sim(scenario="price-spike", seed=4, profile="documented")
+    def test_it(gpu_sim):
+        listed(gpu_sim)
+        gpu_sim.advance("90m")
+        assert False
+    """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- gpu-sim -*",
+            "scenario price-spike, seed 4, virtual time 2026-01-01T01:30:00Z",
+            "the latest of 1 requests:",
+            "  #1 00:00:00 GET /v1/gpu/offers -> 200",
+            "this test: pytest test_it.py::test_it",
+        ]
+    )
+    (line,) = (line for line in result.outlines if line.startswith("such a world: "))
+    assert line == "such a world: gpu-sim serve --scenario price-spike --seed 4 --clock manual --profile documented"
+    with serving(tmp_path / "ready.json", *shlex.split(line)[5:]) as server:
+        assert httpx.get(f"{server.url}/_sim/health").json()["seed"] == 4
+
+
+def test_the_line_for_a_document_makes_a_file_that_can_be_served(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+    @pytest.mark.gpu_sim(scenario={"name": "it's mine", "extends": "calm"}, seed=4, step="5s")
+    def test_it(gpu_sim):
+        assert False
+    """,
+    )
+    (line,) = (line for line in result.outlines if line.startswith("such a world: "))
+    prepare, _, serve = line.removeprefix("such a world: ").partition(" && ")
+    assert serve == "gpu-sim serve --scenario gpu-sim-scenario.yaml --seed 4"
+    pytester.run("sh", "-c", prepare)
+    file = pytester.path / "gpu-sim-scenario.yaml"
+    assert run("check", str(file)).returncode == 0
+    assert load_scenario(str(file)).clock.step == 5_000
+
+
+def test_a_failure_in_the_teardown_tells_of_the_world_that_was(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+    @pytest.fixture
+    def checked(gpu_sim):
+        yield gpu_sim
+        assert False
+
+    def test_it(checked):
+        listed(checked)
+    """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*- gpu-sim -*", "  #1 00:00:00 GET /v1/gpu/offers -> 200"])
+
+
+def test_requests_without_a_known_token_are_told_of(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+    def test_it(gpu_sim):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(gpu_sim.base_url + "/v1/gpu/offers")
+        assert gpu_sim.report().unauthorized == 0
+
+    def test_after(gpu_sim):
+        assert gpu_sim.report().unauthorized == 0
+    """,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
+
+
+def test_a_test_without_a_world_is_told_nothing_of_one(pytester: pytest.Pytester) -> None:
+    result = ran(pytester, "\n    def test_it():\n        assert False\n")
+    result.assert_outcomes(failed=1)
+    assert "- gpu-sim -" not in result.stdout.str()
+
+
+def test_the_plugin_loads_nothing_until_a_fixture_is_used(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it(pytestconfig):
+            assert pytestconfig.pluginmanager.has_plugin("gpu_sim")
+            assert {name for name in sys.modules if name.partition(".")[0] == "simulator"} == {
+                "simulator", "simulator.pytest_plugin"
+            }
+            assert not {"starlette", "uvicorn", "msgspec", "yaml"} & set(sys.modules)
+        """
+    )
+    # Other plugins of the environment load what they like.
+    result = pytester.runpytest_subprocess(*STRICT, "-p", "no:hypothesispytest", "-p", "no:schemathesis")
+    result.assert_outcomes(passed=1)
+
+
+def test_the_marker_is_listed_with_what_it_takes(pytester: pytest.Pytester) -> None:
+    listed = pytester.runpytest_inprocess("--markers").stdout.str()
+    assert "@pytest.mark.gpu_sim(scenario, seed, profile, step): " in listed
+
+
+def test_a_running_server_is_used_and_left_as_it_was(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = """
+    def test_it(gpu_sim):
+        assert listed(gpu_sim) == 200
+        assert gpu_sim.base_url == "{url}"
+        assert gpu_sim.world != "default"
+    """
+    with serve_in_thread(load_scenario("calm")) as server:
+        ran(pytester, test.format(url=server.url), "--gpu-sim-url", server.url).assert_outcomes(passed=1)
+        monkeypatch.setenv("GPU_SIM_URL", server.url)
+        ran(pytester, test.format(url=server.url)).assert_outcomes(passed=1)
+        worlds = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
+    assert [world["name"] for world in worlds] == ["default"]
+
+
+def test_a_server_that_is_not_there_is_an_error(pytester: pytest.Pytester) -> None:
+    result = ran(pytester, "\n    def test_it(gpu_sim):\n        pass\n", "--gpu-sim-url", "http://127.0.0.1:1")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["--gpu-sim-url: http://127.0.0.1:1 cannot be asked: *"])
+
+
+def test_four_workers_run_a_hundred_tests_each_without_meeting(pytester: pytest.Pytester) -> None:
+    tests = """
+    import os
+
+    @pytest.mark.parametrize("number", range(400))
+    def test_it(gpu_sim, number, record_property):
+        assert gpu_sim.requests == []
+        assert listed(gpu_sim) == 200
+        gpu_sim.credit(number + 1)
+        gpu_sim.advance(f"{number}s")
+        assert gpu_sim.balance == 101 + number
+        assert (gpu_sim.now - gpu_sim.ledger()[0].at).total_seconds() == number
+        assert [(request.status, request.account) for request in gpu_sim.requests] == [(200, "alice")]
+        assert not gpu_sim.report().problems
+        record_property("server", os.environ["PYTEST_XDIST_WORKER"] + " " + gpu_sim.base_url)
+    """
+    pytester.makepyfile(test_it=TEST + tests)
+    result = pytester.runpytest_subprocess(*STRICT, "-n", "4", "--junitxml=report.xml", timeout=300)
+    result.assert_outcomes(passed=400)
+    servers = set(re.findall(r'name="server" value="(gw\d) (\S+)"', (pytester.path / "report.xml").read_text()))
+    assert len(servers) == len({worker for worker, _ in servers}) == len({url for _, url in servers}) == 4
+
+
+@pytest.mark.parametrize(
+    ("client", "caught"),
+    [
+        ("sound", []),
+        ("forgetful", ["test_a_job_that_fails_leaves_nothing_running"]),
+        ("stubborn", ["test_a_refusal_for_lack_of_credit_is_not_tried_again"]),
+    ],
+)
+def test_a_team_catches_the_bugs_of_its_client(pytester: pytest.Pytester, client: str, caught: list[str]) -> None:
+    package = pytester.mkpydir("team")
+    for name in ("sound", client):
+        shutil.copy(RENTERS / f"{name}.py", package)
+    package.joinpath("client.py").write_text(f"from .{client} import Renter\n")
+    shutil.copy(RENTERS / "checks.py", package / "test_client.py")
+    result = pytester.run(sys.executable, "-m", "pytest", *STRICT, timeout=120)
+    result.assert_outcomes(passed=3 - len(caught), failed=len(caught))
+    assert [line.split("::")[1].split()[0] for line in result.outlines if line.startswith("FAILED ")] == caught
