@@ -63,7 +63,7 @@ class ClientReport(Struct, frozen=True):
 
 
 class Credited(Struct, frozen=True):
-    """Credit that the test gave an account after so many requests."""
+    """The test gave an account credit, or its hold back, after so many requests."""
 
     account: str
     after_seq: int
@@ -124,8 +124,8 @@ def _grew(
     ledger: Sequence[Entry],
     credited: Sequence[Credited],
 ) -> bool:
-    """Whether the account had more credit at the retry. Where the clock stood still, the ledger does not tell what came
-    before the refusal; but then only the test's credit and the client's own deletions can have come in between."""
+    """Whether the account had more credit at the retry. What the ledger has of the instant of the refusal itself may
+    have come before it; of that only what the test did and what the client deleted in between is counted."""
     account = refusal.account
     assert account is not None
     if any(each.account == account and refusal.seq <= each.after_seq < retry.seq for each in credited):

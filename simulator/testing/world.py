@@ -135,7 +135,10 @@ class GpuSim:
 
     def interrupt(self, rental_id: str) -> Rental:
         """Let the market take the rental's GPUs back now (A2); the rental after that."""
-        return self._act_on(rental_id, "interrupt")
+        before = self._requests(limit=0).total
+        rental = self._act_on(rental_id, "interrupt")
+        self._credited.append(Credited(rental.account, before))
+        return rental
 
     def touch(self, rental_id: str) -> Rental:
         """Let the rental serve a request, which puts off its idle timeout (A19); the rental after that."""

@@ -1,0 +1,94 @@
+"""The line to the control plane: one connection, and what is said where nobody answers."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from simulator import load_scenario, serve_in_thread
+from simulator.testing.line import Line, ServerRefused, ServerUnreachable
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serve_in_thread(load_scenario("calm")) as ready:
+        yield ready.url
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "nonsense", "http://", "http://127.0.0.1:port"])
+def test_what_is_no_http_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ServerUnreachable, match="is no http address"):
+        Line(url)
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(ServerUnreachable, match=r"http://127\.0\.0\.1:1 cannot be asked"):
+        Line("http://127.0.0.1:1").call("GET", "/_sim/clock")
+
+
+def test_a_refusal_has_its_parts(url: str) -> None:
+    line = Line(url)
+    with pytest.raises(ServerRefused) as raised:
+        line.call("GET", "/_sim/clock", query={"world": "nowhere"})
+    refused = raised.value
+    assert (refused.status, refused.code, refused.param) == (404, "world_not_found", "world")
+    assert str(refused) == 'the server answered 404: world: no world "nowhere"'
+    line.close()
+
+
+def test_a_refusal_in_no_known_shape_is_shown_as_it_is() -> None:
+    assert _answered(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 4\r\n\r\nlost") == "the server answered 502: lost"
+    assert _answered(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").endswith("502: nothing more")
+    assert "cannot be asked" in _answered(b"nonsense\r\n\r\n")
+
+
+def _answered(answer: bytes) -> str:
+    """What is said of this answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
+        called = pool.submit(line.call, "GET", "/x")
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4_096)
+            connection.sendall(answer)
+        told = str(called.exception())
+        line.close()
+        return told
+
+
+def test_a_connection_that_the_server_closed_is_made_anew() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
+        for _ in range(2):
+            called = pool.submit(line.call, "POST", "/x", {"n": 1})
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4_096)
+                connection.sendall(ANSWER)
+                assert called.result() == b"{}"
+        line.close()
+
+
+def test_one_connection_serves_many_calls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}/under/")
+        first = pool.submit(line.call, "GET", "/x")
+        connection, _ = server.accept()
+        with connection:
+            for called in (first, pool.submit(line.call, "GET", "/x", query={"a": "b c"})):
+                request = connection.recv(4_096)
+                connection.sendall(ANSWER)
+                assert called.result() == b"{}"
+        assert request.startswith(b"GET /under/x?a=b+c HTTP/1.1\r\n")
+        line.close()
+
+
+def test_many_threads_share_a_line(url: str) -> None:
+    line = Line(url)
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(lambda _: line.call("GET", "/_sim/clock"), range(100)))
+    assert len(answers) == 1
+    line.close()
