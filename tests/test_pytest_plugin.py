@@ -11,7 +11,7 @@ import pytest
 
 from simulator import load_scenario, serve_in_thread
 
-from .processes import run, serving
+from .processes import serving
 
 pytest_plugins = ["pytester"]
 
@@ -131,22 +131,28 @@ def test_a_failure_tells_of_the_world_and_how_to_make_it_again(pytester: pytest.
         assert httpx.get(f"{server.url}/_sim/health").json()["seed"] == 4
 
 
-def test_the_line_for_a_document_makes_a_file_that_can_be_served(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize(
+    ("scenario", "name"), [({"name": "it's mine", "extends": "calm"}, "it's mine"), ("it is.yaml", "of-a-test")]
+)
+def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_served(
+    pytester: pytest.Pytester, scenario: object, name: str
+) -> None:
+    pytester.path.joinpath("it is.yaml").write_text("scenario: 1\nname: file\nextends: calm\n")
     result = ran(
         pytester,
-        """
-    @pytest.mark.gpu_sim(scenario={"name": "it's mine", "extends": "calm"}, seed=4, step="5s")
+        f"""
+    @pytest.mark.gpu_sim(scenario={scenario!r}, seed=4, step="5s")
     def test_it(gpu_sim):
         assert False
     """,
     )
     (line,) = (line for line in result.outlines if line.startswith("such a world: "))
     prepare, _, serve = line.removeprefix("such a world: ").partition(" && ")
-    assert serve == "gpu-sim serve --scenario gpu-sim-scenario.yaml --seed 4"
     pytester.run("sh", "-c", prepare)
-    file = pytester.path / "gpu-sim-scenario.yaml"
-    assert run("check", str(file)).returncode == 0
-    assert load_scenario(str(file)).clock.step == 5_000
+    program, command, flag, file, *seed = shlex.split(serve)
+    assert [program, command, flag, *seed] == ["gpu-sim", "serve", "--scenario", "--seed", "4"]
+    made = load_scenario(str(pytester.path / file))
+    assert (made.name, made.clock.mode, made.clock.step) == (name, "manual", 5_000)
 
 
 def test_a_failure_in_the_teardown_tells_of_the_world_that_was(pytester: pytest.Pytester) -> None:

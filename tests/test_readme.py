@@ -60,7 +60,9 @@ def check_forms(blocks: list[Block]) -> None:
 
 BLOCKS = blocks_of(README)
 SHELL = [block for block in BLOCKS if block.info == "sh"]
-PROGRAMS = [block for block in BLOCKS if block.info == "python"]
+PYTHON = [block for block in BLOCKS if block.info == "python"]
+TESTS = [block for block in PYTHON if re.search(r"^def test_", block.text, re.MULTILINE)]
+PROGRAMS = [block for block in PYTHON if block not in TESTS]
 
 
 class Session(NamedTuple):
@@ -155,3 +157,19 @@ def test_the_session_runs_as_it_stands_there(session: Session, tmp_path: Path) -
 def test_every_program_runs_as_it_stands_there(block: Block, tmp_path: Path) -> None:
     env = environment(PYTHONPATH=str(ROOT))
     subprocess.run([sys.executable, "-W", "error", "-c", block.text], check=True, cwd=tmp_path, env=env, timeout=120)
+
+
+def test_there_are_test_files_with_and_without_http() -> None:
+    assert [block for block in TESTS if "gpu_sim" in block.text]
+    assert [block for block in TESTS if "Simulation(" in block.text]
+
+
+@pytest.mark.parametrize("block", TESTS, ids=lambda block: f"line-{block.line}")
+def test_every_test_file_passes_as_it_stands_there(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(block.text)
+    command = [sys.executable, "-m", "pytest", "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-rA"]
+    ended = subprocess.run(
+        command, check=False, cwd=tmp_path, env=environment(), timeout=120, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.count("PASSED ") == block.text.count("def test_")

@@ -113,11 +113,14 @@ def serve_line(wanted: Wanted, seed: int) -> str:
     """One line for a shell: a server whose world `default` is this one."""
     prepare, scenario = "", wanted.scenario
     if isinstance(scenario, Mapping) or wanted.step is not None:
-        document = _as_document(scenario)
+        file, parent = Path("gpu-sim-scenario.yaml"), scenario
+        if wanted.file is not None:  # a scenario extends files beside its own only
+            file, parent = wanted.file.with_name(file.name), wanted.file.name
+        document = _as_document(parent)
         if wanted.step is not None:
             document["clock"] = clock_of(wanted, None)
-        prepare = f"printf '%s\\n' {shlex.quote(json.dumps(document))} > gpu-sim-scenario.yaml && "
-        scenario = "gpu-sim-scenario.yaml"
+        scenario = str(file)
+        prepare = f"printf '%s\\n' {shlex.quote(json.dumps(document))} > {shlex.quote(scenario)} && "
     words = ["gpu-sim", "serve", "--scenario", scenario, "--seed", str(seed)]
     if wanted.step is None:
         words += ["--clock", "manual"]
