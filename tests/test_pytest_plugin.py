@@ -189,6 +189,31 @@ def test_requests_without_a_known_token_are_told_of(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
 
 
+def test_a_test_that_is_a_coroutine_can_use_it(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+    import asyncio, aiohttp
+
+    @pytest.fixture
+    def anyio_backend():
+        return "asyncio"
+
+    @pytest.mark.anyio
+    async def test_it(gpu_sim):
+        headers = {"authorization": "Bearer " + gpu_sim.token}
+        async with aiohttp.ClientSession(gpu_sim.base_url, headers=headers) as session:
+            async def status():
+                async with session.get("/v1/gpu/offers") as answer:
+                    return answer.status
+            assert await asyncio.gather(*(status() for _ in range(5))) == [200] * 5
+            gpu_sim.advance("1m")
+            assert len(gpu_sim.requests) == 5
+    """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_a_test_without_a_world_is_told_nothing_of_one(pytester: pytest.Pytester) -> None:
     result = ran(pytester, "\n    def test_it():\n        assert False\n")
     result.assert_outcomes(failed=1)

@@ -19,6 +19,17 @@ RENT = {
     "model_id": "meta-llama/Llama-3.3-70B-Instruct",
     "docker_image": "vllm/vllm-openai:latest",
 }
+TEAM_TEST = """
+import pytest
+
+@pytest.mark.gpu_sim(scenario="low-credit")
+def test_by_name(gpu_sim):
+    assert str(gpu_sim.balance) == "0.100000"
+
+@pytest.mark.gpu_sim(scenario="mine.yaml", profile="documented")
+def test_by_file(gpu_sim):
+    assert gpu_sim.seed == 8
+"""
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +96,13 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(wheel: Path, tmp
         )
         assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "3 clauses: 3 held"), told
         assert server.stop()[0] == 0
+    team = tmp_path / "team"
+    team.mkdir()
+    (team / "test_it.py").write_text(TEAM_TEST)
+    (team / "mine.yaml").write_text("scenario: 1\nname: mine\nextends: calm\nseed: 8\n")
+    pytest_run = [str(binaries / "python"), "-m", "pytest", "-W", "error", "--strict-markers", "-p", "no:cacheprovider"]
+    tested = subprocess.run(pytest_run, cwd=team, env=env, capture_output=True, text=True, check=False)
+    assert (tested.returncode, "2 passed" in tested.stdout) == (0, True), tested
     assert list(empty.iterdir()) == []
     checks = ["scenarios", "schema", "check calm"]
     for arguments in checks:

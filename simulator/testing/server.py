@@ -45,8 +45,8 @@ class GpuSimServer:
         return self._line.url
 
     def new_world(self, wanted: Wanted) -> GpuSim:
-        """A world as wanted, under a manual clock. Raises ServerRefused, and ScenarioError for a file that cannot be
-        used."""
+        """A world as wanted, under a manual clock; who asked for it ends it. Raises ServerRefused, and ScenarioError
+        for a file that cannot be used."""
         scenario = wanted.scenario if wanted.file is None else self._document(wanted.file)
         document = scenario if isinstance(scenario, Mapping) else None
         body = {
