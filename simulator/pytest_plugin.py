@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from .testing import GpuSim, GpuSimServer
 
 _SIM: "pytest.StashKey[GpuSim]" = pytest.StashKey()
-"""The world of a test while it is there."""
-
-_STORY = pytest.StashKey[str]()
-"""What there was to tell of the world when it went: a test can still fail in another fixture after that."""
+"""The world of a test until the test is over."""
 
 _MARKER = (
     "gpu_sim(scenario, seed, profile, step): the world of the fixture `gpu_sim`: scenario a shipped name, a YAML file "
@@ -71,21 +68,20 @@ def gpu_sim(request: pytest.FixtureRequest, gpu_sim_server: "GpuSimServer") -> "
         sim = gpu_sim_server.new_world(wanted.found_in(request.path.parent, request.config.rootpath))
     except (WorldImpossible, ServerRefused, ScenarioError) as error:
         raise pytest.fail.Exception(f"the world of this test cannot be made: {error}", pytrace=False) from None
-    stash = request.node.stash
-    stash[_SIM] = sim
+    request.node.stash[_SIM] = sim
     yield sim
-    stash[_STORY] = sim.story()
-    del stash[_SIM]
-    sim.end()
+    gpu_sim_server.retire(sim)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell of the world where a test that has one fails."""
     report = yield
+    sim = item.stash.get(_SIM, None)
+    if sim is None:
+        return report
     if report.failed:
-        sim = item.stash.get(_SIM, None)
-        story = item.stash.get(_STORY, None) if sim is None else sim.story()
-        if story is not None:
-            report.sections.append(("gpu-sim", f"{story}\nthis test: pytest {shlex.quote(item.nodeid)}"))
+        report.sections.append(("gpu-sim", f"{sim.story()}\nthis test: pytest {shlex.quote(item.nodeid)}"))
+    if report.when == "teardown":
+        del item.stash[_SIM]
     return report

@@ -36,7 +36,7 @@ def _no_server_given(monkeypatch: pytest.MonkeyPatch) -> None:
 def ran(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
     """These tests, with what they share, under a pytest of their own."""
     pytester.makepyfile(test_it=TEST + tests)
-    return pytester.runpytest_inprocess(*STRICT, *arguments)
+    return pytester.runpytest_subprocess(*STRICT, *arguments)
 
 
 def test_each_test_has_a_world_of_its_own(pytester: pytest.Pytester) -> None:
@@ -78,29 +78,34 @@ def test_a_scenario_may_be_a_file_beside_the_test(pytester: pytest.Pytester) -> 
         "import pytest\n\n@pytest.mark.gpu_sim(scenario='mine.yaml')\ndef test_it(gpu_sim):\n"
         "    assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, '0.100000')\n"
     )
-    pytester.runpytest_inprocess(*STRICT).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*STRICT).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("marker", "says"),
-    [
-        ("scenaro='calm'", 'no keyword "scenaro"; did you mean "scenario"?'),
-        ("'calm'", "keywords only"),
-        ("scenario='clam'", 'did you mean "calm"?'),
-        ("scenario={'name': 'x', 'extends': 'calm', 'sed': 1}", 'did you mean "seed"?'),
-        ("scenario='missing.yaml'", "cannot be read"),
-        ("seed='one'", "seed: expected a whole number"),
-        ("profile='extendd'", 'did you mean "extended"?'),
-        ("step='five'", "step"),
-    ],
-)
-def test_a_world_that_cannot_be_is_an_error_that_names_the_field(
-    pytester: pytest.Pytester, marker: str, says: str
-) -> None:
-    result = ran(pytester, f"\n    @pytest.mark.gpu_sim({marker})\n    def test_it(gpu_sim):\n        pass\n")
-    result.assert_outcomes(errors=1)
-    (line,) = (line for line in result.outlines if line.startswith("the world of this test cannot be made: "))
-    assert says in line
+IMPOSSIBLE = {
+    "scenaro='calm'": 'no keyword "scenaro"; did you mean "scenario"?',
+    "'calm'": "keywords only",
+    "scenario='clam'": 'did you mean "calm"?',
+    "scenario={'name': 'x', 'extends': 'calm', 'sed': 1}": 'did you mean "seed"?',
+    "scenario=7": "scenario: expected a shipped name, a YAML file or a document, got 7",
+    "scenario='missing.yaml'": "cannot be read",
+    "seed='one'": "seed: expected a whole number",
+    "profile='extendd'": 'did you mean "extended"?',
+    "step=5": 'step: expected a duration such as "5s", got 5',
+    "step='five'": "clock.step: expected a duration",
+}
+
+
+def test_a_world_that_cannot_be_is_an_error_that_names_the_field(pytester: pytest.Pytester) -> None:
+    tests = "".join(
+        f"\n    @pytest.mark.gpu_sim({marker})\n    def test_{number}(gpu_sim):\n        pass\n"
+        for number, marker in enumerate(IMPOSSIBLE)
+    )
+    result = ran(pytester, tests)
+    result.assert_outcomes(errors=len(IMPOSSIBLE))
+    told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    assert len(told) == len(IMPOSSIBLE)
+    for says, line in zip(IMPOSSIBLE.values(), told, strict=True):
+        assert says in line
     assert not [line for line in result.outlines if "During handling" in line]
 
 
@@ -164,12 +169,19 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(pytester: pytest.
         yield gpu_sim
         assert False
 
-    def test_it(checked):
+    def test_first(checked):
+        listed(checked)
+
+    def test_last(checked):  # with this one the server ends as well
+        listed(checked)
         listed(checked)
     """,
     )
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*- gpu-sim -*", "  #1 00:00:00 GET /v1/gpu/offers -> 200"])
+    result.assert_outcomes(passed=2, errors=2)
+    listed = "GET /v1/gpu/offers -> 200"
+    shown = ["*- gpu-sim -*", "*", "the latest of {} requests:", f"  #1 00:00:00 {listed}"]
+    result.stdout.fnmatch_lines([line.format(1) for line in shown] + [line.format(2) for line in shown])
+    result.stdout.fnmatch_lines([f"  #2 00:00:00 {listed}"])
 
 
 def test_requests_without_a_known_token_are_told_of(pytester: pytest.Pytester) -> None:
@@ -239,7 +251,7 @@ def test_the_plugin_loads_nothing_until_a_fixture_is_used(pytester: pytest.Pytes
 
 
 def test_the_marker_is_listed_with_what_it_takes(pytester: pytest.Pytester) -> None:
-    listed = pytester.runpytest_inprocess("--markers").stdout.str()
+    listed = pytester.runpytest_subprocess("--markers").stdout.str()
     assert "@pytest.mark.gpu_sim(scenario, seed, profile, step): " in listed
 
 

@@ -1,7 +1,7 @@
 """The server that a test session asks for its worlds: one in a thread of this process, or one that runs already."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class GpuSimServer:
     def __init__(self, line: Line, *, is_own: bool) -> None:
         self._line = line
         self._is_own = is_own
+        self._retired: GpuSim | None = None
         self._strangers_seen = 0
         """The number of the latest request of nobody that a world has been told of: a later world has those after."""
         self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
@@ -57,6 +58,24 @@ class GpuSimServer:
         made = msgspec.json.decode(self._line.call("POST", "/_sim/worlds", body), type=_Made)
         since = self._strangers_seen
         return GpuSim(self._line, made.world, made.seed, made.tokens, wanted, lambda: self._strangers(since))
+
+    def retire(self, sim: GpuSim) -> None:
+        """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,
+        and then its world is told of."""
+        self._end_retired()
+        self._retired = sim
+
+    def close(self) -> None:
+        """End the last world. What there is to tell of it is remembered."""
+        if self._retired is not None:
+            self._retired.remember()
+        self._end_retired()
+        self._line.close()
+
+    def _end_retired(self) -> None:
+        if self._retired is not None:
+            ended, self._retired = self._retired, None
+            ended.end()
 
     def _strangers(self, after: int) -> Sequence[Request]:
         """Requests of nobody after that one. On a server of others they may be anybody's, and none are shown."""
@@ -82,21 +101,15 @@ def own_server() -> Iterator[GpuSimServer]:
     from ..scenario_file import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
     from ..server import serve_in_thread  # noqa: PLC0415  # likewise
 
-    with serve_in_thread(load_scenario("calm")) as ready:
-        line = Line(ready.url)
-        try:
-            yield GpuSimServer(line, is_own=True)
-        finally:
-            line.close()
+    with serve_in_thread(load_scenario("calm")) as ready, closing(GpuSimServer(Line(ready.url), is_own=True)) as server:
+        yield server
 
 
 @contextmanager
 def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServer]:
     """The server at that address. Raises ServerUnreachable where it does not answer as a simulator does."""
     line = Line(url, admin_token=admin_token)
-    try:
+    with closing(GpuSimServer(line, is_own=False)) as server:
         if b'"ready"' not in line.call("GET", "/_sim/ready"):
             raise ServerUnreachable(f"{url} is no simulator that is ready")
-        yield GpuSimServer(line, is_own=False)
-    finally:
-        line.close()
+        yield server

@@ -54,6 +54,7 @@ class GpuSim:
         self._wanted = wanted
         self._strangers = strangers
         self._credited: list[Credited] = []
+        self._told: str | None = None
         self.base_url = line.url
         """The address of the API, without the `/v1`."""
         self.world = world
@@ -191,6 +192,8 @@ class GpuSim:
     def story(self) -> str:
         """Which world it is, what time it is there, the latest requests, and how to make such a world again. It never
         raises: who asks for it has another failure to tell of."""
+        if self._told is not None:
+            return self._told
         scenario = self._wanted.scenario
         named = scenario if isinstance(scenario, str) else f"{scenario.get('name', 'without a name')} (a document)"
         about = f"scenario {named}, seed {self.seed}"
@@ -203,6 +206,10 @@ class GpuSim:
         heading = f"the latest of {log.total + len(strangers)} requests:" if shown else "no requests"
         lines = "".join(f"\n  {line}" for line in shown)
         return f"{about}, virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}\n{again}"
+
+    def remember(self) -> None:
+        """Keep the story as it is now, for when the world is gone."""
+        self._told = self.story()
 
     def end(self) -> None:
         """Delete the world with all that is in it."""
