@@ -3,7 +3,6 @@
 import re
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import httpx
@@ -12,11 +11,9 @@ import pytest
 from simulator import load_scenario, serve_in_thread
 
 from .processes import serving
-
-pytest_plugins = ["pytester"]
+from .team import Team
 
 RENTERS = Path(__file__).parent / "renters"
-STRICT = ("--strict-markers", "-W", "error", "-p", "no:cacheprovider")
 TEST = """
     import pytest, urllib.request
 
@@ -28,20 +25,20 @@ TEST = """
 """
 
 
-@pytest.fixture(autouse=True)
-def _no_server_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GPU_SIM_URL", raising=False)
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    return Team(tmp_path)
 
 
-def ran(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
+def ran(team: Team, tests: str, *arguments: str, **settings: str) -> pytest.RunResult:
     """These tests, with what they share, under a pytest of their own."""
-    pytester.makepyfile(test_it=TEST + tests)
-    return pytester.runpytest_subprocess(*STRICT, *arguments)
+    team.write("test_it.py", TEST + tests)
+    return team.test(*arguments, **settings)
 
 
-def test_each_test_has_a_world_of_its_own(pytester: pytest.Pytester) -> None:
+def test_each_test_has_a_world_of_its_own(team: Team) -> None:
     result = ran(
-        pytester,
+        team,
         """
     @pytest.mark.parametrize("number", range(3))
     def test_it(gpu_sim, number):
@@ -54,9 +51,9 @@ def test_each_test_has_a_world_of_its_own(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=3)
 
 
-def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(pytester: pytest.Pytester) -> None:
+def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(team: Team) -> None:
     result = ran(
-        pytester,
+        team,
         """
     pytestmark = pytest.mark.gpu_sim(scenario="low-credit", seed=4)
 
@@ -71,14 +68,14 @@ def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(pytester: 
     result.assert_outcomes(passed=2)
 
 
-def test_a_scenario_may_be_a_file_beside_the_test(pytester: pytest.Pytester) -> None:
-    folder = pytester.mkdir("deep")
-    folder.joinpath("mine.yaml").write_text("scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
-    folder.joinpath("test_it.py").write_text(
+def test_a_scenario_may_be_a_file_beside_the_test(team: Team) -> None:
+    team.write("deep/mine.yaml", "scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
+    team.write(
+        "deep/test_it.py",
         "import pytest\n\n@pytest.mark.gpu_sim(scenario='mine.yaml')\ndef test_it(gpu_sim):\n"
-        "    assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, '0.100000')\n"
+        "    assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, '0.100000')\n",
     )
-    pytester.runpytest_subprocess(*STRICT).assert_outcomes(passed=1)
+    team.test().assert_outcomes(passed=1)
 
 
 IMPOSSIBLE = {
@@ -95,12 +92,12 @@ IMPOSSIBLE = {
 }
 
 
-def test_a_world_that_cannot_be_is_an_error_that_names_the_field(pytester: pytest.Pytester) -> None:
+def test_a_world_that_cannot_be_is_an_error_that_names_the_field(team: Team) -> None:
     tests = "".join(
         f"\n    @pytest.mark.gpu_sim({marker})\n    def test_{number}(gpu_sim):\n        pass\n"
         for number, marker in enumerate(IMPOSSIBLE)
     )
-    result = ran(pytester, tests)
+    result = ran(team, tests)
     result.assert_outcomes(errors=len(IMPOSSIBLE))
     told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
     assert len(told) == len(IMPOSSIBLE)
@@ -109,9 +106,9 @@ def test_a_world_that_cannot_be_is_an_error_that_names_the_field(pytester: pytes
     assert not [line for line in result.outlines if "During handling" in line]
 
 
-def test_a_failure_tells_of_the_world_and_how_to_make_it_again(pytester: pytest.Pytester, tmp_path: Path) -> None:
+def test_a_failure_tells_of_the_world_and_how_to_make_it_again(team: Team, tmp_path: Path) -> None:
     result = ran(
-        pytester,
+        team,
         """
     @pytest.mark.gpu_sim(scenario="price-spike", seed=4, profile="documented")
     def test_it(gpu_sim):
@@ -140,11 +137,11 @@ def test_a_failure_tells_of_the_world_and_how_to_make_it_again(pytester: pytest.
     ("scenario", "name"), [({"name": "it's mine", "extends": "calm"}, "it's mine"), ("it is.yaml", "of-a-test")]
 )
 def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_served(
-    pytester: pytest.Pytester, scenario: object, name: str
+    team: Team, scenario: object, name: str
 ) -> None:
-    pytester.path.joinpath("it is.yaml").write_text("scenario: 1\nname: file\nextends: calm\n")
+    team.write("it is.yaml", "scenario: 1\nname: file\nextends: calm\n")
     result = ran(
-        pytester,
+        team,
         f"""
     @pytest.mark.gpu_sim(scenario={scenario!r}, seed=4, step="5s")
     def test_it(gpu_sim):
@@ -153,16 +150,16 @@ def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_serve
     )
     (line,) = (line for line in result.outlines if line.startswith("such a world: "))
     prepare, _, serve = line.removeprefix("such a world: ").partition(" && ")
-    pytester.run("sh", "-c", prepare)
+    team.run("sh", "-c", prepare)
     program, command, flag, file, *seed = shlex.split(serve)
     assert [program, command, flag, *seed] == ["gpu-sim", "serve", "--scenario", "--seed", "4"]
-    made = load_scenario(str(pytester.path / file))
+    made = load_scenario(str(team.path / file))
     assert (made.name, made.clock.mode, made.clock.step) == (name, "manual", 5_000)
 
 
-def test_a_failure_in_the_teardown_tells_of_the_world_that_was(pytester: pytest.Pytester) -> None:
+def test_a_failure_in_the_teardown_tells_of_the_world_that_was(team: Team) -> None:
     result = ran(
-        pytester,
+        team,
         """
     @pytest.fixture
     def checked(gpu_sim):
@@ -184,9 +181,9 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(pytester: pytest.
     result.stdout.fnmatch_lines([f"  #2 00:00:00 {listed}"])
 
 
-def test_requests_without_a_known_token_are_told_of(pytester: pytest.Pytester) -> None:
+def test_requests_without_a_known_token_are_told_of(team: Team) -> None:
     result = ran(
-        pytester,
+        team,
         """
     def test_it(gpu_sim):
         with pytest.raises(urllib.error.HTTPError):
@@ -201,9 +198,9 @@ def test_requests_without_a_known_token_are_told_of(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
 
 
-def test_a_test_that_is_a_coroutine_can_use_it(pytester: pytest.Pytester) -> None:
+def test_a_test_that_is_a_coroutine_can_use_it(team: Team) -> None:
     result = ran(
-        pytester,
+        team,
         """
     import asyncio, aiohttp
 
@@ -226,14 +223,15 @@ def test_a_test_that_is_a_coroutine_can_use_it(pytester: pytest.Pytester) -> Non
     result.assert_outcomes(passed=1)
 
 
-def test_a_test_without_a_world_is_told_nothing_of_one(pytester: pytest.Pytester) -> None:
-    result = ran(pytester, "\n    def test_it():\n        assert False\n")
+def test_a_test_without_a_world_is_told_nothing_of_one(team: Team) -> None:
+    result = ran(team, "\n    def test_it():\n        assert False\n")
     result.assert_outcomes(failed=1)
     assert "- gpu-sim -" not in result.stdout.str()
 
 
-def test_the_plugin_loads_nothing_until_a_fixture_is_used(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
+def test_the_plugin_loads_nothing_until_a_fixture_is_used(team: Team) -> None:
+    team.write(
+        "test_it.py",
         """
         import sys
 
@@ -243,21 +241,19 @@ def test_the_plugin_loads_nothing_until_a_fixture_is_used(pytester: pytest.Pytes
                 "simulator", "simulator.pytest_plugin"
             }
             assert not {"starlette", "uvicorn", "msgspec", "yaml"} & set(sys.modules)
-        """
+        """,
     )
     # Other plugins of the environment load what they like.
-    result = pytester.runpytest_subprocess(*STRICT, "-p", "no:hypothesispytest", "-p", "no:schemathesis")
+    result = team.test("-p", "no:hypothesispytest", "-p", "no:schemathesis")
     result.assert_outcomes(passed=1)
 
 
-def test_the_marker_is_listed_with_what_it_takes(pytester: pytest.Pytester) -> None:
-    listed = pytester.runpytest_subprocess("--markers").stdout.str()
+def test_the_marker_is_listed_with_what_it_takes(team: Team) -> None:
+    listed = team.test("--markers").stdout.str()
     assert "@pytest.mark.gpu_sim(scenario, seed, profile, step): " in listed
 
 
-def test_a_running_server_is_used_and_left_as_it_was(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_server_is_used_and_left_as_it_was(team: Team) -> None:
     test = """
     def test_it(gpu_sim):
         assert listed(gpu_sim) == 200
@@ -265,20 +261,19 @@ def test_a_running_server_is_used_and_left_as_it_was(
         assert gpu_sim.world != "default"
     """
     with serve_in_thread(load_scenario("calm")) as server:
-        ran(pytester, test.format(url=server.url), "--gpu-sim-url", server.url).assert_outcomes(passed=1)
-        monkeypatch.setenv("GPU_SIM_URL", server.url)
-        ran(pytester, test.format(url=server.url)).assert_outcomes(passed=1)
+        ran(team, test.format(url=server.url), "--gpu-sim-url", server.url).assert_outcomes(passed=1)
+        ran(team, test.format(url=server.url), GPU_SIM_URL=server.url).assert_outcomes(passed=1)
         worlds = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
     assert [world["name"] for world in worlds] == ["default"]
 
 
-def test_a_server_that_is_not_there_is_an_error(pytester: pytest.Pytester) -> None:
-    result = ran(pytester, "\n    def test_it(gpu_sim):\n        pass\n", "--gpu-sim-url", "http://127.0.0.1:1")
+def test_a_server_that_is_not_there_is_an_error(team: Team) -> None:
+    result = ran(team, "\n    def test_it(gpu_sim):\n        pass\n", "--gpu-sim-url", "http://127.0.0.1:1")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["--gpu-sim-url: http://127.0.0.1:1 cannot be asked: *"])
 
 
-def test_four_workers_run_a_hundred_tests_each_without_meeting(pytester: pytest.Pytester) -> None:
+def test_four_workers_run_a_hundred_tests_each_without_meeting(team: Team) -> None:
     tests = """
     import os
 
@@ -294,10 +289,10 @@ def test_four_workers_run_a_hundred_tests_each_without_meeting(pytester: pytest.
         assert not gpu_sim.report().problems
         record_property("server", os.environ["PYTEST_XDIST_WORKER"] + " " + gpu_sim.base_url)
     """
-    pytester.makepyfile(test_it=TEST + tests)
-    result = pytester.runpytest_subprocess(*STRICT, "-n", "4", "--junitxml=report.xml", timeout=300)
+    team.write("test_it.py", TEST + tests)
+    result = team.test("-n", "4", "--junitxml=report.xml")
     result.assert_outcomes(passed=400)
-    servers = set(re.findall(r'name="server" value="(gw\d) (\S+)"', (pytester.path / "report.xml").read_text()))
+    servers = set(re.findall(r'name="server" value="(gw\d) (\S+)"', (team.path / "report.xml").read_text()))
     assert len(servers) == len({worker for worker, _ in servers}) == len({url for _, url in servers}) == 4
 
 
@@ -309,12 +304,12 @@ def test_four_workers_run_a_hundred_tests_each_without_meeting(pytester: pytest.
         ("stubborn", ["test_a_refusal_for_lack_of_credit_is_not_tried_again"]),
     ],
 )
-def test_a_team_catches_the_bugs_of_its_client(pytester: pytest.Pytester, client: str, caught: list[str]) -> None:
-    package = pytester.mkpydir("team")
+def test_a_team_catches_the_bugs_of_its_client(team: Team, client: str, caught: list[str]) -> None:
+    package = team.write("team/__init__.py", "").parent
     for name in ("sound", client):
         shutil.copy(RENTERS / f"{name}.py", package)
     package.joinpath("client.py").write_text(f"from .{client} import Renter\n")
     shutil.copy(RENTERS / "checks.py", package / "test_client.py")
-    result = pytester.run(sys.executable, "-m", "pytest", *STRICT, timeout=120)
+    result = team.test()
     result.assert_outcomes(passed=3 - len(caught), failed=len(caught))
     assert [line.split("::")[1].split()[0] for line in result.outlines if line.startswith("FAILED ")] == caught
