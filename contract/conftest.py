@@ -10,7 +10,7 @@ from .document import load_document
 from .examples import Examples
 from .launch import running_server
 from .profiles import LIVE, PROFILES, register_profiles
-from .reporting import SIMULATED, TRACE, Reporting
+from .reporting import SERVER, SIMULATED, SPENDING, TRACE, Reporting
 from .spending import Spending, spend_limit
 from .stage import ALICE, BOB, fresh_world, staged
 from .target import NotApplicable, Target
@@ -47,8 +47,8 @@ def examples(pytestconfig: pytest.Config, profile: settings) -> Examples:
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """The server under test: the one given, or a simulator of our own."""
+def server(pytestconfig: pytest.Config) -> Iterator[Target]:
+    """The server under test, in the world of the token: the one given, or a simulator of our own."""
     base_url = pytestconfig.getoption("--base-url", None)
     token = pytestconfig.getoption("--token", None)
     if base_url is None:
@@ -61,21 +61,28 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def still(target: Target) -> Iterator[Target]:
+def still(server: Target) -> Iterator[Target]:
     """A world on it in which nothing moves by itself: one of the suite's own where the server makes worlds, else that
     of the token, if its market stands still."""
-    if target.can("worlds"):
-        with staged(target, "scenario.yaml") as world:
+    if server.can("worlds"):
+        with staged(server, "scenario.yaml") as world:
             yield world
     else:
-        target.require_still_market()
-        yield target
+        server.require_still_market()
+        yield server
 
 
 @pytest.fixture
 def world(still: Target) -> Target:
     """That world afresh, for Alice: both accounts, nothing rented."""
     return still.acting_as(fresh_world(still)[ALICE].token)
+
+
+@pytest.fixture
+def target(server: Target, request: pytest.FixtureRequest) -> Target:
+    """For what needs no control: a world of the suite's own, so that no other is touched, else the server itself."""
+    found: Target = request.getfixturevalue("world") if server.can("worlds") else server
+    return found
 
 
 @pytest.fixture
@@ -86,38 +93,39 @@ def tokens(world: Target) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def elsewhere(target: Target) -> Iterator[Target | None]:
+def elsewhere(server: Target) -> Iterator[Target | None]:
     """Another world like it, if the server makes worlds."""
-    if not target.can("worlds"):
+    if not server.can("worlds"):
         yield None
         return
-    with staged(target, "scenario.yaml") as world:
+    with staged(server, "scenario.yaml") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def documented(target: Target) -> Iterator[Target]:
+def documented(server: Target) -> Iterator[Target]:
     """A world in the `documented` profile."""
-    with staged(target, "scenario.yaml", profile="documented") as world:
+    with staged(server, "scenario.yaml", profile="documented") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def eventful(target: Target) -> Iterator[Target]:
+def eventful(server: Target) -> Iterator[Target]:
     """A world in which prices rise, a provider is out and provisioning fails."""
-    with staged(target, "eventful.yaml") as world:
+    with staged(server, "eventful.yaml") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def spending(target: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Spending]:
-    """Rents on the target itself as far as that may cost money, or in a world where money is play; whatever it rented
+def spending(server: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Spending]:
+    """Rents on the server itself as far as that may cost money, or in a world where money is play; whatever it rented
     is deleted at the end."""
     limit: Fraction | None = pytestconfig.getoption("--allow-spend", None)
-    if limit is None and not target.has_control:
+    if limit is None and not server.has_control:
         raise NotApplicable("renting costs money here: --allow-spend USD says how much")
-    stage: Target = target if limit is not None else request.getfixturevalue("still")
+    stage: Target = server if limit is not None else request.getfixturevalue("still")
     with Spending(stage, limit) as allowed:
+        pytestconfig.stash[SPENDING] = allowed
         yield allowed
 
 
@@ -134,6 +142,7 @@ def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
         if unfit is not None:
             pytest.exit(f"the contract cannot be tried: {unfit}", returncode=2)
         config.stash[SIMULATED] = target.has_control
+        config.stash[SERVER] = target
         yield target
     finally:
         target.close()

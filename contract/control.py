@@ -21,15 +21,16 @@ LIVE_WAITS = 3
 STILL_SCENARIOS = ("contract", "calm")
 """Scenarios in which nothing moves by itself."""
 
-_SHOWN_BY: Mapping[Capability, str] = {
-    "reset": "health",
-    "clock": "clock",
-    "credit": "accounts",
-    "ledger": "ledger",
-    "rentals": "rentals",
-    "market": "market",
-    "worlds": "worlds",
+_SHOWN_BY: Mapping[Capability, tuple[str, str]] = {
+    "reset": ("health", "worlds"),
+    "clock": ("clock", "now"),
+    "credit": ("accounts", "data"),
+    "ledger": ("ledger", "data"),
+    "rentals": ("rentals", "data"),
+    "market": ("market", "data"),
+    "worlds": ("worlds", "data"),
 }
+"""The call that shows it, and a key that its answer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,15 @@ class Control(Wire):
         hands_off: bool = False,
     ) -> None:
         super().__init__(base_url, token, trace=trace, transport=transport, waits=LIVE_WAITS if hands_off else 0)
-        self._hands_off = hands_off
+        self.hands_off = hands_off
         self._known: dict[Capability, bool] = dict.fromkeys(CAPABILITIES, False) if hands_off else {}
 
     def can(self, capability: Capability) -> bool:
-        """Whether the server has this part of a control plane, and it is to be used."""
+        """Whether the server has this part of a control plane, and it is to be used. Raises Unanswered."""
         if capability not in self._known:
-            answer = self.exchange("GET", f"/_sim/{_SHOWN_BY[capability]}", query=self._one_row(capability))
-            kind = answer.headers.get("content-type", "")
-            self._known[capability] = answer.status == 200 and kind.startswith("application/json")
+            path, key = _SHOWN_BY[capability]
+            answer = self.exchange("GET", f"/_sim/{path}", query=self._one_row(capability))
+            self._known[capability] = answer.status == 200 and _has(answer, key)
         return self._known[capability]
 
     @property
@@ -76,8 +77,8 @@ class Control(Wire):
         """Raises NotApplicable where the target lacks one of them."""
         lacking = [capability for capability in capabilities if not self.can(capability)]
         if lacking:
-            why = "the control plane is left alone" if self._hands_off else "the server has no such control plane"
-            raise NotApplicable(f"needs a hand in {', '.join(lacking)}: {why} (GET /_sim/{_SHOWN_BY[lacking[0]]})")
+            why = "the control plane is left alone" if self.hands_off else "the server has no such control plane"
+            raise NotApplicable(f"needs a hand in {', '.join(lacking)}: {why} (GET /_sim/{_SHOWN_BY[lacking[0]][0]})")
 
     def require_still_market(self) -> None:
         """Raises NotApplicable unless the market stands still, the clock is manual and all fields are shown: only
@@ -146,6 +147,14 @@ class Control(Wire):
     @staticmethod
     def _one_row(capability: Capability) -> Pairs:
         return [("limit", "1")] if capability in ("ledger", "rentals", "market") else ()
+
+
+def _has(answer: Answer, key: str) -> bool:
+    """Whether it is a JSON object with that key."""
+    try:
+        return isinstance(answer.json, dict) and key in answer.json
+    except ValueError:
+        return False
 
 
 def _account(row: dict[str, str]) -> Account:

@@ -5,14 +5,20 @@ from typing import Any
 
 import pytest
 
-from .target import NotApplicable
+from .spending import Spending
+from .target import NotApplicable, Target
 from .trace import Trace
+from .wire import Unanswered
 
 CATEGORY = "not applicable"
+MESSAGE = "message"
+"""The user property of a failed clause that says what was wrong, in a line."""
 REQUESTS = "requests"
 """The user property of a failed clause: its requests as lines for a shell."""
+SERVER: pytest.StashKey[Target] = pytest.StashKey()
 SIMULATED: pytest.StashKey[bool] = pytest.StashKey()
 """Whether the target has a control plane that is used."""
+SPENDING: pytest.StashKey[Spending] = pytest.StashKey()
 TRACE: pytest.StashKey[Trace] = pytest.StashKey()
 
 
@@ -20,6 +26,7 @@ class Reporting:
     """The hooks of one run."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self._stash = config.stash
         self._trace = config.stash[TRACE]
         self._token: str = config.getoption("--token", None) or ""
         self._url: str | None = config.getoption("--base-url", None)
@@ -38,10 +45,28 @@ class Reporting:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"{CATEGORY}: {reason}")
             report.user_properties.append((CATEGORY, reason))
-        elif report.failed and (lines := self._trace.curls(self._token)):
-            report.user_properties.append((REQUESTS, lines))
-            report.sections.append((f"{REQUESTS} (URL={self._url or 'of the server'})", "\n".join(lines)))
+            return report
+        if call.excinfo is not None and isinstance(call.excinfo.value, Unanswered):
+            self._look_whether_it_lives()
+        if report.failed:
+            report.user_properties.append((MESSAGE, self._redacted(_first_line(report))))
+            if self._token:
+                report.longrepr = self._redacted(str(report.longrepr))
+            if lines := self._trace.curls(self._token):
+                report.user_properties.append((REQUESTS, lines))
+                report.sections.append((f"{REQUESTS} (URL={self._url or 'of the server'})", "\n".join(lines)))
         return report
+
+    def _look_whether_it_lives(self) -> None:
+        """A server that has gone keeps no clause from holding: nothing more can be tried."""
+        server = self._stash.get(SERVER, None)
+        unfit = None if server is None else server.why_unfit()
+        if unfit is not None:
+            pytest.exit(f"the contract cannot be tried to its end: {self._redacted(unfit)}", returncode=2)
+
+    def _redacted(self, text: str) -> str:
+        """Without the token, which may be worth something."""
+        return text.replace(self._token, "$TOKEN") if self._token else text
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -61,6 +86,18 @@ def reason_of(report: pytest.TestReport) -> str | None:
     """Why a clause is not applicable, if it is not."""
     found = property_of(report, CATEGORY)
     return None if found is None else str(found)
+
+
+def message_of(report: pytest.TestReport) -> str:
+    """What was wrong, in a line."""
+    return str(property_of(report, MESSAGE) or _first_line(report))
+
+
+def _first_line(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(report.longrepr) if crash is None else str(crash.message)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[0].removeprefix("AssertionError: ") if lines else "it failed"
 
 
 def requests_of(report: pytest.TestReport) -> Sequence[str]:

@@ -1,13 +1,17 @@
 """Short ways to a situation, for the clause tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from hypothesis.errors import Flaky
 
 from .codes import RENTED
 from .history import Offer
 from .instants import MINUTE, parse_instant
 from .stage import PROVISIONING_MS
 from .strategies import Wish
-from .target import Answer, Target
+from .target import Answer, NotApplicable, Target
 
 EXAMPLE = {
     "gpu_model": "RTX 4090",
@@ -26,6 +30,23 @@ def example(target: Target) -> dict[str, Any]:
     assert offers, "F6: no offer is listed"
     wanted = tuple(EXAMPLE[name] for name in ("provider_id", "gpu_model", "region"))
     return dict(EXAMPLE) if any(offer.triple == wanted for offer in offers) else Wish().body(offers)
+
+
+@contextmanager
+def steady(target: Target) -> Iterator[list[dict[str, Any]]]:
+    """The offers listed now, for what compares lists. Raises NotApplicable where there are none, or where something
+    did not hold but they have changed meanwhile, as prices of the moment may (F6)."""
+    rows = target.offers()
+    if not rows:
+        raise NotApplicable("no offer is listed now")
+    try:
+        yield rows
+    except (AssertionError, Flaky):
+        sent = target.trace.sent
+        if target.offers() != rows:
+            raise NotApplicable("the market moved while it was tried") from None
+        target.trace.resume(sent)
+        raise
 
 
 def refused(answer: Answer, status: int, *codes: str) -> dict[str, Any]:

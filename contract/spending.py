@@ -1,11 +1,11 @@
 """One rental on the target itself, which may be a real service: the cheapest offer, within a limit, always deleted."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Self
-
-import httpx
 
 from .codes import RENTED
 from .history import Offer
@@ -14,6 +14,9 @@ from .strategies import Wish
 from .target import Answer, NotApplicable, Target
 from .trace import Sent
 
+GONE = (200, 202, 204, 404, 410)
+"""The answers to a DELETE after which nothing is left to pay for."""
+RENT = "/v1/gpu/rent"
 DELETES_MAX = 5
 """How often a rental is tried to be deleted at the end before the suite gives up, loudly."""
 
@@ -33,13 +36,16 @@ class Life:
 
 @dataclass(slots=True)
 class Spending:
-    """Rents once, when first asked, and ends what it rented. `limit` is in US dollars, None where money is play."""
+    """Rents once, when first asked, whatever comes of it, and ends what it rented. `limit` is in US dollars, None where
+    money is play."""
 
     target: Target
     limit: Fraction | None
     spent: Fraction = Fraction(0)
     """What it cost, or may have cost: the minimum session where the service does not say."""
-    _life: Life | None = None
+    is_told: bool = False
+    """Whether the service has said what it cost."""
+    _life: Life | Exception | None = None
     _sent: Sequence[Sent] = ()
     _open: list[str] = field(default_factory=list)
 
@@ -51,12 +57,18 @@ class Spending:
             self._insist(rental_id)
 
     def life(self) -> Life:
-        """A rental of the cheapest offer from rent to end; the same one, however often it is asked for."""
+        """A rental of the cheapest offer from rent to end; the same one, however often it is asked for, and the same
+        failure."""
         if self._life is None:
-            self._life = self._live()
+            try:
+                self._life = self._live()
+            except (AssertionError, NotApplicable) as failure:
+                self._life = failure
             self._sent = self.target.trace.sent
         else:
             self.target.trace.resume(self._sent)
+        if isinstance(self._life, Exception):
+            raise self._life
         return self._life
 
     def _live(self) -> Life:
@@ -67,31 +79,41 @@ class Spending:
         if self.limit is not None and least > self.limit:
             raise NotApplicable(f"the cheapest minimum session costs ${float(least):.6f}: --allow-spend is below that")
         body = Wish().body([offer])
-        rented = self.target.rent(body)
-        if rented.status == 402:
-            raise NotApplicable("the account cannot pay for the cheapest minimum session")
-        assert rented.status in RENTED, f"F10: {rented}"
+        rented = self._rent(body, least)
         rental_id = str(rented.json["rental_id"])
-        self._open.append(rental_id)
-        self.spent += least
         seen = self.target.rental(rental_id)
         deleted = self.target.terminate(rental_id)
-        if deleted.status == 200:
-            self._open.remove(rental_id)
         after = self.target.rental(rental_id)
         billed = after.json.get("billed_amount") if after.status == 200 else None
         if isinstance(billed, str):
-            self.spent += dollars(billed) - least
+            self.spent, self.is_told = dollars(billed), True
         return Life(offer, body, rented, seen, deleted, after, self.target.terminate(rental_id))
+
+    def _rent(self, body: dict[str, Any], least: Fraction) -> Answer:
+        """The rent; what it may cost counts, and what it made is noted, before anything is thought of the answer."""
+        self.spent = least
+        rented = self.target.exchange("POST", RENT, body=body)
+        if rented.status not in RENTED:
+            self.spent = Fraction(0)
+        else:
+            self._open += _ids_in(rented.content)
+        if rented.status == 402:
+            raise NotApplicable("the account cannot pay for the cheapest minimum session")
+        self.target.judge(rented)
+        assert rented.status in RENTED, f"F10: {rented}"
+        return rented
 
     def _insist(self, rental_id: str) -> None:
         for _ in range(DELETES_MAX):
-            try:
-                if self.target.exchange("DELETE", f"/v1/gpu/rentals/{rental_id}").status in (200, 202, 204, 404):
+            with suppress(AssertionError):  # no answer: once more
+                if self.target.exchange("DELETE", f"/v1/gpu/rentals/{rental_id}").status in GONE:
                     return
-            except httpx.TransportError:
-                continue
         raise AssertionError(f"F13: {rental_id} could not be deleted: it may still cost money")
+
+
+def _ids_in(content: bytes) -> list[str]:
+    """The id of a rental in an answer, wherever the service puts it."""
+    return [found.decode() for found in re.findall(rb'"rental_id"\s*:\s*"([^"]+)"', content)][:1]
 
 
 def as_text(value: Fraction) -> str:
@@ -102,10 +124,7 @@ def as_text(value: Fraction) -> str:
 
 def spend_limit(text: str) -> Fraction:
     """A positive amount of US dollars. Raises ValueError."""
-    try:
-        value = dollars(text)
-    except ArithmeticError:
-        value = Fraction(0)
+    value = dollars(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text) else Fraction(0)
     if value <= 0:
         raise ValueError(f'"{text}" is no amount of US dollars such as 0.25')
     return value

@@ -44,8 +44,13 @@ def fresh_world(target: Target) -> dict[str, Account]:
     known = target.accounts()
     for name, balance in OPENING.items():
         if name not in known:
-            target.open_account(name, f"si_test_contract_{name}", balance)
+            target.open_account(name, another_token(target, name), balance)
     return target.accounts()
+
+
+def another_token(target: Target, name: str) -> str:
+    """A token that nobody else has, for an account that is opened beside the target's own."""
+    return f"{target.token}_{name}"
 
 
 def learn_offers(target: Target) -> list[Offer]:

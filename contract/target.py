@@ -52,9 +52,13 @@ class Target(Control):
         """One request to the API, with the target's own token unless given; `body` goes out as JSON, `content` as
         is."""
         answer = self.exchange(method, path, token=token, query=query, headers=headers, body=body, content=content)
+        self.judge(answer)
+        return answer
+
+    def judge(self, answer: Answer) -> None:
+        """Raise AssertionError where an answer of the API breaks the contract."""
         if self._check is not None:
             self._check.check(answer, simulated=self.has_control)
-        return answer
 
     def offers(self, token: str | None = None, **filters: str) -> list[dict[str, Any]]:
         """The offers that match, which must be listed without an error."""

@@ -10,7 +10,7 @@ from .examples import Examples
 from .scenes import example, refused
 from .stage import BOB, learn_offers
 from .strategies import Wish, Wrong, wishes, wrong_rents
-from .target import ANONYMOUS, Target
+from .target import ANONYMOUS, NotApplicable, Target
 
 ALLOWED = {
     "/v1/gpu/offers": {"GET"},
@@ -74,6 +74,8 @@ def test_f2_without_a_known_bearer_token_nothing_is_answered(target: Target, pat
 
 
 def test_f2_a_token_in_the_query_is_none(target: Target) -> None:
+    if target.hands_off:
+        raise NotApplicable("a token in a query would end up in a live service's access logs")
     answer = target.send("GET", "/v1/gpu/offers", token=ANONYMOUS, query=[("token", target.token)])
     refused(answer, 401, "invalid_token")
 

@@ -13,11 +13,9 @@ from .codes import RENTED
 from .examples import Examples
 from .money import MICRO, amount, dollars, hold_of
 from .scenes import EXAMPLE, ended, example, instant, refused, rented, seen
-from .stage import ALICE, BOB, fresh_world, learn_offers, learn_world
+from .stage import ALICE, BOB, another_token, fresh_world, learn_offers, learn_world
 from .strategies import SSH_KEY, Wish, picks
 from .target import Target
-
-CAROL = "si_test_carol"
 
 
 def test_f7_the_documented_body_is_accepted_as_it_stands(world: Target) -> None:
@@ -74,13 +72,14 @@ def test_f17_the_amount_needed_is_exactly_what_helps(world: Target, examples: Ex
         body = Wish(pick, extras=(("gpu_count", gpus),)).body(model.offers)
         hold = hold_of(offer.price, gpus)
         available = have * MICRO
-        world.open_account("carol", CAROL, available)
-        error = refused(world.rent(body, token=CAROL), 402, "insufficient_credit")
+        carol = another_token(world, "carol")
+        world.open_account("carol", carol, available)
+        error = refused(world.rent(body, token=carol), 402, "insufficient_credit")
         assert error["amount_needed"] == amount(hold - available)
         world.credit("carol", hold - available - MICRO)
-        assert refused(world.rent(body, token=CAROL), 402, "insufficient_credit")["amount_needed"] == amount(MICRO)
+        assert refused(world.rent(body, token=carol), 402, "insufficient_credit")["amount_needed"] == amount(MICRO)
         world.credit("carol", MICRO)
-        assert world.rent(body, token=CAROL).status in RENTED
+        assert world.rent(body, token=carol).status in RENTED
 
     check()
 
@@ -96,9 +95,10 @@ def test_f17_parallel_rents_never_spend_the_same_credit(world: Target) -> None:
     """Credit for three, ten at once: three rentals, seven refusals, nothing left over."""
     body = Wish(0).body(learn_offers(world))
     hold = hold_of(dollars(world.offers()[0]["price_per_gpu_hour"]), 1)
-    world.open_account("carol", CAROL, 3 * hold)
+    token = another_token(world, "carol")
+    world.open_account("carol", token, 3 * hold)
     with ThreadPoolExecutor(5) as pool:
-        statuses = Counter(answer.status for answer in pool.map(lambda _: world.rent(body, token=CAROL), range(10)))
+        statuses = Counter(answer.status for answer in pool.map(lambda _: world.rent(body, token=token), range(10)))
     assert sum(statuses[status] for status in RENTED) == 3, statuses
     assert statuses[402] == 7, statuses
     carol = world.accounts()["carol"]

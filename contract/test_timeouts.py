@@ -5,7 +5,7 @@ import pytest
 from .instants import HOUR, MINUTE
 from .money import dollars
 from .scenes import ended, instant, rented, running, seen, touch, use
-from .stage import ALICE, PROVISIONING_MS
+from .stage import ALICE, PROVISIONING_MS, another_token
 from .target import Target
 
 IDLE_MS = 15 * MINUTE
@@ -138,7 +138,7 @@ def test_f20_the_expiry_is_in_the_ledger_at_its_own_instant(world: Target) -> No
 def test_f20_the_credit_of_an_expired_hold_can_be_held_again(world: Target) -> None:
     """Credit for one hold: a second rental is refused while the first is held, and accepted afterwards."""
     hold = dollars(rented(world)["hold_amount"])
-    token = "si_test_carol"
+    token = another_token(world, "carol")
     world.open_account("carol", token, hold)
     rental = running(world, token)
     body = {name: rental[name] for name in ("gpu_model", "provider_id", "region", "model_id", "docker_image")}

@@ -38,7 +38,7 @@ class Sent:
         words = ["curl", "-sI" if self.method == "HEAD" else "-si"]
         if self.method not in ("GET", "HEAD") and not (self.method == "POST" and self.content is not None):
             words += ["-X", self.method]
-        words.append('"$URL"' + shlex.quote(self.path))
+        words.append('"$URL"' + _hiding(token, self.path))
         words += [part for name, value in self.headers for part in ("-H", _header(name, value, token))]
         if self.content is not None:
             if not any(name.lower() == "content-type" for name, _ in self.headers):
@@ -102,7 +102,13 @@ class Trace:
 def _header(name: str, value: str, token: str) -> str:
     if token and value == f"Bearer {token}":
         return f'"{name}: Bearer $TOKEN"'
-    return shlex.quote(f"{name}: {value}" if value else f"{name};")
+    return _hiding(token, f"{name}: {value}" if value else f"{name};")
+
+
+def _hiding(token: str, text: str) -> str:
+    """A text as bash reads it, with the token by its name."""
+    parts = text.split(token) if token else [text]
+    return '"$TOKEN"'.join(shlex.quote(part) if part or len(parts) == 1 else "" for part in parts)
 
 
 def _quoted(content: bytes) -> str:

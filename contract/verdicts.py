@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from .reporting import property_of, reason_of, requests_of
+from .reporting import message_of, reason_of, requests_of
 
 Verdict = Literal["held", "failed", "differs", "not applicable"]
 
@@ -68,8 +68,6 @@ class Verdicts:
         self._total = self._over = 0
         self.ended_early: str | None = None
         """Why the run came to nothing, if it did."""
-        self.spent: str | None = None
-        """US dollars that renting cost, if anything was rented for money."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """All tests are known."""
@@ -79,7 +77,6 @@ class Verdicts:
         """Keep what counts: the test itself, and a set-up or tear-down that did not go well."""
         if report.when == "call" or not report.passed:
             self._reports.append(report)
-        self.spent = property_of(report, "spent") or self.spent
         if report.when == "teardown" and self._on_test is not None:
             self._over += 1
             self._on_test(self._total, self._over, report.nodeid.rpartition("::")[2])
@@ -89,8 +86,9 @@ class Verdicts:
         self.ended_early = str(excinfo.value) or "interrupted"
 
     def clauses(self, only: Collection[str] = (), *, simulated: bool) -> list[Clause]:
-        """Every clause of the README in its order, or those asked for. A failure counts for the clause that it names:
-        what got in the way of a test says nothing about the clause that the test is about."""
+        """Every clause of the README in its order, or those asked for and those that failed on the way. A failure
+        counts for the clause that it names: what got in the way of a test says nothing about the clause that the test
+        is about."""
         checks: dict[str, list[Checked]] = defaultdict(list)
         for report in self._reports:
             found = _clause_in_name(report.nodeid)
@@ -107,7 +105,7 @@ class Verdicts:
         return [
             Clause(name, meaning, tuple(checks[name]))
             for name, meaning in meanings().items()
-            if not only or name in only
+            if not only or name in only or any(check.verdict == "failed" for check in checks[name])
         ]
 
 
@@ -131,11 +129,4 @@ def _checked(report: pytest.TestReport) -> Checked:
         return Checked(test, "not applicable", reason)
     if report.passed:
         return Checked(test, "held")
-    return Checked(test, "failed", _message(report), tuple(requests_of(report)))
-
-
-def _message(report: pytest.TestReport) -> str:
-    crash = getattr(report.longrepr, "reprcrash", None)
-    text = str(report.longrepr) if crash is None else str(crash.message)
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[0].removeprefix("AssertionError: ") if lines else "it failed"
+    return Checked(test, "failed", message_of(report), tuple(requests_of(report)))

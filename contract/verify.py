@@ -1,6 +1,8 @@
 """The suite against any server, as one call."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -10,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .reporting import SIMULATED
-from .spending import spend_limit
+from .reporting import SIMULATED, SPENDING
+from .spending import as_text, spend_limit
 from .verdicts import Clause, Verdicts, meanings
 
 FOLDER = Path(__file__).resolve().parent
@@ -49,8 +51,7 @@ def verify(
 ) -> Outcome:
     """Try the clauses, all or `only` those of these ids, on the server. Raises CannotTry."""
     wanted = [_known(name) for name in only]
-    if allow_spend is not None:
-        _check_spend(allow_spend)
+    _check(token, allow_spend, junit)
     arguments = [str(path) for path in sorted(FOLDER.glob("test_*.py")) if path.name not in OF_THE_DOCUMENT]
     arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider", "--contract-profile", profile]
     arguments += ["--base-url", url, "--token", token]
@@ -61,15 +62,16 @@ def verify(
     if junit is not None:
         arguments += ["--junitxml", str(junit)]
     verdicts, stash = Verdicts(on_test), _Stash()
-    with _settings_of_nobody_else(), redirect_stdout(StringIO()) as told:
+    with _settings_of_nobody_else(), _ending_in_order(), redirect_stdout(StringIO()) as output:
         code = pytest.main(arguments, plugins=[verdicts, stash])
     if verdicts.ended_early is not None:
-        raise CannotTry(verdicts.ended_early)
+        told = "" if stash.spent is None else f" (spent: ${stash.spent})"
+        raise CannotTry(verdicts.ended_early + told)
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise CannotTry(f"nothing here shows {', '.join(wanted)}: see the end of contract/README.md")
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise CannotTry(told.getvalue().strip() or f"pytest ended with {code}")
-    outcome = Outcome(verdicts.clauses(wanted, simulated=stash.simulated), stash.simulated, verdicts.spent)
+        raise CannotTry(output.getvalue().strip() or f"pytest ended with {code}")
+    outcome = Outcome(verdicts.clauses(wanted, simulated=stash.simulated), stash.simulated, stash.spent)
     if not any(clause.tried[0] for clause in outcome.clauses):
         raise CannotTry(f"nothing could be tried: {outcome.clauses[0].reason}")
     return outcome
@@ -79,16 +81,31 @@ class _Stash:
     """Looks what the run has found out about the server."""
 
     simulated = False
+    spent: str | None = None
 
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self.simulated = session.config.stash.get(SIMULATED, False)
+        stash = session.config.stash
+        self.simulated = stash.get(SIMULATED, False)
+        spending = stash.get(SPENDING, None)
+        if spending is not None and spending.limit is not None:
+            self.spent = as_text(spending.spent)
 
 
-def _check_spend(text: str) -> None:
-    try:
-        spend_limit(text)
-    except ValueError as error:
-        raise CannotTry(f"--allow-spend: {error}") from None
+def _check(token: str, allow_spend: str | None, junit: Path | None) -> None:
+    """Raises CannotTry for what would only be found out in the middle."""
+    if not (token.isascii() and token.isprintable() and token == token.strip() and token):
+        raise CannotTry("--token: a token is printable ASCII without blanks around it")
+    if allow_spend is not None:
+        try:
+            spend_limit(allow_spend)
+        except ValueError as error:
+            raise CannotTry(f"--allow-spend: {error}") from None
+    if junit is not None:
+        try:
+            junit.open("ab").close()
+        except OSError as error:
+            raise CannotTry(f"--junit: {junit} cannot be written: {error.strerror}") from None
 
 
 def _known(name: str) -> str:
@@ -97,6 +114,19 @@ def _known(name: str) -> str:
         near = get_close_matches(wanted, known, 1)
         raise CannotTry(f'no clause "{name}"{f": did you mean {near[0]}?" if near else ""}')
     return wanted
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: what was rented is deleted, and the suite's worlds go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

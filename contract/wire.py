@@ -24,6 +24,10 @@ class NotApplicable(Exception):
     """A clause that this target cannot show; the text says what it lacks. Neither held nor failed."""
 
 
+class Unanswered(AssertionError):
+    """A request got no answer that could be read: what it was to show does not hold, if the server still lives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer, with what it answers."""
@@ -73,6 +77,7 @@ class Wire:
         self.token = token
         self.trace = Trace() if trace is None else trace
         self._waits = waits
+        self._base_path = httpx.URL(self.base_url).path.rstrip("/")
         self._client = httpx.Client(
             base_url=self.base_url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
         )
@@ -91,7 +96,7 @@ class Wire:
         """Why nothing can be said of this server at all: it does not answer, or does not know the token."""
         try:
             status = self.exchange("GET", "/v1/gpu/offers").status
-        except httpx.TransportError as error:
+        except Unanswered as error:
             return f"{self.base_url} does not answer: {error}"
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             return f"{self.base_url} is no address: {error}"
@@ -108,15 +113,19 @@ class Wire:
         body: object = None,
         content: bytes | None = None,
     ) -> Answer:
-        """One request, with the target's own token unless given; `body` goes out as JSON, `content` as is."""
+        """One request, with the target's own token unless given; `body` goes out as JSON, `content` as is. Raises
+        Unanswered."""
         sent = [*self._authorization(token), *headers]
         if body is not None:
             content = json.dumps(body).encode()
             sent.append(("content-type", "application/json"))
         request = self._client.build_request(method, path, params=list(query) or None, headers=sent, content=content)
-        sent_path = request.url.raw_path.decode()
+        sent_path = request.url.raw_path.decode().removeprefix(self._base_path)
         traced = self.trace.add(method, sent_path, sent, content)
-        reply = self._patiently(request)
+        try:
+            reply = self._patiently(request)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise Unanswered(f"no answer to {method} {sent_path}: {type(error).__name__} {error}") from None
         traced.status = reply.status_code
         return Answer(method, sent_path, reply.status_code, reply.headers, reply.content)
 

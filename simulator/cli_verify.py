@@ -62,7 +62,7 @@ def verify(
             url,
             token,
             profile=profile,
-            only=[name for name in (only or "").split(",") if name.strip()],
+            only=[] if only is None else only.split(","),
             allow_spend=allow_spend,
             junit=junit,
             on_test=_progress if sys.stderr.isatty() else None,

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from .processes import ROOT, Serving, environment, run, serving
+from .processes import ROOT, Serving, environment, run, serving, serving_by
 
 TOKEN = "si_test_alice"
 CANARY = (sys.executable, "-m", "tests.canaries.serve", "max_price_is_exclusive")
@@ -84,7 +84,7 @@ def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving
 def test_a_limit_below_the_cheapest_session_rents_nothing(sound: Serving) -> None:
     told = verify(sound.url, "--profile", "live", "--only", "F7,F3", "--allow-spend", "0.000001")
     assert "the cheapest minimum session costs $0.0" in told.stdout
-    assert "spent" not in told.stdout
+    assert told.stdout.splitlines()[-1] == "spent: $0.000000"
 
 
 def test_a_defect_is_told_by_clause_with_lines_that_show_it(broken: str) -> None:
@@ -92,11 +92,11 @@ def test_a_defect_is_told_by_clause_with_lines_that_show_it(broken: str) -> None
     assert told.returncode == 1
     lines = told.stdout.splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [["F3", "held"], ["F5", "failed"]]
-    curl = [line.strip() for line in lines if line.strip().startswith("curl")][-1]
+    curls = [line.strip() for line in lines if line.strip().startswith("curl")]
     env = {**os.environ, "URL": broken, "TOKEN": TOKEN}
-    shown = subprocess.run(["bash", "-c", curl], check=True, capture_output=True, text=True, env=env).stdout
-    assert "max_price=" in curl
-    assert '"count":0' in shown
+    shown = subprocess.run(["bash", "-c", "\n".join(curls)], check=True, capture_output=True, text=True, env=env).stdout
+    assert "max_price=" in curls[-1]
+    assert '"count":0' in shown.rpartition("HTTP/1.1 ")[2]
 
 
 def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
@@ -121,6 +121,10 @@ def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
         (["--only", "F26"], 'no clause "F26": did you mean F'),
         (["--only", "F23"], "nothing here shows F23"),
         (["--profile", "live", "--only", "F16"], "nothing could be tried: needs a hand in reset"),
+        (["--only", ""], 'no clause ""'),
+        (["--token", "t\u00f6k"], "--token: a token is printable ASCII"),
+        (["--junit", "/nowhere/x.xml"], "--junit: /nowhere/x.xml cannot be written: No such file"),
+        (["--allow-spend", "nan"], '--allow-spend: "nan" is no amount'),
         (["--allow-spend", "lots"], '--allow-spend: "lots" is no amount'),
         (["--allow-spend", "-1"], '--allow-spend: "-1" is no amount'),
         (["--profile", "fast"], "'fast' is not one of"),
@@ -137,3 +141,36 @@ def test_without_the_extra_it_says_what_is_missing() -> None:
     told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 2
     assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in told.stderr
+
+
+def test_a_service_that_answers_nonsense_is_rented_from_once_and_what_it_rented_is_deleted(tmp_path: Path) -> None:
+    """Its rent answers a status that is none: seven clauses ask for the rental's life, and it has only the one."""
+    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
+    with serving_by([sys.executable, program, "--port", "0"], tmp_path / "ready.json") as service:
+        told = verify(service.url, "--profile", "live", "--only", "F7,F10,F12,F13,A11", "--allow-spend", "1")
+        asked = httpx.get(f"{service.url}/asked").json()
+    assert told.returncode == 1
+    assert told.stdout.splitlines()[-1] == "spent: $0.100000"
+    assert [each for each in asked if each.startswith(("POST", "DELETE"))] == [
+        "POST /v1/gpu/rent",
+        "DELETE /v1/gpu/rentals/r1",
+    ]
+
+
+def test_a_service_that_dies_can_not_be_tried_to_its_end(tmp_path: Path) -> None:
+    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
+    with serving_by([sys.executable, program, "--port", "0", "--dies-after", "9"], tmp_path / "ready.json") as service:
+        told = verify(service.url, "--only", "F3,A13")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "cannot be tried to its end" in told.stderr
+
+
+def test_the_token_is_told_nowhere(tmp_path: Path) -> None:
+    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
+    file = tmp_path / "junit.xml"
+    with serving_by([sys.executable, program, "--port", "0"], tmp_path / "ready.json") as service:
+        told = verify(service.url, "--only", "F2", "--junit", str(file))
+        asjson = verify(service.url, "--only", "F2", "--json")
+    assert told.returncode == 1
+    assert "$TOKEN" in told.stdout
+    assert TOKEN not in told.stdout + asjson.stdout + file.read_text()

@@ -27,6 +27,8 @@ AUTH = ("authorization", "Bearer si_mine")
             Sent("GET", "/x", [("authorization", "Bearer si_other")]),
             """curl -si "$URL"/x -H 'authorization: Bearer si_other'""",
         ),
+        (Sent("GET", "/x?token=si_mine", []), """curl -si "$URL"'/x?token='"$TOKEN\""""),
+        (Sent("GET", "/x", [("a", "Basic si_mine")]), """curl -si "$URL"/x -H 'a: Basic '"$TOKEN\""""),
         (Sent("GET", "/x", [("authorization", "")]), """curl -si "$URL"/x -H 'authorization;'"""),
     ],
 )

@@ -99,13 +99,6 @@ def test_every_clause_of_the_readme_has_a_meaning() -> None:
     assert all(text.endswith(".") for text in meanings().values())
 
 
-def test_what_was_spent_is_kept() -> None:
-    gathered = Verdicts()
-    gathered.pytest_runtest_logreport(report("test_f7_x", spent="0.10"))
-    gathered.pytest_runtest_logreport(report("test_f8_x"))
-    assert gathered.spent == "0.10"
-
-
 def test_progress_is_told_after_each_test() -> None:
     heard: list[tuple[int, int, str]] = []
     gathered = Verdicts(lambda *told: heard.append(told))

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from contract.target import Target
+from contract.wire import Unanswered
 
 
 def replies(*given: httpx.Response) -> httpx.MockTransport:
@@ -48,8 +49,7 @@ def test_a_server_is_unfit_that_does_not_know_the_token(status: int, said: str |
 
 
 def test_capabilities_are_asked_for_one_by_one_and_once() -> None:
-    json = {"content-type": "application/json"}
-    transport = replies(httpx.Response(200, headers=json), httpx.Response(404, headers=json), httpx.Response(200))
+    transport = replies(httpx.Response(200, json={"worlds": []}), httpx.Response(404, json={}), httpx.Response(200))
     target = Target("http://x", "t", transport=transport)
     assert [target.can(name) for name in ("reset", "clock", "worlds", "clock")] == [True, False, False, False]
 
@@ -57,3 +57,24 @@ def test_capabilities_are_asked_for_one_by_one_and_once() -> None:
 def test_a_control_plane_that_is_left_alone_is_not_asked() -> None:
     target = Target("http://x", "t", transport=replies(), hands_off=True)
     assert not target.has_control
+
+
+def test_an_answer_that_says_yes_to_everything_is_no_control_plane() -> None:
+    assert not Target("http://x", "t", transport=replies(httpx.Response(200, json={"ok": True}))).has_control
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut")])
+def test_a_request_without_an_answer_is_told_as_that(failure: httpx.TransportError) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise failure
+
+    target = Target("http://x", "t", transport=httpx.MockTransport(fail))
+    with pytest.raises(Unanswered, match=f"no answer to GET /y: {type(failure).__name__}"):
+        target.exchange("GET", "/y")
+    assert "does not answer" in str(target.why_unfit())
+
+
+def test_a_path_in_the_address_is_no_part_of_the_apis_paths() -> None:
+    target = Target("http://x/base/", "t", transport=replies(httpx.Response(200)))
+    assert target.exchange("GET", "/v1/gpu/offers", query=[("a", "b")]).path == "/v1/gpu/offers?a=b"
+    assert target.trace.curls("t") == ['curl -si "$URL"\'/v1/gpu/offers?a=b\' -H "authorization: Bearer $TOKEN"  # 200']
