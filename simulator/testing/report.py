@@ -7,20 +7,23 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from .records import Account, Entry, Rental, Request
+from .records import Entry, Rental, Request
 
 _SERVED = range(200, 300)
 
 
 class ClientReport(Struct, frozen=True):
-    """How the client behaved up to now. Print it, or assert on its fields."""
+    """How the client behaved up to now. Print it, or assert on its fields.
+
+    Its rentals are those that its requests made, also where the answer was lost; those that the scenario makes are not
+    counted, nor what they cost."""
 
     rents: int
-    """Rentals that were made, retries that were answered with the first one not counted."""
+    """Rentals that the client made, retries that were answered with the first one not counted."""
     interrupted: int
-    """Rentals that the market took back."""
+    """Those that the market took back."""
     left_running: tuple[Rental, ...]
-    """Rentals that are still provisioning or running, and so cost money or will."""
+    """Those that are still provisioning or running, and so cost money or will."""
     rents_retried_after_402: tuple[Request, ...]
     """Rents of the offer that a 402 had refused, refused again, although the account's credit had not grown since."""
     unauthorized: int
@@ -31,11 +34,12 @@ class ClientReport(Struct, frozen=True):
     server_errors: Mapping[int, int]
     """How many got which 5xx status, or no answer (0): injected faults."""
     spent: Decimal
-    """What was billed, in US dollars."""
+    """What was billed for its rentals, in US dollars."""
     held: Decimal
-    """What holds reserve now, in US dollars."""
+    """What holds reserve for them now, in US dollars."""
     requests_dropped: int
-    """How many early requests are no longer kept; the report knows nothing of those."""
+    """How many early requests are no longer kept; the report knows nothing of those, nor of the
+    rentals that they made."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -58,7 +62,7 @@ class ClientReport(Struct, frozen=True):
             *(f"- {problem}" for problem in self.problems),
         ]
         if self.requests_dropped:
-            lines.append(f"the first {self.requests_dropped} requests are not known any more")
+            lines.append(f"the first {self.requests_dropped} requests, and what they rented, are not known any more")
         return "\n".join(lines)
 
 
@@ -75,28 +79,30 @@ def report_on(
     requests_dropped: int,
     strangers: Sequence[Request],
     rentals: Sequence[Rental],
-    accounts: Iterable[Account],
     ledger: Sequence[Entry],
     credited: Sequence[Credited],
 ) -> ClientReport:
     """The verdict. `strangers` are requests whose token no world knew."""
     statuses = Counter(request.status for request in (*requests, *strangers))
+    made = {request.rental_id for request in requests if request.operation == "rent_gpu" and request.rental_id}
+    own = [rental for rental in rentals if rental.rental_id in made]
+    entries = [entry for entry in ledger if entry.rental_id in made]
     return ClientReport(
-        rents=len(rentals),
-        interrupted=sum(rental.termination_reason == "interrupted" for rental in rentals),
-        left_running=tuple(rental for rental in rentals if rental.status != "terminated"),
+        rents=len(made),
+        interrupted=sum(rental.termination_reason == "interrupted" for rental in own),
+        left_running=tuple(rental for rental in own if rental.status != "terminated"),
         rents_retried_after_402=tuple(_retried(requests, ledger, credited)),
         unauthorized=sum(request.status == 401 and request.fault is None for request in (*requests, *strangers)),
         client_errors={status: count for status, count in sorted(statuses.items()) if 400 <= status < 500},
         server_errors={status: count for status, count in sorted(statuses.items()) if status == 0 or status >= 500},
-        spent=_posted(ledger, "revenue"),
-        held=sum((account.held for account in accounts), Decimal(0)),
+        spent=_posted(entries, "revenue"),
+        held=_posted(entries, *(f"{rental.account}/held" for rental in own)),
         requests_dropped=requests_dropped,
     )
 
 
-def _posted(ledger: Iterable[Entry], account: str) -> Decimal:
-    legs = (leg for entry in ledger for leg in entry.postings if leg.account == account)
+def _posted(entries: Iterable[Entry], *accounts: str) -> Decimal:
+    legs = (leg for entry in entries for leg in entry.postings if leg.account in accounts)
     return sum((leg.amount for leg in legs), Decimal("0.000000"))
 
 

@@ -179,7 +179,6 @@ class GpuSim:
             requests_dropped=log.dropped,
             strangers=self._strangers(),
             rentals=self.rentals(),
-            accounts=self.accounts().values(),
             ledger=self.ledger(),
             credited=self._credited,
         )

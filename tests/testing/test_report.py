@@ -45,6 +45,39 @@ def test_a_client_that_cleans_up_has_no_problems(gpu_sim: GpuSim, client: Client
     assert str(report) == "1 rents, 0 interrupted, $0.071750 spent, $0.000000 held\nerrors: none"
 
 
+BUSY = {
+    "name": "busy",
+    "extends": "calm",
+    "accounts": [{"name": "alice", "balance": "100"}, {"name": "bob", "balance": "100"}],
+    "timeline": [
+        {"at": at, "rent": {"as": name, "account": account, **OTHER}}
+        for at, name, account in [("1m", "hers", "alice"), ("2m", "his", "bob"), ("2m", "other", "bob")]
+    ],
+}
+
+
+@pytest.mark.gpu_sim(scenario=BUSY)
+def test_what_the_scenario_rents_is_not_the_clients(gpu_sim: GpuSim, client: Client) -> None:
+    rental_id = client.rent().json()["rental_id"]
+    gpu_sim.advance("5m")
+    client.delete(rental_id)
+    gpu_sim.interrupt(gpu_sim.rentals()[1].rental_id)
+    assert len(gpu_sim.rentals()) == 4
+    report = gpu_sim.report()
+    assert (report.rents, report.interrupted, report.left_running) == (1, 0, ())
+    assert (report.spent, report.held) == (Decimal("0.071750"), 0)
+    assert not report.problems
+
+
+def test_a_report_says_which_requests_it_does_not_know(gpu_sim: GpuSim, client: Client) -> None:
+    client.rent()
+    for _ in range(1_000):
+        client.delete("rent_x")
+    report = gpu_sim.report()
+    assert (report.rents, report.requests_dropped) == (0, 1)
+    assert str(report).endswith("the first 1 requests, and what they rented, are not known any more")
+
+
 def test_what_is_left_running_is_named(gpu_sim: GpuSim, client: Client) -> None:
     first = client.rent().json()["rental_id"]
     gpu_sim.advance("5m")
