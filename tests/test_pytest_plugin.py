@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from simulator import load_scenario, serve_in_thread
+from simulator.testing import GpuSimServer
+from simulator.testing.wanted import Wanted
 
 from .processes import serving
 from .team import Team
@@ -196,6 +198,42 @@ def test_requests_without_a_known_token_are_told_of(team: Team) -> None:
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
+
+
+def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(team: Team) -> None:
+    result = ran(
+        team,
+        """
+    def stray(url):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(url + "/v1/gpu/offers")
+
+    @pytest.fixture
+    def checked(gpu_sim):
+        yield gpu_sim
+        assert gpu_sim.report().unauthorized == 1
+
+    def test_unasked(gpu_sim):
+        stray(gpu_sim.base_url)
+
+    def test_without_a_world(gpu_sim_server):
+        stray(gpu_sim_server.url)
+
+    def test_after(gpu_sim):
+        assert gpu_sim.report().unauthorized == 0
+
+    def test_in_time(checked):
+        stray(checked.base_url)
+    """,
+    )
+    result.assert_outcomes(passed=4)
+
+
+def test_requests_after_its_end_are_not_told_of(gpu_sim_server: GpuSimServer) -> None:
+    sim = gpu_sim_server.new_world(Wanted())
+    gpu_sim_server.retire(sim)
+    httpx.get(f"{sim.base_url}/v1/gpu/offers")
+    assert sim.report().unauthorized == 0
 
 
 def test_a_test_that_is_a_coroutine_can_use_it(team: Team) -> None:

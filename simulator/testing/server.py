@@ -36,8 +36,6 @@ class GpuSimServer:
         self._line = line
         self._is_own = is_own
         self._retired: GpuSim | None = None
-        self._strangers_seen = 0
-        """The number of the latest request of nobody that a world has been told of: a later world has those after."""
         self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
 
     @property
@@ -55,13 +53,14 @@ class GpuSimServer:
             "clock": clock_of(wanted, document),
             "seed": wanted.seed,
         }
+        since = self._default_log(0, limit=0).total if self._is_own else 0
         made = msgspec.json.decode(self._line.call("POST", "/_sim/worlds", body), type=_Made)
-        since = self._strangers_seen
         return GpuSim(self._line, made.world, made.seed, made.tokens, wanted, lambda: self._strangers(since))
 
     def retire(self, sim: GpuSim) -> None:
         """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,
-        and then its world is told of."""
+        and then its world is told of. Requests of nobody that come now are not its test's any more."""
+        sim.keep_strangers()
         self._end_retired()
         self._retired = sim
 
@@ -81,10 +80,11 @@ class GpuSimServer:
         """Requests of nobody after that one. On a server of others they may be anybody's, and none are shown."""
         if not self._is_own:
             return ()
-        query = {"world": _STRANGERS, "after": str(after), "limit": str(10**9)}
-        log = msgspec.json.decode(self._line.call("GET", "/_sim/requests", query=query), type=RequestLog)
-        self._strangers_seen = log.total
-        return [request for request in log.data if request.status == 401]
+        return [request for request in self._default_log(after).data if request.status == 401]
+
+    def _default_log(self, after: int, *, limit: int = 10**9) -> RequestLog:
+        query = {"world": _STRANGERS, "after": str(after), "limit": str(limit)}
+        return msgspec.json.decode(self._line.call("GET", "/_sim/requests", query=query), type=RequestLog)
 
     def _document(self, file: Path) -> dict[str, Any]:
         from ..scenario_document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
