@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 import httpx
@@ -106,6 +107,51 @@ def test_a_world_that_cannot_be_is_an_error_that_names_the_field(team: Team) -> 
     for says, line in zip(IMPOSSIBLE.values(), told, strict=True):
         assert says in line
     assert not [line for line in result.outlines if "During handling" in line]
+
+
+def test_a_document_may_have_any_values_that_can_be_sent(team: Team) -> None:
+    result = ran(
+        team,
+        """
+    import types
+    from datetime import UTC, datetime
+    from decimal import Decimal
+
+    START = datetime(2027, 1, 1, tzinfo=UTC)
+    ACCOUNTS = [types.MappingProxyType({"name": "me", "balance": Decimal("0.01")})]
+    WHOLE = {"name": "own", "extends": "calm", "accounts": ACCOUNTS, "clock": {"start": START}}
+    ITSELF = {"name": "own", "extends": "calm"}
+    ITSELF["accounts"] = [ITSELF]
+
+    @pytest.mark.gpu_sim(scenario=WHOLE)
+    def test_whole(gpu_sim):
+        assert (gpu_sim.balance, gpu_sim.now) == (Decimal("0.01"), START)
+        assert False, "on purpose"
+
+    @pytest.mark.gpu_sim(scenario={"name": "own", "seed": object()})
+    def test_object(gpu_sim):
+        pass
+
+    @pytest.mark.gpu_sim(scenario=ITSELF)
+    def test_itself(gpu_sim):
+        pass
+
+    @pytest.mark.gpu_sim(scenario={"name": "\\ud800"})
+    def test_no_text(gpu_sim):
+        pass
+
+    @pytest.mark.gpu_sim(scenario={"name": "own", "extends": "calm", "tags": {1, 2}})
+    def test_set(gpu_sim):
+        pass
+    """,
+    )
+    result.assert_outcomes(failed=1, errors=4)
+    result.stdout.fnmatch_lines(["scenario own (a document), seed *", "such a world: *"])
+    told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    says = ["<object object at *> is no JSON value", "the document contains itself", "surrogates not allowed", "tags"]
+    assert len(told) == len(says)
+    for expected, line in zip(says, told, strict=True):
+        assert fnmatch(line, f"*{expected}*")
 
 
 def test_a_failure_tells_of_the_world_and_how_to_make_it_again(team: Team, tmp_path: Path) -> None:

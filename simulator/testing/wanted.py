@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -73,8 +74,25 @@ def wanted(
         raise WorldImpossible(f"profile: {profile!r} is not among {', '.join(get_args(Profile))}{hint}")
     if step is not None and not isinstance(step, str):
         raise WorldImpossible(f'step: expected a duration such as "5s", got {step!r}')
-    name = str(scenario) if isinstance(scenario, Path) else scenario
-    return Wanted(name, seed, profile, step)  # type: ignore[arg-type]  # one of the profiles, as just seen
+    meant = _plain(scenario) if isinstance(scenario, Mapping) else str(scenario)
+    return Wanted(meant, seed, profile, step)  # type: ignore[arg-type]  # one of the profiles, as just seen
+
+
+def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as it travels: JSON values and no others, money and instants as text."""
+    try:
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document, enc_hook=_mapping))
+    except RecursionError:
+        raise WorldImpossible("scenario: the document contains itself, or is too deep") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WorldImpossible(f"scenario: the document cannot be sent as JSON: {error}") from None
+    return plain
+
+
+def _mapping(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r:.80} is no JSON value")
 
 
 def _check_name(name: str) -> None:

@@ -198,13 +198,16 @@ class GpuSim:
         about = f"scenario {named}, seed {self.seed}"
         again = f"such a world: {serve_line(self._wanted, self.seed)}"
         try:
-            strangers, log, now = self._strangers(), self._requests(), self.now
-        except (ServerRefused, ServerUnreachable) as error:
+            return f"{about}, {self._lately()}\n{again}"
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is told of
             return f"{about}; nothing more is known: {error}\n{again}"
+
+    def _lately(self) -> str:
+        strangers, log, now = self._strangers(), self._requests(), self.now
         shown = latest(log.data, strangers, REQUESTS_SHOWN)
         heading = f"the latest of {log.total + len(strangers)} requests:" if shown else "no requests"
         lines = "".join(f"\n  {line}" for line in shown)
-        return f"{about}, virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}\n{again}"
+        return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
 
     def keep_strangers(self) -> None:
         """Keep the requests of nobody as they are now: those that come later are of another test's time."""

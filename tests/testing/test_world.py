@@ -187,3 +187,9 @@ def test_without_an_account_there_is_no_token(gpu_sim: GpuSim) -> None:
     with pytest.raises(ValueError, match="no account"):
         _ = gpu_sim.token
     assert gpu_sim.report().problems == ()
+
+
+def test_a_story_is_told_whatever_the_world_answers(gpu_sim: GpuSim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_sim, "call", lambda *_, **__: b"[")
+    assert "nothing more is known" in gpu_sim.story()
+    assert "such a world: gpu-sim serve" in gpu_sim.story()
