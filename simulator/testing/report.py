@@ -24,6 +24,9 @@ class ClientReport(Struct, frozen=True):
     """Those that the market took back."""
     left_running: tuple[Rental, ...]
     """Those that are still provisioning or running, and so cost money or will."""
+    never_deleted: tuple[Rental, ...]
+    """Those that are still there or were ended by their idle timeout, without a DELETE that was served or had no
+    answer. What ended otherwise needed none."""
     rents_retried_after_402: tuple[Request, ...]
     """Rents of the offer that a 402 had refused, refused again, although the account's credit had not grown since."""
     unauthorized: int
@@ -47,6 +50,11 @@ class ClientReport(Struct, frozen=True):
         found = [
             f"{rental.rental_id} ({rental.gpu_model}, {rental.provider_id}) is still {rental.status}"
             for rental in self.left_running
+        ]
+        found += [
+            f"{rental.rental_id} ({rental.gpu_model}, {rental.provider_id}) was never deleted and idled out"
+            for rental in self.never_deleted
+            if rental.status == "terminated"
         ]
         found += [f"a rent refused with 402 was sent again: {request}" for request in self.rents_retried_after_402]
         if self.unauthorized:
@@ -86,11 +94,21 @@ def report_on(
     statuses = Counter(request.status for request in (*requests, *strangers))
     made = {request.rental_id for request in requests if request.operation == "rent_gpu" and request.rental_id}
     own = [rental for rental in rentals if rental.rental_id in made]
+    deleted = {
+        request.rental_id
+        for request in requests
+        if request.operation == "terminate_rental" and (request.status == 0 or request.status in _SERVED)
+    }
     entries = [entry for entry in ledger if entry.rental_id in made]
     return ClientReport(
         rents=len(made),
         interrupted=sum(rental.termination_reason == "interrupted" for rental in own),
         left_running=tuple(rental for rental in own if rental.status != "terminated"),
+        never_deleted=tuple(
+            rental
+            for rental in own
+            if rental.rental_id not in deleted and rental.termination_reason in (None, "idle_timeout")
+        ),
         rents_retried_after_402=tuple(_retried(requests, ledger, credited)),
         unauthorized=sum(request.status == 401 and request.fault is None for request in (*requests, *strangers)),
         client_errors={status: count for status, count in sorted(statuses.items()) if 400 <= status < 500},

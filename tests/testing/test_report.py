@@ -91,6 +91,36 @@ def test_what_is_left_running_is_named(gpu_sim: GpuSim, client: Client) -> None:
     assert f"{second} (RTX 4090, vast-ai) is still provisioning" in str(report)
 
 
+def test_a_rental_that_idled_out_was_never_deleted(gpu_sim: GpuSim, client: Client) -> None:
+    first = client.rent().json()["rental_id"]
+    assert [rental.rental_id for rental in gpu_sim.report().never_deleted] == [first]
+    gpu_sim.advance("1h")
+    report = gpu_sim.report()
+    assert ([rental.rental_id for rental in report.never_deleted], report.left_running) == ([first], ())
+    assert report.problems == (f"{first} (RTX 4090, vast-ai) was never deleted and idled out",)
+
+
+def test_a_late_deletion_is_one_and_a_refused_one_is_none(gpu_sim: GpuSim, client: Client) -> None:
+    late, refused = (client.rent().json()["rental_id"] for _ in range(2))
+    gpu_sim.fault({"respond": 503}, on="terminate_rental", when={"times": 1})
+    client.delete(refused)
+    gpu_sim.advance("1h")
+    client.delete(late)
+    assert [rental.rental_id for rental in gpu_sim.report().never_deleted] == [refused]
+
+
+@pytest.mark.parametrize("by", ["interruption", "operator"])
+def test_what_the_market_ended_needs_no_deletion(gpu_sim: GpuSim, client: Client, by: str) -> None:
+    rental_id = client.rent().json()["rental_id"]
+    if by == "interruption":
+        gpu_sim.advance("5m")
+        gpu_sim.interrupt(rental_id)
+    else:
+        gpu_sim.call("POST", f"rentals/{rental_id}/transition", {"to": "terminated"})
+    report = gpu_sim.report()
+    assert (report.never_deleted, report.problems) == ((), ())
+
+
 def test_an_interrupted_rental_is_not_left_running(gpu_sim: GpuSim, client: Client) -> None:
     rental_id = client.rent().json()["rental_id"]
     gpu_sim.advance("5m")
