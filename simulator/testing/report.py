@@ -2,12 +2,13 @@
 no more."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
 from .records import Entry, Rental, Request
+from .retries import Meeting, retried_after_402
 
 _SERVED = range(200, 300)
 
@@ -28,7 +29,8 @@ class ClientReport(Struct, frozen=True):
     """Those that are still there or were ended by their idle timeout, without a DELETE that was served or had no
     answer. What ended otherwise needed none."""
     rents_retried_after_402: tuple[Request, ...]
-    """Rents of the offer that a 402 had refused, refused again, although the account's credit had not grown since."""
+    """Rents of the offer that a 402 had refused, sent again although the account's credit had not grown since, whatever
+    became of them."""
     unauthorized: int
     """Requests that got 401, and not from a fault. On a server given by `--gpu-sim-url` nobody knows whose they were:
     there it is 0."""
@@ -74,13 +76,6 @@ class ClientReport(Struct, frozen=True):
         return "\n".join(lines)
 
 
-class Credited(Struct, frozen=True):
-    """The test gave an account credit, or its hold back, after so many requests."""
-
-    account: str
-    after_seq: int
-
-
 def report_on(
     *,
     requests: Sequence[Request],
@@ -88,9 +83,10 @@ def report_on(
     strangers: Sequence[Request],
     rentals: Sequence[Rental],
     ledger: Sequence[Entry],
-    credited: Sequence[Credited],
+    met: Sequence[Meeting],
 ) -> ClientReport:
-    """The verdict. `strangers` are requests whose token no world knew."""
+    """The verdict. `strangers` are requests whose token no world knew, `met` points where it is known what of log
+    and ledger came first."""
     statuses = Counter(request.status for request in (*requests, *strangers))
     made = {request.rental_id for request in requests if request.operation == "rent_gpu" and request.rental_id}
     own = [rental for rental in rentals if rental.rental_id in made]
@@ -109,7 +105,7 @@ def report_on(
             for rental in own
             if rental.rental_id not in deleted and rental.termination_reason in (None, "idle_timeout")
         ),
-        rents_retried_after_402=tuple(_retried(requests, ledger, credited)),
+        rents_retried_after_402=tuple(retried_after_402(requests, ledger, met)),
         unauthorized=sum(request.status == 401 and request.fault is None for request in (*requests, *strangers)),
         client_errors={status: count for status, count in sorted(statuses.items()) if 400 <= status < 500},
         server_errors={status: count for status, count in sorted(statuses.items()) if status == 0 or status >= 500},
@@ -122,52 +118,6 @@ def report_on(
 def _posted(entries: Iterable[Entry], *accounts: str) -> Decimal:
     legs = (leg for entry in entries for leg in entry.postings if leg.account in accounts)
     return sum((leg.amount for leg in legs), Decimal("0.000000"))
-
-
-def _retried(requests: Sequence[Request], ledger: Sequence[Entry], credited: Sequence[Credited]) -> Iterator[Request]:
-    refused: dict[object, Request] = {}
-    for request in requests:
-        if request.operation != "rent_gpu" or request.account is None or request.body is None:
-            continue
-        body = request.body
-        offer = (request.account, *(body.get(name) for name in ("provider_id", "gpu_model", "region", "gpu_count")))
-        key = repr(offer)
-        before = refused.get(key)
-        if before is not None and request.status >= 400 and not _grew(before, request, requests, ledger, credited):
-            yield request
-        if request.status == 402:
-            refused[key] = request
-        elif request.status in _SERVED:
-            refused.pop(key, None)
-
-
-def _grew(
-    refusal: Request,
-    retry: Request,
-    requests: Sequence[Request],
-    ledger: Sequence[Entry],
-    credited: Sequence[Credited],
-) -> bool:
-    """Whether the account had more credit at the retry. What the ledger has of the instant of the refusal itself may
-    have come before it; of that only what the test did and what the client deleted in between is counted."""
-    account = refusal.account
-    assert account is not None
-    if any(each.account == account and refusal.seq <= each.after_seq < retry.seq for each in credited):
-        return True
-    ended = {
-        request.rental_id
-        for request in requests
-        if refusal.seq < request.seq < retry.seq and request.operation == "terminate_rental"
-    }
-    return any(
-        _gives(entry, account) and (entry.at > refusal.at or entry.rental_id in ended)
-        for entry in ledger
-        if refusal.at <= entry.at <= retry.at
-    )
-
-
-def _gives(entry: Entry, account: str) -> bool:
-    return any(leg.amount > 0 and leg.account == f"{account}/available" for leg in entry.postings)
 
 
 def latest(requests: Sequence[Request], strangers: Sequence[Request], count: int) -> list[str]:

@@ -12,7 +12,8 @@ from msgspec import Struct
 from ..core.names import did_you_mean
 from .line import Line, ServerRefused, ServerUnreachable
 from .records import Account, Entry, Rental, Request, RequestLog
-from .report import ClientReport, Credited, latest, report_on
+from .report import ClientReport, latest, report_on
+from .retries import Meeting
 from .wanted import Wanted, serve_line
 
 REQUESTS_SHOWN = 10
@@ -53,7 +54,7 @@ class GpuSim:
         self._line = line
         self._wanted = wanted
         self._strangers = strangers
-        self._credited: list[Credited] = []
+        self._met: list[Meeting] = []
         self._told: str | None = None
         self.base_url = line.url
         """The address of the API, without the `/v1`."""
@@ -116,14 +117,12 @@ class GpuSim:
         """Add credit in US dollars to an account, the first one unless named; the account after that."""
         name = self.account if account is None else account
         body = {"amount": _dollars(amount)}
-        given = Credited(name, self._requests(limit=0).total)
         try:
             told = self.call("POST", f"accounts/{quote(name, safe='')}/credit", body)
         except ServerRefused as refused:
             if refused.status != 404:
                 raise
             raise ValueError(f'account: no account "{name}"{did_you_mean(name, self.accounts())}') from None
-        self._credited.append(given)
         return msgspec.json.decode(told, type=Account)
 
     def ledger(self) -> list[Entry]:
@@ -136,10 +135,7 @@ class GpuSim:
 
     def interrupt(self, rental_id: str) -> Rental:
         """Let the market take the rental's GPUs back now (A2); the rental after that."""
-        before = self._requests(limit=0).total
-        rental = self._act_on(rental_id, "interrupt")
-        self._credited.append(Credited(rental.account, before))
-        return rental
+        return self._act_on(rental_id, "interrupt")
 
     def touch(self, rental_id: str) -> Rental:
         """Let the rental serve a request, which puts off its idle timeout (A19); the rental after that."""
@@ -180,13 +176,41 @@ class GpuSim:
             strangers=self._strangers(),
             rentals=self.rentals(),
             ledger=self.ledger(),
-            credited=self._credited,
+            met=self._met,
         )
 
     def call(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> bytes:
         """Any other call of the control plane in this world, such as ("POST", "market/outage", {"provider": "gcp"});
         the body of the answer."""
-        return self._line.call(method, f"/_sim/{path.lstrip('/')}", body, {**(query or {}), "world": self.world})
+        path = path.lstrip("/")
+        about = path.partition("/")[0] if method != "GET" else "nothing"
+        moves_money = about in ("accounts", "rentals", "market")
+        if moves_money:
+            self._meet(is_over=False)
+        told = self._line.call(method, f"/_sim/{path}", body, {**(query or {}), "world": self.world})
+        if moves_money:
+            self._meet(is_over=True)
+        elif about not in ("nothing", "clock", "faults"):  # such as a reset: log and ledger may begin anew
+            self._met.clear()
+        return told
+
+    def _meet(self, *, is_over: bool) -> None:
+        """Note which requests and which entries of the ledger came before what follows, or after what is over."""
+        try:
+            if is_over:
+                entry = self._last_entry()
+                self._met.append(Meeting(self._requests(limit=0).total, entry, is_exact=False))
+            else:
+                total = self._requests(limit=0).total
+                self._met.append(Meeting(total, self._last_entry()))
+        except ServerRefused:  # without these points a report knows less, and accuses nobody of what it cannot know
+            return
+
+    def _last_entry(self) -> int:
+        known = self._met[-1].entry if self._met else 0
+        query = {"after": str(known), "limit": str(_ALL)}
+        entries = msgspec.json.decode(self.call("GET", "ledger", query=query), type=_List[Entry]).data
+        return entries[-1].seq if entries else known
 
     def story(self) -> str:
         """Which world it is, what time it is there, the latest requests, and how to make such a world again. It never

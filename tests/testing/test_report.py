@@ -1,6 +1,7 @@
 """The verdict on the client: what counts against it, and what does not."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 
 import httpx
@@ -65,7 +66,7 @@ def test_what_the_scenario_rents_is_not_the_clients(gpu_sim: GpuSim, client: Cli
     assert len(gpu_sim.rentals()) == 4
     report = gpu_sim.report()
     assert (report.rents, report.interrupted, report.left_running) == (1, 0, ())
-    assert (report.spent, report.held) == (Decimal("0.071750"), 0)
+    assert (report.spent, report.held) == (Decimal("0.071750"), Decimal(0))
     assert not report.problems
 
 
@@ -203,6 +204,58 @@ def test_a_rental_that_failed_gives_its_hold_back_in_time(gpu_sim: GpuSim, clien
     gpu_sim.call("POST", f"rentals/{first}/transition", {"to": "terminated"})
     assert client.rent(gpu_count=2).status_code == 402
     assert gpu_sim.report().rents_retried_after_402 == ()
+
+
+@pytest.mark.parametrize("then", [{"respond": 503}, {"reset": True}, {"lose_response": True}, None])
+def test_a_retry_after_a_402_counts_whatever_becomes_of_it(
+    gpu_sim: GpuSim, client: Client, then: dict[str, object] | None
+) -> None:
+    gpu_sim.fault({"respond": 402}, on="rent_gpu", when={"times": 1})
+    assert client.rent(gpu_count=1).status_code == 402
+    if then is not None:
+        gpu_sim.fault(then, on="rent_gpu")
+    with suppress(httpx.TransportError):
+        client.rent(fine_tuned=True)  # the same offer
+    report = gpu_sim.report()
+    assert [request.seq for request in report.rents_retried_after_402] == [2]
+    assert "a rent refused with 402 was sent again" in str(report)
+
+
+@POOR
+def test_credit_by_a_call_of_the_same_instant_may_be_counted_on(gpu_sim: GpuSim, client: Client) -> None:
+    client.rent()
+    assert client.rent().status_code == 402
+    gpu_sim.call("POST", "accounts/alice/credit", {"amount": "0.01"})
+    assert client.rent().status_code == 402
+    assert gpu_sim.report().rents_retried_after_402 == ()
+    assert client.rent().status_code == 402
+    gpu_sim.call("POST", "accounts/alice/credit", {"amount": "0.01"})  # too late for the last one
+    assert [request.seq for request in gpu_sim.report().rents_retried_after_402] == [4]
+
+
+GENEROUS = {
+    "name": "generous",
+    "extends": "low-credit",
+    "timeline": [{"at": "1m", "credit": {"account": "alice", "amount": "0.01"}}],
+}
+
+
+@pytest.mark.gpu_sim(scenario=GENEROUS)
+def test_credit_of_the_scenario_at_the_same_instant_may_be_counted_on(gpu_sim: GpuSim, client: Client) -> None:
+    gpu_sim.advance("1m")  # no record tells whether the credit came before the first of these
+    assert [client.rent(gpu_count=2).status_code for _ in range(2)] == [402, 402]
+    assert gpu_sim.report().rents_retried_after_402 == ()
+    gpu_sim.advance("1s")
+    assert [client.rent(gpu_count=2).status_code for _ in range(2)] == [402, 402]
+    assert [request.seq for request in gpu_sim.report().rents_retried_after_402] == [4]
+
+
+@POOR
+def test_after_a_reset_all_is_judged_anew(gpu_sim: GpuSim, client: Client) -> None:
+    gpu_sim.credit("0.01")
+    gpu_sim.call("POST", "reset")
+    assert [client.rent(gpu_count=2).status_code for _ in range(2)] == [402, 402]
+    assert len(gpu_sim.report().rents_retried_after_402) == 1
 
 
 def test_errors_are_counted_by_status(gpu_sim: GpuSim, client: Client) -> None:

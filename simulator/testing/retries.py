@@ -1,0 +1,107 @@
+"""Rents that were sent again after a 402 although there was no new credit.
+
+The log has requests in the order of their answers, the ledger money in the order of its changes, and both carry
+virtual times. At one and the same instant only some points tell what of the one came before what of the other. Where
+they do not tell, credit may have come in between, and nobody is accused.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from .records import Entry, Request
+
+_SERVED = range(200, 300)
+_arrival = re.compile(r"req_[0-9a-f]{12}_(\d+)").fullmatch
+
+
+class Meeting(Struct, frozen=True):
+    """A point of both records: ledger entries up to `entry` came before the requests after number `request`, and where
+    it `is_exact` later entries came after the requests up to that number."""
+
+    request: int
+    entry: int
+    is_exact: bool = True
+
+
+def retried_after_402(
+    requests: Sequence[Request], ledger: Sequence[Entry], met: Sequence[Meeting]
+) -> Iterator[Request]:
+    """Rents of an offer that a 402 had refused, the account's credit not having grown since. `met` are points of log
+    and ledger that are known besides those that can be read in them."""
+    meetings = [*_opening(ledger), *_met(requests, ledger), *met]
+    refused: dict[object, Request] = {}
+    for request in requests:
+        if request.operation != "rent_gpu" or request.account is None or request.body is None:
+            continue
+        key = _offer(request)
+        before = refused.get(key)
+        if before is not None and not (_overlap(before, request, requests) or _grew(before, request, ledger, meetings)):
+            yield request
+        if request.status == 402:
+            refused[key] = request
+        elif request.status in _SERVED or request.rental_id:
+            refused.pop(key, None)
+
+
+def _offer(request: Request) -> str:
+    body = request.body
+    assert body is not None
+    named = (body.get(name) for name in ("provider_id", "gpu_model", "region"))
+    return repr((request.account, *named, body.get("gpu_count", 1)))
+
+
+def _overlap(refusal: Request, retry: Request, requests: Sequence[Request]) -> bool:
+    """Whether the rent came before the 402 was answered, as the server's numbers of arrival show."""
+    arrived = _arrived(retry)
+    if arrived is None:
+        return False
+    until_then = (_arrived(request) for request in requests if request.seq <= refusal.seq)
+    return any(other is not None and other > arrived for other in until_then)
+
+
+def _arrived(request: Request) -> int | None:
+    """The place of the request among all that came, unless the client named it by an id of its own."""
+    found = _arrival(request.request_id)
+    return int(found[1]) if found else None
+
+
+def _grew(refusal: Request, retry: Request, ledger: Sequence[Entry], meetings: Sequence[Meeting]) -> bool:
+    """Whether something may have given the account credit after the 402 and before the retry."""
+    before = max((met.entry for met in meetings if met.request < refusal.seq), default=0)
+    after = min((met.entry for met in meetings if met.is_exact and met.request >= retry.seq), default=None)
+    is_slow = refusal.fault is not None  # then the 402 may have been decided long before it was answered
+    return any(
+        entry.seq > before
+        and (entry.at >= refusal.at or is_slow)
+        and (after is None or entry.seq <= after)
+        and entry.at <= retry.at
+        and _gives(entry, refusal.account)
+        for entry in ledger
+    )
+
+
+def _gives(entry: Entry, account: str | None) -> bool:
+    return any(leg.amount > 0 and leg.account == f"{account}/available" for leg in entry.postings)
+
+
+def _opening(ledger: Sequence[Entry]) -> list[Meeting]:
+    """The balances that the accounts begin with came before all requests."""
+    seen: set[str | None] = set()
+    for entry in ledger:
+        if entry.kind != "credit_added" or entry.at != ledger[0].at or entry.account in seen:
+            break
+        seen.add(entry.account)
+    return [Meeting(0, ledger[len(seen) - 1].seq, is_exact=False)] if seen else []
+
+
+def _met(requests: Sequence[Request], ledger: Sequence[Entry]) -> Iterator[Meeting]:
+    """What the first answer to a rent and to a DELETE says: the hold is placed by then, the rental settled."""
+    placed = {entry.rental_id: entry.seq for entry in ledger if entry.kind == "hold_placed"}
+    settled = {entry.rental_id: entry.seq for entry in ledger if entry.kind == "rental_settled"}
+    for request in requests:
+        if request.operation == "rent_gpu" and request.rental_id in placed:
+            yield Meeting(request.seq, placed.pop(request.rental_id), is_exact=request.fault is None)
+        elif request.operation == "terminate_rental" and request.status in _SERVED and request.rental_id in settled:
+            yield Meeting(request.seq, settled.pop(request.rental_id), is_exact=False)

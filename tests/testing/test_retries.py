@@ -1,0 +1,47 @@
+"""Which rents are taken for retries of a 402, by the order in which they came to the server."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from simulator.testing import Request
+from simulator.testing.retries import retried_after_402
+
+BODY = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA", "model_id": "m", "docker_image": "d"}
+
+
+def refused(seq: int, request_id: str) -> Request:
+    """A rent refused with 402, the one with that number in the log."""
+    return Request(
+        seq=seq,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        account="alice",
+        operation="rent_gpu",
+        method="POST",
+        path="/v1/gpu/rent",
+        query="",
+        status=402,
+        fault=None,
+        rental_id=None,
+        request_id=request_id,
+        idempotency_key=None,
+        body=BODY,
+    )
+
+
+@pytest.mark.parametrize(
+    ("came", "retries"),
+    [
+        ([1, 2, 3], [2, 3]),
+        ([2, 1, 3], [3]),  # the second came before the first and was answered after it
+        ([3, 1, 2], []),  # all came before the first answer
+    ],
+)
+def test_what_came_before_the_402_was_answered_is_no_retry(came: list[int], retries: list[int]) -> None:
+    requests = [refused(seq, f"req_0123456789ab_{number}") for seq, number in enumerate(came, 1)]
+    assert [request.seq for request in retried_after_402(requests, (), ())] == retries
+
+
+def test_ids_of_the_client_say_nothing_of_the_order() -> None:
+    requests = [refused(1, "second"), refused(2, "first")]
+    assert [request.seq for request in retried_after_402(requests, (), ())] == [2]
