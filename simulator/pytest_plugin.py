@@ -60,13 +60,13 @@ def gpu_sim_server(pytestconfig: pytest.Config) -> "Iterator[GpuSimServer]":
 @pytest.fixture
 def gpu_sim(request: pytest.FixtureRequest, gpu_sim_server: "GpuSimServer") -> "Iterator[GpuSim]":
     """A world of this test alone: as its marker `gpu_sim` says, by default `calm` under a manual clock."""
-    from .testing.server import ScenarioError, ServerRefused
+    from .testing.server import ScenarioError, ServerRefused, ServerUnreachable
     from .testing.wanted import WorldImpossible, wanted_from
 
     try:
         wanted = wanted_from((marker.args, marker.kwargs) for marker in request.node.iter_markers("gpu_sim"))
         sim = gpu_sim_server.new_world(wanted.found_in(request.path.parent, request.config.rootpath))
-    except (WorldImpossible, ServerRefused, ScenarioError) as error:
+    except (WorldImpossible, ServerRefused, ServerUnreachable, ScenarioError) as error:
         raise pytest.fail.Exception(f"the world of this test cannot be made: {error}", pytrace=False) from None
     request.node.stash[_SIM] = sim
     yield sim

@@ -229,6 +229,61 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(team: Team) -> No
     result.stdout.fnmatch_lines([f"  #2 00:00:00 {listed}"])
 
 
+def test_a_world_that_a_test_ended_itself_is_fine(team: Team) -> None:
+    tests = """
+    def test_ended(gpu_sim):
+        gpu_sim.end()
+        gpu_sim.end()
+
+    def test_deleted(gpu_sim):
+        url = f"{gpu_sim.base_url}/_sim/worlds/{gpu_sim.world}"
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+
+    def test_after(gpu_sim):
+        assert listed(gpu_sim) == 200
+
+    def test_told(gpu_sim):
+        gpu_sim.end()
+        assert False
+    """
+    with serve_in_thread(load_scenario("calm")) as server:
+        result = ran(team, tests, "--gpu-sim-url", server.url)
+        worlds = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
+    result.assert_outcomes(passed=3, failed=1)
+    assert [world["name"] for world in worlds] == ["default"]
+    result.stdout.fnmatch_lines(["scenario calm, seed *; nothing more is known: the server answered 404: *"])
+
+
+def test_a_server_that_goes_away_is_told_of_in_a_sentence_and_only_where_it_is_asked(team: Team) -> None:
+    server = """
+    import simulator
+
+    @pytest.fixture(scope="session")
+    def server():
+        manager = simulator.serve_in_thread(simulator.load_scenario("calm"))
+        return manager, manager.__enter__()
+
+    @pytest.fixture(scope="session")
+    def gpu_sim_server(server):
+        from simulator.testing.server import running_server
+        with running_server(server[1].url, admin_token=None) as asked:
+            yield asked
+
+    def test_before(gpu_sim, server):
+        server[0].__exit__(None, None, None)
+
+    def test_after(gpu_sim):
+        pass
+
+    def test_another():
+        pass
+    """
+    result = ran(team, server)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["the world of this test cannot be made: http://127.0.0.1:* cannot be asked: *"])
+    assert "Traceback" not in result.stdout.str()
+
+
 def test_requests_without_a_known_token_are_told_of(team: Team) -> None:
     result = ran(
         team,

@@ -246,8 +246,12 @@ class GpuSim:
         self._told = self.story()
 
     def end(self) -> None:
-        """Delete the world with all that is in it."""
-        self._line.call("DELETE", f"/_sim/worlds/{quote(self.world, safe='')}")
+        """Delete the world with all that is in it, unless that was done already."""
+        try:
+            self._line.call("DELETE", f"/_sim/worlds/{quote(self.world, safe='')}")
+        except ServerRefused as refused:
+            if refused.status != 404:
+                raise
 
     def _requests(self, *, limit: int = _ALL) -> RequestLog:
         """The oldest of the requests that are kept, at most so many, and how many there were."""
