@@ -412,6 +412,34 @@ def test_a_server_that_is_not_there_is_an_error(team: Team) -> None:
     result.stdout.fnmatch_lines(["--gpu-sim-url: http://127.0.0.1:1 cannot be asked: *"])
 
 
+@pytest.mark.parametrize(("url", "token"), [("http://me:hush@127.0.0.1:1", "admin"), ("http://127.0.0.1:1", "hush\n")])
+def test_secrets_of_a_running_server_are_not_printed(team: Team, url: str, token: str) -> None:
+    test = "\n    def test_it(gpu_sim):\n        pass\n"
+    result = ran(team, test, "--gpu-sim-url", url, "--showlocals", GPU_SIM_ADMIN_TOKEN=token)
+    result.assert_outcomes(errors=1)
+    assert "hush" not in result.stdout.str()
+
+
+def test_tokens_of_accounts_are_not_printed(team: Team) -> None:
+    result = ran(
+        team,
+        """
+    import os
+
+    ACCOUNTS = [{"name": "me", "token": os.environ["SECRET"], "balance": "1"}]
+
+    @pytest.mark.gpu_sim(scenario={"name": "own", "extends": "calm", "accounts": ACCOUNTS})
+    def test_it(gpu_sim):
+        assert gpu_sim.token.startswith("si_")
+        assert gpu_sim.accounts() == {}
+    """,
+        SECRET="hush-hush",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Account(name='me', token=..., balance=*", "such a world: *"])
+    assert not re.findall("hush-hush|si_[0-9a-f]", result.stdout.str())
+
+
 def test_four_workers_run_a_hundred_tests_each_without_meeting(team: Team) -> None:
     tests = """
     import os

@@ -41,7 +41,12 @@ class Line:
     """Calls to one server, one at a time, from any thread."""
 
     def __init__(self, url: str, *, admin_token: str | None = None) -> None:
-        """Raises ServerUnreachable for what is no http address. Nothing is asked yet."""
+        """Raises ServerUnreachable for what is no http address, and for a token that cannot be sent; the message has no
+        secret in it. Nothing is asked yet."""
+        if "@" in url:
+            raise ServerUnreachable("the address has a user name or a password in it: leave them out")
+        if admin_token is not None and not (admin_token.isascii() and admin_token.isprintable()):
+            raise ServerUnreachable("the admin token has characters that no header may have, such as a line break")
         try:
             parts = urlsplit(url)
             port = parts.port

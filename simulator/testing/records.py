@@ -17,6 +17,10 @@ class Account(Struct, frozen=True):
     available: Decimal
     held: Decimal
 
+    def __repr__(self) -> str:
+        money = f"balance={self.balance!r}, available={self.available!r}, held={self.held!r}"
+        return f"Account(name={self.name!r}, token=..., {money})"  # pytest shows it where an assertion fails
+
 
 class Posting(Struct, frozen=True):
     """One signed leg of a ledger entry."""

@@ -127,14 +127,26 @@ def _as_document(scenario: str | Mapping[str, Any]) -> dict[str, Any]:
     return dict(scenario)
 
 
+def _without_tokens(document: dict[str, Any]) -> dict[str, Any]:
+    """The document to be shown: a served world makes tokens of its own."""
+    accounts = document.get("accounts")
+    if not isinstance(accounts, list):
+        return document
+    shown = [
+        {name: value for name, value in account.items() if name != "token"} if isinstance(account, dict) else account
+        for account in accounts
+    ]
+    return {**document, "accounts": shown}
+
+
 def serve_line(wanted: Wanted, seed: int) -> str:
-    """One line for a shell: a server whose world `default` is this one."""
+    """One line for a shell: a server whose world `default` is this one; a document's tokens are not shown."""
     prepare, scenario = "", wanted.scenario
     if isinstance(scenario, Mapping) or wanted.step is not None:
         file, parent = Path("gpu-sim-scenario.yaml"), scenario
         if wanted.file is not None:  # a scenario extends files beside its own only
             file, parent = wanted.file.with_name(file.name), wanted.file.name
-        document = _as_document(parent)
+        document = _without_tokens(_as_document(parent))
         if wanted.step is not None:
             document["clock"] = clock_of(wanted, None)
         scenario = str(file)

@@ -24,6 +24,22 @@ def test_what_is_no_http_address_is_refused_at_once(url: str) -> None:
         Line(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://me:hush@127.0.0.1:1", "me:hush@127.0.0.1", "http://me:hush@127.0.0.1:port", "http://me:hush@[::1"]
+)
+def test_an_address_with_a_password_is_refused_without_it(url: str) -> None:
+    with pytest.raises(ServerUnreachable, match="leave them out") as raised:
+        Line(url)
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("token", ["hush\n", "hush\u00e9", "hush\u2026"])
+def test_an_admin_token_that_cannot_be_sent_is_refused_without_it(token: str) -> None:
+    with pytest.raises(ServerUnreachable, match="no header may have") as raised:
+        Line("http://127.0.0.1:1", admin_token=token)
+    assert "hush" not in str(raised.value)
+
+
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ServerUnreachable, match=r"http://127\.0\.0\.1:1 cannot be asked"):
         Line("http://127.0.0.1:1").call("GET", "/_sim/clock")
