@@ -81,7 +81,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if sim is None:
         return report
     if report.failed:
-        report.sections.append(("gpu-sim", f"{sim.story()}\nthis test: pytest {shlex.quote(item.nodeid)}"))
+        report.sections.append(("gpu-sim", f"{sim.story()}\nthis test: {_line_of(item)}"))
     if report.when == "teardown":
         del item.stash[_SIM]
     return report
+
+
+def _line_of(item: pytest.Item) -> str:
+    """What runs this test alone, from where pytest was started."""
+    file, separator, name = item.nodeid.partition("::")
+    try:
+        file = os.path.relpath(item.config.rootpath / file, item.config.invocation_params.dir)
+    except ValueError:  # on another drive
+        file = str(item.config.rootpath / file)
+    words = ["pytest", file + separator + name]
+    url = item.config.getoption("--gpu-sim-url")
+    return shlex.join([*words, "--gpu-sim-url", url] if url else words)

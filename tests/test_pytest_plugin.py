@@ -205,6 +205,32 @@ def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_serve
     assert (made.name, made.clock.mode, made.clock.step) == (name, "manual", 5_000)
 
 
+def test_the_line_for_a_document_overwrites_no_file_of_anybodys(team: Team) -> None:
+    tests = "".join(
+        f"""
+    @pytest.mark.gpu_sim(scenario={{"name": "{name}", "extends": "calm"}})
+    def test_{name}(gpu_sim):
+        assert False
+    """
+        for name in ("one", "two")
+    )
+    lines = [line for line in ran(team, tests).outlines if line.startswith("such a world: ")]
+    files = {shlex.split(line.partition("--scenario")[2])[0] for line in lines}
+    assert len(files) == 2
+    assert all(re.fullmatch(r"gpu-sim-[0-9a-f]{8}\.yaml", file) for file in files)
+
+
+def test_the_line_for_the_test_works_where_pytest_was_started(team: Team) -> None:
+    team.write("pytest.ini", "[pytest]\n")
+    team.write("deep/test_it.py", "def test_it(gpu_sim):\n    assert False\n")
+    with serve_in_thread(load_scenario("calm")) as server:
+        there = f"--gpu-sim-url {server.url}"
+        result = Team(team.path / "deep").test("--gpu-sim-url", server.url)
+        result.stdout.fnmatch_lines([f"this test: pytest test_it.py::test_it {there}"])
+        result = team.test("deep/test_it.py", "--gpu-sim-url", server.url)
+    result.stdout.fnmatch_lines([f"this test: pytest deep/test_it.py::test_it {there}"])
+
+
 def test_a_failure_in_the_teardown_tells_of_the_world_that_was(team: Team) -> None:
     result = ran(
         team,

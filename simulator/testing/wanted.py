@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -143,14 +144,14 @@ def serve_line(wanted: Wanted, seed: int) -> str:
     """One line for a shell: a server whose world `default` is this one; a document's tokens are not shown."""
     prepare, scenario = "", wanted.scenario
     if isinstance(scenario, Mapping) or wanted.step is not None:
-        file, parent = Path("gpu-sim-scenario.yaml"), scenario
-        if wanted.file is not None:  # a scenario extends files beside its own only
-            file, parent = wanted.file.with_name(file.name), wanted.file.name
-        document = _without_tokens(_as_document(parent))
+        document = _without_tokens(_as_document(scenario if wanted.file is None else wanted.file.name))
         if wanted.step is not None:
             document["clock"] = clock_of(wanted, None)
-        scenario = str(file)
-        prepare = f"printf '%s\\n' {shlex.quote(json.dumps(document))} > {shlex.quote(scenario)} && "
+        content = json.dumps(document)
+        # The name of what is in it: no file of anybody's is overwritten.
+        name = f"gpu-sim-{blake2b(content.encode(), digest_size=4).hexdigest()}.yaml"
+        scenario = name if wanted.file is None else str(wanted.file.with_name(name))  # it extends files beside it only
+        prepare = f"printf '%s\\n' {shlex.quote(content)} > {shlex.quote(scenario)} && "
     words = ["gpu-sim", "serve", "--scenario", scenario, "--seed", str(seed)]
     if wanted.step is None:
         words += ["--clock", "manual"]
