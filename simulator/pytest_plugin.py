@@ -4,8 +4,10 @@ It is loaded wherever this package is installed, so that it loads nothing itself
 """
 
 import os
+import re
 import shlex
 from collections.abc import Generator, Iterator
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +26,7 @@ _MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option that names a running server."""
+    """The options that name a running server and a folder for journals."""
     group = parser.getgroup("gpu-sim", "a simulated GPU market (gpu-market-simulator)")
     group.addoption(
         "--gpu-sim-url",
@@ -32,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="URL",
         help="make the worlds of the tests on this server, not on one of the plugin's own; also GPU_SIM_URL "
         "(and GPU_SIM_ADMIN_TOKEN where its control plane needs one)",
+    )
+    group.addoption(
+        "--gpu-sim-journal",
+        default=None,
+        metavar="DIR",
+        help="write the journal of the world of each test that fails to a file in this folder, for gpu-sim replay",
     )
 
 
@@ -81,7 +89,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if sim is None:
         return report
     if report.failed:
-        report.sections.append(("gpu-sim", f"{sim.story()}\nthis test: {_line_of(item)}"))
+        report.sections.append(("gpu-sim", f"{sim.story()}\nthis test: {_line_of(item)}{_journal(item, sim)}"))
     if report.when == "teardown":
         del item.stash[_SIM]
     return report
@@ -97,3 +105,20 @@ def _line_of(item: pytest.Item) -> str:
     words = ["pytest", file + separator + name]
     url = item.config.getoption("--gpu-sim-url")
     return shlex.join([*words, "--gpu-sim-url", url] if url else words)
+
+
+def _journal(item: pytest.Item, sim: "GpuSim") -> str:
+    """Write the journal of the test's world, if that is wanted; the line that tells of it."""
+    folder = item.config.getoption("--gpu-sim-journal")
+    if folder is None:
+        return ""
+    told_apart = blake2b(item.nodeid.encode(errors="replace"), digest_size=4).hexdigest()
+    name = re.sub(r"[^A-Za-z0-9]+", "-", item.nodeid.rpartition("::")[2])[:80]
+    try:
+        content = sim.call("GET", "journal")
+        file = item.config.invocation_params.dir / folder / f"{name}-{told_apart}.ndjson"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is told of
+        return f"\nno journal: {error}"
+    return f"\nthis run of it: {shlex.join(['gpu-sim', 'replay', str(file)])}"

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -229,6 +230,32 @@ def test_the_line_for_the_test_works_where_pytest_was_started(team: Team) -> Non
         result.stdout.fnmatch_lines([f"this test: pytest test_it.py::test_it {there}"])
         result = team.test("deep/test_it.py", "--gpu-sim-url", server.url)
     result.stdout.fnmatch_lines([f"this test: pytest deep/test_it.py::test_it {there}"])
+
+
+def test_the_journal_of_a_failure_can_be_kept_and_run_again(team: Team) -> None:
+    tests = """
+    def test_passes(gpu_sim):
+        pass
+
+    @pytest.mark.parametrize("path", ["a/b"])
+    def test_fails(gpu_sim, path):
+        gpu_sim.credit("1")
+        assert False
+
+    def test_ended(gpu_sim):
+        gpu_sim.end()
+        assert False
+    """
+    result = ran(team, tests, "--gpu-sim-journal", "kept journals")
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["this run of it: *", "no journal: the server answered 404: *"])
+    (line,) = (line for line in result.outlines if line.startswith("this run of it: "))
+    (file,) = (team.path / "kept journals").iterdir()
+    assert re.fullmatch(r"test-fails-a-b--[0-9a-f]{8}\.ndjson", file.name)
+    words = shlex.split(line.removeprefix("this run of it: "))
+    assert words == ["gpu-sim", "replay", str(file)]
+    replayed = team.run(sys.executable, "-m", "simulator", *words[1:])
+    assert (replayed.ret, replayed.outlines) == (0, [f"{file}: the replay agrees, 3 events"])
 
 
 def test_a_failure_in_the_teardown_tells_of_the_world_that_was(team: Team) -> None:
