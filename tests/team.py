@@ -14,6 +14,16 @@ import pytest
 
 from .processes import environment
 
+TEST = """
+    import pytest, urllib.request
+
+    def listed(gpu_sim):
+        asked = urllib.request.Request(
+            gpu_sim.base_url + "/v1/gpu/offers", headers={"authorization": "Bearer " + gpu_sim.token}
+        )
+        return urllib.request.urlopen(asked).status
+"""
+"""What the tests of a team share."""
 STRICT = ("--strict-markers", "-W", "error", "-p", "no:cacheprovider")
 
 
@@ -43,3 +53,9 @@ class Team:
         )
         took = time.perf_counter() - began
         return pytest.RunResult(ended.returncode, ended.stdout.splitlines(), ended.stderr.splitlines(), took)
+
+
+def ran(team: Team, tests: str, *arguments: str, **settings: str) -> pytest.RunResult:
+    """These tests, with what they share, under a pytest of their own."""
+    team.write("test_it.py", TEST + tests)
+    return team.test(*arguments, **settings)
