@@ -53,7 +53,11 @@ def _offer(request: Request) -> str:
 
 
 def _overlap(refusal: Request, retry: Request, requests: Sequence[Request]) -> bool:
-    """Whether the rent came before the 402 was answered, as the server's numbers of arrival show."""
+    """Whether the rent came before the 402 was answered, as the server's numbers of arrival show, or may have: at one
+    instant with another Idempotency-Key it is a rent of its own, not the same one again."""
+    keys = {refusal.idempotency_key, retry.idempotency_key}
+    if refusal.at == retry.at and len(keys) == 2 and None not in keys:
+        return True
     arrived = _arrived(retry)
     if arrived is None:
         return False

@@ -10,11 +10,11 @@ from simulator.testing.retries import retried_after_402
 BODY = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA", "model_id": "m", "docker_image": "d"}
 
 
-def refused(seq: int, request_id: str) -> Request:
+def refused(seq: int, request_id: str, key: str | None = None, minute: int = 0) -> Request:
     """A rent refused with 402, the one with that number in the log."""
     return Request(
         seq=seq,
-        at=datetime(2026, 1, 1, tzinfo=UTC),
+        at=datetime(2026, 1, 1, 0, minute, tzinfo=UTC),
         account="alice",
         operation="rent_gpu",
         method="POST",
@@ -24,7 +24,7 @@ def refused(seq: int, request_id: str) -> Request:
         fault=None,
         rental_id=None,
         request_id=request_id,
-        idempotency_key=None,
+        idempotency_key=key,
         body=BODY,
     )
 
@@ -45,3 +45,11 @@ def test_what_came_before_the_402_was_answered_is_no_retry(came: list[int], retr
 def test_ids_of_the_client_say_nothing_of_the_order() -> None:
     requests = [refused(1, "second"), refused(2, "first")]
     assert [request.seq for request in retried_after_402(requests, (), ())] == [2]
+
+
+@pytest.mark.parametrize(
+    ("key", "minute", "retries"), [("one", 0, [2]), (None, 0, [2]), ("two", 0, []), ("two", 1, [2])]
+)
+def test_another_key_at_the_same_instant_is_a_rent_of_its_own(key: str | None, minute: int, retries: list[int]) -> None:
+    requests = [refused(1, "a", "one"), refused(2, "b", key, minute)]
+    assert [request.seq for request in retried_after_402(requests, (), ())] == retries
