@@ -117,7 +117,7 @@ def test_of_every_block_it_is_clear_whether_it_is_run() -> None:
 
 def test_the_server_and_the_tests_are_one_line_each_on_the_first_screen() -> None:
     first_screen = README.splitlines()[:40]
-    for ending in ("gpu-sim serve", "python -m pytest"):
+    for ending in ("gpu-sim serve", "python -m pytest -n auto --maxprocesses 4 --dist loadfile"):
         one_line = re.compile(rf"python3 -m venv \S+ && .*/{ending}")
         assert sum(one_line.fullmatch(line) is not None for line in first_screen) == 1
 
