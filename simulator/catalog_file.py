@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from .core.catalog import PROVIDER_CLASSES, OfferSpec
 from .core.names import did_you_mean, offer_name
-from .core.quantities import Share
-from .notation import parse_price, parse_share
+from .core.quantities import Availability, Share
+from .notation import parse_availability, parse_price, parse_share
 from .resources import folder
 from .scenario_error import Problem, ScenarioError, read_text
 
@@ -35,6 +35,12 @@ def _probability(text: str) -> Share:
     return parse_share(Decimal(text))
 
 
+def _availability(text: str) -> Availability | None:
+    if not text:
+        return None
+    return parse_availability(Decimal(text) if _fraction(text) else text)
+
+
 def _provider_class(text: str) -> str:
     if text not in PROVIDER_CLASSES:
         raise ValueError(
@@ -48,6 +54,7 @@ class _Column(Struct, frozen=True):
 
     field: str
     read: Callable[[str], Any] = str
+    required: bool = True
 
 
 _COLUMNS = {
@@ -60,6 +67,8 @@ _COLUMNS = {
     "on_demand_usd_per_gpu_hour": _Column("on_demand_price", parse_price),
     "interruption_probability_per_hour": _Column("interruption_probability", _probability),
     "capacity_gpus": _Column("capacity", _number),
+    "availability": _Column("availability", _availability, required=False),
+    "group": _Column("group", lambda text: text or None, required=False),
 }
 _REMARK = "basis"
 """A column for people: where a row's figures come from. It may be left out."""
@@ -129,7 +138,7 @@ def _columns(header: list[str], file: str) -> list[_Column | None]:
             problems.append(Problem(file, 1, None, "", message))
         elif name in header[:index]:
             problems.append(Problem(file, 1, None, "", f'column "{name}" is given twice'))
-    missing = [name for name in _COLUMNS if name not in header]
+    missing = [name for name, column in _COLUMNS.items() if column.required and name not in header]
     if missing:
         problems.append(Problem(file, 1, None, "", f"columns are missing: {', '.join(missing)}"))
     if problems:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms
 from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX
-from .core.quantities import Duration, Factor, Instant, Money, Price, Share
+from .core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
 MONEY_PATTERN = r"\d{1,13}(\.\d{1,6})?"
@@ -97,6 +97,20 @@ def parse_share(value: _Value) -> Share:
     return Share(_parts_per_million(share, value, expected))
 
 
+def parse_availability(value: _Value) -> Availability:
+    """A share above 0 in parts per million, from `81%`, a number between 0 and 1, or `always`."""
+    expected = "always or a share above 0% such as 81%"
+    if value == "always":
+        return Availability(_MILLION)
+    try:
+        share = parse_share(value)
+    except ValueError:
+        share = Share(0)
+    if share == 0:
+        _refuse(value, expected)
+    return Availability(share)
+
+
 def format_share(parts_per_million: int) -> str:
     """A share in parts per million as `parse_share` reads it: 50000 -> "5%", 125 -> "0.0125%"."""
     whole, rest = divmod(parts_per_million, 10_000)
@@ -133,6 +147,7 @@ _PARSERS: dict[type, Callable[[_Value], int]] = {
     Money: parse_money,
     Price: parse_price,
     Share: parse_share,
+    Availability: parse_availability,
     Factor: parse_factor,
 }
 

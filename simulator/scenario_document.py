@@ -9,7 +9,7 @@ import msgspec
 from .catalog_file import default_catalog, read_catalog
 from .core.catalog import OfferSpec
 from .core.money import format_price
-from .core.quantities import Price, Share
+from .core.quantities import Availability, Price, Share
 from .notation import format_share
 from .scenario_error import read_text
 from .scenario_file import load_scenario
@@ -50,5 +50,5 @@ def _written(offer: OfferSpec) -> Any:
 def _quantity(value: object) -> str:
     if isinstance(value, Price):
         return format_price(value)
-    assert isinstance(value, Share), value
+    assert isinstance(value, Share | Availability), value
     return format_share(value)

@@ -31,6 +31,13 @@ _QUANTITIES: dict[type, dict[str, Any]] = {
     quantities.Share: {
         "anyOf": [_text(notation.SHARE_PATTERN, "a share such as 5%"), {"type": "number", "minimum": 0, "maximum": 1}]
     },
+    quantities.Availability: {
+        "anyOf": [
+            {"const": "always"},
+            _text(notation.SHARE_PATTERN, "a share such as 81%"),
+            {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        ]
+    },
     quantities.Factor: {
         "anyOf": [
             {"type": "number", "minimum": 0, "maximum": notation.FACTOR_MAX},
@@ -118,6 +125,6 @@ def _written(value: object) -> object:
             return notation.format_duration(value)
         case quantities.Money():
             return format_usd(value)
-        case quantities.Share() | quantities.Factor():
+        case quantities.Share() | quantities.Factor() | quantities.Availability():
             return value // _PPM if value % _PPM == 0 else value / _PPM
     return value

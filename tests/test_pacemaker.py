@@ -11,8 +11,9 @@ from simulator import world as world_module
 from simulator.core.acts import Act, CreditAct
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.clock import DAY_MS, HOUR_MS
+from simulator.core.market_settings import MarketSettings, PriceSettings
 from simulator.core.quantities import Duration, Factor, Instant, Money
-from simulator.core.scenario import ClockSettings, MarketSettings, PriceSettings, Scenario
+from simulator.core.scenario import ClockSettings, Scenario
 from simulator.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
 from simulator.pacing import NS_PER_MS
 from simulator.world import World

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.core.commands import InterruptRental
-from simulator.core.scenario import PriceSettings, ProvisioningSettings
+from simulator.core.market_settings import PriceSettings, ProvisioningSettings
 from simulator.core.simulation import Simulation
 from simulator.scenario_file import load_scenario
 

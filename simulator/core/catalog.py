@@ -7,15 +7,19 @@ from msgspec import Struct
 
 from .money import PRICE_STEP_MICROS
 from .names import is_line
-from .quantities import Price, Share
+from .quantities import Availability, Price, Share
 from .randomness import draw, stream
 
 ProviderClass = Literal["marketplace", "neocloud", "hyperscaler", "exchange"]
 PROVIDER_CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")
 
 
-class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs."""
+class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs.
+
+    `availability` is the share of the time that it can be had, and `group` names those with which it shares the stress
+    and the shocks of a region, both for interruptions of mode `realistic`.
+    """
 
     provider_id: str
     provider_class: ProviderClass
@@ -26,12 +30,16 @@ class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     on_demand_price: Price
     interruption_probability: Share
     capacity: int
+    availability: Availability | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("provider_id", "gpu_model", "region"):
             text: str = getattr(self, name)
             if not is_line(text) or "|" in text:
                 raise ValueError(f"{name} must be 1 to 256 printable characters other than |")
+        if self.group is not None and not is_line(self.group):
+            raise ValueError("group must be 1 to 256 printable characters")
         if self.vram_gb < 1 or self.capacity < 0:
             raise ValueError("vram_gb must be at least 1 and capacity at least 0")
         if self.interruption_probability >= 1_000_000:
@@ -41,6 +49,13 @@ class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise ValueError("prices must be multiples of $0.001 above 0")
         if self.spot_price > self.on_demand_price:
             raise ValueError("spot_price is above on_demand_price")
+
+    @property
+    def shock_group(self) -> str:
+        """The name of its group: its own, or that of its provider, GPU model and country, the last part of `region`."""
+        if self.group is not None:
+            return self.group
+        return f"{self.provider_id}|{self.gpu_model}|{self.region.rpartition(',')[2].strip()}"
 
 
 class Generate(Struct, frozen=True, forbid_unknown_fields=True):

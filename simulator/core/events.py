@@ -149,6 +149,33 @@ class ShockStruck(Struct, frozen=True, gc=False, tag="shock_struck", tag_field="
     severity_ppm: int
 
 
+class OfferWentDown(Struct, frozen=True, gc=False, tag="offer_went_down", tag_field="type"):
+    """An offer cannot be had from here on, in the mode `realistic` (with `journal: full`)."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+
+
+class OfferCameBack(Struct, frozen=True, gc=False, tag="offer_came_back", tag_field="type"):
+    """An offer that was down can be had again (with `journal: full`)."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+
+
+class InterruptionNotified(Struct, frozen=True, gc=False, tag="interruption_notified", tag_field="type"):
+    """The market has said when it will take the rental's GPUs back."""
+
+    at: int
+    account: str
+    rental_id: str
+    interrupts_ms: int
+
+
 Event = (
     AccountCreated
     | RentalCreated
@@ -165,4 +192,7 @@ Event = (
     | ActEnded
     | PriceMoved
     | ShockStruck
+    | OfferWentDown
+    | OfferCameBack
+    | InterruptionNotified
 )

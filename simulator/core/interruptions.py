@@ -2,19 +2,18 @@
 
 The advertised probability p is the chance of interruption within the horizon while running (A1). Of the
 hazard −ln(1−p)/horizon the share `shared` comes from shocks that strike the whole offer. Each shock draws a
-severity S from Beta(0.8, 0.6), a fair middle of measured events, and each running rental falls with
-probability S; so shocks arrive at shared × hazard / E[S], and p stays exact for each rental.
+severity S from a Beta distribution, and each running rental falls with probability S; so shocks arrive at
+shared × hazard / E[S], and p stays exact for each rental. Where offers go up and down (`pools.py`), each way down is
+such a shock.
 """
 
 from msgspec import Struct
 
+from .clock import HOUR_MS
+from .market_settings import InterruptionSettings
 from .numerics import delay_ms, exp, exponential, ln
 from .randomness import PPM, draw, happens
-from .scenario import InterruptionSettings
-
-SEVERITY_A = 0.8
-SEVERITY_B = 0.6
-_MEAN_SEVERITY = SEVERITY_A / (SEVERITY_A + SEVERITY_B)
+from .realism import MIDDLING, Severity
 
 
 class Hazard(Struct, frozen=True, gc=False):
@@ -28,12 +27,24 @@ def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
     """The mean times that make `probability_ppm` the chance of interruption within the horizon (A1)."""
     if settings.mode == "none" or probability_ppm == 0:
         return Hazard(None, None)
-    mean_ms = settings.horizon / -ln((PPM - probability_ppm) / PPM)
+    mean_ms = _mean_ms(probability_ppm, settings)
     own_ppm, shared_ppm = PPM - settings.shared, settings.shared
     return Hazard(
         mean_ms * PPM / own_ppm if own_ppm else None,
-        mean_ms * PPM / shared_ppm * _MEAN_SEVERITY if shared_ppm else None,
+        mean_ms * PPM / shared_ppm * settings.severity.mean if shared_ppm else None,
     )
+
+
+def pool_rate_per_hour(probability_ppm: int, settings: InterruptionSettings) -> float | None:
+    """How often an offer goes down in an hour of being up, so that its part of the hazard comes to `shared`; None for
+    never."""
+    if probability_ppm == 0:
+        return None
+    return HOUR_MS / (_mean_ms(probability_ppm, settings) * PPM / settings.shared * settings.severity.mean)
+
+
+def _mean_ms(probability_ppm: int, settings: InterruptionSettings) -> float:
+    return settings.horizon / -ln((PPM - probability_ppm) / PPM)
 
 
 def own_delay_ms(key: bytes, hazard_: Hazard) -> int | None:
@@ -47,11 +58,12 @@ class ShockClock:
     Its state is `draws`, the counter of the stream `shock/<offer>`, and `index`, the next shock's number.
     """
 
-    __slots__ = ("_key", "_mean_ms", "draws", "index")
+    __slots__ = ("_key", "_mean_ms", "_severity", "draws", "index")
 
-    def __init__(self, key: bytes, hazard_: Hazard) -> None:
+    def __init__(self, key: bytes, hazard_: Hazard, severity: Severity = MIDDLING) -> None:
         self._key = key
         self._mean_ms = hazard_.shock_mean_ms
+        self._severity = severity
         self.draws = 0
         self.index = 0
 
@@ -63,9 +75,10 @@ class ShockClock:
         """The number and the severity, in parts per million, of the shock that is due now (Jöhnk's method)."""
         index = self.index
         self.index = index + 1
+        a, b = self._severity.a / PPM, self._severity.b / PPM
         while True:
-            x = exp(-exponential(self._draw()) / SEVERITY_A)
-            y = exp(-exponential(self._draw()) / SEVERITY_B)
+            x = exp(-exponential(self._draw()) / a)
+            y = exp(-exponential(self._draw()) / b)
             if x + y <= 1.0:
                 return index, int(x / (x + y) * PPM + 0.5)
 

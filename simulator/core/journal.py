@@ -21,7 +21,7 @@ from .errors import JournalInvalid
 from .events import Event
 from .faults import FaultLine
 from .ledger import Entry
-from .quantities import Share
+from .quantities import Availability, Share
 from .randomness import PPM
 from .scenario import Scenario, without_tokens
 
@@ -278,7 +278,7 @@ def _decode(line: bytes, type_: type[_T], number: int) -> _T:
 
 def plain_quantity(type_: type[_T], value: object) -> _T:
     """The `dec_hook` of msgspec for quantities that are written as integers. Raises ValueError."""
-    most = PPM if type_ is Share else _QUANTITY_MAX
+    most = PPM if type_ in (Share, Availability) else _QUANTITY_MAX
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError(f"expected an integer from 0 to {most}")
     return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int

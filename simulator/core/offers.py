@@ -8,14 +8,14 @@ from msgspec import Struct
 from .acts import OutageAct, Selector
 from .catalog import OfferSpec
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
-from .events import Event, PriceMoved, ShockStruck
+from .events import Event, OfferCameBack, OfferWentDown, PriceMoved, ShockStruck
+from .market_settings import PriceSettings
 from .money import PRICE_MICROS_MAX, quantize_price
 from .names import offer_name
 from .offer_names import OfferNames
 from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over, overlay_of
 from .prices import PricePath, PriceState, process_for
 from .randomness import PPM, stream
-from .scenario import PriceSettings
 from .schedule import Priority, Schedule
 
 _PRICE = int(Priority.PRICE)
@@ -25,6 +25,7 @@ class OfferState(Struct, frozen=True, array_like=True):
     """What has become of an offer; price and capacity follow from it."""
 
     path: PriceState
+    is_down: bool
     used: int
     outages: tuple[int, ...]
     overlays: tuple[Overlay, ...]
@@ -32,9 +33,10 @@ class OfferState(Struct, frozen=True, array_like=True):
 
 class Offer:
     """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
-    `capacity` the GPUs that there are now, `used` those that rentals hold or the market has taken back."""
+    `capacity` the GPUs that there are now, `used` those that rentals hold or the market has taken back, and while it
+    `is_down` none can be had."""
 
-    __slots__ = ("capacity", "name", "outages", "overlays", "path", "price_micros_per_hour", "spec", "used")
+    __slots__ = ("capacity", "is_down", "name", "outages", "overlays", "path", "price_micros_per_hour", "spec", "used")
 
     def __init__(self, spec: OfferSpec, path: PricePath) -> None:
         self.spec = spec
@@ -43,6 +45,7 @@ class Offer:
         self.price_micros_per_hour = path.price_micros
         self.capacity = spec.capacity
         self.used = 0
+        self.is_down = False
         self.outages: tuple[int, ...] = ()
         self.overlays: tuple[Overlay, ...] = ()
 
@@ -53,8 +56,8 @@ class Offer:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the offers list shows it: at least one free GPU and no outage (F6)."""
-        return not self.outages and self.free > 0
+        """Whether the offers list shows it: it is up, with at least one free GPU, and there is no outage (F6)."""
+        return not self.outages and not self.is_down and self.free > 0
 
     @property
     def provisioning(self) -> Literal["stuck", "fails"] | None:
@@ -91,7 +94,7 @@ class Offer:
 
     def state(self) -> OfferState:
         """What a snapshot holds of it."""
-        return OfferState(self.path.state(), self.used, self.outages, self.overlays)
+        return OfferState(self.path.state(), self.is_down, self.used, self.outages, self.overlays)
 
 
 class Market:
@@ -181,12 +184,15 @@ class Market:
             )
         if offer.outages:
             raise OfferUnavailable("the offer is out of service for now", retry_helps=True)
+        if offer.is_down:
+            raise OfferUnavailable("the provider has no capacity for the offer now", retry_helps=True)
         if gpu_count > offer.free:
             raise OfferUnavailable(f"the offer has {offer.free} free GPUs now", retry_helps=True)
 
     def take(self, offer: Offer, gpu_count: int) -> None:
         """A rental takes GPUs; `check_free` has said that they are there."""
         assert not offer.outages, offer.name
+        assert not offer.is_down, offer.name
         assert 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
         offer.used += gpu_count
         if offer.free == 0:
@@ -222,6 +228,14 @@ class Market:
         self._show(offer)
         self.version += 1
 
+    def turn(self, offer: Offer) -> None:
+        """The offer goes down, or comes back. Anybody can derive that from the seed: only a full journal has it."""
+        offer.is_down = not offer.is_down
+        self.version += 1
+        if self._full:
+            spec, event = offer.spec, OfferWentDown if offer.is_down else OfferCameBack
+            self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
+
     def shock_struck(self, offer: Offer, shock: int, severity_ppm: int) -> None:
         """Tell of a shock, which anybody can derive from the seed: only a full journal has it."""
         if self._full:
@@ -237,7 +251,8 @@ class Market:
         """Be as the state says."""
         for offer, told in zip(self.offers, state, strict=True):
             offer.path.restore(told.path)
-            offer.used, offer.outages, offer.overlays = told.used, told.outages, told.overlays
+            offer.is_down, offer.used = told.is_down, told.used
+            offer.outages, offer.overlays = told.outages, told.overlays
             offer.price_micros_per_hour, offer.capacity = offer.under_acts()
         self.version += 1
 

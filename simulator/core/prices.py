@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from .catalog import ProviderClass
 from .clock import DAY_MS
+from .market_settings import PriceProcessName
 from .money import PRICE_STEP_MICROS
 from .numerics import LN2, delay_ms, exp, laplace, ln, normal, uniform
 from .quantities import Factor
 from .randomness import PPM, draw, happens
-from .scenario import PriceProcessName
 
 NANO = 1_000_000_000
 DRAWS_PER_STEP = 3

@@ -39,3 +39,9 @@ class Factor(int):
     """A factor in parts per million, ≥ 0: 3 is 3,000,000."""
 
     __slots__ = ()
+
+
+class Availability(int):
+    """The share of the time that an offer can be had, in parts per million, above 0; 1,000,000 is always."""
+
+    __slots__ = ()

@@ -21,7 +21,8 @@ class Rental(Struct, eq=False, gc=False):
 
     `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning the first
     of `tickets` is the end of that; once that has come without the rental getting anywhere, because an operator holds
-    it back or an act leaves it stuck, it `is_due`. `hidden` is by an operator.
+    it back or an act leaves it stuck, it `is_due`. `hidden` is by an operator. `own_interruption_ms` is when its own
+    hazard ends it, `interrupts_ms` when the market has said that it will take it back.
     """
 
     rental_id: str
@@ -42,6 +43,8 @@ class Rental(Struct, eq=False, gc=False):
     held_back: bool = False
     is_due: bool = False
     hidden: bool = False
+    own_interruption_ms: int | None = None
+    interrupts_ms: int | None = None
 
     @property
     def account(self) -> str:
@@ -75,8 +78,8 @@ class Rental(Struct, eq=False, gc=False):
 class RentalsState(Struct, frozen=True):
     """All rentals: the live ones by number, the ended ones that are held in the order in which they ended.
 
-    `running` lists ids by offer, in the order in which they began to run; `shocks` are (draws, index) by offer. The
-    ended ones may come from elsewhere, as they were when they ended: `hidden` are those of them that are hidden now.
+    The ended ones may come from elsewhere, as they were when they ended: `hidden` are those of them that are hidden
+    now.
     """
 
     created: int
@@ -84,7 +87,5 @@ class RentalsState(Struct, frozen=True):
     live: tuple[Rental, ...]
     ended: tuple[Rental, ...]
     hidden: tuple[str, ...]
-    running: dict[str, tuple[str, ...]]
     ordinals: tuple[tuple[str, str, int], ...]
     exhaustion: dict[str, Ticket]
-    shocks: tuple[tuple[int, int], ...]

@@ -18,17 +18,17 @@ from .events import (
     RentalTouched,
 )
 from .holds import Hold, expires_at_ms, hold_micros
-from .interruptions import is_hit, own_delay_ms
 from .ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from .money import cost_micros, format_usd
 from .names import rental_id, rental_name
-from .offer_rentals import OfferRentals, Reclaimed, RentPlan, by_offer
+from .offer_rentals import Reclaimed, RentPlan, terms_by_class
 from .offers import Market
 from .randomness import PPM, draw, stream
 from .rental import Rental, RentalsState
 from .rental_book import RentalBook
 from .scenario import Scenario
 from .schedule import Priority, Schedule, Subject, Ticket
+from .takebacks import TakeBacks
 
 
 class Rentals(RentalBook):
@@ -53,16 +53,13 @@ class Rentals(RentalBook):
         self._ledger = ledger
         self._record = record
         self._reclaim = scenario.market.interruptions.reclaim.sampler()
-        self._by_offer = by_offer(market, scenario.market, seed)
+        self._terms = terms_by_class(scenario.market.provisioning)
+        self.takebacks = TakeBacks(market, scenario.market, seed, schedule, record, self._taken)
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
         schedule.on(Priority.PROVISIONING, self.settle_provisioning)
-        schedule.on(Priority.SHOCK, self._shock_strikes)
-        schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
         schedule.on(Priority.IDLE_TIMEOUT, self._idles)
         schedule.on(Priority.AVAILABILITY, self._gpus_return)
-        for shared in self._by_offer.values():
-            self._await_shock(shared)
 
     # What speaks against it
 
@@ -124,7 +121,8 @@ class Rentals(RentalBook):
             )
         )
         key = stream(self._seed, f"provisioning/{name}")
-        ready = now + provisioning.delay_ms(key, self._by_offer[offer.name].sample_delay)
+        sample_delay, _ = self._terms[spec.provider_class]
+        ready = now + provisioning.delay_ms(key, sample_delay)
         rental.tickets = (self._schedule.at(ready, Priority.PROVISIONING, rental),)
         expiry = expires_at_ms(now, self._billing)
         if expiry is not None:
@@ -149,7 +147,7 @@ class Rentals(RentalBook):
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
         self.retire(rental)
-        self._by_offer[rental.offer.name].running.pop(rental.rental_id, None)
+        self.takebacks.over(rental)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
@@ -179,21 +177,19 @@ class Rentals(RentalBook):
             rental.is_due = True
             return
         key = stream(self._seed, f"provisioning/{rental.name}")
-        if outcome == "fails" or provisioning.fails(key, self._by_offer[rental.offer.name].failure):
+        _, failure = self._terms[rental.offer.spec.provider_class]
+        if outcome == "fails" or provisioning.fails(key, failure):
             self.end(rental, "provisioning_failed")
         else:
             self.start(rental)
 
     def start(self, rental: Rental) -> None:
         """The GPU runs from now on. Whatever else its luck decides counts from here."""
-        now, shared = self._schedule.now_ms, self._by_offer[rental.offer.name]
+        now = self._schedule.now_ms
         rental.held_back = rental.is_due = False
         rental.running_ms = now
-        shared.running[rental.rental_id] = rental
         self._record(RentalRunning(now, rental.account, rental.rental_id))
-        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), shared.hazard)
-        if own is not None:
-            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+        self.takebacks.begins(rental)
         self._await_idleness(rental)
         self.await_exhaustion(rental.account)
 
@@ -217,16 +213,8 @@ class Rentals(RentalBook):
         released = rental.hold.end("expired")
         self._ledger.post(HoldExpired(self._schedule.now_ms, rental.account, rental.rental_id, released))
 
-    def _shock_strikes(self, shared: OfferRentals) -> None:
-        shock, severity_ppm = shared.shocks.strike()
-        self._market.shock_struck(shared.offer, shock, severity_ppm)
-        for rental in tuple(shared.running.values()):
-            if is_hit(stream(self._seed, f"hit/{rental.name}"), shock, severity_ppm):
-                self.end(rental, "interrupted", "shock")
-        self._await_shock(shared)
-
-    def _own_interruption(self, rental: Rental) -> None:
-        self.end(rental, "interrupted", "own")
+    def _taken(self, rental: Rental, cause: Cause) -> None:
+        self.end(rental, "interrupted", cause)
 
     def _credit_exhausted(self, account: str) -> None:
         del self._exhaustion[account]
@@ -245,17 +233,14 @@ class Rentals(RentalBook):
 
     def state(self, *, with_ended: bool) -> RentalsState:
         """What a snapshot holds of them. It shares the rentals themselves: encode it before anything happens."""
-        shared = [self._by_offer[offer.name] for offer in self._market.offers]
         return RentalsState(
             created=self.created,
             ended_total=self.ended_total,
             live=tuple(self.live_in_order()),
             ended=tuple(self.ended()) if with_ended else (),
             hidden=tuple(rental.rental_id for rental in self.ended() if rental.hidden),
-            running={of.offer.name: tuple(of.running) for of in shared if of.running},
             ordinals=tuple((account, offer, count) for (account, offer), count in self._ordinals.items()),
             exhaustion=dict(self._exhaustion),
-            shocks=tuple((of.shocks.draws, of.shocks.index) for of in shared),
         )
 
     def restore(self, state: RentalsState) -> None:
@@ -266,10 +251,6 @@ class Rentals(RentalBook):
         self.refill(state.live, state.ended, created=state.created, ended_total=state.ended_total)
         self._ordinals = {(account, offer): count for account, offer, count in state.ordinals}
         self._exhaustion = dict(state.exhaustion)
-        for offer, (draws, index) in zip(self._market.offers, state.shocks, strict=True):
-            shared = self._by_offer[offer.name]
-            shared.shocks.draws, shared.shocks.index = draws, index
-            shared.running = {id_: self.by_id[id_] for id_ in state.running.get(offer.name, ())}
 
     def name_subject(self, priority: int, subject: object) -> Subject:
         """What a snapshot calls the subject of one of their events."""
@@ -277,17 +258,17 @@ class Rentals(RentalBook):
             return subject.rental_id
         if isinstance(subject, Reclaimed):
             return subject.offer.name, subject.gpu_count
-        if isinstance(subject, OfferRentals):
-            return subject.offer.name
-        assert isinstance(subject, str), subject
-        return subject
+        if isinstance(subject, str):
+            return subject
+        return self.takebacks.name_subject(priority, subject)
 
     def find_subject(self, priority: int, name: Subject) -> object:
         """The inverse of `name_subject`."""
         if priority == Priority.CREDIT_EXHAUSTION:
             return name
-        if priority == Priority.SHOCK:
-            return self._by_offer[str(name)]
+        found = self.takebacks.find_subject(priority, name)
+        if found is not None:
+            return found
         if isinstance(name, tuple):
             return Reclaimed(self._market.named(str(name[0])), name[1])
         return self.by_id[str(name)]
@@ -296,11 +277,6 @@ class Rentals(RentalBook):
 
     def _running(self, account: str) -> Iterable[Rental]:
         return (rental for rental in self.live_of(account) if rental.running_ms is not None)
-
-    def _await_shock(self, shared: OfferRentals) -> None:
-        delay = shared.shocks.delay_ms()
-        if delay is not None:
-            self._schedule.at(self._schedule.now_ms + delay, Priority.SHOCK, shared)
 
     def _await_idleness(self, rental: Rental) -> None:
         self._schedule.cancel(rental.idle_ticket)

@@ -10,15 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .acts import Act
-from .catalog import CatalogSpec, OfferSpec, ProviderClass, generate_offers
+from .catalog import CatalogSpec, OfferSpec, generate_offers
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
-from .distributions import Distribution, LogNormal, fixed
 from .fault_rules import FaultRule, rule_problems
+from .market_settings import MarketSettings
 from .names import did_you_mean, is_line, is_name, is_token
 from .offer_names import OfferNames, Path
-from .quantities import Duration, Factor, Instant, Money, Share
-
-PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
+from .quantities import Duration, Factor, Instant, Money
 
 
 class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,100 +44,6 @@ class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     token: str | None = None
     balance: Money = Money(100_000_000)
-
-
-class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate."""
-
-    activity: Factor = Factor(1_000_000)
-    marketplace: PriceProcessName | None = None
-    neocloud: PriceProcessName | None = None
-    hyperscaler: PriceProcessName | None = None
-    exchange: PriceProcessName | None = None
-    all: PriceProcessName | None = None
-
-    def __post_init__(self) -> None:
-        if self.activity > 1_000_000_000:
-            raise ValueError("activity must be at most 1000")
-
-    def process(self, provider_class: ProviderClass) -> PriceProcessName:
-        """The process of a class: its own setting, that for all, or the default by measurement."""
-        own: PriceProcessName | None = getattr(self, provider_class)
-        return own or self.all or _PRICE_DEFAULTS[provider_class]
-
-
-_PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
-    "marketplace": "host_set",
-    "neocloud": "list_price",
-    "hyperscaler": "list_price",
-    "exchange": "mean_reverting",
-}
-
-
-class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the market takes GPUs back (A1); the GPUs return after `reclaim`."""
-
-    mode: Literal["poisson", "none"] = "poisson"
-    horizon: Duration = Duration(HOUR_MS)
-    shared: Share = Share(800_000)
-    reclaim: Distribution = fixed(30 * MINUTE_MS)
-
-    def __post_init__(self) -> None:
-        if not SECOND_MS <= self.horizon <= YEAR_MS:
-            raise ValueError("horizon must be between 1s and 365d")
-
-
-class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How long a GPU takes to be set up, and the share that never is."""
-
-    delay: Distribution | None = None
-    failure: Share | None = None
-
-
-def _terms(median_s: int, p95_s: int, failure_ppm: int) -> tuple[Distribution, Share]:
-    shape = LogNormal(Duration(median_s * SECOND_MS), Duration(p95_s * SECOND_MS))
-    return Distribution(lognormal=shape), Share(failure_ppm)
-
-
-_PROVISIONING_DEFAULTS: dict[ProviderClass, tuple[Distribution, Share]] = {
-    "marketplace": _terms(90, 420, 50_000),
-    "neocloud": _terms(45, 180, 10_000),
-    "hyperscaler": _terms(90, 240, 10_000),
-    "exchange": _terms(45, 180, 10_000),
-}
-
-
-class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Provisioning by provider class; `all` is for what a class leaves open."""
-
-    marketplace: ProvisioningTerms | None = None
-    neocloud: ProvisioningTerms | None = None
-    hyperscaler: ProvisioningTerms | None = None
-    exchange: ProvisioningTerms | None = None
-    all: ProvisioningTerms | None = None
-
-    def terms(self, provider_class: ProviderClass) -> tuple[Distribution, Share]:
-        """Delay and failure share of a class: its own, those for all, or the default."""
-        delay, failure = _PROVISIONING_DEFAULTS[provider_class]
-        for given in (self.all, getattr(self, provider_class)):
-            if given is not None:
-                delay = given.delay if given.delay is not None else delay
-                failure = given.failure if given.failure is not None else failure
-        return delay, failure
-
-
-class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The offers, from a catalogue (a name, a CSV file, or generated) or listed, and how they behave."""
-
-    catalog: str | CatalogSpec | None = None
-    offers: tuple[OfferSpec, ...] = ()
-    prices: PriceSettings = PriceSettings()
-    interruptions: InterruptionSettings = InterruptionSettings()
-    provisioning: ProvisioningSettings = ProvisioningSettings()
-
-    def __post_init__(self) -> None:
-        if self.catalog is not None and self.offers:
-            raise ValueError("give either catalog or offers")
 
 
 class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -20,12 +20,18 @@ class Priority(IntEnum):
     TIMELINE = 1
     HOLD_EXPIRY = 2
     PROVISIONING = 3
-    SHOCK = 4
-    OWN_INTERRUPTION = 5
-    CREDIT_EXHAUSTION = 6
-    IDLE_TIMEOUT = 7
-    PRICE = 8
-    AVAILABILITY = 9
+    STRESS = 4
+    GROUP_SHOCK = 5
+    POOL = 6
+    SHOWN = 7
+    SHOCK = 8
+    OWN_INTERRUPTION = 9
+    TAKE_BACK = 10
+    NOTICE = 11
+    CREDIT_EXHAUSTION = 12
+    IDLE_TIMEOUT = 13
+    PRICE = 14
+    AVAILABILITY = 15
 
 
 Handler = Callable[[Any], None]

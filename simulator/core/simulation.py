@@ -131,6 +131,7 @@ class Simulation:
         self._turn += 1
         self._schedule.close()
         self.timeline.close()
+        self.rentals.takebacks.close()
 
     # Commands
 
@@ -222,6 +223,7 @@ class Simulation:
             ledger=self.ledger.state(),
             offers=self.market.state(),
             rentals=self.rentals.state(with_ended=with_ended),
+            takebacks=self.rentals.takebacks.state(),
             keys=self._keys.state(),
             timeline=self.timeline.state(),
             journal=self._journal.state(),
@@ -256,6 +258,7 @@ class Simulation:
         self.market.restore(state.offers)
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
         self.rentals.restore(replace(state.rentals, ended=ended))
+        self.rentals.takebacks.restore(state.takebacks, self.rentals.by_id.__getitem__)
         self._keys.restore(state.keys)
         self.timeline.restore(state.timeline)
         self._schedule.restore(state.schedule, self._find_subject)

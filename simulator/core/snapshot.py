@@ -20,6 +20,7 @@ from .names import is_name
 from .offers import Offer, OfferState
 from .rental import Rental, RentalsState
 from .schedule import Priority, ScheduleState
+from .takebacks import TakeBacksState
 from .timeline import TimelineState
 
 NOW_MS_MAX = 10_000 * YEAR_MS
@@ -36,6 +37,7 @@ class SimulationState(Struct, frozen=True):
     ledger: LedgerState
     offers: tuple[OfferState, ...]
     rentals: RentalsState
+    takebacks: TakeBacksState
     keys: tuple[StoredKey, ...]
     timeline: TimelineState
     journal: JournalState

@@ -7,8 +7,9 @@ import pytest
 
 from simulator import world as world_module
 from simulator.core.catalog import CatalogSpec, Generate
+from simulator.core.market_settings import MarketSettings, PriceSettings
 from simulator.core.quantities import Duration, Factor
-from simulator.core.scenario import ClockSettings, MarketSettings, PriceSettings
+from simulator.core.scenario import ClockSettings
 
 from .asgi import RENT, START, Answer, Api, scenario
 

@@ -9,16 +9,9 @@ import pytest
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.clock import epoch_ms
 from simulator.core.distributions import fixed
+from simulator.core.market_settings import MarketSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
 from simulator.core.quantities import Duration, Factor, Instant, Share
-from simulator.core.scenario import (
-    AccountSpec,
-    BillingSettings,
-    ClockSettings,
-    MarketSettings,
-    PriceSettings,
-    ProvisioningSettings,
-    ProvisioningTerms,
-)
+from simulator.core.scenario import AccountSpec, BillingSettings, ClockSettings
 
 from ..core.builders import market
 from .asgi import BOB, RENT, START, Answer, Api, scenario

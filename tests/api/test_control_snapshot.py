@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from simulator import world_snapshot
-from simulator.core.scenario import BillingSettings, ClockSettings, InterruptionSettings
+from simulator.core.market_settings import InterruptionSettings
+from simulator.core.scenario import BillingSettings, ClockSettings
 from simulator.holding import Holding
 
 from ..core.builders import market, offer

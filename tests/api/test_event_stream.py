@@ -12,8 +12,9 @@ from simulator import serve_in_thread
 from simulator import world as world_module
 from simulator.api.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS
 from simulator.core.catalog import CatalogSpec, Generate
+from simulator.core.market_settings import MarketSettings, PriceSettings
 from simulator.core.quantities import Factor
-from simulator.core.scenario import AccountSpec, MarketSettings, PriceSettings
+from simulator.core.scenario import AccountSpec
 
 from .asgi import BOB, RENT, START, Answer, Api, scenario
 from .stream_reader import PATIENCE, Reader, opened, run, streams_of

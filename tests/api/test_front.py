@@ -9,8 +9,9 @@ import pytest
 
 from simulator.core.acts import Act, OutageAct
 from simulator.core.catalog import CatalogSpec, Generate
+from simulator.core.market_settings import MarketSettings
 from simulator.core.quantities import Duration, Money
-from simulator.core.scenario import AccountSpec, ClockSettings, MarketSettings
+from simulator.core.scenario import AccountSpec, ClockSettings
 
 from ..core.builders import market, offer
 from .asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario

@@ -14,9 +14,10 @@ from simulator.core.clock import DAY_MS, MINUTE_MS
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import OfferUnavailable
 from simulator.core.events import RentalTerminated
+from simulator.core.market_settings import MarketSettings, PriceSettings
 from simulator.core.offers import Offer
 from simulator.core.quantities import Factor, Money
-from simulator.core.scenario import AccountSpec, BillingSettings, MarketSettings, PriceSettings
+from simulator.core.scenario import AccountSpec, BillingSettings
 
 RICH = (AccountSpec("alice", None, Money(10**15)),)
 ROUNDS = 5

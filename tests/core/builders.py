@@ -11,17 +11,16 @@ from simulator.core.commands import AddCredit, InterruptRental, RentGpu, Termina
 from simulator.core.distributions import fixed
 from simulator.core.errors import Refusal
 from simulator.core.idempotency import Key
-from simulator.core.quantities import Duration, Money, Price, Share
-from simulator.core.rental import Rental
-from simulator.core.scenario import (
-    AccountSpec,
+from simulator.core.market_settings import (
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
-    Scenario,
 )
+from simulator.core.quantities import Duration, Money, Price, Share
+from simulator.core.rental import Rental
+from simulator.core.scenario import AccountSpec, Scenario
 from simulator.core.simulation import Simulation
 
 MINUTE = 60_000

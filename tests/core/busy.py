@@ -14,18 +14,16 @@ from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.core.commands import AddCredit, Command, InterruptRental, RentGpu, TerminateRental, TouchRental
 from simulator.core.distributions import Distribution, LogNormal, Uniform
 from simulator.core.errors import Refusal
-from simulator.core.quantities import Duration, Factor, Money, Price, Share
-from simulator.core.rental import Rental
-from simulator.core.scenario import (
-    AccountSpec,
-    BillingSettings,
+from simulator.core.market_settings import (
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
-    Scenario,
 )
+from simulator.core.quantities import Duration, Factor, Money, Price, Share
+from simulator.core.rental import Rental
+from simulator.core.scenario import AccountSpec, BillingSettings, Scenario
 from simulator.core.simulation import Simulation
 
 CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")

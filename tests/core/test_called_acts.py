@@ -22,9 +22,9 @@ from simulator.core.events import (
     ActStarted,
     RentalTerminated,
 )
+from simulator.core.market_settings import InterruptionSettings
 from simulator.core.quantities import Factor, Price, Share
 from simulator.core.replay import replay
-from simulator.core.scenario import InterruptionSettings
 from simulator.core.simulation import Simulation
 
 from .builders import (

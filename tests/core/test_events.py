@@ -22,6 +22,9 @@ TAGS = {
     "ActEnded": "act_ended",
     "PriceMoved": "price_moved",
     "ShockStruck": "shock_struck",
+    "OfferWentDown": "offer_went_down",
+    "OfferCameBack": "offer_came_back",
+    "InterruptionNotified": "interruption_notified",
 }
 
 

@@ -19,15 +19,11 @@ from simulator.core.catalog import OfferSpec
 from simulator.core.commands import TerminateRental
 from simulator.core.distributions import fixed
 from simulator.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
+from simulator.core.market_settings import InterruptionSettings, ProvisioningSettings, ProvisioningTerms
 from simulator.core.names import offer_name, rental_name
 from simulator.core.quantities import Share
 from simulator.core.randomness import stream
-from simulator.core.scenario import (
-    BillingSettings,
-    InterruptionSettings,
-    ProvisioningSettings,
-    ProvisioningTerms,
-)
+from simulator.core.scenario import BillingSettings
 from simulator.core.simulation import Simulation
 
 from .builders import HOUR, market, offer, rent, scenario

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, kstest
 
 from simulator.core.interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
+from simulator.core.market_settings import InterruptionSettings
 from simulator.core.quantities import Duration, Share
 from simulator.core.randomness import DRAW_RANGE, draw, stream
-from simulator.core.scenario import InterruptionSettings
 
 HOUR = 3_600_000
 MEAN_SEVERITY = 0.8 / 1.4

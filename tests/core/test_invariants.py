@@ -26,16 +26,10 @@ from simulator.core.errors import InsufficientCredit, Refusal
 from simulator.core.events import ActStarted, RentalTerminated
 from simulator.core.idempotency import Key
 from simulator.core.ledger import HoldExpired, HoldPlaced, RentalSettled
+from simulator.core.market_settings import InterruptionSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
 from simulator.core.quantities import Duration, Factor, Share
 from simulator.core.replay import replay
-from simulator.core.scenario import (
-    BillingSettings,
-    InterruptionSettings,
-    PriceSettings,
-    ProvisioningSettings,
-    ProvisioningTerms,
-    Scenario,
-)
+from simulator.core.scenario import BillingSettings, Scenario
 from simulator.core.simulation import Simulation
 
 from .builders import DAY, HOUR, accounts, journal, market, offer, rent_command, scenario

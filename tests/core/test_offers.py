@@ -6,9 +6,9 @@ from simulator.core.acts import Selector
 from simulator.core.catalog import OfferSpec
 from simulator.core.errors import InvalidValue, OfferNotFound, OfferUnavailable
 from simulator.core.events import Event, PriceMoved, ShockStruck
+from simulator.core.market_settings import PriceSettings
 from simulator.core.offers import Market, Offer
 from simulator.core.quantities import Factor
-from simulator.core.scenario import PriceSettings
 from simulator.core.schedule import Schedule
 
 from .builders import DAY, offer

@@ -9,10 +9,10 @@ import pytest
 
 from simulator.core.catalog import ProviderClass
 from simulator.core.clock import DAY_MS
+from simulator.core.market_settings import PriceProcessName, PriceSettings
 from simulator.core.prices import HostSet, MeanReverting, PricePath, process_for
 from simulator.core.quantities import Factor
 from simulator.core.randomness import stream
-from simulator.core.scenario import PriceProcessName, PriceSettings
 
 CLASSES: tuple[ProviderClass, ...] = get_args(ProviderClass)
 MOVING: tuple[PriceProcessName, ...] = ("list_price", "host_set", "mean_reverting")

@@ -4,10 +4,10 @@ import pytest
 from scipy.stats import binomtest
 
 from simulator.core.distributions import Distribution, Uniform, fixed
+from simulator.core.market_settings import ProvisioningSettings
 from simulator.core.provisioning import delay_ms, fails
 from simulator.core.quantities import Duration, Share
 from simulator.core.randomness import stream
-from simulator.core.scenario import ProvisioningSettings
 
 KEYS = [stream(1, f"provisioning/{n}") for n in range(4_000)]
 

@@ -9,9 +9,10 @@ from simulator.core.commands import InterruptRental
 from simulator.core.distributions import Distribution, fixed
 from simulator.core.errors import RentalNotInState
 from simulator.core.events import GpusReturned, RentalTerminated, ShockStruck
+from simulator.core.market_settings import InterruptionSettings
 from simulator.core.quantities import Duration, Share
 from simulator.core.rental import Rental
-from simulator.core.scenario import BillingSettings, InterruptionSettings
+from simulator.core.scenario import BillingSettings
 from simulator.core.simulation import Simulation
 
 from .builders import DAY, DOLLAR, HOUR, READY, Bench, accounts, market, offer, rent, scenario

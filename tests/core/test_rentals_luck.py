@@ -9,15 +9,10 @@ from simulator.core.distributions import Distribution, Uniform, fixed
 from simulator.core.events import RentalCreated, RentalRunning, RentalTerminated, RentalTouched, ShockStruck
 from simulator.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
 from simulator.core.ledger import HoldPlaced, RentalSettled
+from simulator.core.market_settings import InterruptionSettings, MarketSettings, ProvisioningSettings, ProvisioningTerms
 from simulator.core.quantities import Duration, Share
 from simulator.core.randomness import draw, stream
-from simulator.core.scenario import (
-    BillingSettings,
-    InterruptionSettings,
-    MarketSettings,
-    ProvisioningSettings,
-    ProvisioningTerms,
-)
+from simulator.core.scenario import BillingSettings
 from simulator.core.simulation import Simulation
 
 from .builders import DAY, HOUR, READY, Bench, market, offer, rent, scenario

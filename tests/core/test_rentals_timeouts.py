@@ -9,8 +9,9 @@ from simulator.core.commands import TerminateRental
 from simulator.core.distributions import fixed
 from simulator.core.errors import RentalNotInState
 from simulator.core.ledger import HoldExpired, RentalSettled
+from simulator.core.market_settings import ProvisioningSettings, ProvisioningTerms
 from simulator.core.quantities import Duration, Share
-from simulator.core.scenario import BillingSettings, ProvisioningSettings, ProvisioningTerms
+from simulator.core.scenario import BillingSettings
 from simulator.core.simulation import Simulation
 
 from .builders import DOLLAR, HOUR, READY, Bench, Row, check_table, market, offer, refused, rent, scenario

@@ -153,8 +153,8 @@ def test_commands_given_between_two_events_of_one_instant_are_replayed() -> None
 @pytest.mark.parametrize(
     ("sound", "damaged"),
     [
-        (b'"shared":800000', b'"shared":2000000'),
-        (b'"horizon":3600000', b'"horizon":' + b"9" * 400),
+        (b'"failure":0', b'"failure":2000000'),
+        (b'"delay":{"fixed":60000', b'"delay":{"fixed":' + b"9" * 400),
     ],
 )
 def test_a_journal_with_a_quantity_out_of_bounds_is_refused(sound: bytes, damaged: bytes) -> None:

@@ -9,16 +9,18 @@ from simulator.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.clock import YEAR_MS
 from simulator.core.distributions import fixed
-from simulator.core.quantities import Duration, Factor, Money, Share
-from simulator.core.scenario import (
-    AccountSpec,
-    BillingSettings,
-    ClockSettings,
+from simulator.core.market_settings import (
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
+)
+from simulator.core.quantities import Duration, Factor, Money, Share
+from simulator.core.scenario import (
+    AccountSpec,
+    BillingSettings,
+    ClockSettings,
     Scenario,
     find_problems,
     opening_offers,

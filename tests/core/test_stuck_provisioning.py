@@ -9,8 +9,9 @@ from simulator.core.events import (
     ActEnded,
     RentalRunning,
 )
+from simulator.core.market_settings import InterruptionSettings
 from simulator.core.quantities import Duration, Share
-from simulator.core.scenario import BillingSettings, InterruptionSettings
+from simulator.core.scenario import BillingSettings
 from simulator.core.simulation import Simulation
 
 from .builders import (

@@ -1,0 +1,179 @@
+"""How a scenario's market behaves: prices, interruptions and provisioning, by provider class.
+
+Defaults are the values of assumption A1 and of the behaviour measured of real markets.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .catalog import CatalogSpec, OfferSpec, ProviderClass
+from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
+from .distributions import Distribution, LogNormal, fixed
+from .quantities import Availability, Duration, Factor, Share
+from .realism import MIDDLING, Severity, Shape
+
+PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
+
+
+class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate."""
+
+    activity: Factor = Factor(1_000_000)
+    marketplace: PriceProcessName | None = None
+    neocloud: PriceProcessName | None = None
+    hyperscaler: PriceProcessName | None = None
+    exchange: PriceProcessName | None = None
+    all: PriceProcessName | None = None
+
+    def __post_init__(self) -> None:
+        if self.activity > 1_000_000_000:
+            raise ValueError("activity must be at most 1000")
+
+    def process(self, provider_class: ProviderClass) -> PriceProcessName:
+        """The process of a class: its own setting, that for all, or the default by measurement."""
+        own: PriceProcessName | None = getattr(self, provider_class)
+        return own or self.all or _PRICE_DEFAULTS[provider_class]
+
+
+_PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
+    "marketplace": "host_set",
+    "neocloud": "list_price",
+    "hyperscaler": "list_price",
+    "exchange": "mean_reverting",
+}
+
+
+class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How the market takes GPUs back (A1); the GPUs return after `reclaim`.
+
+    With `poisson` each rental's hazard is constant and its offer is always there. With `realistic` offers go down and
+    come back as real ones do (`shape`), and are interrupted as they go down; the advertised probability is the
+    long-run one, or with `show: current` that of the stress of the moment. Of the hazard the share `shared` is the
+    offer's, and each time it takes a `severity` of the rentals along, at once or one by one over `spread`.
+    """
+
+    mode: Literal["poisson", "realistic", "none"] = "poisson"
+    horizon: Duration = Duration(HOUR_MS)
+    shared: Share = Share(800_000)
+    severity: Severity = MIDDLING
+    spread: Duration = Duration(0)
+    reclaim: Distribution = fixed(30 * MINUTE_MS)
+    shape: Shape | None = None
+    show: Literal["long_run", "current"] = "long_run"
+
+    def __post_init__(self) -> None:
+        if not SECOND_MS <= self.horizon <= YEAR_MS:
+            raise ValueError("horizon must be between 1s and 365d")
+        if self.spread > HOUR_MS:
+            raise ValueError("spread must be at most 1h")
+        if self.mode != "realistic" and (self.shape is not None or self.show != "long_run"):
+            raise ValueError("shape and show go with mode realistic")
+        if self.mode == "realistic" and self.shared == 0:
+            raise ValueError("shared must be above 0% in mode realistic: an offer that goes down interrupts")
+
+
+class AvailabilitySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The share of the time that the offers of a class can be had, where their own rows do not say it; `all` is for
+    the classes not named. The defaults are assumptions between what was measured of single providers."""
+
+    marketplace: Availability | None = None
+    neocloud: Availability | None = None
+    hyperscaler: Availability | None = None
+    exchange: Availability | None = None
+    all: Availability | None = None
+
+    def of(self, provider_class: ProviderClass) -> Availability:
+        """That of a class: its own setting, that for all, or the default."""
+        own: Availability | None = getattr(self, provider_class)
+        return own or self.all or _AVAILABILITY_DEFAULTS[provider_class]
+
+
+_AVAILABILITY_DEFAULTS: dict[ProviderClass, Availability] = {
+    "marketplace": Availability(850_000),
+    "neocloud": Availability(900_000),
+    "hyperscaler": Availability(650_000),
+    "exchange": Availability(600_000),
+}
+
+
+class NoticeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How long before the market takes a running rental's GPUs back it says so, by provider class; `all` is for the
+    classes not named. A hyperscaler gives half a minute unless told otherwise, nobody else gives any."""
+
+    marketplace: Duration | None = None
+    neocloud: Duration | None = None
+    hyperscaler: Duration | None = None
+    exchange: Duration | None = None
+    all: Duration | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if (getattr(self, name) or 0) > HOUR_MS:
+                raise ValueError(f"{name} must be at most 1h")
+
+    def of(self, provider_class: ProviderClass) -> Duration:
+        """That of a class: its own setting, that for all, or the default."""
+        own: Duration | None = getattr(self, provider_class)
+        if own is not None:
+            return own
+        if self.all is not None:
+            return self.all
+        return Duration(30 * SECOND_MS if provider_class == "hyperscaler" else 0)
+
+
+class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How long a GPU takes to be set up, and the share that never is."""
+
+    delay: Distribution | None = None
+    failure: Share | None = None
+
+
+def _terms(median_s: int, p95_s: int, failure_ppm: int) -> tuple[Distribution, Share]:
+    shape = LogNormal(Duration(median_s * SECOND_MS), Duration(p95_s * SECOND_MS))
+    return Distribution(lognormal=shape), Share(failure_ppm)
+
+
+_PROVISIONING_DEFAULTS: dict[ProviderClass, tuple[Distribution, Share]] = {
+    "marketplace": _terms(90, 420, 50_000),
+    "neocloud": _terms(45, 180, 10_000),
+    "hyperscaler": _terms(90, 240, 10_000),
+    "exchange": _terms(45, 180, 10_000),
+}
+
+
+class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Provisioning by provider class; `all` is for what a class leaves open."""
+
+    marketplace: ProvisioningTerms | None = None
+    neocloud: ProvisioningTerms | None = None
+    hyperscaler: ProvisioningTerms | None = None
+    exchange: ProvisioningTerms | None = None
+    all: ProvisioningTerms | None = None
+
+    def terms(self, provider_class: ProviderClass) -> tuple[Distribution, Share]:
+        """Delay and failure share of a class: its own, those for all, or the default."""
+        delay, failure = _PROVISIONING_DEFAULTS[provider_class]
+        for given in (self.all, getattr(self, provider_class)):
+            if given is not None:
+                delay = given.delay if given.delay is not None else delay
+                failure = given.failure if given.failure is not None else failure
+        return delay, failure
+
+
+class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The offers, from a catalogue (a name, a CSV file, or generated) or listed, and how they behave."""
+
+    catalog: str | CatalogSpec | None = None
+    offers: tuple[OfferSpec, ...] = ()
+    prices: PriceSettings = PriceSettings()
+    interruptions: InterruptionSettings = InterruptionSettings()
+    availability: AvailabilitySettings | None = None
+    notices: NoticeSettings = NoticeSettings()
+    provisioning: ProvisioningSettings = ProvisioningSettings()
+
+    def __post_init__(self) -> None:
+        if self.catalog is not None and self.offers:
+            raise ValueError("give either catalog or offers")
+        if self.availability is not None and self.interruptions.mode != "realistic":
+            raise ValueError("availability goes with interruptions of mode realistic: in other modes offers stay")

@@ -1,0 +1,272 @@
+"""How offers go down and come back in the `realistic` mode: stresses, shocks of a group, and the phases of each offer.
+
+All holding times are exponential, so that whenever a stress changes an offer's rates the time to its next change may
+be drawn anew. None of it depends on who rents. Its streams are `stress/model/<GPU model>`,
+`stress/group/<group>`, `shocks/<group>` and `reach/<offer>` for the shocks, and `pool/<offer>`.
+
+What happens here shows in the market `lead_ms` later: as long before an interruption as the longest notice is.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from .calibration import FRAGILE, LONG, SETTLED, SHORT, PoolRates, calibrate, pressure
+from .catalog import OfferSpec
+from .clock import HOUR_MS
+from .interruptions import pool_rate_per_hour
+from .market_settings import AvailabilitySettings, MarketSettings
+from .numerics import delay_ms, exp, uniform
+from .offers import Market, Offer
+from .quantities import Availability
+from .randomness import PPM, draw, happens, stream
+from .realism import Shape
+from .schedule import NO_TICKET, Priority, Schedule, Subject, Ticket
+
+Struck = Callable[[Offer], None]
+"""Is told that an offer's rentals are struck: it went down, or it is down and is struck again."""
+
+
+class Stress:
+    """A stress that is on or off."""
+
+    __slots__ = ("draws", "is_on", "key", "name")
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.name = name
+        self.key = stream(seed, f"stress/{name}")
+        self.is_on = bool(draw(self.key, 0) >> 63)
+        self.draws = 1
+
+    def wait_ms(self, mean_ms: float) -> int:
+        """How long it stays as it is."""
+        self.draws += 1
+        return delay_ms(draw(self.key, self.draws - 1), mean_ms)
+
+
+class Group:
+    """Offers that the same shocks strike; `index` is the number of the next one."""
+
+    __slots__ = ("index", "key", "name", "pools")
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.name = name
+        self.key = stream(seed, f"shocks/{name}")
+        self.index = 0
+        self.pools: list[Pool] = []
+
+
+class Pool:
+    """An offer that goes down and comes back."""
+
+    __slots__ = ("draws", "key", "meets_shock", "model", "offer", "phase", "rates", "reach", "region", "ticket")
+
+    def __init__(self, offer: Offer, rates: PoolRates, model: Stress, region: Stress, seed: int) -> None:
+        self.offer = offer
+        self.rates = rates
+        self.model = model
+        self.region = region
+        self.key = stream(seed, f"pool/{offer.name}")
+        self.reach = stream(seed, f"reach/{offer.name}")
+        self.draws = 1
+        self.phase = _phase_at(rates.phases[self.level], uniform(draw(self.key, 0)))
+        self.ticket: Ticket = NO_TICKET
+        self.meets_shock = False
+        """Whether what comes next is that the rentals left on it are struck, while it is down."""
+
+    @property
+    def name(self) -> str:
+        """That of its offer."""
+        return self.offer.name
+
+    @property
+    def level(self) -> int:
+        """How many stresses bear on it."""
+        return self.model.is_on + self.region.is_on
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be had."""
+        return self.phase < 2
+
+    def draw(self) -> int:
+        """The next draw of its stream."""
+        self.draws += 1
+        return draw(self.key, self.draws - 1)
+
+
+class PoolsState(Struct, frozen=True):
+    """Stresses as (is on, draws), groups by their index, pools as (phase, draws, ticket, meets shock), in order."""
+
+    stresses: tuple[tuple[bool, int], ...] = ()
+    groups: tuple[int, ...] = ()
+    pools: tuple[tuple[int, int, Ticket, bool], ...] = ()
+
+
+class Pools:
+    """All offers of a market that go down and come back, and what makes them."""
+
+    def __init__(
+        self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule, struck: Struck, lead_ms: int
+    ) -> None:
+        interruptions = settings.interruptions
+        self._shape = shape = interruptions.shape or Shape()
+        self._market = market
+        self._lead_ms = lead_ms
+        self._schedule = schedule
+        self._struck = struck
+        self._stresses: dict[str, Stress] = {}
+        self._under: dict[str, list[Pool]] = {}
+        self._groups: dict[str, Group] = {}
+        self._pools: dict[str, Pool] = {}
+        self._pressure = tuple(exp(pressure(shape, level)) for level in range(3))
+        if interruptions.mode == "realistic":
+            for offer in market.offers:
+                self._open(offer, settings, seed)
+        schedule.on(Priority.STRESS, self._stress_flips)
+        schedule.on(Priority.GROUP_SHOCK, self._group_is_struck)
+        schedule.on(Priority.POOL, self._changes)
+        schedule.on(Priority.SHOWN, self._shows)
+        for stress in self._stresses.values():
+            self._await_flip(stress)
+        for group in self._groups.values():
+            self._await_shock(group)
+        for pool in self._pools.values():
+            self._await_change(pool)
+
+    def _open(self, offer: Offer, settings: MarketSettings, seed: int) -> None:
+        spec, per_hour = offer.spec, pool_rate_per_hour(offer.spec.interruption_probability, settings.interruptions)
+        available = availability_of(spec, settings)
+        if per_hour is None or available == PPM:
+            return
+        rates = calibrate(available, per_hour, self._shape)
+        group = self._groups.setdefault(spec.shock_group, Group(spec.shock_group, seed))
+        model = self._stress(f"model/{spec.gpu_model}", seed)
+        region = self._stress(f"group/{spec.shock_group}", seed)
+        pool = self._pools[offer.name] = Pool(offer, rates, model, region, seed)
+        group.pools.append(pool)
+        for stress in (model, region):
+            self._under[stress.name].append(pool)
+        offer.is_down = not pool.is_up
+
+    def _stress(self, name: str, seed: int) -> Stress:
+        if name not in self._stresses:
+            self._stresses[name] = Stress(name, seed)
+            self._under[name] = []
+        return self._stresses[name]
+
+    def close(self) -> None:
+        """Nothing goes down any more; whoever is told of it is let go of."""
+        self._struck = _tell_nobody
+
+    def has(self, offer: Offer) -> bool:
+        """Whether an offer is one of them; the others are always there."""
+        return offer.name in self._pools
+
+    # What comes next
+
+    def _await_flip(self, stress: Stress) -> None:
+        due = self._schedule.now_ms + stress.wait_ms(2.0 * self._shape.stress_time)
+        self._schedule.at(due, Priority.STRESS, stress)
+
+    def _await_shock(self, group: Group) -> None:
+        due = self._schedule.now_ms + delay_ms(draw(group.key, group.index), float(self._shape.shock_every))
+        self._schedule.at(due, Priority.GROUP_SHOCK, group)
+
+    def _await_change(self, pool: Pool) -> None:
+        """Draw anew what comes next of a pool, whatever was drawn before."""
+        self._schedule.cancel(pool.ticket)
+        change = delay_ms(pool.draw(), HOUR_MS / self._ends(pool))
+        shock = change if pool.is_up else delay_ms(pool.draw(), HOUR_MS / pool.rates.lost)
+        pool.meets_shock = shock < change
+        pool.ticket = self._schedule.at(self._schedule.now_ms + min(change, shock), Priority.POOL, pool)
+
+    def _ends(self, pool: Pool) -> float:
+        """How often in an hour its phase ends, shocks of its group aside."""
+        if pool.phase == SETTLED:
+            return pool.rates.settled * self._pressure[pool.level]
+        if pool.phase == LONG:
+            return pool.rates.long / self._pressure[pool.level]
+        return pool.rates.brief
+
+    # What the schedule does
+
+    def _stress_flips(self, stress: Stress) -> None:
+        stress.is_on = not stress.is_on
+        self._await_flip(stress)
+        for pool in self._under[stress.name]:
+            if pool.phase in (SETTLED, LONG):
+                self._await_change(pool)
+
+    def _group_is_struck(self, group: Group) -> None:
+        index = group.index
+        group.index = index + 1
+        for pool in group.pools:
+            if pool.is_up and happens(draw(pool.reach, index), pool.rates.hit_ppm):
+                self._change(pool)
+        self._await_shock(group)
+
+    def _changes(self, pool: Pool) -> None:
+        if pool.meets_shock:
+            self._struck(pool.offer)
+            self._await_change(pool)
+        else:
+            self._change(pool)
+
+    def _change(self, pool: Pool) -> None:
+        """It goes down or comes back."""
+        if pool.is_up:
+            pool.phase = LONG if happens(pool.draw(), self._shape.long) else SHORT
+            self._struck(pool.offer)
+        else:
+            pool.phase = FRAGILE if happens(pool.draw(), self._shape.fragile) else SETTLED
+        self._schedule.at(self._schedule.now_ms + self._lead_ms, Priority.SHOWN, pool)
+        self._await_change(pool)
+
+    def _shows(self, pool: Pool) -> None:
+        """What was decided a lead ago shows: it is down now, or back."""
+        self._market.turn(pool.offer)
+
+    # Snapshots
+
+    def state(self) -> PoolsState:
+        """What a snapshot holds of them."""
+        return PoolsState(
+            stresses=tuple((stress.is_on, stress.draws) for stress in self._stresses.values()),
+            groups=tuple(group.index for group in self._groups.values()),
+            pools=tuple((pool.phase, pool.draws, pool.ticket, pool.meets_shock) for pool in self._pools.values()),
+        )
+
+    def restore(self, state: PoolsState) -> None:
+        """Be as the state says."""
+        for stress, told in zip(self._stresses.values(), state.stresses, strict=True):
+            stress.is_on, stress.draws = told
+        for group, index in zip(self._groups.values(), state.groups, strict=True):
+            group.index = index
+        for pool, known in zip(self._pools.values(), state.pools, strict=True):
+            pool.phase, pool.draws, pool.ticket, pool.meets_shock = known
+
+    def find_subject(self, priority: int, name: Subject) -> Stress | Group | Pool:
+        """What a snapshot's name of the subject of one of their events means."""
+        if priority == Priority.STRESS:
+            return self._stresses[str(name)]
+        return self._groups[str(name)] if priority == Priority.GROUP_SHOCK else self._pools[str(name)]
+
+
+def availability_of(spec: OfferSpec, settings: MarketSettings) -> Availability:
+    """The share of the time that an offer is to be had: its own, or that of its class."""
+    classes = settings.availability or AvailabilitySettings()
+    return spec.availability or classes.of(spec.provider_class)
+
+
+def _tell_nobody(offer: Offer) -> None:
+    raise AssertionError(f"{offer.name} was struck after the end")
+
+
+def _phase_at(shares: Sequence[float], drawn: float) -> int:
+    """The phase in which a share of all luck finds an offer at the start."""
+    for phase, share in enumerate(shares[:-1]):
+        if drawn < share:
+            return phase
+        drawn -= share
+    return len(shares) - 1

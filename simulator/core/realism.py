@@ -1,0 +1,62 @@
+"""How the availability of real offers moves: the shape of the `realistic` mode, by measurement.
+
+An offer is up or down. Up it is settled or fragile, down it is down shortly or for long. Two on/off stresses, one of
+its region and one of its GPU model, make settled times shorter and long downs longer, and shocks of its region take
+offers of one group down together. The shape was fitted to nine recorded zones; what each offer adds to it is its own
+availability and its own rate of interruptions (`calibration.py`).
+"""
+
+from msgspec import Struct
+
+from .clock import HOUR_MS, MINUTE_MS, YEAR_MS
+from .quantities import Duration, Factor, Share
+
+
+class Severity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Beta(a, b): which share of an offer's running rentals an interruption of the offer takes along."""
+
+    a: Factor = Factor(800_000)
+    b: Factor = Factor(600_000)
+
+    def __post_init__(self) -> None:
+        if not (100_000 <= self.a <= 5_000_000 and 100_000 <= self.b <= 5_000_000):
+            raise ValueError("a and b must be between 0.1 and 5")
+
+    @property
+    def mean(self) -> float:
+        """The mean share."""
+        return self.a / (self.a + self.b)
+
+
+MIDDLING = Severity()
+"""A fair middle of measured events."""
+
+
+class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What all offers have in common.
+
+    `fragile` of the offers that come back are so, `long` of those that go down stay down for long. `brief` is the mean
+    of fragile and of short times. A stress lasts `stress_time` on average, and so does its absence; it makes settled
+    times shorter and long downs longer, each by exp(`stress`), two of them by its square. Every `shock_every` on
+    average a shock takes down `shock_reach` of a group, but no more than `shock_share` of an offer's interruptions.
+    """
+
+    fragile: Share = Share(450_000)
+    long: Share = Share(450_000)
+    brief: Duration = Duration(HOUR_MS * 10 // 32)
+    stress: Factor = Factor(1_400_000)
+    stress_time: Duration = Duration(72 * HOUR_MS)
+    shock_every: Duration = Duration(20 * HOUR_MS)
+    shock_reach: Share = Share(900_000)
+    shock_share: Share = Share(400_000)
+
+    def __post_init__(self) -> None:
+        for name in ("brief", "stress_time", "shock_every"):
+            if not MINUTE_MS <= getattr(self, name) <= 10 * YEAR_MS:
+                raise ValueError(f"{name} must be between 1m and 3650d")
+        if not 0 < self.long < 1_000_000:
+            raise ValueError("long must be above 0% and below 100%")
+        if self.fragile >= 1_000_000 or self.shock_share >= 1_000_000:
+            raise ValueError("fragile and shock_share must be below 100%")
+        if self.stress > 3_000_000:
+            raise ValueError("stress must be at most 3")

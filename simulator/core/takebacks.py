@@ -1,0 +1,238 @@
+"""When the market takes a running rental's GPUs back: by its own hazard, or by what strikes its whole offer.
+
+A strike is drawn as long before it happens as a notice is, so that the notice can come first; what runs then is told,
+and what begins to run in between is told at once. Whether a rental falls to a strike is its own luck (`hit/<rental>`).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from .events import Cause, Event, InterruptionNotified
+from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
+from .market_settings import MarketSettings
+from .numerics import uniform
+from .offers import Market, Offer
+from .pools import Pools, PoolsState
+from .randomness import draw, stream
+from .rental import Rental
+from .schedule import Priority, Schedule, Subject
+
+_OF_POOLS = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.POOL, Priority.SHOWN)
+
+
+class Strike(Struct, frozen=True, gc=False, array_like=True):
+    """An offer's rentals will be struck: when, the number of the shock, and the share of them that falls."""
+
+    at_ms: int
+    shock: int
+    severity_ppm: int
+
+
+class Exposed(Struct, eq=False):
+    """An offer, what it exposes its rentals to, those that run, and the strikes to come, next first."""
+
+    offer: Offer
+    hazard: Hazard
+    shocks: ShockClock
+    notice_ms: int
+    running: dict[str, Rental]
+    coming: list[Strike]
+
+    @property
+    def name(self) -> str:
+        """That of the offer."""
+        return self.offer.name
+
+
+class ExposedState(Struct, frozen=True, array_like=True):
+    """An offer's counters of shocks, the ids of what runs in the order in which it began to, the strikes to come."""
+
+    draws: int
+    index: int
+    running: tuple[str, ...]
+    coming: tuple[Strike, ...]
+
+
+class TakeBacksState(Struct, frozen=True):
+    """What a snapshot holds: of each offer in the catalogue's order, and of what makes offers go down."""
+
+    offers: tuple[ExposedState, ...]
+    pools: PoolsState
+
+
+class TakeBacks:
+    """What the market will take back, and when. `take` ends a rental for it."""
+
+    def __init__(
+        self,
+        market: Market,
+        settings: MarketSettings,
+        seed: int,
+        schedule: Schedule,
+        record: Callable[[Event], None],
+        take: Callable[[Rental, Cause], None],
+    ) -> None:
+        self._market = market
+        self._seed = seed
+        self._schedule = schedule
+        self._record = record
+        self._take = take
+        self._spread_ms = int(settings.interruptions.spread)
+        notices = {offer.spec.provider_class for offer in market.offers}
+        self._lead_ms = max((int(settings.notices.of(each)) for each in sorted(notices)), default=0)
+        self._pools = Pools(market, settings, seed, schedule, self._pool_is_struck, self._lead_ms)
+        self._by_offer = {offer.name: self._expose(offer, settings) for offer in market.offers}
+        schedule.on(Priority.SHOCK, self._strikes)
+        schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
+        schedule.on(Priority.TAKE_BACK, self._falls)
+        schedule.on(Priority.NOTICE, self._notifies)
+        for exposed in self._by_offer.values():
+            self._await_shock(exposed)
+
+    def _expose(self, offer: Offer, settings: MarketSettings) -> Exposed:
+        rates = hazard(offer.spec.interruption_probability, settings.interruptions)
+        shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), rates, settings.interruptions.severity)
+        notice_ms = int(settings.notices.of(offer.spec.provider_class))
+        return Exposed(offer, rates, shocks, notice_ms, {}, [])
+
+    def begins(self, rental: Rental) -> None:
+        """The rental runs from now on: its hazard counts."""
+        now, exposed = self._schedule.now_ms, self._by_offer[rental.offer.name]
+        exposed.running[rental.rental_id] = rental
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.hazard)
+        if own is not None:
+            rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+            rental.own_interruption_ms = now + own
+            if exposed.notice_ms:
+                told = max(now, now + own - exposed.notice_ms)
+                rental.tickets += (self._schedule.at(told, Priority.NOTICE, rental),)
+        if exposed.notice_ms:
+            for strike in exposed.coming:
+                if strike.at_ms - exposed.notice_ms <= now:
+                    self._tell(strike, (rental,))
+
+    def over(self, rental: Rental) -> None:
+        """The rental has ended."""
+        self._by_offer[rental.offer.name].running.pop(rental.rental_id, None)
+
+    def close(self) -> None:
+        """Nothing is taken back any more; whoever would do it is let go of."""
+        self._take = _take_nothing
+        self._pools.close()
+
+    # What strikes
+
+    def _await_shock(self, exposed: Exposed) -> None:
+        """The next shock of an offer that is always there."""
+        if self._pools.has(exposed.offer):
+            return
+        delay = exposed.shocks.delay_ms()
+        if delay is not None:
+            self._expect(exposed, self._schedule.now_ms + delay)
+
+    def _pool_is_struck(self, offer: Offer) -> None:
+        self._expect(self._by_offer[offer.name], self._schedule.now_ms + self._lead_ms)
+
+    def _expect(self, exposed: Exposed, at_ms: int) -> None:
+        strike = Strike(at_ms, *exposed.shocks.strike())
+        exposed.coming.append(strike)
+        self._schedule.at(at_ms, Priority.SHOCK, exposed)
+        if exposed.notice_ms:
+            told = max(self._schedule.now_ms, at_ms - exposed.notice_ms)
+            self._schedule.at(told, Priority.NOTICE, exposed)
+
+    def _strikes(self, exposed: Exposed) -> None:
+        strike = exposed.coming.pop(0)
+        self._market.shock_struck(exposed.offer, strike.shock, strike.severity_ppm)
+        for rental in self._hit(strike, tuple(exposed.running.values())):
+            self._take_at(self._falls_ms(strike, rental), rental)
+        self._await_shock(exposed)
+
+    def _take_at(self, due_ms: int, rental: Rental) -> None:
+        if due_ms > self._schedule.now_ms:
+            rental.tickets += (self._schedule.at(due_ms, Priority.TAKE_BACK, rental),)
+        else:
+            self._take(rental, "shock")
+
+    def _falls(self, rental: Rental) -> None:
+        self._take(rental, "shock")
+
+    def _own_interruption(self, rental: Rental) -> None:
+        self._take(rental, "own")
+
+    # Notices
+
+    def _notifies(self, subject: "Rental | Exposed") -> None:
+        """The time has come to tell of a rental's own end, or of the offer's next strike that was not told of."""
+        if isinstance(subject, Rental):
+            assert subject.own_interruption_ms is not None
+            self._notify(subject, subject.own_interruption_ms)
+            return
+        now = self._schedule.now_ms
+        for strike in subject.coming:
+            if strike.at_ms - subject.notice_ms <= now:
+                self._tell(strike, tuple(subject.running.values()))
+
+    def _tell(self, strike: Strike, rentals: Iterable[Rental]) -> None:
+        for rental in self._hit(strike, rentals):
+            self._notify(rental, self._falls_ms(strike, rental))
+
+    def _notify(self, rental: Rental, interrupts_ms: int) -> None:
+        """Only what is news: the first notice of a rental, or an earlier end than the last one told."""
+        if rental.interrupts_ms is None or interrupts_ms < rental.interrupts_ms:
+            rental.interrupts_ms = interrupts_ms
+            self._record(InterruptionNotified(self._schedule.now_ms, rental.account, rental.rental_id, interrupts_ms))
+
+    def _hit(self, strike: Strike, rentals: Iterable[Rental]) -> list[Rental]:
+        """Those of the rentals that fall to a strike."""
+        return [
+            rental
+            for rental in rentals
+            if is_hit(stream(self._seed, f"hit/{rental.name}"), strike.shock, strike.severity_ppm)
+        ]
+
+    def _falls_ms(self, strike: Strike, rental: Rental) -> int:
+        """When a rental falls to a strike that hits it."""
+        if not self._spread_ms:
+            return strike.at_ms
+        drawn = draw(stream(self._seed, f"spread/{rental.name}"), strike.shock)
+        return strike.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
+
+    # Snapshots
+
+    def state(self) -> TakeBacksState:
+        """What a snapshot holds of it."""
+        return TakeBacksState(
+            offers=tuple(
+                ExposedState(each.shocks.draws, each.shocks.index, tuple(each.running), tuple(each.coming))
+                for each in self._by_offer.values()
+            ),
+            pools=self._pools.state(),
+        )
+
+    def restore(self, state: TakeBacksState, find: Callable[[str], Rental]) -> None:
+        """Be as the state says; `find` gives the rental of an id."""
+        for exposed, told in zip(self._by_offer.values(), state.offers, strict=True):
+            exposed.shocks.draws, exposed.shocks.index = told.draws, told.index
+            exposed.running = {id_: find(id_) for id_ in told.running}
+            exposed.coming = list(told.coming)
+        self._pools.restore(state.pools)
+
+    def name_subject(self, priority: int, subject: Any) -> Subject:
+        """What a snapshot calls the subject of an event that is about an offer or a stress."""
+        name: str = subject.name
+        return (name, 0) if priority == Priority.NOTICE else name
+
+    def find_subject(self, priority: int, name: Subject) -> object | None:
+        """The inverse of `name_subject`; None where it is about no offer."""
+        if priority == Priority.NOTICE and isinstance(name, tuple):
+            return self._by_offer[str(name[0])]
+        if priority == Priority.SHOCK:
+            return self._by_offer[str(name)]
+        return self._pools.find_subject(priority, name) if priority in _OF_POOLS else None
+
+
+def _take_nothing(rental: Rental, cause: Cause) -> None:
+    raise AssertionError(f"{rental.name} was taken back after the end")
