@@ -22,7 +22,7 @@ STATUS_OF_CODE = {
 }
 
 INJECTED = "injected_fault"
-"""What an injected fault says where the API has no code of its own for its status."""
+"""What an injected fault says where the operation has no code of its own for its status; no clause lists it."""
 
 RENTED = frozenset({200, 201, 202})
 """The statuses that a rent may succeed with (A10)."""

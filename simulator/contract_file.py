@@ -11,6 +11,8 @@ Node = dict[str, Any]
 
 _DATA = frozenset({"const", "default", "enum", "example", "value"})
 """Keys of values that are no part of the description, but data of the API."""
+_NEEDED = frozenset({"schema"})
+"""Keys that OpenAPI asks for, however little is left to say: a parameter has a schema."""
 _reference = re.compile(r"#/components/(\w+)/(.+)").fullmatch
 
 
@@ -60,8 +62,8 @@ def _without_assumptions(node: Any, components: Node) -> Any:
         if key in out or _is_gone(value, components):
             continue
         left = value if key in _DATA and not _holds_names(node, key) else _without_assumptions(value, components)
-        if left or not value or not isinstance(value, dict | list):  # what has become empty says nothing any more
-            kept[key] = left
+        if left or not value or not isinstance(value, dict | list) or key in _NEEDED:
+            kept[key] = left  # anything else that has become empty says nothing any more
     _drop_names(kept, set(node.get("properties", ())) - set(kept.get("properties", ())))
     return kept
 

@@ -1,5 +1,6 @@
 """The second layer over the contract: its configuration, its document, its count. A command of its own runs it."""
 
+import re
 import tomllib
 from collections import Counter
 from copy import deepcopy
@@ -12,9 +13,10 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from simulator import Simulation, load_scenario
+from simulator.api.fault_header import parse_effect
 
 from . import fuzz_contract
-from .fuzz_contract import CONTRACT, Tally, with_names
+from .fuzz_contract import CONTRACT, HARMLESS, Tally, with_harmless_faults, with_names
 
 CONFIGURATION = tomllib.loads((CONTRACT / "schemathesis.toml").read_text(encoding="utf-8"))
 DOCUMENT = yaml.safe_load((CONTRACT / "openapi.yaml").read_text(encoding="utf-8"))
@@ -80,6 +82,29 @@ def test_the_document_with_names_is_valid_and_so_are_its_examples() -> None:
     media = document["components"]["requestBodies"]["Rent"]["content"]["application/json"]
     for example in media["examples"].values():
         Draft202012Validator({**media["schema"], "components": document["components"]}).validate(example["value"])
+
+
+def test_no_status_that_only_a_fault_gives_is_taken_for_documented() -> None:
+    document = with_harmless_faults(DOCUMENT)
+    validate(document)
+    statuses = {
+        status
+        for item in document["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict) and "operationId" in operation
+        for status in operation["responses"]
+    }
+    assert statuses == {"2XX", *map(str, (200, 201, 400, 401, 402, 404, 409, 413, 415, 422, 429, 503))}
+    assert {"4XX", "5XX"} <= set(DOCUMENT["paths"]["/v1/gpu/rent"]["post"]["responses"])
+
+
+def test_the_faults_that_are_asked_for_leave_the_answer_as_it_is() -> None:
+    effect = with_harmless_faults(DOCUMENT)["components"]["parameters"]["Effect"]
+    assert effect["example"] in effect["schema"]["enum"]
+    is_described = re.compile(DOCUMENT["components"]["parameters"]["Effect"]["schema"]["pattern"]).search
+    for words in HARMLESS:
+        assert is_described(words)
+        assert parse_effect(words).kind in ("delay", "drip")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ _PAGE = b"""<!doctype html>
 <body>
 <p class="legend"><code>x-provenance</code> names the clause that a statement rests on: <b>F&hellip;</b> is documented
 by the service, <b>A&hellip;</b> is an assumption of the simulator. <code>x-assumed</code> lists what is assumed about
-something documented. <a href="openapi.json">openapi.json</a></p>
+something documented, <code>x-documented</code> what a fact adds; <code>x-injected</code> marks what only an injected
+fault brings about. <a href="openapi.json">openapi.json</a></p>
 <div id="viewer"></div>
 <noscript>This page needs JavaScript; <a href="openapi.json">openapi.json</a> does not.</noscript>
 <script src="docs/swagger-ui-bundle.js"></script>

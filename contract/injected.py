@@ -1,0 +1,35 @@
+"""What of the OpenAPI document is about injected faults alone: it is marked `x-injected`.
+
+An answer that a fault has made or changed says so in `x-sim-fault`. To any other nothing that is marked applies.
+"""
+
+from typing import Any
+
+MARK = "x-injected"
+SIGN = "x-sim-fault"
+
+Node = dict[str, Any]
+
+
+def without_injected(document: Node) -> Node:
+    """The document without what is marked and the references to it; the one given is not changed."""
+    gone = frozenset(
+        f"#/components/{group}/{name}"
+        for group, parts in document["components"].items()
+        for name, part in parts.items()
+        if MARK in part
+    )
+    left: Node = _left(document, gone)
+    return left
+
+
+def _left(node: Any, gone: frozenset[str]) -> Any:
+    if isinstance(node, list):
+        return [_left(item, gone) for item in node if not _is_gone(item, gone)]
+    if isinstance(node, dict):
+        return {key: _left(value, gone) for key, value in node.items() if not _is_gone(value, gone)}
+    return node
+
+
+def _is_gone(node: Any, gone: frozenset[str]) -> bool:
+    return isinstance(node, dict) and (MARK in node or node.get("$ref") in gone)
