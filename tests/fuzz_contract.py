@@ -32,7 +32,7 @@ CREDIT = "100000000.00"
 CAPACITY = 1_000_000
 REQUESTS_KEPT = "100000"
 GPU_COUNTS = [1, 2, 3, 8, 1000, 10**18]
-HARMLESS = ["delay=1ms", "drip=64/1ms", "delay=1ms; clock=virtual"]
+HARMLESS = ["delay=1ms", "drip=4096/1ms", "delay=1ms; clock=virtual"]
 """Effects after which a request is answered as without them, if later."""
 
 
