@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from ..core.clock import format_instant
 from ..core.errors import Refusal
 from ..pacing import wall_epoch_ms
 from ..request_log import Logged
+from ..request_record import RequestRecord
 from .front import Exchange
 from .redaction import Redactor
 from .wire import parse_json
@@ -19,28 +19,8 @@ PATH_CHARACTERS_MAX = 2_048
 _NS_PER_MS = 1_000_000
 
 
-class LoggedRequest(Struct, frozen=True):
-    """One API request and what came of it, without tokens and SSH keys.
-
-    `at` is virtual, `duration_ms` wall time; `status` is 0 where the client got no answer; `body` is there where it
-    is a JSON object that was short enough to keep, `body_bytes` always.
-    """
-
-    seq: int
-    at: str
-    duration_ms: float
-    account: str | None
-    operation: str | None
-    method: str
-    path: str
-    query: str
-    status: int
-    fault: str | None
-    rental_id: str | None
-    request_id: str
-    idempotency_key: str | None
-    body: dict[str, Any] | None
-    body_bytes: int
+class LoggedRequest(RequestRecord[str], frozen=True):
+    """A request of the log, its time as RFC 3339 (A23)."""
 
 
 def logged_request(seq: int, logged: Logged, redactor: Redactor) -> LoggedRequest:

@@ -1,11 +1,12 @@
 """What the control plane shows of a world, as tests read it. Money is in US dollars, time virtual and in UTC."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
+
+from ..request_record import RequestRecord
 
 
 class Account(Struct, frozen=True):
@@ -60,23 +61,9 @@ class Rental(Struct, frozen=True):
     billed_amount: Decimal | None
 
 
-class Request(Struct, frozen=True):
+class Request(RequestRecord[datetime], frozen=True):
     """A request to the API. `status` is 0 where the client got no answer; `body` is there where it was a JSON object
     that was short enough to keep; tokens and SSH keys are not in it."""
-
-    seq: int
-    at: datetime
-    account: str | None
-    operation: str | None
-    method: str
-    path: str
-    query: str
-    status: int
-    fault: str | None
-    rental_id: str | None
-    request_id: str
-    idempotency_key: str | None
-    body: Mapping[str, Any] | None
 
     def __str__(self) -> str:
         target = f"{self.path}?{self.query}" if self.query else self.path

@@ -15,6 +15,7 @@ def refused(seq: int, request_id: str, key: str | None = None, minute: int = 0) 
     return Request(
         seq=seq,
         at=datetime(2026, 1, 1, 0, minute, tzinfo=UTC),
+        duration_ms=0.1,
         account="alice",
         operation="rent_gpu",
         method="POST",
@@ -26,6 +27,7 @@ def refused(seq: int, request_id: str, key: str | None = None, minute: int = 0) 
         request_id=request_id,
         idempotency_key=key,
         body=BODY,
+        body_bytes=20,
     )
 
 
