@@ -1,7 +1,7 @@
 """All worlds of a server, and how a token finds its own."""
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from .store import StateUnusable, Store, Sync, explained
 from .world import Profile, World, WorldNotFound
 
 DEFAULT_WORLD = "default"
+ORPHANS_KEPT = 10_000
+"""How many tokens of deleted worlds are remembered, the latest."""
 
 
 class WorldExists(Refusal):
@@ -60,6 +62,7 @@ class Worlds:
         self.by_header: dict[bytes, Place] = {}
         """Places by the plain form of the Authorization header, for the requests that come most often."""
         self._places: dict[str, Place] = {}
+        self._orphans: dict[str, None] = {}
         self._numbers = count(1)
         self.on_token: list[Callable[[str], None]] = []
         """Who is told of each token as it comes, or comes again."""
@@ -99,6 +102,7 @@ class Worlds:
         if world.name == DEFAULT_WORLD:
             raise DefaultWorldKept('the world "default" cannot be deleted; reset it instead')
         del self.by_name[world.name]
+        self._orphan(world.tokens)
         self._readmit(world, {})
         await world.drop()
 
@@ -114,6 +118,7 @@ class Worlds:
     def open_account(self, world: World, account: str, token: str) -> None:
         """Give an account its token, which is free."""
         assert token not in self._places, token
+        self._orphans.pop(token, None)
         self._places[token] = self.by_header[f"Bearer {token}".encode()] = Place(world, account)
         world.tokens[token] = account
         for tell in self.on_token:
@@ -130,6 +135,15 @@ class Worlds:
     def is_free(self, token: str) -> bool:
         """Whether nobody has the token."""
         return token not in self._places
+
+    def is_orphan(self, token: str) -> bool:
+        """Whether the token is one of the latest that went with their world, and leads nowhere since."""
+        return token in self._orphans
+
+    def _orphan(self, tokens: Iterable[str]) -> None:
+        self._orphans.update(dict.fromkeys(tokens))
+        while len(self._orphans) > ORPHANS_KEPT:
+            del self._orphans[next(iter(self._orphans))]
 
     def keep_in_file(self, world: World, path: Path, sync: Sync) -> None:
         """Keep a world in a state file, and go on with the run in it if there is one. Raises StateUnusable."""

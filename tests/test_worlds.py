@@ -72,6 +72,21 @@ def test_a_world_is_found_by_its_name_and_the_default_is_kept(worlds: Worlds, wo
         asyncio.run(worlds.drop(world))
 
 
+def test_of_the_tokens_of_deleted_worlds_the_latest_are_remembered(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.worlds.ORPHANS_KEPT", 2)
+    for name in ("first", "second", "third"):
+        world = World(name, conditions(accounts=(AccountSpec("alice", f"si_{name}"),)))
+        worlds.add(world)
+        assert not worlds.is_orphan(f"si_{name}")
+        asyncio.run(worlds.drop(world))
+        assert worlds.is_orphan(f"si_{name}")
+    assert [worlds.is_orphan(f"si_{name}") for name in ("first", "second", "third")] == [False, True, True]
+    worlds.add(World("third", conditions(accounts=(AccountSpec("alice", "si_third"),))))
+    assert not worlds.is_orphan("si_third")
+
+
 def test_a_deleted_world_moves_no_more() -> None:
     world = World("w", conditions())
     asyncio.run(world.drop())

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from ..pacing import stopwatch_ns
 from ..request_log import Logged
 from ..worlds import Worlds
+from .auth import bearer_token
 from .front import Exchange
 from .logged_request import PATH_CHARACTERS_MAX, log_line
+from .problems import InvalidToken
 from .redaction import Redactor
 from .traffic import COUNTED_TOGETHER, Traffic
 
@@ -24,12 +26,13 @@ class Recorder:
     def __init__(self, worlds: Worlds, write: Write | None = None) -> None:
         self.traffic = Traffic()
         self._uncounted = self.traffic.uncounted
+        self._worlds = worlds
         self.redactor = Redactor(worlds)
         self._write = write
 
     def note(self, exchange: Exchange) -> None:
         """A request is over, answered or not. Only those of the API count; one whose token leads nowhere is noted in
-        the world `default`."""
+        the world `default`, unless it is that of a deleted world, whose log went with it."""
         if not exchange.is_api:
             return
         span_ns = stopwatch_ns() - exchange.began_ns
@@ -51,12 +54,21 @@ class Recorder:
             self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
             body if len(body) <= BODY_BYTES_KEPT else len(body),
         )
-        exchange.world.requests.add(request)
+        if exchange.account or not self._is_late(exchange):
+            exchange.world.requests.add(request)
         self._uncounted.append(request)
         if len(self._uncounted) >= COUNTED_TOGETHER:
             self.traffic.settle()
         if self._write is not None and not self._write(log_line(exchange, span_ns, self.redactor)):
             self.traffic.lines_dropped += 1
+
+    def _is_late(self, exchange: Exchange) -> bool:
+        """Whether a world was deleted that the request would have been for."""
+        try:
+            token = bearer_token(exchange.scope)
+        except InvalidToken:
+            return False
+        return token is not None and self._worlds.is_orphan(token)
 
     def _idempotency_key(self, exchange: Exchange) -> bytes:
         for name, value in exchange.scope["headers"]:

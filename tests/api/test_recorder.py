@@ -53,6 +53,29 @@ def test_a_token_that_leads_nowhere_is_noted_in_the_world_default_without_accoun
     assert logged(api, "other") == []
 
 
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer  "])
+def test_a_request_that_comes_after_its_world_is_in_no_log(api: Api, lines: list[bytes], scheme: str) -> None:
+    api.call("DELETE", "/_sim/worlds/other")
+    answer = api.call("GET", "/v1/gpu/offers", headers=[("authorization", scheme + CAROL)], token=None)
+    answer.refused(401, "invalid_token")
+    assert logged(api) == []
+    assert [json.loads(line)["status"] for line in lines] == [401]  # the server's own log tells of every request
+
+
+def test_a_token_that_came_again_is_noted_where_it_leads_now(api: Api) -> None:
+    api.call("DELETE", "/_sim/worlds/other")
+    api.add_world("again", scenario(accounts=(AccountSpec("carol", CAROL),)))
+    api.call("GET", "/v1/gpu/offers", token=CAROL)
+    assert logged(api, "again") == [("carol", "list_offers", "/v1/gpu/offers", 200)]
+
+
+def test_a_token_that_went_with_a_reset_is_noted_in_the_world_default(api: Api) -> None:
+    token = api.call("POST", "/_sim/accounts?world=other", {"name": "dora"}).json()["token"]
+    api.call("POST", "/_sim/reset?world=other")
+    api.call("GET", "/v1/gpu/offers", token=token)
+    assert logged(api) == [(None, "list_offers", "/v1/gpu/offers", 401)]
+
+
 def test_only_the_api_is_noted(api: Api, lines: list[bytes]) -> None:
     for path in ("/_sim/clock", "/metrics", "/openapi.json", "/", "/v1x"):
         api.call("GET", path)
