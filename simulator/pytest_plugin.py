@@ -8,12 +8,13 @@ import re
 import shlex
 from collections.abc import Generator, Iterator
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     from .testing import GpuSim, GpuSimServer
+    from .testing.wanted import Wanted
 
 _SIM: "pytest.StashKey[GpuSim]" = pytest.StashKey()
 """The world of a test until the test is over."""
@@ -48,12 +49,33 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A marker that could not be meant is refused also where the test does not use the fixture."""
+    if item.get_closest_marker("gpu_sim") is not None:
+        _wanted(item)
+
+
+def _wanted(item: pytest.Item) -> "Wanted":
+    """The world that the markers of a test say."""
+    from .testing.wanted import WorldImpossible, wanted_from
+
+    try:
+        return wanted_from((marker.args, marker.kwargs) for marker in item.iter_markers("gpu_sim"))
+    except WorldImpossible as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    raise pytest.fail.Exception(f"the world of this test cannot be made: {error}", pytrace=False) from None
+
+
 @pytest.fixture(scope="session")
 def gpu_sim_server(pytestconfig: pytest.Config) -> "Iterator[GpuSimServer]":
     """The server that the worlds are made on: one in a thread of this process, or that of --gpu-sim-url."""
     from .testing.server import ServerRefused, ServerUnreachable, own_server, running_server
 
-    url = pytestconfig.getoption("--gpu-sim-url") or os.environ.get("GPU_SIM_URL")
+    given = {"--gpu-sim-url": pytestconfig.getoption("--gpu-sim-url"), "GPU_SIM_URL": os.environ.get("GPU_SIM_URL")}
+    source, url = next(((source, url) for source, url in given.items() if url), ("", ""))
     if not url:
         with own_server() as server:
             yield server
@@ -62,20 +84,19 @@ def gpu_sim_server(pytestconfig: pytest.Config) -> "Iterator[GpuSimServer]":
         with running_server(url, admin_token=os.environ.get("GPU_SIM_ADMIN_TOKEN")) as server:
             yield server
     except (ServerRefused, ServerUnreachable) as error:
-        raise pytest.fail.Exception(f"--gpu-sim-url: {error}", pytrace=False) from None
+        raise pytest.fail.Exception(f"{source}: {error}", pytrace=False) from None
 
 
 @pytest.fixture
 def gpu_sim(request: pytest.FixtureRequest, gpu_sim_server: "GpuSimServer") -> "Iterator[GpuSim]":
     """A world of this test alone: as its marker `gpu_sim` says, by default `calm` under a manual clock."""
     from .testing.server import ScenarioError, ServerRefused, ServerUnreachable
-    from .testing.wanted import WorldImpossible, wanted_from
 
+    wanted = _wanted(request.node)
     try:
-        wanted = wanted_from((marker.args, marker.kwargs) for marker in request.node.iter_markers("gpu_sim"))
         sim = gpu_sim_server.new_world(wanted.found_in(request.path.parent, request.config.rootpath))
-    except (WorldImpossible, ServerRefused, ServerUnreachable, ScenarioError) as error:
-        raise pytest.fail.Exception(f"the world of this test cannot be made: {error}", pytrace=False) from None
+    except (ServerRefused, ServerUnreachable, ScenarioError) as error:
+        _refuse(error)
     request.node.stash[_SIM] = sim
     yield sim
     gpu_sim_server.retire(sim)

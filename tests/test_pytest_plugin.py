@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -71,7 +72,10 @@ IMPOSSIBLE = {
     "scenario='missing.yaml'": "cannot be read",
     "seed='one'": "seed: expected a whole number",
     "profile='extendd'": 'did you mean "extended"?',
-    "step=5": 'step: expected a duration such as "5s", got 5',
+    "step=5": 'step: expected a duration such as "15m" or a timedelta, got 5',
+    "step=timedelta(seconds=-1)": "step: the clock never goes back",
+    "step=timedelta(microseconds=1)": "step: whole milliseconds",
+    "step=timedelta(days=99_999)": "clock.step: expected a duration",
     "step='five'": "clock.step: expected a duration",
 }
 
@@ -81,13 +85,59 @@ def test_a_world_that_cannot_be_is_an_error_that_names_the_field(team: Team) -> 
         f"\n    @pytest.mark.gpu_sim({marker})\n    def test_{number}(gpu_sim):\n        pass\n"
         for number, marker in enumerate(IMPOSSIBLE)
     )
-    result = ran(team, tests)
+    result = ran(team, f"\n    from datetime import timedelta\n{tests}")
     result.assert_outcomes(errors=len(IMPOSSIBLE))
     told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
     assert len(told) == len(IMPOSSIBLE)
     for says, line in zip(IMPOSSIBLE.values(), told, strict=True):
         assert says in line
     assert not [line for line in result.outlines if "During handling" in line]
+
+
+def test_a_marker_is_judged_also_where_the_test_has_no_world(team: Team) -> None:
+    result = ran(
+        team,
+        """
+    import sys
+
+    @pytest.fixture
+    def costly():
+        print("a fixture was made")
+
+    @pytest.mark.gpu_sim(scenaro="calm")
+    def test_misspelt(costly):
+        pass
+
+    @pytest.mark.gpu_sim("calm")
+    class TestAll:
+        def test_positional(self):
+            pass
+
+    @pytest.mark.gpu_sim(seed="one")
+    def test_value():
+        pass
+
+    @pytest.mark.gpu_sim(sed=1)
+    @pytest.mark.skip
+    def test_skipped():
+        pass
+
+    @pytest.mark.gpu_sim(seed=1)
+    def test_sound():
+        assert not {"starlette", "uvicorn", "yaml"} & set(sys.modules)
+    """,
+        "-p",
+        "no:hypothesispytest",
+        "-p",
+        "no:schemathesis",
+    )
+    result.assert_outcomes(errors=3, passed=1, skipped=1)
+    told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    says = ['gpu_sim has no keyword "scenaro"; did you mean "scenario"?', "keywords only", "seed: expected a whole"]
+    assert len(told) == len(says)
+    for expected, line in zip(says, told, strict=True):
+        assert expected in line
+    assert "a fixture was made" not in result.stdout.str()
 
 
 def test_a_document_may_have_any_values_that_can_be_sent(team: Team) -> None:
@@ -257,6 +307,20 @@ def test_a_server_that_is_not_there_is_an_error(team: Team) -> None:
     result = ran(team, "\n    def test_it(gpu_sim):\n        pass\n", "--gpu-sim-url", "http://127.0.0.1:1")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["--gpu-sim-url: http://127.0.0.1:1 cannot be asked: *"])
+
+
+def test_a_server_that_is_silent_is_an_error_soon_and_asked_once(team: Team) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        tests = "\n    def test_one(gpu_sim):\n        pass\n\n    def test_two(gpu_sim):\n        pass\n"
+        result = ran(team, tests, GPU_SIM_URL=url)
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines([f"GPU_SIM_URL: {url} did not answer within 5 s"] * 2)
+    assert "Traceback" not in result.stdout.str()
 
 
 def test_four_workers_run_a_hundred_tests_each_without_meeting(team: Team) -> None:

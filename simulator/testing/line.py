@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 SECONDS_MAX = 60.0
-"""How long one call may take."""
+"""How long the server may be silent in a call: an advance may be a long one."""
 
 
 class ServerUnreachable(Exception):  # named as the refusals are: by what it says
@@ -40,9 +40,9 @@ class _Problem(msgspec.Struct):
 class Line:
     """Calls to one server, one at a time, from any thread."""
 
-    def __init__(self, url: str, *, admin_token: str | None = None) -> None:
-        """Raises ServerUnreachable for what is no http address, and for a token that cannot be sent; the message has no
-        secret in it. Nothing is asked yet."""
+    def __init__(self, url: str, *, admin_token: str | None = None, seconds_max: float = SECONDS_MAX) -> None:
+        """`seconds_max` is how long the server may be silent in a call. Raises ServerUnreachable for what is no http
+        address, and for a token that cannot be sent; the message has no secret in it. Nothing is asked yet."""
         if "@" in url:
             raise ServerUnreachable("the address has a user name or a password in it: leave them out")
         if admin_token is not None and not (admin_token.isascii() and admin_token.isprintable()):
@@ -56,9 +56,10 @@ class Line:
             raise ServerUnreachable(f"{url} is no http address")
         self.url = url.rstrip("/")
         self._prefix = parts.path.rstrip("/")
+        self._seconds_max = seconds_max
         self._is_plain = parts.scheme == "http"
         kind = HTTPConnection if self._is_plain else HTTPSConnection
-        self._connection = kind(parts.hostname, port, timeout=SECONDS_MAX)
+        self._connection = kind(parts.hostname, port, timeout=seconds_max)
         self._headers = {"content-type": "application/json"}
         if admin_token is not None:
             self._headers["x-sim-admin"] = admin_token
@@ -74,6 +75,9 @@ class Line:
                 self._connection.request(method, target, content, self._headers)
                 answer = self._connection.getresponse()
                 status, told = answer.status, answer.read()
+            except TimeoutError:
+                self._connection.close()
+                raise ServerUnreachable(f"{self.url} did not answer within {self._seconds_max:g} s") from None
             except (OSError, HTTPException) as error:
                 self._connection.close()
                 raise ServerUnreachable(f"{self.url} cannot be asked: {str(error) or repr(error)}") from None
@@ -97,7 +101,7 @@ class Line:
             try:
                 open_socket.recv(1, socket.MSG_PEEK)
             except BlockingIOError:  # still open, with nothing said
-                open_socket.settimeout(SECONDS_MAX)
+                open_socket.settimeout(self._seconds_max)
                 return
             except OSError:
                 pass

@@ -1,6 +1,6 @@
 """The server that a test session asks for its worlds: one in a thread of this process, or one that runs already."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,12 @@ from msgspec import Struct
 
 from ..scenario_error import ScenarioError
 from .line import Line, ServerRefused, ServerUnreachable
-from .records import Request, RequestLog
+from .strangers import Strangers
 from .wanted import Wanted, clock_of, with_profile
 from .world import GpuSim
 
-_STRANGERS = "default"
-"""The world whose log has the requests with a token that no world knows."""
-
+READY_SECONDS_MAX = 5.0
+"""How long a server that runs already may take to say that it is ready."""
 
 __all__ = ["GpuSimServer", "ScenarioError", "ServerRefused", "ServerUnreachable", "own_server", "running_server"]
 
@@ -53,14 +52,14 @@ class GpuSimServer:
             "clock": clock_of(wanted, document),
             "seed": wanted.seed,
         }
-        since = self._default_log(0, limit=0).total if self._is_own else 0
+        strangers = Strangers(self._line, are_ours=self._is_own)
         made = msgspec.json.decode(self._line.call("POST", "/_sim/worlds", body), type=_Made)
-        return GpuSim(self._line, made.world, made.seed, made.tokens, wanted, lambda: self._strangers(since))
+        return GpuSim(self._line, made.world, made.seed, made.tokens, wanted, strangers)
 
     def retire(self, sim: GpuSim) -> None:
         """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,
         and then its world is told of. Requests of nobody that come now are not its test's any more."""
-        sim.keep_strangers()
+        sim.leave()
         self._end_retired()
         self._retired = sim
 
@@ -77,16 +76,6 @@ class GpuSimServer:
             # That test is long over, and the one that runs now has nothing to do with it.
             with suppress(ServerRefused, ServerUnreachable):
                 ended.end()
-
-    def _strangers(self, after: int) -> Sequence[Request]:
-        """Requests of nobody after that one. On a server of others they may be anybody's, and none are shown."""
-        if not self._is_own:
-            return ()
-        return [request for request in self._default_log(after).data if request.status == 401]
-
-    def _default_log(self, after: int, *, limit: int = 10**9) -> RequestLog:
-        query = {"world": _STRANGERS, "after": str(after), "limit": str(limit)}
-        return msgspec.json.decode(self._line.call("GET", "/_sim/requests", query=query), type=RequestLog)
 
     def _document(self, file: Path) -> dict[str, Any]:
         from ..scenario_document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
@@ -109,9 +98,9 @@ def own_server() -> Iterator[GpuSimServer]:
 
 @contextmanager
 def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServer]:
-    """The server at that address. Raises ServerUnreachable where it does not answer as a simulator does."""
-    line = Line(url, admin_token=admin_token)
-    with closing(GpuSimServer(line, is_own=False)) as server:
+    """The server at that address. Raises ServerUnreachable where it does not answer soon, as a simulator does."""
+    with closing(Line(url, admin_token=admin_token, seconds_max=READY_SECONDS_MAX)) as line:
         if b'"ready"' not in line.call("GET", "/_sim/ready"):
             raise ServerUnreachable(f"{url} is no simulator that is ready")
+    with closing(GpuSimServer(Line(url, admin_token=admin_token), is_own=False)) as server:
         yield server

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..core.names import did_you_mean
+from .arguments import span
 
 DEFAULT_SCENARIO = "calm"
 """Nothing moves by itself in it."""
@@ -73,10 +74,12 @@ def wanted(
     if profile is not None and profile not in get_args(Profile):
         hint = did_you_mean(str(profile), get_args(Profile))
         raise WorldImpossible(f"profile: {profile!r} is not among {', '.join(get_args(Profile))}{hint}")
-    if step is not None and not isinstance(step, str):
-        raise WorldImpossible(f'step: expected a duration such as "5s", got {step!r}')
+    try:
+        stepped = span("step", step)
+    except (TypeError, ValueError) as error:
+        raise WorldImpossible(str(error)) from None
     meant = _plain(scenario) if isinstance(scenario, Mapping) else str(scenario)
-    return Wanted(meant, seed, profile, step)  # type: ignore[arg-type]  # one of the profiles, as just seen
+    return Wanted(meant, seed, profile, stepped)  # type: ignore[arg-type]  # one of the profiles, as just seen
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:

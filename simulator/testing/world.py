@@ -1,6 +1,6 @@
 """A world of one test: its clock, its money, its rentals, and what the client asked of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
@@ -10,10 +10,12 @@ import msgspec
 from msgspec import Struct
 
 from ..core.names import did_you_mean
-from .line import Line, ServerRefused, ServerUnreachable
+from .arguments import dollars, instant, span
+from .line import Line, ServerRefused
 from .records import Account, Entry, Rental, Request, RequestLog
 from .report import ClientReport, latest, report_on
 from .retries import Meeting
+from .strangers import Strangers
 from .wanted import Wanted, serve_line
 
 REQUESTS_SHOWN = 10
@@ -49,7 +51,7 @@ class GpuSim:
         seed: int,
         tokens: Mapping[str, str],
         wanted: Wanted,
-        strangers: Callable[[], Sequence[Request]],
+        strangers: Strangers,
     ) -> None:
         self._line = line
         self._wanted = wanted
@@ -99,10 +101,17 @@ class GpuSim:
             raise TypeError("advance: give exactly one of by, to and until")
         if limit is not None and until is None:
             raise TypeError("advance: limit goes with until")
-        wanted = {"by": _span("by", by), "to": _instant(to), "until": until, "limit": _span("limit", limit)}
+        wanted = {"by": span("by", by), "to": instant("to", to), "until": until, "limit": span("limit", limit)}
         body = {name: value for name, value in wanted.items() if value is not None}
         events: list[dict[str, Any]] = msgspec.json.decode(self.call("POST", "clock/advance", body))["events"]
         return events
+
+    def reset(self) -> None:
+        """Put the world back to its start, with the same seed and tokens: clock, luck, money, rentals and faults are as
+        they were then, and neither `requests` nor `report()` knows of what was before. A request that is still under
+        way goes on in the world as it is from then on."""
+        self.call("POST", "reset")
+        self._strangers.begin_anew()
 
     def accounts(self) -> dict[str, Account]:
         """Every account by name, with its money."""
@@ -116,7 +125,7 @@ class GpuSim:
     def credit(self, amount: str | Decimal | int, account: str | None = None) -> Account:
         """Add credit in US dollars to an account, the first one unless named; the account after that."""
         name = self.account if account is None else account
-        body = {"amount": _dollars(amount)}
+        body = {"amount": dollars("amount", amount)}
         try:
             told = self.call("POST", f"accounts/{quote(name, safe='')}/credit", body)
         except ServerRefused as refused:
@@ -173,7 +182,7 @@ class GpuSim:
         return report_on(
             requests=log.data,
             requests_dropped=log.dropped,
-            strangers=self._strangers(),
+            strangers=self._strangers.seen(),
             rentals=self.rentals(),
             ledger=self.ledger(),
             met=self._met,
@@ -227,19 +236,15 @@ class GpuSim:
             return f"{about}; nothing more is known: {error}\n{again}"
 
     def _lately(self) -> str:
-        strangers, log, now = self._strangers(), self._requests(), self.now
+        strangers, log, now = self._strangers.seen(), self._requests(), self.now
         shown = latest(log.data, strangers, REQUESTS_SHOWN)
         heading = f"the latest of {log.total + len(strangers)} requests:" if shown else "no requests"
         lines = "".join(f"\n  {line}" for line in shown)
         return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
 
-    def keep_strangers(self) -> None:
-        """Keep the requests of nobody as they are now: those that come later are of another test's time."""
-        try:
-            seen = self._strangers()
-        except (ServerRefused, ServerUnreachable):
-            seen = ()
-        self._strangers = lambda: seen
+    def leave(self) -> None:
+        """The test is over: requests without a known token that come later are of another test's time."""
+        self._strangers.end()
 
     def remember(self) -> None:
         """Keep the story as it is now, for when the world is gone."""
@@ -265,33 +270,3 @@ class GpuSim:
         if not isinstance(rental_id, str):
             raise TypeError(f"rental_id: expected the id of a rental, got {rental_id!r}")
         return msgspec.json.decode(self.call("POST", f"rentals/{quote(rental_id, safe='')}/{act}"), type=Rental)
-
-
-def _span(name: str, span: object) -> str | None:
-    if span is None or isinstance(span, str):
-        return span
-    if not isinstance(span, timedelta):
-        raise TypeError(f'{name}: expected a duration such as "15m" or a timedelta, got {span!r}')
-    if span < timedelta(0):
-        raise ValueError(f"{name}: the clock never goes back, got {span!r}")
-    if span % timedelta(milliseconds=1):
-        raise ValueError(f"{name}: whole milliseconds, got {span!r}")
-    return f"{span // timedelta(milliseconds=1)}ms"
-
-
-def _instant(instant: object) -> str | None:
-    if instant is None or isinstance(instant, str):
-        return instant
-    if not isinstance(instant, datetime):
-        raise TypeError(f'to: expected an instant such as "2026-01-01T12:00:00Z" or a datetime, got {instant!r}')
-    if instant.tzinfo is None:
-        raise ValueError(f"to: a datetime needs a time zone, got {instant!r}")
-    return instant.isoformat()
-
-
-def _dollars(amount: object) -> str:
-    if isinstance(amount, str):
-        return amount
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
-        raise TypeError(f'amount: expected dollars such as "25.00", a Decimal or a whole number, got {amount!r}')
-    return f"{amount:f}" if isinstance(amount, Decimal) else str(amount)

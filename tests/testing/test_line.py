@@ -45,6 +45,14 @@ def test_a_server_that_is_not_there_is_named() -> None:
         Line("http://127.0.0.1:1").call("GET", "/_sim/clock")
 
 
+def test_a_server_that_is_silent_is_named_with_how_long_it_was() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        line = Line(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds_max=0.01)
+        for _ in range(2):
+            with pytest.raises(ServerUnreachable, match=r"^http://127\.0\.0\.1:\d+ did not answer within 0\.01 s$"):
+                line.call("GET", "/_sim/ready")
+
+
 def test_a_refusal_has_its_parts(url: str) -> None:
     line = Line(url)
     with pytest.raises(ServerRefused) as raised:

@@ -182,6 +182,30 @@ def test_with_a_step_a_client_that_polls_gets_on(gpu_sim: GpuSim) -> None:
     assert seen["status"] == "running"
 
 
+@pytest.mark.gpu_sim(step=timedelta(seconds=1.5))
+def test_a_step_may_be_a_timedelta(gpu_sim: GpuSim) -> None:
+    rented(gpu_sim)
+    assert gpu_sim.now == START + timedelta(seconds=1.5)
+
+
+@pytest.mark.gpu_sim(step="1s", scenario="low-credit")
+def test_after_a_reset_the_world_is_at_its_start(gpu_sim: GpuSim) -> None:
+    before = gpu_sim.accounts(), gpu_sim.ledger(), gpu_sim.report()
+    gpu_sim.credit("5")
+    rental_id = rented(gpu_sim)
+    gpu_sim.fault({"respond": 503})
+    gpu_sim.advance("3h")
+    assert (with_httpx(gpu_sim), httpx.get(f"{gpu_sim.base_url}/v1/gpu/offers").status_code) == (503, 401)
+    assert gpu_sim.report().unauthorized == 1
+    gpu_sim.reset()
+    assert gpu_sim.now == START
+    assert (gpu_sim.accounts(), gpu_sim.ledger(), gpu_sim.report()) == before
+    assert (gpu_sim.rentals(), gpu_sim.requests) == ([], [])
+    gpu_sim.credit("5")
+    assert rented(gpu_sim) == rental_id  # the same luck, no fault
+    assert gpu_sim.now == START + timedelta(seconds=1)
+
+
 @pytest.mark.gpu_sim(scenario={"name": "nobody", "extends": "calm", "accounts": []})
 def test_without_an_account_there_is_no_token(gpu_sim: GpuSim) -> None:
     with pytest.raises(ValueError, match="no account"):

@@ -1,0 +1,43 @@
+"""Spans, instants and money as tests give them, written as the control plane reads them.
+
+Text goes through as it is, for the server to judge. Of everything else the message of the TypeError or ValueError
+names the argument.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from ..notation import format_duration
+
+
+def span(name: str, given: object) -> str | None:
+    """A duration, from text such as `15m` or from a timedelta of whole milliseconds that is not negative."""
+    if given is None or isinstance(given, str):
+        return given
+    if not isinstance(given, timedelta):
+        raise TypeError(f'{name}: expected a duration such as "15m" or a timedelta, got {given!r}')
+    if given < timedelta(0):
+        raise ValueError(f"{name}: the clock never goes back, got {given!r}")
+    if given % timedelta(milliseconds=1):
+        raise ValueError(f"{name}: whole milliseconds, got {given!r}")
+    return format_duration(given // timedelta(milliseconds=1))
+
+
+def instant(name: str, given: object) -> str | None:
+    """A point in time, from text in RFC 3339 or from a datetime with a time zone."""
+    if given is None or isinstance(given, str):
+        return given
+    if not isinstance(given, datetime):
+        raise TypeError(f'{name}: expected an instant such as "2026-01-01T12:00:00Z" or a datetime, got {given!r}')
+    if given.tzinfo is None:
+        raise ValueError(f"{name}: a datetime needs a time zone, got {given!r}")
+    return given.isoformat()
+
+
+def dollars(name: str, given: object) -> str:
+    """An amount in US dollars, from text such as `25.00`, a Decimal or a whole number."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bool) or not isinstance(given, int | Decimal):
+        raise TypeError(f'{name}: expected dollars such as "25.00", a Decimal or a whole number, got {given!r}')
+    return f"{given:f}" if isinstance(given, Decimal) else str(given)
