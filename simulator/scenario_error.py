@@ -1,4 +1,4 @@
-"""What is wrong with a scenario or its catalogue, and where it is written."""
+"""What is wrong with a scenario, its catalogue or a trace, and where it is written."""
 
 from pathlib import Path
 from typing import TypeAlias
@@ -35,7 +35,7 @@ class Problem(Struct, frozen=True):
 
 
 class ScenarioError(Exception):
-    """A scenario or its catalogue cannot be used, for these `problems`; the text has a line for each."""
+    """A scenario, its catalogue or a trace cannot be used, for these `problems`; the text has a line for each."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
