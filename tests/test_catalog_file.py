@@ -112,6 +112,18 @@ def test_a_wrong_header_is_refused(tmp_path: Path, header: str, messages: list[s
     assert all(problem.startswith(message) for problem, message in zip(problems, messages, strict=True))
 
 
+def test_availability_and_group_are_columns_that_may_be_left_out(tmp_path: Path) -> None:
+    cells = ("0.81,us", "always,", ",")
+    rows = [ROW.replace("Quebec", f"Quebec {number}") + f",{cell}" for number, cell in enumerate(cells)]
+    offers = read_catalog(catalog(tmp_path, f"{HEADER},availability,group", *rows))
+    assert [(offer.availability, offer.group) for offer in offers] == [(810_000, "us"), (1_000_000, None), (None, None)]
+
+
+def test_an_availability_of_nothing_is_refused(tmp_path: Path) -> None:
+    [problem] = refused(catalog(tmp_path, f"{HEADER},availability", f"{ROW},0"))
+    assert problem.startswith("2: availability: expected always or a share above 0% such as 81%, got ")
+
+
 def test_an_offer_given_twice_is_refused_whatever_its_case(tmp_path: Path) -> None:
     other = ROW.replace("Quebec", "Ontario")
     assert refused(catalog(tmp_path, HEADER, ROW, "", other, ROW.replace("RTX", "rtx"))) == [

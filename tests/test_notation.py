@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from simulator.core.quantities import Duration, Factor, Instant, Money, Price, Share
+from simulator.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share
 from simulator.notation import (
     decode_quantity,
     format_duration,
     format_share,
+    parse_availability,
     parse_duration,
     parse_factor,
     parse_instant,
@@ -157,6 +158,17 @@ def test_a_share_is_exact_to_the_millionth(value: Any, ppm: int) -> None:
 def test_what_is_no_share_or_finer_than_a_millionth_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^expected a share such as 5% or 0.05, .*, got "):
         parse_share(value)
+
+
+def test_an_availability_is_always_or_a_share_above_nothing() -> None:
+    assert [parse_availability(value) for value in ("always", "81%", 0.5, "100%")] == [10**6, 810_000, 500_000, 10**6]
+    assert type(parse_availability("81%")) is Availability
+
+
+@pytest.mark.parametrize("value", ["0%", 0, "never", "Always", None, 1.5])
+def test_what_is_no_availability_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^expected always or a share above 0% such as 81%, got "):
+        parse_availability(value)
 
 
 def test_a_share_is_written_as_it_is_read() -> None:

@@ -33,6 +33,20 @@ def test_files_beside_it_are_in_it(tmp_path: Path) -> None:
     assert build_scenario(document, origin="it", folder=None) == load_scenario(str(file))
 
 
+def test_a_catalogue_with_all_columns_is_in_it(tmp_path: Path) -> None:
+    header, *rows = CATALOG.splitlines()
+    more = [f"{row},{cells}" for row, cells in zip(rows, ("0.81,g", "always,"), strict=True)]
+    (tmp_path / "mine.csv").write_text("\n".join([f"{header},availability,group", *more]) + "\n")
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "scenario: 1\nname: mine\n"
+        "market: {catalog: mine.csv, interruptions: {mode: realistic}, availability: {all: 50%}}\n"
+    )
+    document = json.loads(json.dumps(scenario_document(file)))
+    assert [offer["availability"] for offer in document["market"]["offers"]] == ["81%", "100%"]
+    assert build_scenario(document, origin="it", folder=None) == load_scenario(str(file))
+
+
 def test_a_file_that_cannot_be_used_is_refused_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("scenario: 1\nname: bad\nextends: calm\nmarkt: {}\n")

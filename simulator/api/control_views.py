@@ -141,7 +141,7 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
         "process": world.scenario.market.prices.process(spec.provider_class),
         "process_price_per_gpu_hour": format_price(offer.path.price_micros),
         "on_demand_price_per_gpu_hour": format_price(spec.on_demand_price),
-        "interruption_probability": spec.interruption_probability / PPM,
+        "interruption_probability": offer.interruption_ppm / PPM,
         "capacity": offer.capacity,
         "free": offer.free,
         "listed": offer.is_listed,

@@ -1,4 +1,5 @@
-"""The offers list in bytes: each offer is encoded once per price, each answer kept until the market changes."""
+"""The offers list in bytes: each offer is encoded once per price and probability, each answer is kept until the market
+changes."""
 
 import re
 from decimal import Decimal
@@ -20,8 +21,9 @@ _JSON = (b"content-type", b"application/json")
 
 _is_decimal = re.compile(r"\d+(\.\d+)?", re.ASCII).fullmatch
 
-Row = tuple[int, str, str, str, Offer, bytes]
-"""Price, provider, region and model, which order the list (A15), the offer, and its JSON."""
+Row = tuple[int, str, str, str, Offer, bytes, int]
+"""Price, provider, region and model, which order the list (A15), the offer, its JSON, and the chance of interruption in
+parts per million that this shows."""
 
 
 class Listing:
@@ -56,9 +58,10 @@ class Listing:
 
     def _row(self, offer: Offer) -> Row:
         row = self._encoded.get(offer.name)
-        if row is None or row[0] != offer.price_micros_per_hour:
+        price, probability_ppm = offer.price_micros_per_hour, offer.interruption_ppm
+        if row is None or row[0] != price or row[6] != probability_ppm:
             spec = offer.spec
-            row = (offer.price_micros_per_hour, spec.provider_id, spec.region, spec.gpu_model, offer, _encode(offer))
+            row = (price, spec.provider_id, spec.region, spec.gpu_model, offer, _encode(offer), probability_ppm)
             self._encoded[offer.name] = row
         return row
 
@@ -102,7 +105,7 @@ def _encode(offer: Offer) -> bytes:
             "provider_id": spec.provider_id,
             "region": spec.region,
             "price_per_gpu_hour": format_price(offer.price_micros_per_hour),
-            "interruption_probability": spec.interruption_probability / PPM,
+            "interruption_probability": offer.interruption_ppm / PPM,
             "spot": True,
         }
     )

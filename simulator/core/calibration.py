@@ -32,12 +32,13 @@ _NUDGE = 1e-6
 class PoolRates(Struct, frozen=True):
     """The rates of an offer, and how likely each of its phases is at each level of stress, in the long run.
 
-    `settled` ends settled times and `long` long downs where there is no stress but a mean one; `brief` ends the other
-    phases. `hit_ppm` is the chance that a shock of the group takes the offer down, and `lost` how often it goes down
-    while it is up.
+    `settled` ends settled times and `long` long downs where one stress of the two is on; `brief` ends the other
+    phases. `hit_ppm` is the chance that a shock of the group takes the offer down, `lost` how often it goes down in an
+    hour of being up, and `lost_at` how often at each level of stress.
     """
 
     lost: float
+    lost_at: tuple[float, ...]
     settled: float
     long: float
     brief: float
@@ -83,7 +84,6 @@ class _Chain(Struct, frozen=True):
     shape: Shape
     brief: float
     hit: float
-    flip: float
 
     @classmethod
     def of(cls, up: float, per_hour: float, shape: Shape) -> "_Chain":
@@ -91,17 +91,20 @@ class _Chain(Struct, frozen=True):
         mean_up, mean_down = 1.0 / per_hour, (1.0 - up) / (up * per_hour)
         brief = HOUR_MS / shape.brief * max(1.0, _BRIEF_LEAST / mean_down, _BRIEF_LEAST / mean_up)
         hit = min(shape.shock_reach / PPM, shape.shock_share / PPM * per_hour / shocks)
-        return cls(shape, brief, int(hit * PPM) / PPM, HOUR_MS / (2.0 * shape.stress_time))
+        return cls(shape, brief, int(hit * PPM) / PPM)
 
     def told(self, ln_settled: float, ln_long: float) -> tuple[float, float]:
         """The logit of the availability and the logarithm of the rate of interruptions that these rates give."""
-        phases = self.stationary(ln_settled, ln_long)
         up = down = lost = 0.0
-        for level, (settled, fragile, short, long) in enumerate(phases):
+        for level, (settled, fragile, short, long) in enumerate(self.stationary(ln_settled, ln_long)):
             up += settled + fragile
             down += short + long
-            lost += settled * (self.settled_ends(ln_settled, level)) + fragile * (self.brief + self.shocks)
+            lost += self._lost(ln_settled, level, settled, fragile)
         return ln(up / down), ln(lost / up)
+
+    def _lost(self, ln_settled: float, level: int, settled: float, fragile: float) -> float:
+        """How often in an hour an offer goes down that is settled and fragile with these shares."""
+        return settled * self.settled_ends(ln_settled, level) + fragile * (self.brief + self.shocks)
 
     @property
     def shocks(self) -> float:
@@ -110,7 +113,7 @@ class _Chain(Struct, frozen=True):
 
     def settled_ends(self, ln_settled: float, level: int) -> float:
         """How often in an hour settled times end at a level of stress, by themselves or by a shock."""
-        return exp(ln_settled + pressure(self.shape, level)) + self.shocks
+        return exp(ln_settled + self.shape.pressure(level)) + self.shocks
 
     def stationary(self, ln_settled: float, ln_long: float) -> list[list[float]]:
         """How likely each phase is in the long run, at each level of stress."""
@@ -124,33 +127,30 @@ class _Chain(Struct, frozen=True):
                 rates[phase][long] = ends * long_share
                 rates[phase][short] = ends * (1.0 - long_share)
             for phase in (short, long):
-                ends = self.brief if phase == short else exp(ln_long - pressure(self.shape, level))
+                ends = self.brief if phase == short else exp(ln_long - self.shape.hold(level))
                 rates[phase][fragile] = ends * fragile_share
                 rates[phase][settled] = ends * (1.0 - fragile_share)
             for phase in (settled, fragile, short, long):
                 if level:
-                    rates[phase][phase - PHASES] = level * self.flip
+                    rates[phase][phase - PHASES] = level * self.shape.goes_off
                 if level < LEVELS - 1:
-                    rates[phase][phase + PHASES] = (LEVELS - 1 - level) * self.flip
+                    rates[phase][phase + PHASES] = (LEVELS - 1 - level) * self.shape.comes_on
         flat = _stationary(rates)
         return [flat[level * PHASES : (level + 1) * PHASES] for level in range(LEVELS)]
 
     def rates(self, per_hour: float, ln_settled: float, ln_long: float) -> PoolRates:
         """The rates found, with the share of each phase at each level."""
         phases = self.stationary(ln_settled, ln_long)
+        ups = [(level, settled, fragile) for level, (settled, fragile, *_) in enumerate(phases)]
         return PoolRates(
             lost=per_hour,
+            lost_at=tuple(self._lost(ln_settled, *each) / (each[1] + each[2]) for each in ups),
             settled=exp(ln_settled),
             long=exp(ln_long),
             brief=self.brief,
             hit_ppm=int(self.hit * PPM + 0.5),
             phases=tuple(tuple(phase / sum(level) for phase in level) for level in phases),
         )
-
-
-def pressure(shape: Shape, level: int) -> float:
-    """The logarithm of what the stress makes of an offer's rates when none (0), one (1) or both (2) are on."""
-    return 2.0 * (level - 1) * shape.stress / PPM
 
 
 def _stationary(rates: Sequence[Sequence[float]]) -> list[float]:

@@ -9,9 +9,8 @@ such a shock.
 
 from msgspec import Struct
 
-from .clock import HOUR_MS
 from .market_settings import InterruptionSettings
-from .numerics import delay_ms, exp, exponential, ln
+from .numerics import delay_ms, exp, exponential
 from .randomness import PPM, draw, happens
 from .realism import MIDDLING, Severity
 
@@ -27,24 +26,12 @@ def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
     """The mean times that make `probability_ppm` the chance of interruption within the horizon (A1)."""
     if settings.mode == "none" or probability_ppm == 0:
         return Hazard(None, None)
-    mean_ms = _mean_ms(probability_ppm, settings)
+    mean_ms = settings.mean_life_ms(probability_ppm)
     own_ppm, shared_ppm = PPM - settings.shared, settings.shared
     return Hazard(
         mean_ms * PPM / own_ppm if own_ppm else None,
         mean_ms * PPM / shared_ppm * settings.severity.mean if shared_ppm else None,
     )
-
-
-def pool_rate_per_hour(probability_ppm: int, settings: InterruptionSettings) -> float | None:
-    """How often an offer goes down in an hour of being up, so that its part of the hazard comes to `shared`; None for
-    never."""
-    if probability_ppm == 0:
-        return None
-    return HOUR_MS / (_mean_ms(probability_ppm, settings) * PPM / settings.shared * settings.severity.mean)
-
-
-def _mean_ms(probability_ppm: int, settings: InterruptionSettings) -> float:
-    return settings.horizon / -ln((PPM - probability_ppm) / PPM)
 
 
 def own_delay_ms(key: bytes, hazard_: Hazard) -> int | None:

@@ -7,10 +7,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .calibration import PoolRates, calibrate
 from .catalog import CatalogSpec, OfferSpec, ProviderClass
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
+from .numerics import ln
 from .quantities import Availability, Duration, Factor, Share
+from .randomness import PPM
 from .realism import MIDDLING, Severity, Shape
 
 PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
@@ -71,6 +74,15 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
             raise ValueError("shape and show go with mode realistic")
         if self.mode == "realistic" and self.shared == 0:
             raise ValueError("shared must be above 0% in mode realistic: an offer that goes down interrupts")
+
+    def mean_life_ms(self, probability_ppm: int) -> float:
+        """How long a rental runs on average where its chance of interruption within the horizon is this, above 0."""
+        return self.horizon / -ln((PPM - probability_ppm) / PPM)
+
+    def goes_down_per_hour(self, probability_ppm: int) -> float:
+        """How often an offer goes down in an hour of being up, so that its part of that hazard comes to `shared`."""
+        mean_ms = self.mean_life_ms(probability_ppm) * PPM / self.shared * self.severity.mean
+        return HOUR_MS / mean_ms
 
 
 class AvailabilitySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -177,3 +189,14 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("give either catalog or offers")
         if self.availability is not None and self.interruptions.mode != "realistic":
             raise ValueError("availability goes with interruptions of mode realistic: in other modes offers stay")
+
+    def calibrated(self, spec: OfferSpec) -> PoolRates | None:
+        """The rates at which an offer goes down and comes back, or None for one that is always there. Raises
+        CannotCalibrate."""
+        classes = self.availability or AvailabilitySettings()
+        availability = spec.availability or classes.of(spec.provider_class)
+        probability_ppm = spec.interruption_probability
+        if self.interruptions.mode != "realistic" or availability == PPM or probability_ppm == 0:
+            return None
+        shape = self.interruptions.shape or Shape()
+        return calibrate(availability, self.interruptions.goes_down_per_hour(probability_ppm), shape)

@@ -34,9 +34,20 @@ class OfferState(Struct, frozen=True, array_like=True):
 class Offer:
     """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
     `capacity` the GPUs that there are now, `used` those that rentals hold or the market has taken back, and while it
-    `is_down` none can be had."""
+    `is_down` none can be had. `interruption_ppm` is the chance of interruption that it shows (A1)."""
 
-    __slots__ = ("capacity", "is_down", "name", "outages", "overlays", "path", "price_micros_per_hour", "spec", "used")
+    __slots__ = (
+        "capacity",
+        "interruption_ppm",
+        "is_down",
+        "name",
+        "outages",
+        "overlays",
+        "path",
+        "price_micros_per_hour",
+        "spec",
+        "used",
+    )
 
     def __init__(self, spec: OfferSpec, path: PricePath) -> None:
         self.spec = spec
@@ -46,6 +57,7 @@ class Offer:
         self.capacity = spec.capacity
         self.used = 0
         self.is_down = False
+        self.interruption_ppm = int(spec.interruption_probability)
         self.outages: tuple[int, ...] = ()
         self.overlays: tuple[Overlay, ...] = ()
 
@@ -235,6 +247,11 @@ class Market:
         if self._full:
             spec, event = offer.spec, OfferWentDown if offer.is_down else OfferCameBack
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
+
+    def show_probability(self, offer: Offer, probability_ppm: int) -> None:
+        """The chance of interruption that the offer shows from now on."""
+        offer.interruption_ppm = probability_ppm
+        self.version += 1
 
     def shock_struck(self, offer: Offer, shock: int, severity_ppm: int) -> None:
         """Tell of a shock, which anybody can derive from the seed: only a full journal has it."""

@@ -11,14 +11,12 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from .calibration import FRAGILE, LONG, SETTLED, SHORT, PoolRates, calibrate, pressure
-from .catalog import OfferSpec
+from .calibration import FRAGILE, LEVELS, LONG, SETTLED, SHORT, PoolRates
 from .clock import HOUR_MS
-from .interruptions import pool_rate_per_hour
-from .market_settings import AvailabilitySettings, MarketSettings
+from .market_settings import MarketSettings
 from .numerics import delay_ms, exp, uniform
 from .offers import Market, Offer
-from .quantities import Availability
+from .quantities import Share
 from .randomness import PPM, draw, happens, stream
 from .realism import Shape
 from .schedule import NO_TICKET, Priority, Schedule, Subject, Ticket
@@ -32,10 +30,10 @@ class Stress:
 
     __slots__ = ("draws", "is_on", "key", "name")
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, tight: Share) -> None:
         self.name = name
         self.key = stream(seed, f"stress/{name}")
-        self.is_on = bool(draw(self.key, 0) >> 63)
+        self.is_on = happens(draw(self.key, 0), tight)
         self.draws = 1
 
     def wait_ms(self, mean_ms: float) -> int:
@@ -109,8 +107,9 @@ class Pools:
     def __init__(
         self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule, struck: Struck, lead_ms: int
     ) -> None:
-        interruptions = settings.interruptions
-        self._shape = shape = interruptions.shape or Shape()
+        self._shape = shape = settings.interruptions.shape or Shape()
+        self._settings = settings.interruptions
+        self._shows_stress = settings.interruptions.show == "current"
         self._market = market
         self._lead_ms = lead_ms
         self._schedule = schedule
@@ -119,10 +118,10 @@ class Pools:
         self._under: dict[str, list[Pool]] = {}
         self._groups: dict[str, Group] = {}
         self._pools: dict[str, Pool] = {}
-        self._pressure = tuple(exp(pressure(shape, level)) for level in range(3))
-        if interruptions.mode == "realistic":
-            for offer in market.offers:
-                self._open(offer, settings, seed)
+        self._pressure = tuple(exp(shape.pressure(level)) for level in range(LEVELS))
+        self._hold = tuple(exp(shape.hold(level)) for level in range(LEVELS))
+        for offer in market.offers:
+            self._open(offer, settings, seed)
         schedule.on(Priority.STRESS, self._stress_flips)
         schedule.on(Priority.GROUP_SHOCK, self._group_is_struck)
         schedule.on(Priority.POOL, self._changes)
@@ -135,11 +134,9 @@ class Pools:
             self._await_change(pool)
 
     def _open(self, offer: Offer, settings: MarketSettings, seed: int) -> None:
-        spec, per_hour = offer.spec, pool_rate_per_hour(offer.spec.interruption_probability, settings.interruptions)
-        available = availability_of(spec, settings)
-        if per_hour is None or available == PPM:
+        spec, rates = offer.spec, settings.calibrated(offer.spec)
+        if rates is None:
             return
-        rates = calibrate(available, per_hour, self._shape)
         group = self._groups.setdefault(spec.shock_group, Group(spec.shock_group, seed))
         model = self._stress(f"model/{spec.gpu_model}", seed)
         region = self._stress(f"group/{spec.shock_group}", seed)
@@ -148,10 +145,12 @@ class Pools:
         for stress in (model, region):
             self._under[stress.name].append(pool)
         offer.is_down = not pool.is_up
+        if self._shows_stress:
+            offer.interruption_ppm = self._probability(pool)
 
     def _stress(self, name: str, seed: int) -> Stress:
         if name not in self._stresses:
-            self._stresses[name] = Stress(name, seed)
+            self._stresses[name] = Stress(name, seed, self._shape.tight)
             self._under[name] = []
         return self._stresses[name]
 
@@ -166,8 +165,8 @@ class Pools:
     # What comes next
 
     def _await_flip(self, stress: Stress) -> None:
-        due = self._schedule.now_ms + stress.wait_ms(2.0 * self._shape.stress_time)
-        self._schedule.at(due, Priority.STRESS, stress)
+        wait = stress.wait_ms(HOUR_MS / (self._shape.goes_off if stress.is_on else self._shape.comes_on))
+        self._schedule.at(self._schedule.now_ms + wait, Priority.STRESS, stress)
 
     def _await_shock(self, group: Group) -> None:
         due = self._schedule.now_ms + delay_ms(draw(group.key, group.index), float(self._shape.shock_every))
@@ -186,8 +185,16 @@ class Pools:
         if pool.phase == SETTLED:
             return pool.rates.settled * self._pressure[pool.level]
         if pool.phase == LONG:
-            return pool.rates.long / self._pressure[pool.level]
+            return pool.rates.long / self._hold[pool.level]
         return pool.rates.brief
+
+    def _probability(self, pool: Pool) -> int:
+        """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is."""
+        settings, spec = self._settings, pool.offer.spec
+        shared = settings.shared / PPM
+        times_usual = 1.0 - shared + shared * pool.rates.lost_at[pool.level] / pool.rates.lost
+        hazard = times_usual * settings.horizon / settings.mean_life_ms(spec.interruption_probability)
+        return int((1.0 - exp(-hazard)) * PPM + 0.5) if hazard < 600.0 else PPM
 
     # What the schedule does
 
@@ -195,6 +202,8 @@ class Pools:
         stress.is_on = not stress.is_on
         self._await_flip(stress)
         for pool in self._under[stress.name]:
+            if self._shows_stress:
+                self._market.show_probability(pool.offer, self._probability(pool))
             if pool.phase in (SETTLED, LONG):
                 self._await_change(pool)
 
@@ -245,18 +254,14 @@ class Pools:
             group.index = index
         for pool, known in zip(self._pools.values(), state.pools, strict=True):
             pool.phase, pool.draws, pool.ticket, pool.meets_shock = known
+            if self._shows_stress:
+                pool.offer.interruption_ppm = self._probability(pool)
 
     def find_subject(self, priority: int, name: Subject) -> Stress | Group | Pool:
         """What a snapshot's name of the subject of one of their events means."""
         if priority == Priority.STRESS:
             return self._stresses[str(name)]
         return self._groups[str(name)] if priority == Priority.GROUP_SHOCK else self._pools[str(name)]
-
-
-def availability_of(spec: OfferSpec, settings: MarketSettings) -> Availability:
-    """The share of the time that an offer is to be had: its own, or that of its class."""
-    classes = settings.availability or AvailabilitySettings()
-    return spec.availability or classes.of(spec.provider_class)
 
 
 def _tell_nobody(offer: Offer) -> None:

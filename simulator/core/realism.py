@@ -36,15 +36,18 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
     """What all offers have in common.
 
     `fragile` of the offers that come back are so, `long` of those that go down stay down for long. `brief` is the mean
-    of fragile and of short times. A stress lasts `stress_time` on average, and so does its absence; it makes settled
-    times shorter and long downs longer, each by exp(`stress`), two of them by its square. Every `shock_every` on
-    average a shock takes down `shock_reach` of a group, but no more than `shock_share` of an offer's interruptions.
+    of fragile and of short times. A stress is on for the share `tight` of the time and is forgotten within
+    `stress_time`; each that comes on makes settled times shorter by exp(2 × `stress`) and long downs longer by the
+    same to the power of `grip`. Every `shock_every` on average a shock takes down `shock_reach` of a group, but no
+    more than `shock_share` of an offer's interruptions.
     """
 
     fragile: Share = Share(450_000)
     long: Share = Share(450_000)
     brief: Duration = Duration(HOUR_MS * 10 // 32)
     stress: Factor = Factor(1_400_000)
+    tight: Share = Share(500_000)
+    grip: Factor = Factor(1_000_000)
     stress_time: Duration = Duration(72 * HOUR_MS)
     shock_every: Duration = Duration(20 * HOUR_MS)
     shock_reach: Share = Share(900_000)
@@ -54,9 +57,28 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
         for name in ("brief", "stress_time", "shock_every"):
             if not MINUTE_MS <= getattr(self, name) <= 10 * YEAR_MS:
                 raise ValueError(f"{name} must be between 1m and 3650d")
-        if not 0 < self.long < 1_000_000:
-            raise ValueError("long must be above 0% and below 100%")
-        if self.fragile >= 1_000_000 or self.shock_share >= 1_000_000:
-            raise ValueError("fragile and shock_share must be below 100%")
-        if self.stress > 3_000_000:
-            raise ValueError("stress must be at most 3")
+        for name in ("long", "tight"):
+            if not 0 < getattr(self, name) < 1_000_000:
+                raise ValueError(f"{name} must be above 0% and below 100%")
+        if self.fragile + self.shock_share >= 1_000_000:
+            raise ValueError("fragile and shock_share must be below 100% together: each shock is followed by flapping")
+        if self.stress > 3_000_000 or self.grip > 2_000_000:
+            raise ValueError("stress must be at most 3, and grip at most 2")
+
+    @property
+    def comes_on(self) -> float:
+        """How often in an hour a stress that is off comes on."""
+        return HOUR_MS / self.stress_time * self.tight / 1_000_000
+
+    @property
+    def goes_off(self) -> float:
+        """How often in an hour a stress that is on goes off."""
+        return HOUR_MS / self.stress_time * (1_000_000 - self.tight) / 1_000_000
+
+    def pressure(self, level: int) -> float:
+        """The logarithm of what so many stresses, 0 to 2, make of the rate at which settled times end."""
+        return 2.0 * (level - 1) * self.stress / 1_000_000
+
+    def hold(self, level: int) -> float:
+        """The logarithm of what they make of the mean of long downs."""
+        return self.pressure(level) * self.grip / 1_000_000

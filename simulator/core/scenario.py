@@ -10,11 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .acts import Act
+from .calibration import CannotCalibrate
 from .catalog import CatalogSpec, OfferSpec, generate_offers
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .fault_rules import FaultRule, rule_problems
 from .market_settings import MarketSettings
-from .names import did_you_mean, is_line, is_name, is_token
+from .names import did_you_mean, is_line, is_name, is_token, offer_name
 from .offer_names import OfferNames, Path
 from .quantities import Duration, Factor, Instant, Money
 
@@ -98,9 +99,19 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
     yield from _account_problems(scenario.accounts)
     if not offers:
         yield ("market",), "a market needs offers: give catalog or offers"
+    yield from _market_problems(scenario.market, offers)
     names = OfferNames(offers)
     yield from _fault_problems(scenario, names)
     yield from _act_problems(scenario, names)
+
+
+def _market_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    for offer in offers:
+        try:
+            market.calibrated(offer)
+        except CannotCalibrate as problem:
+            name = offer_name(offer.provider_id, offer.gpu_model, offer.region)
+            yield ("market", "interruptions"), f'offer "{name}": {problem}'
 
 
 def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path, str]]:

@@ -10,6 +10,7 @@ from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.clock import YEAR_MS
 from simulator.core.distributions import fixed
 from simulator.core.market_settings import (
+    AvailabilitySettings,
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
@@ -17,6 +18,7 @@ from simulator.core.market_settings import (
     ProvisioningTerms,
 )
 from simulator.core.quantities import Duration, Factor, Money, Share
+from simulator.core.realism import Severity
 from simulator.core.scenario import (
     AccountSpec,
     BillingSettings,
@@ -71,6 +73,10 @@ def test_the_defaults_are_those_of_the_facts_and_assumptions() -> None:
         (lambda: PriceSettings(activity=Factor(1_000_000_001)), "at most 1000"),
         (lambda: InterruptionSettings(horizon=Duration(999)), "between 1s and 365d"),
         (lambda: InterruptionSettings(horizon=Duration(YEAR_MS + 1)), "between 1s and 365d"),
+        (lambda: InterruptionSettings(show="current"), "shape and show go with mode realistic"),
+        (lambda: InterruptionSettings(mode="realistic", shared=Share(0)), "shared must be above 0% in mode realistic"),
+        (lambda: Severity(a=Factor(99_999)), "a and b must be between 0.1 and 5"),
+        (lambda: MarketSettings(availability=AvailabilitySettings()), "availability goes with interruptions of mode"),
         (lambda: MarketSettings(catalog="default", offers=OFFERS), "either catalog or offers"),
         (lambda: BillingSettings(minimum=Duration(999)), "whole number of seconds"),
         (lambda: BillingSettings(minimum=Duration(1_500)), "whole number of seconds"),

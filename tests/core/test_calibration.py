@@ -1,0 +1,111 @@
+"""The rates found for an offer against the chain written out in full, solved by other means."""
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.core.calibration import CannotCalibrate, PoolRates, calibrate
+from simulator.core.quantities import Availability, Duration, Factor, Share
+from simulator.core.realism import Shape
+
+HOUR = 3_600_000
+EVENLY = Shape()
+LOPSIDED = Shape(tight=Share(300_000), grip=Factor(600_000), stress=Factor(1_100_000), fragile=Share(300_000))
+CALM = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))
+
+
+def long_run(rates: PoolRates, shape: Shape) -> tuple[float, float]:
+    """The availability and the interruptions in an hour of being up, from all 16 states: stress of the region, stress
+    of the model, phase."""
+    states = list(product((0, 1), (0, 1), ("settled", "fragile", "short", "long")))
+    on, off = shape.tight / 1e6 * HOUR / shape.stress_time, (1 - shape.tight / 1e6) * HOUR / shape.stress_time
+    shocks = HOUR / shape.shock_every * rates.hit_ppm / 1e6
+    long, fragile = shape.long / 1e6, shape.fragile / 1e6
+    flows = np.zeros((16, 16))
+    for region, model, phase in states:
+        here = states.index((region, model, phase))
+        flows[here, states.index((1 - region, model, phase))] += off if region else on
+        flows[here, states.index((region, 1 - model, phase))] += off if model else on
+        stress = 2 * (region + model - 1) * shape.stress / 1e6
+        if phase in ("settled", "fragile"):
+            ends = (rates.settled * math.exp(stress) if phase == "settled" else rates.brief) + shocks
+            to = {"long": long, "short": 1 - long}
+        else:
+            ends = rates.brief if phase == "short" else rates.long * math.exp(-stress * shape.grip / 1e6)
+            to = {"fragile": fragile, "settled": 1 - fragile}
+        for other, share in to.items():
+            flows[here, states.index((region, model, other))] += ends * share
+    generator = flows - np.diag(flows.sum(axis=1))
+    equations = np.vstack([generator.T, np.ones(16)])
+    shares = np.linalg.lstsq(equations, np.r_[np.zeros(16), 1.0], rcond=None)[0]
+    ups = [index for index, state in enumerate(states) if state[2] in ("settled", "fragile")]
+    downs = [index for index in range(16) if index not in ups]
+    return float(shares[ups].sum()), float((shares[ups] @ flows[np.ix_(ups, downs)]).sum() / shares[ups].sum())
+
+
+@pytest.mark.parametrize("shape", [EVENLY, LOPSIDED, CALM])
+@pytest.mark.parametrize(
+    ("availability", "per_hour"),
+    [(0.9, 0.0005), (0.9, 0.02), (0.65, 0.6), (0.17, 1.39), (0.95, 0.7), (0.999, 0.01), (0.02, 0.05)],
+)
+def test_the_rates_give_what_is_wanted(availability: float, per_hour: float, shape: Shape) -> None:
+    rates = calibrate(Availability(round(availability * 1e6)), per_hour, shape)
+    assert long_run(rates, shape) == pytest.approx((availability, per_hour), rel=1e-7)
+    assert rates.lost == per_hour
+
+
+def test_the_phases_of_each_level_are_shares_of_it() -> None:
+    rates = calibrate(Availability(650_000), 0.6, EVENLY)
+    assert [sum(level) for level in rates.phases] == pytest.approx([1.0, 1.0, 1.0])
+    ups = [level[0] + level[1] for level in rates.phases]
+    assert ups == sorted(ups, reverse=True), "stress makes it scarce"
+
+
+def test_shocks_make_no_more_than_their_share_of_the_interruptions() -> None:
+    seldom, often = (calibrate(Availability(900_000), rate, EVENLY) for rate in (0.01, 0.5))
+    assert seldom.hit_ppm == pytest.approx(0.4 * 0.01 / 0.05 * 1e6, abs=1)
+    assert often.hit_ppm == 900_000
+
+
+def test_a_brief_time_gets_shorter_where_it_would_be_most_of_all_times() -> None:
+    usual, extreme = calibrate(Availability(650_000), 0.6, EVENLY), calibrate(Availability(950_000), 0.7, EVENLY)
+    assert usual.brief == pytest.approx(3.2)
+    assert extreme.brief == pytest.approx(3.2 * 0.4 * 0.95 * 0.7 / 0.05)
+
+
+def test_it_gives_the_same_bits_again() -> None:
+    first = calibrate(Availability(640_000), 0.61, EVENLY)
+    calibrate.cache_clear()
+    assert calibrate(Availability(640_000), 0.61, EVENLY) == first
+
+
+def test_what_cannot_be_is_told() -> None:
+    """Brief times of ten hours leave no room for an offer that is lost every hour and hardly ever away."""
+    rigid = Shape(fragile=Share(200_000), long=Share(900_000), brief=Duration(10 * HOUR), shock_share=Share(0))
+    with pytest.raises(CannotCalibrate, match=r"had 70\.0000% of the time and be lost 2\.000000 times in an hour"):
+        calibrate(Availability(700_000), 2.0, rigid)
+
+
+def test_what_leads_nowhere_is_told() -> None:
+    """No search goes on for ever, nor beyond what numbers can hold."""
+    odd = Shape(fragile=Share(950_000), brief=Duration(10 * HOUR), shock_share=Share(40_000), long=Share(10_000))
+    with pytest.raises(CannotCalibrate):
+        calibrate(Availability(990_000), 0.01, odd)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"brief": Duration(59_999)}, "brief must be between 1m and 3650d"),
+        ({"long": Share(0)}, "long must be above 0% and below 100%"),
+        ({"tight": Share(1_000_000)}, "tight must be above 0% and below 100%"),
+        ({"fragile": Share(600_000)}, "fragile and shock_share must be below 100% together"),
+        ({"stress": Factor(3_000_001)}, "stress must be at most 3, and grip at most 2"),
+    ],
+)
+def test_a_shape_that_is_none_is_refused(how: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Shape(**how)

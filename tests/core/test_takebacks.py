@@ -1,0 +1,159 @@
+"""What the market takes back, and the notice before: the draw fixes the end, the notice comes so long before it."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from simulator.core.distributions import fixed
+from simulator.core.events import InterruptionNotified, RentalRunning, RentalTerminated
+from simulator.core.market_settings import (
+    InterruptionSettings,
+    NoticeSettings,
+    ProvisioningSettings,
+    ProvisioningTerms,
+)
+from simulator.core.quantities import Availability, Duration, Share
+from simulator.core.scenario import BillingSettings
+from simulator.core.simulation import Simulation
+
+from .builders import DAY, HOUR, MINUTE, market, offer, rent, scenario, seen
+
+NOTICE = 2 * MINUTE
+CROWDED = replace(offer(capacity=100_000, probability_ppm=300_000), availability=Availability(700_000))
+
+
+def world(*, mode: Any = "poisson", notice: int = NOTICE, provisioning_ms: int = 1_000, **how: Any) -> Simulation:
+    """A crowded offer that is interrupted often, with a notice; nothing else ends a rental."""
+    settings = market(
+        CROWDED,
+        interruptions=InterruptionSettings(mode=mode, **how),
+        notices=NoticeSettings(all=Duration(notice)),
+        provisioning=ProvisioningSettings(all=ProvisioningTerms(delay=fixed(provisioning_ms), failure=Share(0))),
+    )
+    billing = BillingSettings(idle_timeout=None, hold_expiry=None)
+    return Simulation(scenario(settings, balance=10**15, billing=billing))
+
+
+def crowd(sim: Simulation, rentals: int = 200, every_ms: int = MINUTE // 2) -> None:
+    """Rent again and again wherever that can be, and let all of them end."""
+    for _ in range(rentals):
+        if sim.market.offers[0].is_listed:
+            rent(sim)
+        sim.advance(sim.now_ms + every_ms)
+    sim.advance(sim.now_ms + 60 * DAY)
+
+
+def notices(sim: Simulation) -> dict[str, list[InterruptionNotified]]:
+    """The notices of each rental."""
+    found: dict[str, list[InterruptionNotified]] = {}
+    for event in seen(sim, InterruptionNotified):
+        found.setdefault(event.rental_id, []).append(event)
+    return found
+
+
+def began(sim: Simulation) -> dict[str, int]:
+    return {event.rental_id: event.at for event in seen(sim, RentalRunning)}
+
+
+@pytest.mark.parametrize("mode", ["poisson", "realistic"])
+def test_each_interruption_is_told_so_long_before_or_when_the_rental_began(mode: str) -> None:
+    sim = world(mode=mode)
+    crowd(sim, rentals=3_000, every_ms=20_000)
+    told, running = notices(sim), began(sim)
+    ends = [event for event in seen(sim, RentalTerminated) if event.reason == "interrupted"]
+    assert {event.cause for event in ends} == {"shock", "own"}
+    late = 0
+    for end in ends:
+        last = told[end.rental_id][-1]
+        assert last.interrupts_ms == end.at
+        assert last.at == max(running[end.rental_id], end.at - NOTICE)
+        late += last.at > end.at - NOTICE
+    assert late > 0, "some began to run within the notice of their end"
+
+
+@pytest.mark.parametrize("mode", ["poisson", "realistic"])
+def test_a_notice_is_kept(mode: str) -> None:
+    """Who is told that it ends then does end then, unless the market takes it even sooner, and says so."""
+    sim = world(mode=mode, spread=Duration(HOUR), shared=Share(500_000))
+    crowd(sim, rentals=4_000)
+    ends = {event.rental_id: event.at for event in seen(sim, RentalTerminated)}
+    told = notices(sim)
+    assert any(len(each) > 1 for each in told.values())
+    for rental_id, each in told.items():
+        instants = [notice.interrupts_ms for notice in each]
+        assert instants == sorted(instants, reverse=True)
+        assert ends[rental_id] == instants[-1]
+
+
+def test_a_notice_changes_nobodys_end() -> None:
+    ends = []
+    for notice in (0, NOTICE):
+        sim = world(notice=notice)
+        crowd(sim)
+        ends.append(list(seen(sim, RentalTerminated)))
+    assert ends[0] == ends[1]
+
+
+def test_without_notice_nothing_is_told() -> None:
+    sim = world(notice=0)
+    crowd(sim)
+    assert notices(sim) == {}
+    assert all(rental.interrupts_ms is None for rental in sim.rentals.by_id.values())
+
+
+def test_hyperscalers_give_half_a_minute_unless_told_otherwise() -> None:
+    assert NoticeSettings().of("hyperscaler") == 30_000
+    assert NoticeSettings().of("marketplace") == 0
+    assert NoticeSettings(all=Duration(5_000), hyperscaler=Duration(0)).of("hyperscaler") == 0
+    assert NoticeSettings(all=Duration(5_000)).of("exchange") == 5_000
+    with pytest.raises(ValueError, match="all must be at most 1h"):
+        NoticeSettings(all=Duration(HOUR + 1))
+
+
+def test_one_after_the_other_falls_where_shocks_are_spread() -> None:
+    spread = 2 * MINUTE
+    at_once, by_and_by = (world(shared=Share(1_000_000), notice=0, **how) for how in ({}, {"spread": Duration(spread)}))
+    for sim in (at_once, by_and_by):
+        for _ in range(50):
+            rent(sim)
+        sim.advance(20 * DAY)
+    ends = [{event.rental_id: event.at for event in seen(sim, RentalTerminated)} for sim in (at_once, by_and_by)]
+    assert ends[0].keys() == ends[1].keys()
+    delays = [ends[1][rental_id] - ends[0][rental_id] for rental_id in ends[0]]
+    assert 0 <= min(delays) < spread / 4
+    assert spread * 3 / 4 < max(delays) <= spread
+    assert len(set(ends[0].values())) < len(set(ends[1].values()))
+
+
+def test_a_rental_that_is_to_fall_is_not_struck_down_twice() -> None:
+    """Between a shock and the end that it brings, the client may still end the rental itself."""
+    sim = world(shared=Share(1_000_000), notice=0, spread=Duration(HOUR))
+    for _ in range(50):
+        rent(sim)
+    sim.advance(20 * DAY)
+    ended = [event.rental_id for event in seen(sim, RentalTerminated)]
+    assert len(ended) == len(set(ended)) == 50
+
+
+def test_spread_is_an_hour_at_most() -> None:
+    with pytest.raises(ValueError, match="spread must be at most 1h"):
+        InterruptionSettings(spread=Duration(HOUR + 1))
+
+
+def test_a_snapshot_between_a_notice_and_its_end_carries_both() -> None:
+    for mode in ("poisson", "realistic"):
+        sim = world(mode=mode, spread=Duration(MINUTE), shared=Share(600_000))
+        while not sim.market.offers[0].is_listed:
+            sim.step(sim.now_ms + DAY)
+        for _ in range(30):
+            rent(sim)
+        while not notices(sim):
+            sim.step(sim.now_ms + DAY)
+        again = Simulation.restored(sim.scenario, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms)
+        here = sim.journal_end
+        for each in (sim, again):
+            each.advance(each.now_ms + 30 * DAY)
+        lines = b"".join(sim.journal_lines(here))
+        assert b"interruption_notified" in lines
+        assert b"".join(again.journal_lines(again.journal_began)) == lines
