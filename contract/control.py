@@ -1,23 +1,19 @@
 """What a server lets the suite do beside the API: hold its time, give credit, look into its books, make worlds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-import httpx
-
 from .instants import format_instant, parse_instant
 from .money import amount, dollars
-from .trace import Trace
 from .wire import Answer, NotApplicable, Pairs, Wire
 
 Capability = Literal["reset", "clock", "credit", "ledger", "rentals", "market", "worlds"]
 """What a target may be able to do; each is asked for under /_sim when it is first needed."""
 
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
-LIVE_WAITS = 3
-"""How often a live service is waited for that says 429."""
+KEPT_FROM_US = "the server keeps its control plane from us: --admin-token is for that"
 STILL_SCENARIOS = ("contract", "calm")
 """Scenarios in which nothing moves by itself."""
 
@@ -44,41 +40,41 @@ class Account:
     held: Fraction
 
 
+@dataclass(eq=False, repr=False)
 class Control(Wire):
     """A server whose control plane is used, if it has one and if it is wanted."""
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str,
-        *,
-        trace: Trace | None = None,
-        transport: httpx.BaseTransport | None = None,
-        hands_off: bool = False,
-    ) -> None:
-        super().__init__(base_url, token, trace=trace, transport=transport, waits=LIVE_WAITS if hands_off else 0)
-        self.hands_off = hands_off
-        self._known: dict[Capability, bool] = dict.fromkeys(CAPABILITIES, False) if hands_off else {}
+    _lacks: dict[Capability, str] = field(init=False)
+    """What was asked for: why the server lacks it, or "" where it does not."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._lacks = dict.fromkeys(CAPABILITIES, "the control plane is left alone") if self.hands_off else {}
 
     def can(self, capability: Capability) -> bool:
         """Whether the server has this part of a control plane, and it is to be used. Raises Unanswered."""
-        if capability not in self._known:
+        if capability not in self._lacks:
             path, key = _SHOWN_BY[capability]
-            answer = self.exchange("GET", f"/_sim/{path}", query=self._one_row(capability))
-            self._known[capability] = answer.status == 200 and _has(answer, key)
-        return self._known[capability]
+            self._lacks[capability] = _why_lacking(self.exchange("GET", f"/_sim/{path}", query=_one_row(path)), key)
+        return not self._lacks[capability]
 
     @property
     def has_control(self) -> bool:
         """Whether there is a control plane at all: then it is a simulator, which promises more than the API does."""
         return self.can("reset")
 
+    def why_closed(self) -> str | None:
+        """Why the control plane that the admin token is for cannot be used, if the server says so."""
+        if self.admin_token is None or self.can("reset") or self._lacks["reset"] != KEPT_FROM_US:
+            return None
+        return f"the control plane of {self.base_url} does not take the admin token"
+
     def require(self, *capabilities: Capability) -> None:
         """Raises NotApplicable where the target lacks one of them."""
         lacking = [capability for capability in capabilities if not self.can(capability)]
         if lacking:
-            why = "the control plane is left alone" if self.hands_off else "the server has no such control plane"
-            raise NotApplicable(f"needs a hand in {', '.join(lacking)}: {why} (GET /_sim/{_SHOWN_BY[lacking[0]][0]})")
+            why, path = self._lacks[lacking[0]], _SHOWN_BY[lacking[0]][0]
+            raise NotApplicable(f"needs a hand in {', '.join(lacking)}: {why} (GET /_sim/{path})")
 
     def require_still_market(self) -> None:
         """Raises NotApplicable unless the market stands still, the clock is manual and all fields are shown: only
@@ -144,9 +140,17 @@ class Control(Wire):
         """Let the market take the GPU back."""
         return self.control("POST", f"rentals/{rental_id}/interrupt")
 
-    @staticmethod
-    def _one_row(capability: Capability) -> Pairs:
-        return [("limit", "1")] if capability in ("ledger", "rentals", "market") else ()
+
+def _one_row(path: str) -> Pairs:
+    """The query that keeps the answer of a list short."""
+    return [("limit", "1")] if path in ("ledger", "rentals", "market") else ()
+
+
+def _why_lacking(answer: Answer, key: str) -> str:
+    """Why an answer shows no control plane, or "" where it does."""
+    if answer.status == 403:
+        return KEPT_FROM_US
+    return "" if answer.status == 200 and _has(answer, key) else "the server has no such control plane"
 
 
 def _has(answer: Answer, key: str) -> bool:

@@ -1,12 +1,14 @@
 """What the state machine does at each step, and what must be so after it: requests, model and server side by side."""
 
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from hypothesis.stateful import MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple
 
 from .books import Books, expected_entries
+from .history import Offer
 from .instants import MINUTE
 from .model import Model
 from .referee import acted_rightly, judge_rent, judge_rental
@@ -20,26 +22,31 @@ BUSY_STEP = 14 * MINUTE
 class Side:
     """A world of the server, and what the model and the ledger say of it."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, offers: Sequence[Offer]) -> None:
         self.target = target
-        self.model, self.tokens = learn_world(target)
+        self.model, self.tokens = learn_world(target, offers)
         self.books = Books()
         self.books.read(target.ledger())
 
 
 class ForetoldMachine(RuleBasedStateMachine):
-    """Worlds and their models that go the same way; the rules, which act on `here`, are in `machine.py`."""
+    """Worlds of one scenario, whose offers are these at its start, and their models; the rules, which act on `here`,
+    are in `machine.py`."""
 
-    def __init__(self, target: Target, elsewhere: Target | None) -> None:
+    def __init__(self, target: Target, elsewhere: Target | None, offers: Sequence[Offer]) -> None:
         super().__init__()
+        self._offers = offers
         self._targets = [target] if elsewhere is None else [target, elsewhere]
         self.sides: list[Side] = []
 
     @initialize()
     def begin(self) -> None:
-        """Reset the worlds."""
+        """Reset the worlds: all that was offered at first is offered again."""
         self._targets[0].trace.begin()
-        self.sides = [Side(target) for target in self._targets]
+        self.sides = [Side(target, self._offers) for target in self._targets]
+        for _ in self.sides:
+            self.see_offers(ALICE, {})
+            self.sides.reverse()
 
     @property
     def here(self) -> Side:

@@ -12,7 +12,7 @@ from .instants import SECOND
 from .model import KEY_LIFE, failure
 from .money import MICRO, dollars
 from .referee import acted_rightly, judge, judge_rental
-from .stage import ALICE, BOB
+from .stage import ALICE, BOB, fresh_world, learn_offers
 from .strategies import BOUNDARY, Wish, Wrong, filters, picks, wishes, wrong_queries, wrong_rents
 from .target import Target
 
@@ -173,10 +173,12 @@ class RentalMachine(ForetoldMachine):
 
 
 def machine_for(target: Target, elsewhere: Target | None) -> type[RentalMachine]:
-    """The machine, bound to a world and perhaps another: Hypothesis makes one anew for each example."""
+    """The machine, bound to a world and perhaps another of its scenario: Hypothesis makes one anew for each example."""
+    fresh_world(target)
+    offers = learn_offers(target)
 
     class BoundMachine(RentalMachine):
         def __init__(self) -> None:
-            super().__init__(target, elsewhere)
+            super().__init__(target, elsewhere, offers)
 
     return BoundMachine

@@ -3,7 +3,7 @@
 It keeps the history of each rental (see `history.py`) and sums over it: no ledger, no schedule, no counters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -44,7 +44,7 @@ class Model:
     """The whole world as its clients know it."""
 
     now: int
-    offers: list[Offer]
+    offers: Sequence[Offer]
     provisioning_ms: int
     credits: dict[str, Fraction]
     rentals: dict[str, Rental] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The world before each example: the same two accounts, the same offers, the clock at its start."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -29,23 +29,26 @@ def staged(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
     document = {**yaml.safe_load((FOLDER / scenario).read_text(encoding="utf-8")), "api": api}
     mark = secrets.token_hex(4)
     tokens = {name: f"si_contract_{mark}_{name}" for name in OPENING}
-    body = {"scenario": document, "clock": {"mode": "manual"}, "tokens": tokens}
-    made = target.act("POST", "worlds", body)
-    target.trace.made_worlds(tokens.values())
+    name = f"contract-{mark}"
     try:
+        target.act(
+            "POST", "worlds", {"name": name, "scenario": document, "clock": {"mode": "manual"}, "tokens": tokens}
+        )
+        target.trace.made_worlds(tokens.values())
         yield target.acting_as(tokens[ALICE])
-    finally:
-        target.act("DELETE", f"worlds/{made['world']}")
+    finally:  # whether or not it is known that it was made
+        gone = target.control("DELETE", f"worlds/{name}")
+        assert gone.status < 300 or gone.status == 404, gone
 
 
 def fresh_world(target: Target) -> dict[str, Account]:
     """Reset, and see that both accounts are there; those that the scenario lacks are opened."""
     target.reset()
     known = target.accounts()
-    for name, balance in OPENING.items():
-        if name not in known:
-            target.open_account(name, another_token(target, name), balance)
-    return target.accounts()
+    lacking = [name for name in OPENING if name not in known]
+    for name in lacking:
+        target.open_account(name, another_token(target, name), OPENING[name])
+    return target.accounts() if lacking else known
 
 
 def another_token(target: Target, name: str) -> str:
@@ -61,9 +64,10 @@ def learn_offers(target: Target) -> list[Offer]:
     return [Offer(row, capacities[row["provider_id"], row["gpu_model"], row["region"]]) for row in listed]
 
 
-def learn_world(target: Target) -> tuple[Model, dict[str, str]]:
-    """A fresh world as a model, and the token of each account."""
+def learn_world(target: Target, offers: Sequence[Offer] | None = None) -> tuple[Model, dict[str, str]]:
+    """A fresh world as a model, and the token of each account. Its offers are those listed now, unless given."""
     accounts = fresh_world(target)
     opening = {name: account.balance for name, account in accounts.items()}
-    model = Model(target.now(), learn_offers(target), PROVISIONING_MS, opening)
+    learned = learn_offers(target) if offers is None else offers
+    model = Model(target.now(), learned, PROVISIONING_MS, opening)
     return model, {name: account.token for name, account in accounts.items()}

@@ -1,12 +1,10 @@
 """The server under test: its API, each answer of which is checked, and what else it lets the suite do."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx
-
 from .control import Account, Control
-from .trace import Trace
 from .wire import ANONYMOUS, Answer, NotApplicable, Pairs
 
 __all__ = ["ANONYMOUS", "Account", "Answer", "Check", "NotApplicable", "Target"]
@@ -19,24 +17,11 @@ class Check(Protocol):
         """Raise AssertionError where the answer breaks the contract."""
 
 
+@dataclass(eq=False, repr=False)
 class Target(Control):
-    """A server, the token of one account of it, and what else it lets us do.
+    """A server, the token of one account of it, and what else it lets us do."""
 
-    `hands_off` leaves its control plane alone, whatever it has; `transport` speaks to an application in process.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        token: str,
-        check: Check | None = None,
-        *,
-        trace: Trace | None = None,
-        transport: httpx.BaseTransport | None = None,
-        hands_off: bool = False,
-    ) -> None:
-        super().__init__(base_url, token, trace=trace, transport=transport, hands_off=hands_off)
-        self._check = check
+    checker: Check | None = None
 
     def send(
         self,
@@ -57,8 +42,8 @@ class Target(Control):
 
     def judge(self, answer: Answer) -> None:
         """Raise AssertionError where an answer of the API breaks the contract."""
-        if self._check is not None:
-            self._check.check(answer, simulated=self.has_control)
+        if self.checker is not None:
+            self.checker.check(answer, simulated=self.has_control)
 
     def offers(self, token: str | None = None, **filters: str) -> list[dict[str, Any]]:
         """The offers that match, which must be listed without an error."""

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
@@ -13,7 +13,13 @@ from .instants import parse_instant
 from .trace import Trace
 
 ANONYMOUS = ""
-TIMEOUT_SECONDS = 30
+ADMIN_HEADER = "x-sim-admin"
+ALWAYS_SENT = (("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", "gpu-sim-verify"))
+CONTROL_PLANE = "/_sim/"
+LIVE_WAITS = 3
+"""How often a live service is waited for that says 429."""
+TIMEOUT = {"timeout": httpx.Timeout(30).as_dict()}
+"""Seconds for each part of an exchange, as transports read them."""
 WAIT_SECONDS_MAX = 60
 """No longer is waited before a request is sent again."""
 
@@ -60,31 +66,27 @@ class Answer:
         return f"{self.method} {self.path} -> {self.status} {self.content[:500]!r}"
 
 
+@dataclass(eq=False, repr=False)
 class Wire:
-    """A server and the token of one account of it. `transport` speaks to an application in process instead; `waits`
-    is how often a request is sent again that was refused for coming too soon."""
+    """A server and the token of one account of it. `transport` speaks to an application in process instead."""
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str,
-        *,
-        trace: Trace | None = None,
-        transport: httpx.BaseTransport | None = None,
-        waits: int = 0,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.token = token
-        self.trace = Trace() if trace is None else trace
-        self._waits = waits
+    base_url: str
+    token: str
+    trace: Trace = field(default_factory=Trace, kw_only=True)
+    transport: httpx.BaseTransport = field(default_factory=lambda: httpx.HTTPTransport(trust_env=False), kw_only=True)
+    admin_token: str | None = field(default=None, kw_only=True)
+    """What the control plane asks for off loopback; sent there and nowhere else."""
+    hands_off: bool = field(default=False, kw_only=True)
+    """Whether it may be a real service: its control plane is left alone, whatever it has, and what it refuses for
+    coming too soon is sent again."""
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
         self._base_path = httpx.URL(self.base_url).path.rstrip("/")
-        self._client = httpx.Client(
-            base_url=self.base_url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
-        )
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self.transport.close()
 
     def acting_as(self, token: str) -> Self:
         """The same server for another account; both share the connections."""
@@ -115,12 +117,13 @@ class Wire:
     ) -> Answer:
         """One request, with the target's own token unless given; `body` goes out as JSON, `content` as is. Raises
         Unanswered."""
-        sent = [*self._authorization(token), *headers]
+        sent = [*self._authorization(token, path), *headers]
         if body is not None:
             content = json.dumps(body).encode()
             sent.append(("content-type", "application/json"))
-        request = self._client.build_request(method, path, params=list(query) or None, headers=sent, content=content)
-        sent_path = request.url.raw_path.decode().removeprefix(self._base_path)
+        url = httpx.URL(self.base_url + path, params=[*query]) if query else httpx.URL(self.base_url + path)
+        request = httpx.Request(method, url, headers=[*ALWAYS_SENT, *sent], content=content, extensions=TIMEOUT)
+        sent_path = url.raw_path.decode().removeprefix(self._base_path)
         traced = self.trace.add(method, sent_path, sent, content)
         try:
             reply = self._patiently(request)
@@ -131,15 +134,27 @@ class Wire:
 
     def _patiently(self, request: httpx.Request) -> httpx.Response:
         """The answer; after a 429, which did nothing, the wait that it asks for, if the target is to be waited for."""
-        reply = self._client.send(request)
-        for _ in range(self._waits):
+        reply = self._sent(request)
+        for _ in range(LIVE_WAITS if self.hands_off else 0):
             if reply.status_code != 429:
                 break
             asked = reply.headers.get("retry-after", "")
             time.sleep(min(int(asked) if asked.isdigit() else 1, WAIT_SECONDS_MAX))
-            reply = self._client.send(request)
+            reply = self._sent(request)
         return reply
 
-    def _authorization(self, token: str | None) -> list[tuple[str, str]]:
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        """The whole answer, as it is: no redirect is followed, no cookie kept."""
+        reply = self.transport.handle_request(request)
+        try:
+            reply.read()
+        finally:
+            reply.close()
+        return reply
+
+    def _authorization(self, token: str | None, path: str) -> list[tuple[str, str]]:
         chosen = self.token if token is None else token
-        return [("authorization", f"Bearer {chosen}")] if chosen else []
+        sent = [("authorization", f"Bearer {chosen}")] if chosen else []
+        if self.admin_token is not None and path.startswith(CONTROL_PLANE):
+            sent.append((ADMIN_HEADER, self.admin_token))
+        return sent
