@@ -24,8 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "the contract suite")
     group.addoption("--base-url", default=None, metavar="URL", help="check this server, not one of our own")
     group.addoption("--token", default=None, metavar="TOKEN", help="token of an account there")
+    group.addoption("--admin-token", default=None, metavar="SECRET", help="what its control plane asks for")
     group.addoption("--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: ci")
     group.addoption("--allow-spend", default=None, type=spend_limit, metavar="USD", help="what a live rental may cost")
+    group.addoption("--model-id", default=None, metavar="MODEL", help="the model that the live rental names")
+    group.addoption("--docker-image", default=None, metavar="IMAGE", help="the image that the live rental names")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -124,7 +127,10 @@ def spending(server: Target, pytestconfig: pytest.Config, request: pytest.Fixtur
     if limit is None and not server.has_control:
         raise NotApplicable("renting costs money here: --allow-spend USD says how much")
     stage: Target = server if limit is not None else request.getfixturevalue("still")
-    with Spending(stage, limit) as allowed:
+    chosen = {
+        name: pytestconfig.getoption(f"--{name.replace('_', '-')}", None) for name in ("model_id", "docker_image")
+    }
+    with Spending(stage, limit, {name: value for name, value in chosen.items() if value is not None}) as allowed:
         pytestconfig.stash[SPENDING] = allowed
         yield allowed
 
@@ -136,9 +142,10 @@ def _profile(config: pytest.Config) -> str:
 
 def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
     is_live = _profile(config) == LIVE
-    target = Target(url, token, load_document(), trace=config.stash[TRACE], hands_off=is_live)
+    admin_token = config.getoption("--admin-token", None)
+    target = Target(url, token, load_document(), trace=config.stash[TRACE], admin_token=admin_token, hands_off=is_live)
     try:
-        unfit = target.why_unfit()
+        unfit = target.why_unfit() or target.why_closed()
         if unfit is not None:
             pytest.exit(f"the contract cannot be tried: {unfit}", returncode=2)
         config.stash[SIMULATED] = target.has_control

@@ -1,5 +1,6 @@
 """How the suite tells what came of a clause: not applicable, and the requests that led to a failure."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,10 +8,13 @@ import pytest
 
 from .spending import Spending
 from .target import NotApplicable, Target
-from .trace import Trace
+from .trace import Secrets, Trace, redacted
 from .wire import Unanswered
 
 CATEGORY = "not applicable"
+DIFFERS = "differs"
+LEFT_OPEN = frozenset({"A10", "A14"})
+"""Assumptions about which a fact leaves a live service free: one that does it otherwise differs, it does not fail."""
 MESSAGE = "message"
 """The user property of a failed clause that says what was wrong, in a line."""
 REQUESTS = "requests"
@@ -22,13 +26,18 @@ SPENDING: pytest.StashKey[Spending] = pytest.StashKey()
 TRACE: pytest.StashKey[Trace] = pytest.StashKey()
 
 
+_clause_blamed = re.compile(r"([FA][0-9]+)[ :,]").match
+_clause_in_name = re.compile(r"::test_([fa][0-9]+)_").search
+
+
 class Reporting:
     """The hooks of one run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._stash = config.stash
         self._trace = config.stash[TRACE]
-        self._token: str = config.getoption("--token", None) or ""
+        given = {"ADMIN_TOKEN": config.getoption("--admin-token", None), "TOKEN": config.getoption("--token", None)}
+        self._secrets: Secrets = {secret: name for name, secret in given.items() if secret}
         self._url: str | None = config.getoption("--base-url", None)
 
     @pytest.hookimpl(tryfirst=True)
@@ -38,7 +47,8 @@ class Reporting:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: "pytest.CallInfo[None]") -> Any:
-        """A clause that raised NotApplicable neither held nor failed; one that failed tells how."""
+        """A clause that raised NotApplicable neither held nor failed; one that failed tells how; one that a fact leaves
+        open does not fail on a service that does it otherwise."""
         report: pytest.TestReport = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, NotApplicable):
             reason = str(call.excinfo.value)
@@ -49,12 +59,17 @@ class Reporting:
         if call.excinfo is not None and isinstance(call.excinfo.value, Unanswered):
             self._look_whether_it_lives()
         if report.failed:
-            report.user_properties.append((MESSAGE, self._redacted(_first_line(report))))
-            if self._token:
-                report.longrepr = self._redacted(str(report.longrepr))
-            if lines := self._trace.curls(self._token):
+            message = redacted(_first_line(report), self._secrets)
+            report.user_properties.append((MESSAGE, message))
+            if self._secrets:
+                report.longrepr = redacted(str(report.longrepr), self._secrets)
+            if lines := self._trace.curls(self._secrets):
                 report.user_properties.append((REQUESTS, lines))
                 report.sections.append((f"{REQUESTS} (URL={self._url or 'of the server'})", "\n".join(lines)))
+            if not self._stash.get(SIMULATED, False) and clause_blamed(report.nodeid, message) in LEFT_OPEN:
+                report.outcome = "skipped"
+                report.longrepr = (str(item.path), item.location[1] or 0, f"{DIFFERS}: {message}")
+                report.user_properties.append((DIFFERS, message))
         return report
 
     def _look_whether_it_lives(self) -> None:
@@ -62,30 +77,42 @@ class Reporting:
         server = self._stash.get(SERVER, None)
         unfit = None if server is None else server.why_unfit()
         if unfit is not None:
-            pytest.exit(f"the contract cannot be tried to its end: {self._redacted(unfit)}", returncode=2)
-
-    def _redacted(self, text: str) -> str:
-        """Without the token, which may be worth something."""
-        return text.replace(self._token, "$TOKEN") if self._token else text
+            pytest.exit(f"the contract cannot be tried to its end: {redacted(unfit, self._secrets)}", returncode=2)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Count those clauses by themselves."""
-        return (CATEGORY, "n", CATEGORY.upper()) if reason_of(report) is not None else None
+        names = {CATEGORY: "n", DIFFERS: "d"}
+        found = next((name for name in names if property_of(report, name) is not None), None)
+        return None if found is None else (found, names[found], found.upper())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say of each such clause why."""
-        reports = terminalreporter.stats.get(CATEGORY, [])
-        if reports:
-            terminalreporter.section("clauses that are not applicable to this server")
-        for report in reports:
-            terminalreporter.line(f"{report.nodeid}: {reason_of(report)}")
+        told = {CATEGORY: "clauses that are not applicable to this server", DIFFERS: "clauses that it may do otherwise"}
+        for category, title in told.items():
+            reports = terminalreporter.stats.get(category, [])
+            if reports:
+                terminalreporter.section(title)
+            for report in reports:
+                terminalreporter.line(f"{report.nodeid}: {property_of(report, category)}")
 
 
 def reason_of(report: pytest.TestReport) -> str | None:
     """Why a clause is not applicable, if it is not."""
     found = property_of(report, CATEGORY)
     return None if found is None else str(found)
+
+
+def clause_of(test: str) -> str | None:
+    """The clause that a test is about, by its name."""
+    found = _clause_in_name(test)
+    return None if found is None else found[1].upper()
+
+
+def clause_blamed(test: str, message: str) -> str | None:
+    """The clause that a failure counts for: the one that it names, otherwise that of the test."""
+    found = _clause_blamed(message)
+    return clause_of(test) if found is None else found[1]
 
 
 def message_of(report: pytest.TestReport) -> str:

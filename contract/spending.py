@@ -1,7 +1,7 @@
 """One rental on the target itself, which may be a real service: the cheapest offer, within a limit, always deleted."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -41,6 +41,8 @@ class Spending:
 
     target: Target
     limit: Fraction | None
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """What the rent names that no offer says, where it is not to be what the suite names elsewhere."""
     spent: Fraction = Fraction(0)
     """What it cost, or may have cost: the minimum session where the service does not say."""
     is_told: bool = False
@@ -78,7 +80,7 @@ class Spending:
         least = hold_of(offer.price, 1)
         if self.limit is not None and least > self.limit:
             raise NotApplicable(f"the cheapest minimum session costs ${float(least):.6f}: --allow-spend is below that")
-        body = Wish().body([offer])
+        body = {**Wish().body([offer]), **self.chosen}
         rented = self._rent(body, least)
         rental_id = str(rented.json["rental_id"])
         seen = self.target.rental(rental_id)

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 BODY_BYTES_MAX = 2_000
@@ -11,6 +11,8 @@ BODY_BYTES_MAX = 2_000
 _is_plain = re.compile(rb"[\x20-\x7e]*").fullmatch
 
 Pair = tuple[str, str]
+Secrets = Mapping[str, str]
+"""What must not be told, and the name of the shell variable that stands for it."""
 
 
 @dataclass(slots=True)
@@ -33,17 +35,17 @@ class Sent:
         """Whether it is more than a look or a new start."""
         return self.method not in ("GET", "HEAD") and self.path != "/_sim/reset"
 
-    def curl(self, token: str) -> str:
-        """A `curl` of the same request against `$URL`; the token given to the suite is `$TOKEN`."""
+    def curl(self, secrets: Secrets) -> str:
+        """A `curl` of the same request against `$URL`; what was given to the suite in secret is told by its name."""
         words = ["curl", "-sI" if self.method == "HEAD" else "-si"]
         if self.method not in ("GET", "HEAD") and not (self.method == "POST" and self.content is not None):
             words += ["-X", self.method]
-        words.append('"$URL"' + _hiding(token, self.path))
-        words += [part for name, value in self.headers for part in ("-H", _header(name, value, token))]
+        words.append('"$URL"' + _hiding(secrets, self.path))
+        words += [part for name, value in self.headers for part in ("-H", _header(name, value, secrets))]
         if self.content is not None:
             if not any(name.lower() == "content-type" for name, _ in self.headers):
                 words += ["-H", "content-type:"]  # curl would declare a form
-            words += ["--data-raw", _quoted(self.content)]
+            words += ["--data-raw", _quoted(self.content, secrets)]
         told = f"  # {self.status}" if self.status is not None else ""
         return " ".join(words) + told
 
@@ -78,7 +80,7 @@ class Trace:
         """The latest request made a world that these tokens lead to: it belongs before all requests there."""
         self._worlds.update(dict.fromkeys(tokens, self._sent[-1]))
 
-    def curls(self, token: str) -> list[str]:
+    def curls(self, secrets: Secrets) -> list[str]:
         """The requests in order, behind those that made their worlds; without worlds in which nothing was done, and of
         the suite's looks behind the API only the last, if all ended with one."""
         acted_on = {id(self._world(request)) for request in self._sent if request.acts}
@@ -91,7 +93,7 @@ class Trace:
         for world in map(self._world, sent):
             if world is not None and world not in made and world not in sent:
                 made.append(world)
-        return [request.curl(token) for request in (*made, *sent)]
+        return [request.curl(secrets) for request in (*made, *sent)]
 
     def _world(self, request: Sent) -> Sent | None:
         """The request that made the world of another, if one of the suite did."""
@@ -99,24 +101,38 @@ class Trace:
         return next((self._worlds[token] for token in tokens if token in self._worlds), None)
 
 
-def _header(name: str, value: str, token: str) -> str:
-    if token and value == f"Bearer {token}":
-        return f'"{name}: Bearer $TOKEN"'
-    return _hiding(token, f"{name}: {value}" if value else f"{name};")
+def redacted(text: str, secrets: Secrets) -> str:
+    """A text without the secrets, for somebody to read."""
+    return "".join(f"${secrets[part]}" if part in secrets else part for part in _parts(text, secrets))
 
 
-def _hiding(token: str, text: str) -> str:
-    """A text as bash reads it, with the token by its name."""
-    parts = text.split(token) if token else [text]
-    return '"$TOKEN"'.join(shlex.quote(part) if part or len(parts) == 1 else "" for part in parts)
+def _header(name: str, value: str, secrets: Secrets) -> str:
+    secret = value.removeprefix("Bearer ")
+    if secret in secrets:
+        return f'"{name}: {value.removesuffix(secret)}${secrets[secret]}"'
+    return _hiding(secrets, f"{name}: {value}" if value else f"{name};")
 
 
-def _quoted(content: bytes) -> str:
+def _hiding(secrets: Secrets, text: str) -> str:
+    """A text as bash reads it, with each secret by its name."""
+    parts = _parts(text, secrets)
+    return "".join(f'"${secrets[part]}"' if part in secrets else shlex.quote(part) for part in parts) or "''"
+
+
+def _parts(text: str, secrets: Secrets) -> list[str]:
+    """A text cut into secrets and what is between them; of two that overlap the longer one counts."""
+    if not secrets:
+        return [text]
+    longest_first = sorted(secrets, key=len, reverse=True)
+    return [part for part in re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if part]
+
+
+def _quoted(content: bytes, secrets: Secrets) -> str:
     """The body as bash reads it; a long one is only hinted at."""
     if len(content) > BODY_BYTES_MAX:
-        return shlex.quote(f"{content[:100]!r}... ({len(content)} bytes in all)")
+        return shlex.quote(f"{redacted(repr(content[:100]), secrets)}... ({len(content)} bytes in all)")
     if _is_plain(content):
-        return shlex.quote(content.decode())
+        return _hiding(secrets, content.decode())
     return f"$'{''.join(map(_byte, content))}'"
 
 

@@ -3,23 +3,19 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from .reporting import message_of, reason_of, requests_of
+from .reporting import clause_blamed, clause_of, message_of, reason_of, requests_of
 
 Verdict = Literal["held", "failed", "differs", "not applicable"]
 
-LEFT_OPEN = frozenset({"A10", "A14"})
-"""Assumptions about which a fact leaves a live service free: one that does it otherwise differs, it does not fail."""
 NOTHING_SHOWS_IT = "nothing here shows it: see the end of contract/README.md"
 
 _is_clause = re.compile(r"\| ([FA][0-9]+) \| (.*?) \|").match
-_clause_blamed = re.compile(r"([FA][0-9]+)[ :,]").match
-_clause_in_name = re.compile(r"::test_([fa][0-9]+)_").search
 _RANK: tuple[Verdict, ...] = ("failed", "differs", "held", "not applicable")
 
 
@@ -85,22 +81,19 @@ class Verdicts:
         """It was broken off, by hand or since there is nothing to try."""
         self.ended_early = str(excinfo.value) or "interrupted"
 
-    def clauses(self, only: Collection[str] = (), *, simulated: bool) -> list[Clause]:
+    def clauses(self, only: Collection[str] = ()) -> list[Clause]:
         """Every clause of the README in its order, or those asked for and those that failed on the way. A failure
         counts for the clause that it names: what got in the way of a test says nothing about the clause that the test
         is about."""
         checks: dict[str, list[Checked]] = defaultdict(list)
         for report in self._reports:
-            found = _clause_in_name(report.nodeid)
-            if found is None:
+            own, check = clause_of(report.nodeid), _checked(report)
+            if own is None:
                 continue
-            own, check = found[1].upper(), _checked(report)
-            blamed = _clause_blamed(check.reason)
-            name = own if check.verdict != "failed" or blamed is None else blamed[1]
+            went_wrong = check.verdict in ("failed", "differs")
+            name = (clause_blamed(report.nodeid, check.reason) or own) if went_wrong else own
             if name != own:
                 checks[own].append(Checked(check.test, "not applicable", f"{name} got in the way: {check.reason}"))
-            if check.verdict == "failed" and name in LEFT_OPEN and not simulated:
-                check = replace(check, verdict="differs")
             checks[name].append(check)
         return [
             Clause(name, meaning, tuple(checks[name]))
@@ -129,4 +122,5 @@ def _checked(report: pytest.TestReport) -> Checked:
         return Checked(test, "not applicable", reason)
     if report.passed:
         return Checked(test, "held")
-    return Checked(test, "failed", message_of(report), tuple(requests_of(report)))
+    verdict: Verdict = "failed" if report.failed else "differs"
+    return Checked(test, verdict, message_of(report), tuple(requests_of(report)))

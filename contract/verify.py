@@ -39,28 +39,44 @@ class Outcome:
         return any(clause.verdict == "failed" for clause in self.clauses)
 
 
-def verify(
-    url: str,
-    token: str,
-    *,
-    profile: str = "ci",
-    only: Sequence[str] = (),
-    allow_spend: str | None = None,
-    junit: Path | None = None,
-    on_test: Callable[[int, int, str], None] | None = None,
-) -> Outcome:
-    """Try the clauses, all or `only` those of these ids, on the server. Raises CannotTry."""
-    wanted = [_known(name) for name in only]
-    _check(token, allow_spend, junit)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to try, and where: all clauses or `only` those of these ids. Money is in US dollars; `model_id` and
+    `docker_image` are for the one rental that it allows."""
+
+    url: str
+    token: str
+    admin_token: str | None = None
+    profile: str = "ci"
+    only: Sequence[str] = ()
+    allow_spend: str | None = None
+    model_id: str | None = None
+    docker_image: str | None = None
+    junit: Path | None = None
+
+    def options(self) -> list[str]:
+        """As pytest takes them."""
+        given = {
+            "--base-url": self.url,
+            "--token": self.token,
+            "--admin-token": self.admin_token,
+            "--contract-profile": self.profile,
+            "--allow-spend": self.allow_spend,
+            "--model-id": self.model_id,
+            "--docker-image": self.docker_image,
+            "--junitxml": None if self.junit is None else str(self.junit),
+        }
+        return [f"{name}={value}" for name, value in given.items() if value is not None]
+
+
+def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = None) -> Outcome:
+    """Try the clauses on the server. Raises CannotTry."""
+    only = [_known(name) for name in wanted.only]
+    _check(wanted)
     arguments = [str(path) for path in sorted(FOLDER.glob("test_*.py")) if path.name not in OF_THE_DOCUMENT]
-    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider", "--contract-profile", profile]
-    arguments += ["--base-url", url, "--token", token]
-    if wanted:
-        arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in wanted)]
-    if allow_spend is not None:
-        arguments += ["--allow-spend", allow_spend]
-    if junit is not None:
-        arguments += ["--junitxml", str(junit)]
+    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider", *wanted.options()]
+    if only:
+        arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
     verdicts, stash = Verdicts(on_test), _Stash()
     with _settings_of_nobody_else(), _ending_in_order(), redirect_stdout(StringIO()) as output:
         code = pytest.main(arguments, plugins=[verdicts, stash])
@@ -68,10 +84,10 @@ def verify(
         told = "" if stash.spent is None else f" (spent: ${stash.spent})"
         raise CannotTry(verdicts.ended_early + told)
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise CannotTry(f"nothing here shows {', '.join(wanted)}: see the end of contract/README.md")
+        raise CannotTry(f"nothing here shows {', '.join(only)}: see the end of contract/README.md")
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise CannotTry(output.getvalue().strip() or f"pytest ended with {code}")
-    outcome = Outcome(verdicts.clauses(wanted, simulated=stash.simulated), stash.simulated, stash.spent)
+    outcome = Outcome(verdicts.clauses(only), stash.simulated, stash.spent)
     if not any(clause.tried[0] for clause in outcome.clauses):
         raise CannotTry(f"nothing could be tried: {outcome.clauses[0].reason}")
     return outcome
@@ -92,20 +108,24 @@ class _Stash:
             self.spent = as_text(spending.spent)
 
 
-def _check(token: str, allow_spend: str | None, junit: Path | None) -> None:
+def _check(wanted: Wanted) -> None:
     """Raises CannotTry for what would only be found out in the middle."""
-    if not (token.isascii() and token.isprintable() and token == token.strip() and token):
-        raise CannotTry("--token: a token is printable ASCII without blanks around it")
-    if allow_spend is not None:
+    for name, token in (("--token", wanted.token), ("--admin-token", wanted.admin_token)):
+        if token is not None and not (token.isascii() and token.isprintable() and token == token.strip() and token):
+            raise CannotTry(f"{name}: a token is printable ASCII without blanks around it")
+    if wanted.allow_spend is not None:
         try:
-            spend_limit(allow_spend)
+            spend_limit(wanted.allow_spend)
         except ValueError as error:
             raise CannotTry(f"--allow-spend: {error}") from None
-    if junit is not None:
+    for name, value in (("--model-id", wanted.model_id), ("--docker-image", wanted.docker_image)):
+        if value is not None and wanted.allow_spend is None:
+            raise CannotTry(f"{name} is for the rental that --allow-spend allows, and that is not given")
+    if wanted.junit is not None:
         try:
-            junit.open("ab").close()
+            wanted.junit.open("ab").close()
         except OSError as error:
-            raise CannotTry(f"--junit: {junit} cannot be written: {error.strerror}") from None
+            raise CannotTry(f"--junit: {wanted.junit} cannot be written: {error.strerror}") from None
 
 
 def _known(name: str) -> str:

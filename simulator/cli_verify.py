@@ -24,6 +24,9 @@ _COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicabl
 )
 @click.option("--token", required=True, envvar="GPU_SIM_TOKEN", metavar="TOKEN", help="The token of an account there.")
 @click.option(
+    "--admin-token", envvar="GPU_SIM_ADMIN_TOKEN", metavar="SECRET", help="The control plane's, off loopback."
+)
+@click.option(
     "--profile",
     type=click.Choice(["dev", "ci", "deep", "live"]),
     default="ci",
@@ -35,6 +38,8 @@ _COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicabl
 @click.option(
     "--allow-spend", metavar="USD", help="Rent the cheapest offer once if its minimum session costs no more than this."
 )
+@click.option("--model-id", metavar="MODEL", help="The model that this rental names (org/model unless given).")
+@click.option("--docker-image", metavar="IMAGE", help="The image that it names (image:latest unless given).")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.option(
     "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write them as JUnit XML as well."
@@ -44,9 +49,12 @@ def verify(
     ctx: click.Context,
     url: str,
     token: str,
+    admin_token: str | None,
     profile: str,
     only: str | None,
     allow_spend: str | None,
+    model_id: str | None,
+    docker_image: str | None,
     as_json: bool,
     junit: Path | None,
 ) -> None:
@@ -58,15 +66,18 @@ def verify(
     """
     suite = _suite()
     try:
-        outcome = suite.verify(
+        wanted = suite.Wanted(
             url,
             token,
-            profile=profile,
-            only=[] if only is None else only.split(","),
-            allow_spend=allow_spend,
-            junit=junit,
-            on_test=_progress if sys.stderr.isatty() else None,
+            admin_token or None,
+            profile,
+            [] if only is None else only.split(","),
+            allow_spend,
+            model_id,
+            docker_image,
+            junit,
         )
+        outcome = suite.verify(wanted, _progress if sys.stderr.isatty() else None)
     except suite.CannotTry as error:
         raise CannotTry(str(error)) from None
     finally:
@@ -131,7 +142,9 @@ def _failure(clause: Any, url: str) -> Iterator[str]:
         yield f"  and {len(failed) - _FAILURES_SHOWN} more (--json tells all)"
     shortest = min((check for check in failed if check.requests), key=lambda check: len(check.requests), default=None)
     if shortest is not None:
-        yield f"  the shortest way there (URL={url}, TOKEN as given):"
+        lines = "\n".join(shortest.requests)
+        names = "TOKEN and ADMIN_TOKEN" if "$ADMIN_TOKEN" in lines else "TOKEN"
+        yield f"  the shortest way there (URL={url}, {names} as given):"
         yield from (f"    {line}" for line in shortest.requests)
 
 

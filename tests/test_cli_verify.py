@@ -79,6 +79,15 @@ def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving
     assert told.stdout.splitlines()[-1].startswith("spent: $0.0")
     [rental] = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
     assert rental["status"] == "terminated"
+    assert (rental["model_id"], rental["docker_image"]) == ("org/model", "image:latest")
+
+
+def test_the_rental_names_the_model_and_the_image_that_were_asked_for(sound: Serving) -> None:
+    named = ["--model-id", "org/tiny", "--docker-image", "registry.example/tiny:1"]
+    told = verify(sound.url, "--profile", "live", "--only", "F7", "--allow-spend", "1", *named)
+    assert told.returncode == 0
+    *_, rental = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
+    assert (rental["model_id"], rental["docker_image"]) == ("org/tiny", "registry.example/tiny:1")
 
 
 def test_a_limit_below_the_cheapest_session_rents_nothing(sound: Serving) -> None:
@@ -127,6 +136,9 @@ def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
         (["--allow-spend", "nan"], '--allow-spend: "nan" is no amount'),
         (["--allow-spend", "lots"], '--allow-spend: "lots" is no amount'),
         (["--allow-spend", "-1"], '--allow-spend: "-1" is no amount'),
+        (["--model-id", "org/tiny"], "--model-id is for the rental that --allow-spend allows"),
+        (["--docker-image", "tiny:1"], "--docker-image is for the rental that --allow-spend allows"),
+        (["--admin-token", "s\u00f6"], "--admin-token: a token is printable ASCII"),
         (["--profile", "fast"], "'fast' is not one of"),
     ],
 )

@@ -10,6 +10,9 @@ JSON = ("content-type", "application/json")
 AUTH = ("authorization", "Bearer si_mine")
 
 
+SECRETS = {"si_mine": "TOKEN", "si_mine too": "ADMIN_TOKEN"}
+
+
 @pytest.mark.parametrize(
     ("sent", "line"),
     [
@@ -29,23 +32,31 @@ AUTH = ("authorization", "Bearer si_mine")
         ),
         (Sent("GET", "/x?token=si_mine", []), """curl -si "$URL"'/x?token='"$TOKEN\""""),
         (Sent("GET", "/x", [("a", "Basic si_mine")]), """curl -si "$URL"/x -H 'a: Basic '"$TOKEN\""""),
+        (
+            Sent("POST", "/_sim/reset", [("authorization", "Bearer si_mine"), ("x-sim-admin", "si_mine too")]),
+            'curl -si -X POST "$URL"/_sim/reset -H "authorization: Bearer $TOKEN" -H "x-sim-admin: $ADMIN_TOKEN"',
+        ),
+        (
+            Sent("PUT", "/x", [JSON], b'"si_mine_bob"'),
+            """curl -si -X PUT "$URL"/x -H 'content-type: application/json' --data-raw '"'"$TOKEN"'_bob"'""",
+        ),
         (Sent("GET", "/x", [("authorization", "")]), """curl -si "$URL"/x -H 'authorization;'"""),
     ],
 )
 def test_a_request_is_one_line(sent: Sent, line: str) -> None:
-    assert sent.curl("si_mine") == line
+    assert sent.curl(SECRETS) == line
 
 
 @pytest.mark.parametrize("content", [b"{}", b"it's", b'{"a": "\xff\\u0000"}', b"\n\t\\", "\u00fc".encode(), b"@file"])
 def test_bash_reads_the_same_bytes(content: bytes) -> None:
-    line = Sent("POST", "/x", [JSON], content).curl("")
+    line = Sent("POST", "/x", [JSON], content).curl({})
     said = line.partition("--data-raw ")[2]
     heard = subprocess.run(["bash", "-c", f"printf %s {said}"], check=True, capture_output=True).stdout
     assert heard == content
 
 
 def test_a_long_body_is_hinted_at() -> None:
-    line = Sent("POST", "/x", [JSON], b"x" * (BODY_BYTES_MAX + 1)).curl("")
+    line = Sent("POST", "/x", [JSON], b"x" * (BODY_BYTES_MAX + 1)).curl({})
     assert len(line) < 400
     assert f"({BODY_BYTES_MAX + 1} bytes in all)" in line
 
@@ -57,7 +68,7 @@ def sent(trace: Trace, method: str, path: str, token: str = "") -> None:
 
 def paths(trace: Trace) -> list[str]:
     """The paths of what is told."""
-    return [line.partition('"$URL"')[2].partition(" ")[0] for line in trace.curls("")]
+    return [line.partition('"$URL"')[2].partition(" ")[0] for line in trace.curls({})]
 
 
 def test_what_began_before_is_forgotten() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from contract.reporting import CATEGORY, REQUESTS
+from contract.reporting import CATEGORY, MESSAGE, REQUESTS
+from contract.reporting import DIFFERS as DIFFERENT
 from contract.verdicts import NOTHING_SHOWS_IT, Checked, Clause, Verdict, Verdicts, as_json, meanings
 
 HELD, FAILED = Checked("a", "held"), Checked("b", "failed", "why")
@@ -40,12 +41,12 @@ def report(
     return pytest.TestReport(f"x.py::{name}", ("x.py", 1, name), {}, outcome, longrepr, when, user_properties=told)
 
 
-def verdicts(*reports: pytest.TestReport, simulated: bool = True) -> dict[str, Clause]:
+def verdicts(*reports: pytest.TestReport) -> dict[str, Clause]:
     """The clauses that these reports are about."""
     gathered = Verdicts()
     for each in reports:
         gathered.pytest_runtest_logreport(each)
-    return {clause.id: clause for clause in gathered.clauses(simulated=simulated) if clause.checks}
+    return {clause.id: clause for clause in gathered.clauses() if clause.checks}
 
 
 def test_tests_are_gathered_by_the_clause_in_their_name() -> None:
@@ -67,11 +68,13 @@ def test_tests_are_gathered_by_the_clause_in_their_name() -> None:
     assert len(found["A12"].checks) == 2
 
 
-@pytest.mark.parametrize(("simulated", "verdict"), [(True, "failed"), (False, "differs")])
-def test_what_a_fact_leaves_open_differs_on_a_service_and_fails_on_a_simulator(simulated: bool, verdict: str) -> None:
-    reports = [report("test_a10_x", "failed", longrepr="no"), report("test_a13_x", "failed", longrepr="no")]
-    found = verdicts(*reports, simulated=simulated)
-    assert (found["A10"].verdict, found["A13"].verdict) == (verdict, "failed")
+def test_what_was_told_to_differ_has_not_failed() -> None:
+    found = verdicts(
+        report("test_a10_x", "skipped", **{DIFFERENT: "why", MESSAGE: "why", REQUESTS: ["curl"]}),
+        report("test_f5_x", "skipped", **{DIFFERENT: "A14: why", MESSAGE: "A14: why"}),
+    )
+    assert found["A10"].checks == (Checked("test_a10_x", "differs", "why", ("curl",)),)
+    assert (found["A14"].verdict, found["F5"].verdict) == ("differs", "not applicable")
 
 
 def test_a_failure_counts_for_the_clause_that_it_names() -> None:
@@ -91,7 +94,7 @@ def test_a_failure_counts_for_the_clause_that_it_names() -> None:
 
 
 def test_only_some_clauses_are_told_if_wanted() -> None:
-    assert [clause.id for clause in Verdicts().clauses(["A2", "F1"], simulated=True)] == ["F1", "A2"]
+    assert [clause.id for clause in Verdicts().clauses(["A2", "F1"])] == ["F1", "A2"]
 
 
 def test_every_clause_of_the_readme_has_a_meaning() -> None:

@@ -77,4 +77,6 @@ def test_a_request_without_an_answer_is_told_as_that(failure: httpx.TransportErr
 def test_a_path_in_the_address_is_no_part_of_the_apis_paths() -> None:
     target = Target("http://x/base/", "t", transport=replies(httpx.Response(200)))
     assert target.exchange("GET", "/v1/gpu/offers", query=[("a", "b")]).path == "/v1/gpu/offers?a=b"
-    assert target.trace.curls("t") == ['curl -si "$URL"\'/v1/gpu/offers?a=b\' -H "authorization: Bearer $TOKEN"  # 200']
+    assert target.trace.curls({"t": "TOKEN"}) == [
+        'curl -si "$URL"\'/v1/gpu/offers?a=b\' -H "authorization: Bearer $TOKEN"  # 200'
+    ]
