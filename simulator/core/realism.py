@@ -42,15 +42,15 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
     more than `shock_share` of an offer's interruptions.
     """
 
-    fragile: Share = Share(450_000)
-    long: Share = Share(450_000)
-    brief: Duration = Duration(HOUR_MS * 10 // 32)
-    stress: Factor = Factor(1_400_000)
-    tight: Share = Share(500_000)
-    grip: Factor = Factor(1_000_000)
-    stress_time: Duration = Duration(72 * HOUR_MS)
+    fragile: Share = Share(350_000)
+    long: Share = Share(380_000)
+    brief: Duration = Duration(HOUR_MS * 10 // 27)
+    stress: Factor = Factor(1_800_000)
+    tight: Share = Share(360_000)
+    grip: Factor = Factor(450_000)
+    stress_time: Duration = Duration(48 * HOUR_MS)
     shock_every: Duration = Duration(20 * HOUR_MS)
-    shock_reach: Share = Share(900_000)
+    shock_reach: Share = Share(950_000)
     shock_share: Share = Share(400_000)
 
     def __post_init__(self) -> None:

@@ -201,7 +201,7 @@ def test_what_is_shown_under_stress_averages_to_the_long_run() -> None:
     settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic"))
     rates = settings.calibrated(settings.offers[0])
     assert rates is not None
-    ups = [weight * (level[0] + level[1]) for weight, level in zip((0.25, 0.5, 0.25), rates.phases, strict=True)]
+    ups = [weight * (level[0] + level[1]) for weight, level in zip((0.64**2, 2 * 0.64 * 0.36, 0.36**2), rates.phases, strict=True)]
     mean = sum(up * lost for up, lost in zip(ups, rates.lost_at, strict=True)) / sum(ups)
     assert mean == pytest.approx(rates.lost, rel=1e-7)
 
