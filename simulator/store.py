@@ -21,7 +21,7 @@ from .core.errors import Refusal
 
 Sync = Literal["normal", "full"]
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x67707573
 _SCHEMA = """
 CREATE TABLE run (id INTEGER PRIMARY KEY CHECK (id = 0), identity BLOB NOT NULL, base BLOB NOT NULL);

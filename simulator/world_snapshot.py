@@ -13,7 +13,7 @@ from .core.journal import plain_quantity
 from .core.run import Run, restored_run
 from .core.scenario import ClockSettings, Scenario, find_problems, opening_offers
 
-FORMAT = 1
+FORMAT = 2
 
 
 class WorldState(Struct, frozen=True):

@@ -143,7 +143,7 @@ def test_a_file_of_another_format_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version=99")
     other.close()
-    with pytest.raises(StateUnusable, match="format 99, not 1"):
+    with pytest.raises(StateUnusable, match="format 99, not 2"):
         Store.open(path, begin)
 
 

@@ -25,7 +25,7 @@ from .quantities import Availability, Share
 from .randomness import PPM
 from .scenario import Scenario, without_tokens
 
-FORMAT = 1
+FORMAT = 2
 _QUANTITY_MAX = 10**18
 _SPAN_MS_MAX = 10_000 * YEAR_MS
 
