@@ -11,10 +11,13 @@ from .calibration import PoolRates, calibrate
 from .catalog import CatalogSpec, OfferSpec, ProviderClass
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
-from .numerics import ln
+from .numerics import exp, ln
 from .quantities import Availability, Duration, Factor, Share
 from .randomness import PPM
 from .realism import MIDDLING, Severity, Shape
+
+CALIBRATED_EACH_MAX = 1_000
+"""In a market of more offers than this, those that go down about as often share their rates."""
 
 PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
 
@@ -78,6 +81,12 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     def mean_life_ms(self, probability_ppm: int) -> float:
         """How long a rental runs on average where its chance of interruption within the horizon is this, above 0."""
         return self.horizon / -ln((PPM - probability_ppm) / PPM)
+
+    def own_mean_ms(self, probability_ppm: int, lost_per_hour: float) -> float | None:
+        """The mean time to a rental's own interruption where its offer goes down so often; None for never."""
+        per_hour = HOUR_MS / self.mean_life_ms(probability_ppm)
+        own = per_hour - lost_per_hour * self.severity.mean
+        return HOUR_MS / own if own > per_hour * 1e-9 else None
 
     def goes_down_per_hour(self, probability_ppm: int) -> float:
         """How often an offer goes down in an hour of being up, so that its part of that hazard comes to `shared`."""
@@ -190,13 +199,16 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.availability is not None and self.interruptions.mode != "realistic":
             raise ValueError("availability goes with interruptions of mode realistic: in other modes offers stay")
 
-    def calibrated(self, spec: OfferSpec) -> PoolRates | None:
-        """The rates at which an offer goes down and comes back, or None for one that is always there. Raises
-        CannotCalibrate."""
+    def calibrated(self, spec: OfferSpec, offers: int = 1) -> PoolRates | None:
+        """The rates at which an offer, one of so many, goes down and comes back, or None for one that is always there.
+        Of very many, one goes down up to a hundredth less often than its share of the hazard wants, so that few rates
+        have to be found; its rentals' own hazard makes up for it. Raises CannotCalibrate."""
         classes = self.availability or AvailabilitySettings()
         availability = spec.availability or classes.of(spec.provider_class)
         probability_ppm = spec.interruption_probability
         if self.interruptions.mode != "realistic" or availability == PPM or probability_ppm == 0:
             return None
-        shape = self.interruptions.shape or Shape()
-        return calibrate(availability, self.interruptions.goes_down_per_hour(probability_ppm), shape)
+        per_hour = self.interruptions.goes_down_per_hour(probability_ppm)
+        if offers > CALIBRATED_EACH_MAX:
+            per_hour = exp(int(ln(per_hour) * 100.0 + 100_000.0) / 100.0 - 1_000.0)
+        return calibrate(availability, per_hour, self.interruptions.shape or Shape())

@@ -134,7 +134,7 @@ class Pools:
             self._await_change(pool)
 
     def _open(self, offer: Offer, settings: MarketSettings, seed: int) -> None:
-        spec, rates = offer.spec, settings.calibrated(offer.spec)
+        spec, rates = offer.spec, settings.calibrated(offer.spec, len(self._market.offers))
         if rates is None:
             return
         group = self._groups.setdefault(spec.shock_group, Group(spec.shock_group, seed))
@@ -158,9 +158,10 @@ class Pools:
         """Nothing goes down any more; whoever is told of it is let go of."""
         self._struck = _tell_nobody
 
-    def has(self, offer: Offer) -> bool:
-        """Whether an offer is one of them; the others are always there."""
-        return offer.name in self._pools
+    def lost_per_hour(self, offer: Offer) -> float | None:
+        """How often an offer goes down in an hour of being up; None for one that is always there."""
+        pool = self._pools.get(offer.name)
+        return None if pool is None else pool.rates.lost
 
     # What comes next
 

@@ -108,7 +108,7 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
 def _market_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
     for offer in offers:
         try:
-            market.calibrated(offer)
+            market.calibrated(offer, len(offers))
         except CannotCalibrate as problem:
             name = offer_name(offer.provider_id, offer.gpu_model, offer.region)
             yield ("market", "interruptions"), f'offer "{name}": {problem}'

@@ -92,7 +92,10 @@ class TakeBacks:
             self._await_shock(exposed)
 
     def _expose(self, offer: Offer, settings: MarketSettings) -> Exposed:
-        rates = hazard(offer.spec.interruption_probability, settings.interruptions)
+        probability_ppm, lost = offer.spec.interruption_probability, self._pools.lost_per_hour(offer)
+        rates = hazard(probability_ppm, settings.interruptions)
+        if lost is not None:  # it goes down instead of meeting shocks
+            rates = Hazard(settings.interruptions.own_mean_ms(probability_ppm, lost), None)
         shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), rates, settings.interruptions.severity)
         notice_ms = int(settings.notices.of(offer.spec.provider_class))
         return Exposed(offer, rates, shocks, notice_ms, {}, [])
@@ -125,9 +128,7 @@ class TakeBacks:
     # What strikes
 
     def _await_shock(self, exposed: Exposed) -> None:
-        """The next shock of an offer that is always there."""
-        if self._pools.has(exposed.offer):
-            return
+        """The next shock, if the offer is always there."""
         delay = exposed.shocks.delay_ms()
         if delay is not None:
             self._expect(exposed, self._schedule.now_ms + delay)

@@ -201,9 +201,29 @@ def test_what_is_shown_under_stress_averages_to_the_long_run() -> None:
     settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic"))
     rates = settings.calibrated(settings.offers[0])
     assert rates is not None
-    ups = [weight * (level[0] + level[1]) for weight, level in zip((0.64**2, 2 * 0.64 * 0.36, 0.36**2), rates.phases, strict=True)]
+    ups = [
+        weight * (level[0] + level[1])
+        for weight, level in zip((0.64**2, 2 * 0.64 * 0.36, 0.36**2), rates.phases, strict=True)
+    ]
     mean = sum(up * lost for up, lost in zip(ups, rates.lost_at, strict=True)) / sum(ups)
     assert mean == pytest.approx(rates.lost, rel=1e-7)
+
+
+@pytest.mark.parametrize("probability_ppm", [1, 500, 20_000, 250_000, 900_000])
+@pytest.mark.parametrize("shared_ppm", [300_000, 1_000_000])
+def test_in_a_vast_market_few_rates_are_found_and_each_rental_has_its_probability_all_the_same(
+    probability_ppm: int, shared_ppm: int
+) -> None:
+    settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic", shared=Share(shared_ppm)))
+    wanted = settings.interruptions.goes_down_per_hour(probability_ppm)
+    hazard_per_hour = HOUR / settings.interruptions.mean_life_ms(probability_ppm)
+    for offers, least in ((1_000, 1.0), (1_001, 0.99)):
+        rates = settings.calibrated(zone("a", probability_ppm=probability_ppm), offers)
+        assert rates is not None
+        assert least - 1e-12 <= rates.lost / wanted <= 1.0 + 1e-12
+        own_mean_ms = settings.interruptions.own_mean_ms(probability_ppm, rates.lost)
+        own = 0.0 if own_mean_ms is None else HOUR / own_mean_ms
+        assert own + rates.lost * settings.interruptions.severity.mean == pytest.approx(hazard_per_hour, rel=1e-8)
 
 
 def test_a_shape_without_stress_or_flapping_makes_times_exponential() -> None:
