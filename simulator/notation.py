@@ -12,19 +12,21 @@ from typing import Any, NoReturn
 
 from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms
 from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX
-from .core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share
+from .core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
 MONEY_PATTERN = r"\d{1,13}(\.\d{1,6})?"
 PRICE_PATTERN = r"\d{1,7}(\.\d{1,3})?"
 SHARE_PATTERN = r"\d{1,3}(\.\d{1,4})?%"
 FACTOR_PATTERN = r"\d{1,7}(\.\d{1,6})?"
+SIZE_PATTERN = r"\d{1,5}(\.\d{1,3})?GB"
 INSTANT_PATTERN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 
 DURATION_DAYS_MAX = 36_500
 MONEY_DOLLARS_MAX = 10**12
 PRICE_DOLLARS_MAX = PRICE_MICROS_MAX // MICROS_PER_DOLLAR
 FACTOR_MAX = 10**6
+SIZE_GIGABYTES_MAX = 10_000
 _YEARS = range(1970, 9000)
 
 _DIGITS_MAX = 400  # more than a JSON number can have
@@ -36,6 +38,7 @@ _money = re.compile(MONEY_PATTERN, re.ASCII).fullmatch
 _price = re.compile(PRICE_PATTERN, re.ASCII).fullmatch
 _share = re.compile(SHARE_PATTERN, re.ASCII).fullmatch
 _factor = re.compile(FACTOR_PATTERN, re.ASCII).fullmatch
+_size = re.compile(SIZE_PATTERN, re.ASCII).fullmatch
 _instant = re.compile(INSTANT_PATTERN, re.ASCII).fullmatch
 
 _Value = object
@@ -126,6 +129,23 @@ def parse_factor(value: _Value) -> Factor:
     return Factor(_parts_per_million(factor, value, expected))
 
 
+def parse_size(value: _Value) -> Size:
+    """A size ≥ 0 in megabytes, from gigabytes: `9GB`, `1.5GB`, at most three decimals."""
+    expected = "a size such as 9GB or 1.5GB with at most 3 decimals"
+    if not isinstance(value, str) or _size(value) is None:
+        _refuse(value, expected)
+    gigabytes = Decimal(value.removesuffix("GB"))
+    if gigabytes > SIZE_GIGABYTES_MAX:
+        _refuse(value, f"{expected}, at most {SIZE_GIGABYTES_MAX}GB")
+    return Size(int(gigabytes * 1_000))
+
+
+def format_size(megabytes: int) -> str:
+    """A size in megabytes as `parse_size` reads it: 1500 -> "1.5GB"."""
+    whole, rest = divmod(megabytes, 1_000)
+    return f"{whole}.{rest:03}".rstrip("0").rstrip(".") + "GB"
+
+
 def parse_instant(value: _Value) -> Instant:
     """A point in time in milliseconds since 1970, from RFC 3339 with a zone: `2026-01-01T00:00:00Z`."""
     expected = "an instant with its zone, to the millisecond, such as 2026-01-01T00:00:00Z"
@@ -149,6 +169,7 @@ _PARSERS: dict[type, Callable[[_Value], int]] = {
     Share: parse_share,
     Availability: parse_availability,
     Factor: parse_factor,
+    Size: parse_size,
 }
 
 

@@ -20,9 +20,15 @@ DEFAULT_CATALOG = "default"
 _OWN = ("name", "description", "expect", "extends")
 """What says which scenario this is, and so never comes from the one it extends."""
 
+_PROVISIONING: tuple[FieldPath, ...] = (
+    ("delay",),
+    *(("parts", phase) for phase in ("allocate", "boot", "fine_tuned")),
+    *(("parts", phase, "per_gb") for phase in ("pull", "weights")),
+)
+
 _DISTRIBUTIONS: tuple[FieldPath, ...] = (
     ("market", "interruptions", "reclaim"),
-    *(("market", "provisioning", key, "delay") for key in (*PROVIDER_CLASSES, "all")),
+    *(("market", "provisioning", key, *what) for key in (*PROVIDER_CLASSES, "all") for what in _PROVISIONING),
 )
 """Where a duration alone stands for `{fixed: …}`; a child's distribution replaces its parent's as a whole."""
 
@@ -157,6 +163,8 @@ def _outdated(path: FieldPath, child: dict[str, Node]) -> tuple[str, ...]:
     """What of the parent's mapping does not go with the child's."""
     if path == ("market",):
         return (("catalog",) if "offers" in child else ()) + (("offers",) if "catalog" in child else ())
+    if path[:2] == ("market", "provisioning") and len(path) == 3:
+        return (("delay",) if "parts" in child else ()) + (("parts",) if "delay" in child else ())
     return ("speed", "step") if path == ("clock",) and "mode" in child else ()
 
 

@@ -28,6 +28,7 @@ _QUANTITIES: dict[type, dict[str, Any]] = {
     quantities.Instant: _text(notation.INSTANT_PATTERN, "an instant such as 2026-01-01T00:00:00Z"),
     quantities.Money: _text(notation.MONEY_PATTERN, 'dollars in quotes, such as "25.00"'),
     quantities.Price: _text(notation.PRICE_PATTERN, 'dollars per GPU and hour in quotes, such as "0.287"'),
+    quantities.Size: _text(notation.SIZE_PATTERN, "a size such as 9GB or 1.5GB"),
     quantities.Share: {
         "anyOf": [_text(notation.SHARE_PATTERN, "a share such as 5%"), {"type": "number", "minimum": 0, "maximum": 1}]
     },
@@ -65,6 +66,8 @@ def _collect(type_: inspect.Type, types: dict[type, inspect.StructType]) -> None
             _collect(alternative, types)
     elif isinstance(type_, inspect.VarTupleType):
         _collect(type_.item_type, types)
+    elif isinstance(type_, inspect.DictType):
+        _collect(type_.value_type, types)
     elif isinstance(type_, inspect.TupleType):
         for item in type_.item_types:
             _collect(item, types)
@@ -102,8 +105,8 @@ def _schema(type_: inspect.Type) -> dict[str, Any]:
         return {"$ref": f"#/$defs/{type_.cls.__name__}"}
     if isinstance(type_, inspect.UnionType):
         return {"anyOf": [_schema(alternative) for alternative in type_.types]}
-    if isinstance(type_, inspect.VarTupleType | inspect.TupleType):
-        return {"type": "array", **_items(type_)}
+    if isinstance(type_, inspect.VarTupleType | inspect.TupleType | inspect.DictType):
+        return _collection(type_)
     if isinstance(type_, inspect.LiteralType):
         return {"enum": list(type_.values)}
     if isinstance(type_, inspect.CustomType):
@@ -111,11 +114,13 @@ def _schema(type_: inspect.Type) -> dict[str, Any]:
     return {"type": _SCALARS[type(type_)]}
 
 
-def _items(type_: inspect.VarTupleType | inspect.TupleType) -> dict[str, Any]:
+def _collection(type_: inspect.VarTupleType | inspect.TupleType | inspect.DictType) -> dict[str, Any]:
+    if isinstance(type_, inspect.DictType):
+        return {"type": "object", "additionalProperties": _schema(type_.value_type)}
     if isinstance(type_, inspect.VarTupleType):
-        return {"items": _schema(type_.item_type)}
+        return {"type": "array", "items": _schema(type_.item_type)}
     items = [_schema(item) for item in type_.item_types]
-    return {"prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+    return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
 def _written(value: object) -> object:
@@ -125,6 +130,8 @@ def _written(value: object) -> object:
             return notation.format_duration(value)
         case quantities.Money():
             return format_usd(value)
+        case quantities.Size():
+            return notation.format_size(value)
         case quantities.Share() | quantities.Factor() | quantities.Availability():
             return value // _PPM if value % _PPM == 0 else value / _PPM
     return value

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from simulator.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share
+from simulator.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
 from simulator.notation import (
     decode_quantity,
     format_duration,
     format_share,
+    format_size,
     parse_availability,
     parse_duration,
     parse_factor,
@@ -21,6 +22,7 @@ from simulator.notation import (
     parse_money,
     parse_price,
     parse_share,
+    parse_size,
 )
 
 
@@ -239,6 +241,34 @@ def test_what_is_no_instant_with_a_zone_is_refused_with_an_example(value: Any) -
         parse_instant(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "megabytes"),
+    [("0GB", 0), ("9GB", 9_000), ("1.5GB", 1_500), ("0.001GB", 1), ("0.250GB", 250), ("10000GB", 10_000_000)],
+)
+def test_a_size_is_exact_to_the_megabyte(text: str, megabytes: int) -> None:
+    parsed = parse_size(text)
+    assert parsed == megabytes
+    assert type(parsed) is Size
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "9", "9 GB", "GB", "9gb", "9MB", "9TB", "-1GB", ".5GB", "1.GB", "0.0001GB", "10000.001GB", "٣GB", 9, None],
+)
+def test_what_is_no_size_is_refused_with_an_example(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^expected a size such as 9GB or 1.5GB .*, got "):
+        parse_size(value)
+
+
+@given(st.integers(0, 10_000_000))
+def test_a_size_that_was_written_is_read_as_the_same(megabytes: int) -> None:
+    assert parse_size(format_size(megabytes)) == megabytes
+
+
+def test_a_size_is_written_without_decimals_that_are_zero() -> None:
+    assert [format_size(size) for size in (0, 1, 1_500, 9_000, 10_000)] == ["0GB", "0.001GB", "1.5GB", "9GB", "10GB"]
+
+
 class _Everything(Struct):
     duration: Duration
     instant: Instant
@@ -246,16 +276,23 @@ class _Everything(Struct):
     price: Price
     share: Share
     factor: Factor
+    size: Size
 
 
 def test_json_and_msgspec_get_each_quantity_by_its_type() -> None:
     given_ = (
         b'{"duration": "15m", "instant": "1970-01-01T00:00:01Z", "money": "1.00", "price": "0.287", "share": 0.02,'
-        b' "factor": 1.5}'
+        b' "factor": 1.5, "size": "9GB"}'
     )
     decoded = msgspec.convert(msgspec.json.decode(given_), _Everything, dec_hook=decode_quantity)
     assert decoded == _Everything(
-        Duration(900_000), Instant(1_000), Money(1_000_000), Price(287_000), Share(20_000), Factor(1_500_000)
+        Duration(900_000),
+        Instant(1_000),
+        Money(1_000_000),
+        Price(287_000),
+        Share(20_000),
+        Factor(1_500_000),
+        Size(9_000),
     )
 
 

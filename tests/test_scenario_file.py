@@ -19,9 +19,10 @@ def test_the_documented_example_loads() -> None:
     assert scenario.accounts[0].balance == 25_000_000
     assert len(scenario.market.offers) == 79
     assert scenario.market.interruptions.reclaim.fixed == 1_800_000
-    delay, failure = scenario.market.provisioning.terms("marketplace")
-    assert delay.lognormal is not None
-    assert (delay.lognormal.median, delay.lognormal.p95, failure) == (90_000, 420_000, 50_000)
+    terms = scenario.market.provisioning.terms("marketplace")
+    assert terms.delay is not None
+    assert terms.delay.lognormal is not None
+    assert (terms.delay.lognormal.median, terms.delay.lognormal.p95, terms.failure) == (90_000, 420_000, 50_000)
     assert [act.kind for act in scenario.timeline] == ["rent", "outage", "price", "touch", "interrupt"]
     assert scenario.timeline[2].price is not None
     assert scenario.timeline[2].price.multiply == 3_000_000

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from simulator.core.distributions import fixed
+from simulator.core.provisioning_parts import Parts, PerGigabyte
 from simulator.scenario_file import ScenarioError, load_scenario, shipped_scenarios
 
 from .scenario_texts import parse, refused, write
@@ -69,8 +70,27 @@ def test_a_distribution_is_replaced_as_a_whole(tmp_path: Path) -> None:
         tmp_path, parent="name: p\nmarket: {provisioning: {all: {delay: {uniform: {min: 1s, max: 2s}}, failure: 1%}}}"
     )
     scenario = parse("name: c\nextends: parent.yaml\nmarket: {provisioning: {all: {delay: 60s}}}", tmp_path)
-    delay, failure = scenario.market.provisioning.terms("exchange")
-    assert (delay.fixed, delay.uniform, failure) == (60_000, None, 10_000)
+    terms = scenario.market.provisioning.terms("exchange")
+    assert (terms.delay, terms.failure) == (fixed(60_000), 10_000)
+
+
+def test_parts_replace_a_delay_and_a_delay_parts_but_phases_and_sizes_merge(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        whole="name: w\nmarket: {provisioning: {all: {delay: 60s, failure: 1%}}}",
+        parts="name: p\nextends: whole.yaml\nmarket: {provisioning: {sizes: {images: {a: 1GB}}, all: {parts: "
+        "{boot: {uniform: {min: 1s, max: 2s}}, pull: {per_gb: {uniform: {min: 1s, max: 2s}}}}}}}",
+        more="name: m\nextends: parts.yaml\nmarket: {provisioning: {sizes: {images: {b: 2GB}}, all: {parts: "
+        "{boot: 3s, pull: {per_gb: 4s}, fine_tuned: 5s}}}}",
+        again="name: a\nextends: more.yaml\nmarket: {provisioning: {all: {delay: 7s}}}",
+    )
+    more = load_scenario(str(tmp_path / "more.yaml")).market.provisioning
+    terms = more.terms("exchange")
+    assert more.sizes.images == {"a": 1_000, "b": 2_000}
+    assert (terms.delay, terms.failure) == (None, 10_000)
+    assert terms.parts == Parts(boot=fixed(3_000), pull=PerGigabyte(fixed(4_000)), fine_tuned=fixed(5_000))
+    terms = load_scenario(str(tmp_path / "again.yaml")).market.provisioning.terms("exchange")
+    assert (terms.delay, terms.parts) == (fixed(7_000), None)
 
 
 def test_a_duration_alone_is_a_fixed_delay_of_a_fault() -> None:

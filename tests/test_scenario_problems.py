@@ -17,6 +17,8 @@ class Wrong(NamedTuple):
     message: str
 
 
+DELAY = "{lognormal: {median: 90s, p95: 420s}}"
+
 WRONG = [
     Wrong("seed: 42", "sede: 42", "sede", "sede", 'unknown key "sede"; did you mean "seed"?'),
     Wrong("operation: rent", "operatoin: rent", "operatoin", "faults[0].on.operatoin", 'did you mean "operation"?'),
@@ -45,6 +47,34 @@ WRONG = [
         "medain",
         "market.provisioning.marketplace.delay.lognormal.medain",
         'unknown key "medain"; did you mean "median"?',
+    ),
+    *(
+        Wrong(f"delay: {DELAY}", new, marked, f"market.provisioning.marketplace{field}", message)
+        for new, marked, field, message in (
+            ("parts: {bot: 1s}", "bot", ".parts.bot", 'unknown key "bot"; did you mean "boot"?'),
+            ("parts: {pull: 1s}", "1s}", ".parts.pull", "expected a mapping or nothing, got text"),
+            ("parts: {pull: {per_gp: 1s}}", "per_gp", ".parts.pull.per_gp", 'did you mean "per_gb"?'),
+            ("parts: {weights: {per_gb: 1}}", "1}}", ".parts.weights.per_gb", "expected a duration such as 90s"),
+            ("parts: {boot: 1s, fine_tuned: {}}", "{}", ".parts.fine_tuned", "exactly one of fixed, uniform and"),
+            ("parts: {fine_tuned: 1s}", "{fine", ".parts", "at least one of allocate, boot, pull and weights"),
+            ("delay: 1s, parts: {boot: 1s}", "{delay: 1s", "", "give either delay or parts"),
+            ("never_redy: 1%", "never_redy", ".never_redy", 'did you mean "never_ready"?'),
+        )
+    ),
+    Wrong("    marketplace: {", "    marketplace: {never_ready: 96%, ", "marketplace", "market.provisioning", "100%"),
+    Wrong(
+        "    marketplace",
+        "    sizes: {imges: {}}\n    marketplace",
+        "imges",
+        "market.provisioning.sizes.imges",
+        '"images"',
+    ),
+    Wrong(
+        "    marketplace",
+        "    sizes: {images: {a: 9}}\n    marketplace",
+        "{a: 9",
+        "market.provisioning.sizes.images",
+        "expected a size such as 9GB",
     ),
     Wrong("extended", "extnded", "extnded", "api.profile", 'did you mean "extended"?'),
     Wrong("mode: poisson", "mode: poison", "poison", "market.interruptions.mode", 'did you mean "poisson"?'),

@@ -48,6 +48,9 @@ def test_the_schema_accepts_what_loads() -> None:
         ('"25.00"', '"25.0000001"'),
         ("failure: 5%", "failure: 5"),
         ("reclaim: 30m", "reclaim: none"),
+        ("delay: {lognormal: {median: 90s, p95: 420s}}", "parts: {pull: 1s}"),
+        ("    marketplace", "    sizes: {images: {a: 9}}\n    marketplace"),
+        ("    marketplace", "    sizes: {unlisted_model: 9 GB}\n    marketplace"),
         ("minimum: 15m", "minimum: none"),
         ("touch: r1", "transition: {rental: r1, to: provisioning}"),
         ("outage: {", "outage: {interrupt: 1, "),
@@ -72,4 +75,5 @@ def test_the_schema_shows_defaults_as_a_file_writes_them() -> None:
     assert (billing["minimum"]["default"], billing["hold_expiry"]["default"]) == ("15m", "2h")
     defs = scenario_schema()["$defs"]
     assert defs["AccountSpec"]["properties"]["balance"]["default"] == "100.000000"
+    assert defs["Sizes"]["properties"]["unlisted_image"]["default"] == "9GB"
     assert defs["InterruptionSettings"]["properties"]["shared"]["default"] == 0.8

@@ -80,15 +80,17 @@ def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
     """An event: `seq`, `at`, `type` and its own fields."""
     fields = msgspec.structs.asdict(event)
     del fields["at"]
-    shown = (_shown(name, value) for name, value in fields.items())
+    shown = (_shown(world, name, value) for name, value in fields.items())
     return {"seq": seq, "at": world.instant(event.at), "type": event.__struct_config__.tag, **dict(shown)}
 
 
-def _shown(name: str, value: Any) -> tuple[str, Any]:
+def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
     if name == "price_micros_per_hour":
         return "price_per_gpu_hour", format_price(value)
     if name.endswith("_micros"):
         return name.removesuffix("_micros"), format_usd(value)
+    if name == "interrupts_ms":
+        return "interrupts_at", world.instant(value)
     return name, value
 
 
@@ -101,15 +103,24 @@ def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
-    """A rental with what the API does not show: account, status of the hold, transitions, what keeps it back."""
+    """A rental with what the API does not show: account, status of the hold, transitions, the phase of provisioning,
+    what keeps it back, and the latest notice of its interruption."""
     return {
         **extended_view(world, rental),
         "account": rental.account,
         "hold_status": rental.hold.status,
         "transitions": _transitions(world, rental),
+        "phase": rental.phase,
         "held_back": rental.held_back,
         "vanished": rental.is_hidden,
+        "interruption_notice": _notice(world, rental),
     }
+
+
+def _notice(world: World, rental: Rental) -> dict[str, str] | None:
+    if rental.noticed_ms is None or rental.interrupts_ms is None:
+        return None
+    return {"at": world.instant(rental.noticed_ms), "interrupts_at": world.instant(rental.interrupts_ms)}
 
 
 def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
@@ -128,8 +139,9 @@ def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
 
 
 def offer_view(world: World, offer: Offer) -> dict[str, Any]:
-    """An offer with what the API does not show: class, process, capacity, free GPUs, outage and other acts."""
-    spec = offer.spec
+    """An offer with what the API does not show: class, process, capacity, free GPUs, whether it is down and for which
+    share of the time it is to be had, outage and other acts."""
+    spec, settings = offer.spec, world.scenario.market
     return {
         "name": offer.name,
         "provider_id": spec.provider_id,
@@ -138,13 +150,15 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
         "vram_gb": spec.vram_gb,
         "provider_class": spec.provider_class,
         "price_per_gpu_hour": format_price(offer.price_micros_per_hour),
-        "process": world.scenario.market.prices.process(spec.provider_class),
+        "process": settings.prices.process(spec.provider_class),
         "process_price_per_gpu_hour": format_price(offer.path.price_micros),
         "on_demand_price_per_gpu_hour": format_price(spec.on_demand_price),
         "interruption_probability": offer.interruption_ppm / PPM,
         "capacity": offer.capacity,
         "free": offer.free,
         "listed": offer.is_listed,
+        "down": offer.is_down,
+        "availability": settings.availability_of(spec) / PPM,
         "outage": bool(offer.outages),
         "provisioning": offer.provisioning,
         "vanish": offer.hides_rentals,

@@ -13,6 +13,9 @@ Reason = Literal["deleted", "idle_timeout", "credit_exhausted", "interrupted", "
 Cause = Literal["shock", "own", "forced"]
 """What interrupted a rental: a shock of its offer, its own bad luck, or an act."""
 
+Phase = Literal["allocate", "boot", "pull", "weights", "fine_tuned"]
+"""What is being done for a rental that is provisioning by parts, in this order; the API shows nothing of it (F11)."""
+
 
 class AccountCreated(Struct, frozen=True, gc=False, tag="account_created", tag_field="type"):
     """A customer is there; its first balance follows as a ledger entry."""
@@ -32,6 +35,15 @@ class RentalCreated(Struct, frozen=True, gc=False, tag="rental_created", tag_fie
     region: str
     gpu_count: int
     price_micros_per_hour: int
+
+
+class ProvisioningPhaseBegan(Struct, frozen=True, gc=False, tag="provisioning_phase_began", tag_field="type"):
+    """The next part of provisioning has begun; the rental's status stays what it is (F11)."""
+
+    at: int
+    account: str
+    rental_id: str
+    phase: Phase
 
 
 class RentalRunning(Struct, frozen=True, gc=False, tag="rental_running", tag_field="type"):
@@ -179,6 +191,7 @@ class InterruptionNotified(Struct, frozen=True, gc=False, tag="interruption_noti
 Event = (
     AccountCreated
     | RentalCreated
+    | ProvisioningPhaseBegan
     | RentalRunning
     | RentalTouched
     | RentalTerminated

@@ -8,10 +8,11 @@ from typing import Literal
 from msgspec import Struct
 
 from .calibration import PoolRates, calibrate
-from .catalog import CatalogSpec, OfferSpec, ProviderClass
+from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
 from .numerics import exp, ln
+from .provisioning_parts import Parts, Sizes
 from .quantities import Availability, Duration, Factor, Share
 from .randomness import PPM
 from .realism import MIDDLING, Severity, Shape
@@ -144,18 +145,35 @@ class NoticeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How long a GPU takes to be set up, and the share that never is."""
+    """How long a GPU takes to be set up, as one `delay` or by `parts`; the share that fails at the end of that, and the
+    share that is provisioned for ever."""
 
     delay: Distribution | None = None
+    parts: Parts | None = None
     failure: Share | None = None
+    never_ready: Share | None = None
+
+    def __post_init__(self) -> None:
+        if self.delay is not None and self.parts is not None:
+            raise ValueError("give either delay or parts")
+
+    def over(self, general: "ProvisioningTerms") -> "ProvisioningTerms":
+        """These terms, and the general ones where they leave something open; a delay or parts replace either."""
+        timed = general if self.delay is None and self.parts is None else self
+        return ProvisioningTerms(
+            delay=timed.delay,
+            parts=timed.parts,
+            failure=general.failure if self.failure is None else self.failure,
+            never_ready=general.never_ready if self.never_ready is None else self.never_ready,
+        )
 
 
-def _terms(median_s: int, p95_s: int, failure_ppm: int) -> tuple[Distribution, Share]:
+def _terms(median_s: int, p95_s: int, failure_ppm: int) -> ProvisioningTerms:
     shape = LogNormal(Duration(median_s * SECOND_MS), Duration(p95_s * SECOND_MS))
-    return Distribution(lognormal=shape), Share(failure_ppm)
+    return ProvisioningTerms(delay=Distribution(lognormal=shape), failure=Share(failure_ppm), never_ready=Share(0))
 
 
-_PROVISIONING_DEFAULTS: dict[ProviderClass, tuple[Distribution, Share]] = {
+_PROVISIONING_DEFAULTS: dict[ProviderClass, ProvisioningTerms] = {
     "marketplace": _terms(90, 420, 50_000),
     "neocloud": _terms(45, 180, 10_000),
     "hyperscaler": _terms(90, 240, 10_000),
@@ -164,22 +182,28 @@ _PROVISIONING_DEFAULTS: dict[ProviderClass, tuple[Distribution, Share]] = {
 
 
 class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Provisioning by provider class; `all` is for what a class leaves open."""
+    """Provisioning by provider class; `all` is for what a class leaves open. `sizes` tell how much is fetched."""
 
+    sizes: Sizes = Sizes()
     marketplace: ProvisioningTerms | None = None
     neocloud: ProvisioningTerms | None = None
     hyperscaler: ProvisioningTerms | None = None
     exchange: ProvisioningTerms | None = None
     all: ProvisioningTerms | None = None
 
-    def terms(self, provider_class: ProviderClass) -> tuple[Distribution, Share]:
-        """Delay and failure share of a class: its own, those for all, or the default."""
-        delay, failure = _PROVISIONING_DEFAULTS[provider_class]
+    def __post_init__(self) -> None:
+        for provider_class in PROVIDER_CLASSES:
+            terms = self.terms(provider_class)
+            if (terms.failure or 0) + (terms.never_ready or 0) > PPM:
+                raise ValueError(f"failure and never_ready of {provider_class} come to more than 100%")
+
+    def terms(self, provider_class: ProviderClass) -> ProvisioningTerms:
+        """The terms of a class, none of them open: its own, those for all, or the default."""
+        terms = _PROVISIONING_DEFAULTS[provider_class]
         for given in (self.all, getattr(self, provider_class)):
             if given is not None:
-                delay = given.delay if given.delay is not None else delay
-                failure = given.failure if given.failure is not None else failure
-        return delay, failure
+                terms = given.over(terms)
+        return terms
 
 
 class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -199,16 +223,22 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.availability is not None and self.interruptions.mode != "realistic":
             raise ValueError("availability goes with interruptions of mode realistic: in other modes offers stay")
 
+    def availability_of(self, spec: OfferSpec) -> Availability:
+        """The share of the time that an offer is to be had: its own or that of its class, but always where nothing
+        makes it go down."""
+        if self.interruptions.mode != "realistic" or spec.interruption_probability == 0:
+            return Availability(PPM)
+        classes = self.availability or AvailabilitySettings()
+        return spec.availability or classes.of(spec.provider_class)
+
     def calibrated(self, spec: OfferSpec, offers: int = 1) -> PoolRates | None:
         """The rates at which an offer, one of so many, goes down and comes back, or None for one that is always there.
         Of very many, one goes down up to a hundredth less often than its share of the hazard wants, so that few rates
         have to be found; its rentals' own hazard makes up for it. Raises CannotCalibrate."""
-        classes = self.availability or AvailabilitySettings()
-        availability = spec.availability or classes.of(spec.provider_class)
-        probability_ppm = spec.interruption_probability
-        if self.interruptions.mode != "realistic" or availability == PPM or probability_ppm == 0:
+        availability = self.availability_of(spec)
+        if availability == PPM:
             return None
-        per_hour = self.interruptions.goes_down_per_hour(probability_ppm)
+        per_hour = self.interruptions.goes_down_per_hour(spec.interruption_probability)
         if offers > CALIBRATED_EACH_MAX:
             per_hour = exp(int(ln(per_hour) * 100.0 + 100_000.0) / 100.0 - 1_000.0)
         return calibrate(availability, per_hour, self.interruptions.shape or Shape())

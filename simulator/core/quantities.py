@@ -41,6 +41,12 @@ class Factor(int):
     __slots__ = ()
 
 
+class Size(int):
+    """How large something is that is fetched, in megabytes, ≥ 0; 9 GB are 9,000."""
+
+    __slots__ = ()
+
+
 class Availability(int):
     """The share of the time that an offer can be had, in parts per million, above 0; 1,000,000 is always."""
 

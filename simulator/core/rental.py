@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from .billing import Session
 from .commands import RentGpu
-from .events import Reason
+from .events import Phase, Reason
 from .holds import Hold
 from .names import rental_name
 from .offers import Offer
@@ -20,9 +20,10 @@ class Rental(Struct, eq=False, gc=False):
     """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
 
     `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning the first
-    of `tickets` is the end of that; once that has come without the rental getting anywhere, because an operator holds
-    it back or an act leaves it stuck, it `is_due`. `hidden` is by an operator. `own_interruption_ms` is when its own
-    hazard ends it, `interrupts_ms` when the market has said that it will take it back.
+    of `tickets` is the end of that or of its `phase`, and none where it is never ready; once the end has come without
+    the rental getting anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `hidden` is
+    by an operator. `own_interruption_ms` is when its own hazard ends it, `interrupts_ms` when the market will take it
+    back as it said at `noticed_ms`.
     """
 
     rental_id: str
@@ -42,8 +43,10 @@ class Rental(Struct, eq=False, gc=False):
     mass_interrupts_met: int = 0
     held_back: bool = False
     is_due: bool = False
+    phase: Phase | None = None
     hidden: bool = False
     own_interruption_ms: int | None = None
+    noticed_ms: int | None = None
     interrupts_ms: int | None = None
 
     @property

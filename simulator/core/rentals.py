@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from . import provisioning
 from .acts import InterruptAct
 from .billing import billed_seconds, exhausted_at_ms
 from .commands import RentGpu
@@ -21,8 +20,9 @@ from .holds import Hold, expires_at_ms, hold_micros
 from .ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from .money import cost_micros, format_usd
 from .names import rental_id, rental_name
-from .offer_rentals import Reclaimed, RentPlan, terms_by_class
+from .offer_rentals import Reclaimed, RentPlan
 from .offers import Market
+from .provisioning import Provisioning
 from .randomness import PPM, draw, stream
 from .rental import Rental, RentalsState
 from .rental_book import RentalBook
@@ -53,10 +53,10 @@ class Rentals(RentalBook):
         self._ledger = ledger
         self._record = record
         self._reclaim = scenario.market.interruptions.reclaim.sampler()
-        self._terms = terms_by_class(scenario.market.provisioning)
+        self._provisioning = Provisioning(scenario.market.provisioning, seed, schedule, record)
         self.takebacks = TakeBacks(market, scenario.market, seed, schedule, record, self._taken)
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
-        schedule.on(Priority.PROVISIONING, self.settle_provisioning)
+        schedule.on(Priority.PROVISIONING, self._provisioning_goes_on)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
         schedule.on(Priority.IDLE_TIMEOUT, self._idles)
         schedule.on(Priority.AVAILABILITY, self._gpus_return)
@@ -120,10 +120,7 @@ class Rentals(RentalBook):
                 rental.price_micros_per_hour,
             )
         )
-        key = stream(self._seed, f"provisioning/{name}")
-        sample_delay, _ = self._terms[spec.provider_class]
-        ready = now + provisioning.delay_ms(key, sample_delay)
-        rental.tickets = (self._schedule.at(ready, Priority.PROVISIONING, rental),)
+        self._provisioning.begins(rental)
         expiry = expires_at_ms(now, self._billing)
         if expiry is not None:
             rental.tickets += (self._schedule.at(expiry, Priority.HOLD_EXPIRY, rental),)
@@ -141,6 +138,7 @@ class Rentals(RentalBook):
             self._schedule.cancel(ticket)
         rental.tickets = ()
         rental.held_back = rental.is_due = False
+        rental.phase = None
         rental.terminated_ms = now
         rental.reason = reason
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
@@ -176,9 +174,7 @@ class Rentals(RentalBook):
         if rental.held_back or outcome == "stuck":
             rental.is_due = True
             return
-        key = stream(self._seed, f"provisioning/{rental.name}")
-        _, failure = self._terms[rental.offer.spec.provider_class]
-        if outcome == "fails" or provisioning.fails(key, failure):
+        if outcome == "fails" or self._provisioning.fails(rental):
             self.end(rental, "provisioning_failed")
         else:
             self.start(rental)
@@ -187,6 +183,7 @@ class Rentals(RentalBook):
         """The GPU runs from now on. Whatever else its luck decides counts from here."""
         now = self._schedule.now_ms
         rental.held_back = rental.is_due = False
+        rental.phase = None
         rental.running_ms = now
         self._record(RentalRunning(now, rental.account, rental.rental_id))
         self.takebacks.begins(rental)
@@ -208,6 +205,10 @@ class Rentals(RentalBook):
             self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
 
     # What the schedule does
+
+    def _provisioning_goes_on(self, rental: Rental) -> None:
+        if not self._provisioning.goes_on(rental):
+            self.settle_provisioning(rental)
 
     def _hold_expires(self, rental: Rental) -> None:
         released = rental.hold.end("expired")

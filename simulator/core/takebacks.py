@@ -183,8 +183,9 @@ class TakeBacks:
     def _notify(self, rental: Rental, interrupts_ms: int) -> None:
         """Only what is news: the first notice of a rental, or an earlier end than the last one told."""
         if rental.interrupts_ms is None or interrupts_ms < rental.interrupts_ms:
-            rental.interrupts_ms = interrupts_ms
-            self._record(InterruptionNotified(self._schedule.now_ms, rental.account, rental.rental_id, interrupts_ms))
+            now = self._schedule.now_ms
+            rental.noticed_ms, rental.interrupts_ms = now, interrupts_ms
+            self._record(InterruptionNotified(now, rental.account, rental.rental_id, interrupts_ms))
 
     def _hit(self, strike: Strike, rentals: Iterable[Rental]) -> list[Rental]:
         """Those of the rentals that fall to a strike."""

@@ -33,8 +33,10 @@ def test_rentals_of_all_accounts_are_shown_with_what_the_api_hides(api: Api) -> 
             {"at": "2026-01-01T00:01:00.000Z", "from": "provisioning", "to": "running", "reason": None},
             {"at": "2026-01-01T00:01:00.000Z", "from": "running", "to": "terminated", "reason": "deleted"},
         ],
+        "phase": None,
         "held_back": False,
         "vanished": False,
+        "interruption_notice": None,
     }
     assert (second["rental_id"], second["account"], second["hold_status"]) == (theirs, "bob", "active")
 
@@ -234,6 +236,8 @@ def test_the_market_shows_what_the_api_does_not(api: Api) -> None:
                 "capacity": 4,
                 "free": 3,
                 "listed": True,
+                "down": False,
+                "availability": 1.0,
                 "outage": False,
                 "provisioning": None,
                 "vanish": False,

@@ -9,6 +9,7 @@ from simulator.core.events import Cause, Event, Reason
 TAGS = {
     "AccountCreated": "account_created",
     "RentalCreated": "rental_created",
+    "ProvisioningPhaseBegan": "provisioning_phase_began",
     "RentalRunning": "rental_running",
     "RentalTouched": "rental_touched",
     "RentalTerminated": "rental_terminated",

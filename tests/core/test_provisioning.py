@@ -53,6 +53,8 @@ def test_failing_and_being_slow_are_two_things() -> None:
 def test_the_default_terms_of_a_class_are_the_measured_ones(
     provider_class: str, median: int, p95: int, failure: int
 ) -> None:
-    delay, share = ProvisioningSettings().terms(provider_class)  # type: ignore[arg-type]  # one of the four
-    assert delay.lognormal is not None
-    assert (delay.lognormal.median, delay.lognormal.p95, share) == (median, p95, failure)
+    terms = ProvisioningSettings().terms(provider_class)  # type: ignore[arg-type]  # one of the four
+    assert terms.delay is not None
+    assert terms.delay.lognormal is not None
+    assert (terms.delay.lognormal.median, terms.delay.lognormal.p95) == (median, p95)
+    assert (terms.parts, terms.failure, terms.never_ready) == (None, failure, 0)
