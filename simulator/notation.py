@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms
 from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX
+from .core.provisioning_parts import MEGABYTES_MAX
 from .core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
@@ -26,7 +27,7 @@ DURATION_DAYS_MAX = 36_500
 MONEY_DOLLARS_MAX = 10**12
 PRICE_DOLLARS_MAX = PRICE_MICROS_MAX // MICROS_PER_DOLLAR
 FACTOR_MAX = 10**6
-SIZE_GIGABYTES_MAX = 10_000
+SIZE_GIGABYTES_MAX = MEGABYTES_MAX // 1_000
 _YEARS = range(1970, 9000)
 
 _DIGITS_MAX = 400  # more than a JSON number can have

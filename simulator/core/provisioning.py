@@ -119,4 +119,4 @@ def fails(key: bytes, failure: Share) -> bool:
 
 def is_never_ready(key: bytes, failure: Share, never_ready: Share) -> bool:
     """Whether it is provisioned for ever. That is a share of all, beside the one that fails."""
-    return not fails(key, failure) and happens(draw(key, 0), failure + never_ready)
+    return never_ready > 0 and not fails(key, failure) and happens(draw(key, 0), failure + never_ready)

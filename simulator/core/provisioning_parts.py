@@ -6,6 +6,9 @@ from .distributions import Distribution
 from .events import Phase
 from .quantities import Size
 
+MEGABYTES_MAX = 10_000_000
+"""Nothing larger is fetched."""
+
 
 class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True):
     """How long each gigabyte takes that is fetched."""
@@ -48,6 +51,11 @@ class Sizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
     models: dict[str, Size] = {}
     unlisted_image: Size = Size(9_000)
     unlisted_model: Size = Size(16_000)
+
+    def __post_init__(self) -> None:
+        listed = (*self.images.values(), *self.models.values())
+        if max(self.unlisted_image, self.unlisted_model, *listed) > MEGABYTES_MAX:
+            raise ValueError(f"sizes must be at most {MEGABYTES_MAX // 1_000}GB")
 
     def of_image(self, docker_image: str) -> Size:
         """How much is pulled for a container image."""

@@ -1,6 +1,6 @@
 """The parts of provisioning, and the sizes of what is fetched."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -36,6 +36,21 @@ def test_sizes_are_found_by_the_exact_name_and_are_the_same_for_all_others() -> 
     sizes = Sizes(images={"vllm:1": Size(1)}, models={"m": Size(2)}, unlisted_image=Size(3), unlisted_model=Size(4))
     assert [sizes.of_image(name) for name in ("vllm:1", "VLLM:1", "m")] == [1, 3, 3]
     assert [sizes.of_model(name) for name in ("m", "M", "vllm:1")] == [2, 4, 4]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"images": {"i": Size(10_000_001)}},
+        {"models": {"m": Size(10_000_001)}},
+        {"unlisted_image": Size(10_000_001)},
+        {"unlisted_model": Size(10_000_001)},
+    ],
+)
+def test_nothing_is_larger_than_ten_thousand_gigabytes(sizes: dict[str, Any]) -> None:
+    assert Sizes(images={"i": Size(10_000_000)}).of_image("i") == 10_000_000
+    with pytest.raises(ValueError, match="sizes must be at most 10000GB"):
+        Sizes(**sizes)
 
 
 def test_unlisted_sizes_are_those_of_a_serving_image_and_of_a_small_model() -> None:
