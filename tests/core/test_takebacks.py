@@ -72,6 +72,29 @@ def test_each_interruption_is_told_so_long_before_or_when_the_rental_began(mode:
     assert late > 0, "some began to run within the notice of their end"
 
 
+def test_a_short_notice_is_given_in_its_own_time_where_others_give_long_ones() -> None:
+    """Strikes are drawn an hour ahead for the others' sake, so that several are to come at once."""
+    short = 30_000
+    flapping = replace(CROWDED, interruption_probability=Share(900_000))
+    settings = market(
+        flapping,
+        offer("elsewhere", provider_class="exchange"),
+        interruptions=InterruptionSettings(mode="realistic"),
+        notices=NoticeSettings(marketplace=Duration(short), exchange=Duration(HOUR)),
+    )
+    sim = Simulation(scenario(settings, balance=10**15, billing=BillingSettings(idle_timeout=None, hold_expiry=None)))
+    crowd(sim, rentals=2_000)
+    told, running = notices(sim), began(sim)
+    ends = [
+        event for event in seen(sim, RentalTerminated) if event.reason == "interrupted" and event.rental_id in running
+    ]
+    assert len(ends) > 500
+    for end in ends:
+        last, rental = told[end.rental_id][-1], sim.rentals.by_id[end.rental_id]
+        assert (last.at, last.interrupts_ms) == (max(running[end.rental_id], end.at - short), end.at)
+        assert (rental.noticed_ms, rental.interrupts_ms) == (last.at, last.interrupts_ms)
+
+
 @pytest.mark.parametrize("mode", ["poisson", "realistic"])
 def test_a_notice_is_kept(mode: str) -> None:
     """Who is told that it ends then does end then, unless the market takes it even sooner, and says so."""
