@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from simulator.core.acts import Act, OutageAct, PriceAct
+from simulator.core.journal import FORMAT
 from simulator.core.quantities import Duration, Price
 from simulator.core.replay import replay
 from simulator.core.scenario import ClockSettings
@@ -203,7 +204,7 @@ def test_the_journal_is_a_file_that_replays_to_the_same_bytes(api: Api) -> None:
     assert difference is None
     assert len(simulation.events) == len(api.get("/_sim/events")["data"])
     lines = [json.loads(line) for line in answer.body.splitlines()]
-    assert lines[0]["journal"] == 1
+    assert lines[0]["journal"] == FORMAT
     assert lines[-1] == {"at": 3_690_000, "end": True}
     assert b"si_" not in answer.body
     assert b"default" not in answer.body
