@@ -179,6 +179,24 @@ class OfferCameBack(Struct, frozen=True, gc=False, tag="offer_came_back", tag_fi
     region: str
 
 
+class OfferLeft(Struct, frozen=True, gc=False, tag="offer_left", tag_field="type"):
+    """An offer has left the market for now (with `journal: full`); what runs there runs on."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+
+
+class OfferReturned(Struct, frozen=True, gc=False, tag="offer_returned", tag_field="type"):
+    """An offer that had left is in the market again (with `journal: full`)."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+
+
 class InterruptionNotified(Struct, frozen=True, gc=False, tag="interruption_notified", tag_field="type"):
     """The market has said when it will take the rental's GPUs back."""
 
@@ -207,5 +225,7 @@ Event = (
     | ShockStruck
     | OfferWentDown
     | OfferCameBack
+    | OfferLeft
+    | OfferReturned
     | InterruptionNotified
 )

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from .calibration import PoolRates, calibrate
 from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass
-from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
+from .clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
 from .numerics import exp, ln
 from .provisioning_parts import Parts, Sizes
@@ -20,7 +20,7 @@ from .realism import MIDDLING, Severity, Shape
 CALIBRATED_EACH_MAX = 1_000
 """In a market of more offers than this, those that go down about as often share their rates."""
 
-PriceProcessName = Literal["constant", "list_price", "host_set", "mean_reverting"]
+PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "mean_reverting"]
 
 
 class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,7 +46,7 @@ class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 _PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
     "marketplace": "host_set",
     "neocloud": "list_price",
-    "hyperscaler": "list_price",
+    "hyperscaler": "smoothed",
     "exchange": "mean_reverting",
 }
 
@@ -117,6 +117,31 @@ _AVAILABILITY_DEFAULTS: dict[ProviderClass, Availability] = {
     "hyperscaler": Availability(650_000),
     "exchange": Availability(600_000),
 }
+
+
+class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How long an offer stays in the market on average before it leaves, and how long it is away; with an `away` of 0s
+    it never leaves. That one offer in five leaves in a day is measured, how long it is away is an assumption."""
+
+    stays: Duration = Duration(5 * DAY_MS)
+    away: Duration = Duration(DAY_MS)
+
+    def __post_init__(self) -> None:
+        if not MINUTE_MS <= self.stays <= 10 * YEAR_MS:
+            raise ValueError("stays must be between 1m and 3650d")
+        if self.away > 10 * YEAR_MS:
+            raise ValueError("away must be at most 3650d")
+
+
+class ChurnSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Which offers leave the market and return, by provider class; `all` is for the classes not named. Unless told
+    otherwise those of marketplaces do in interruptions of mode realistic, and no others."""
+
+    marketplace: ChurnTerms | None = None
+    neocloud: ChurnTerms | None = None
+    hyperscaler: ChurnTerms | None = None
+    exchange: ChurnTerms | None = None
+    all: ChurnTerms | None = None
 
 
 class NoticeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -214,6 +239,7 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     prices: PriceSettings = PriceSettings()
     interruptions: InterruptionSettings = InterruptionSettings()
     availability: AvailabilitySettings | None = None
+    churn: ChurnSettings = ChurnSettings()
     notices: NoticeSettings = NoticeSettings()
     provisioning: ProvisioningSettings = ProvisioningSettings()
 
@@ -242,3 +268,11 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if offers > CALIBRATED_EACH_MAX:
             per_hour = exp(int(ln(per_hour) * 100.0 + 100_000.0) / 100.0 - 1_000.0)
         return calibrate(availability, per_hour, self.interruptions.shape or Shape())
+
+    def churn_of(self, provider_class: ProviderClass) -> ChurnTerms | None:
+        """How the offers of a class leave and return: its own terms, those for all, or the default; None where they
+        stay."""
+        own: ChurnTerms | None = getattr(self.churn, provider_class)
+        default = self.interruptions.mode == "realistic" and provider_class == "marketplace"
+        terms = own or self.churn.all or (ChurnTerms() if default else None)
+        return terms if terms is not None and terms.away else None

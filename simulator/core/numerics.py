@@ -8,6 +8,9 @@ import math
 
 from .randomness import DRAW_BITS, DRAW_RANGE
 
+NANO = 1_000_000_000
+"""Latent values are whole 10⁻⁹."""
+
 LN2 = 0.6931471805599453
 _LN2_HIGH = 0.6931471805598903  # the first 42 bits of ln 2, so that a product with a small integer is exact
 _LN2_LOW = 5.497923018708371e-14
@@ -61,6 +64,12 @@ def exp(x: float) -> float:
     series = (((((series * rest + _E6) * rest + _E5) * rest + _E4) * rest + _E3) * rest + _E2) * rest + _E1
     total = series * rest + _E0
     return total * (1 << exponent) if exponent >= 0 else total / (1 << -exponent)
+
+
+def nano(x: float) -> int:
+    """x in whole 10⁻⁹, the half away from zero."""
+    scaled = x * NANO
+    return int(scaled + 0.5) if scaled >= 0 else -int(0.5 - scaled)
 
 
 def exponential(drawn: int) -> float:

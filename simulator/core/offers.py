@@ -8,14 +8,14 @@ from msgspec import Struct
 from .acts import OutageAct, Selector
 from .catalog import OfferSpec
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
-from .events import Event, OfferCameBack, OfferWentDown, PriceMoved, ShockStruck
+from .events import Event, OfferCameBack, OfferLeft, OfferReturned, OfferWentDown, PriceMoved, ShockStruck
 from .market_settings import PriceSettings
 from .money import PRICE_MICROS_MAX, quantize_price
 from .names import offer_name
 from .offer_names import OfferNames
 from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over, overlay_of
-from .prices import PricePath, PriceState, process_for
-from .randomness import PPM, stream
+from .prices import PricePath, PricePaths, PriceState
+from .randomness import PPM
 from .schedule import Priority, Schedule
 
 _PRICE = int(Priority.PRICE)
@@ -34,11 +34,13 @@ class OfferState(Struct, frozen=True, array_like=True):
 class Offer:
     """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
     `capacity` the GPUs that there are now, `used` those that rentals hold or the market has taken back, and while it
-    `is_down` none can be had. `interruption_ppm` is the chance of interruption that it shows (A1)."""
+    `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the chance of interruption that it
+    shows (A1)."""
 
     __slots__ = (
         "capacity",
         "interruption_ppm",
+        "is_away",
         "is_down",
         "name",
         "outages",
@@ -58,6 +60,7 @@ class Offer:
         self.used = 0
         self.is_down = False
         self.interruption_ppm = int(spec.interruption_probability)
+        self.is_away = False
         self.outages: tuple[int, ...] = ()
         self.overlays: tuple[Overlay, ...] = ()
 
@@ -68,8 +71,8 @@ class Offer:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the offers list shows it: it is up, with at least one free GPU, and there is no outage (F6)."""
-        return not self.outages and not self.is_down and self.free > 0
+        """Whether the offers list shows it: it is there, up and not out of service, with at least one free GPU (F6)."""
+        return not self.outages and not self.is_down and not self.is_away and self.free > 0
 
     @property
     def provisioning(self) -> Literal["stuck", "fails"] | None:
@@ -112,7 +115,17 @@ class Offer:
 class Market:
     """All offers of a world. `version` grows whenever what the API lists may have changed."""
 
-    __slots__ = ("_by_folded_names", "_by_names", "_full", "_record", "_schedule", "names", "offers", "version")
+    __slots__ = (
+        "_by_folded_names",
+        "_by_names",
+        "_full",
+        "_record",
+        "_schedule",
+        "names",
+        "offers",
+        "paths",
+        "version",
+    )
 
     def __init__(
         self,
@@ -128,7 +141,8 @@ class Market:
         self._schedule = schedule
         self._record = record
         self._full = full
-        self.offers = tuple(self._open(spec, settings, seed) for spec in specs)
+        self.paths = PricePaths(settings, seed)
+        self.offers = tuple(Offer(spec, self.paths.open(spec)) for spec in specs)
         self._by_names = {(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
         self._by_folded_names = {_folded(*names): offer for names, offer in self._by_names.items()}
         self.names = OfferNames(tuple(offer.spec for offer in self.offers))
@@ -137,18 +151,6 @@ class Market:
             delay = offer.path.first_delay_ms()
             if delay is not None:
                 schedule.at(delay, Priority.PRICE, offer)
-
-    def _open(self, spec: OfferSpec, settings: PriceSettings, seed: int) -> Offer:
-        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
-        path = PricePath(
-            stream(seed, f"price/{name}"),
-            process_for(settings.process(spec.provider_class), spec.provider_class),
-            activity=settings.activity,
-            start_micros=int(spec.spot_price),
-            on_demand_micros=int(spec.on_demand_price),
-            provider_class=spec.provider_class,
-        )
-        return Offer(spec, path)
 
     def listed(self) -> Iterator[Offer]:
         """The offers that the API shows now (F6), in the catalogue's order."""
@@ -196,6 +198,8 @@ class Market:
             )
         if offer.outages:
             raise OfferUnavailable("the offer is out of service for now", retry_helps=True)
+        if offer.is_away:
+            raise OfferUnavailable("the offer has left the market for now", retry_helps=True)
         if offer.is_down:
             raise OfferUnavailable("the provider has no capacity for the offer now", retry_helps=True)
         if gpu_count > offer.free:
@@ -205,6 +209,7 @@ class Market:
         """A rental takes GPUs; `check_free` has said that they are there."""
         assert not offer.outages, offer.name
         assert not offer.is_down, offer.name
+        assert not offer.is_away, offer.name
         assert 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
         offer.used += gpu_count
         if offer.free == 0:
@@ -241,11 +246,27 @@ class Market:
         self.version += 1
 
     def turn(self, offer: Offer) -> None:
-        """The offer goes down, or comes back. Anybody can derive that from the seed: only a full journal has it."""
+        """The offer goes down, or comes back."""
         offer.is_down = not offer.is_down
+        self._tell(offer, OfferWentDown if offer.is_down else OfferCameBack)
+
+    def leave(self, offer: Offer) -> None:
+        """The offer leaves the market; what runs there runs on."""
+        offer.is_away = True
+        self._tell(offer, OfferLeft)
+
+    def come_back(self, offer: Offer, drawn: int) -> None:
+        """The offer is in the market again, with a price of another host where hosts set prices."""
+        offer.is_away = False
+        self._tell(offer, OfferReturned)
+        offer.path.start_anew(self._schedule.now_ms, drawn)
+        self._show(offer)
+
+    def _tell(self, offer: Offer, event: type[OfferWentDown | OfferCameBack | OfferLeft | OfferReturned]) -> None:
+        """Tell of what may change the list. Anybody can derive it from the seed: only a full journal has it."""
         self.version += 1
         if self._full:
-            spec, event = offer.spec, OfferWentDown if offer.is_down else OfferCameBack
+            spec = offer.spec
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
 
     def show_probability(self, offer: Offer, probability_ppm: int) -> None:

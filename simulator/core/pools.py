@@ -144,6 +144,7 @@ class Pools:
         group.pools.append(pool)
         for stress in (model, region):
             self._under[stress.name].append(pool)
+        self._press(pool)
         offer.is_down = not pool.is_up
         if self._shows_stress:
             offer.interruption_ppm = self._probability(pool)
@@ -197,12 +198,17 @@ class Pools:
         hazard = times_usual * settings.horizon / settings.mean_life_ms(spec.interruption_probability)
         return int((1.0 - exp(-hazard)) * PPM + 0.5) if hazard < 600.0 else PPM
 
+    def _press(self, pool: Pool) -> None:
+        """The stress on it moves its price too, about what it is in the long run."""
+        pool.offer.path.pressure = self._shape.pressure(pool.level) - self._shape.mean_pressure
+
     # What the schedule does
 
     def _stress_flips(self, stress: Stress) -> None:
         stress.is_on = not stress.is_on
         self._await_flip(stress)
         for pool in self._under[stress.name]:
+            self._press(pool)
             if self._shows_stress:
                 self._market.show_probability(pool.offer, self._probability(pool))
             if pool.phase in (SETTLED, LONG):
@@ -255,6 +261,7 @@ class Pools:
             group.index = index
         for pool, known in zip(self._pools.values(), state.pools, strict=True):
             pool.phase, pool.draws, pool.ticket, pool.meets_shock = known
+            self._press(pool)
             if self._shows_stress:
                 pool.offer.interruption_ppm = self._probability(pool)
 

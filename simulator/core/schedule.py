@@ -32,6 +32,7 @@ class Priority(IntEnum):
     IDLE_TIMEOUT = 13
     PRICE = 14
     AVAILABILITY = 15
+    CHURN = 16
 
 
 Handler = Callable[[Any], None]

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from .accepted import Accepted
 from .accounts import Accounts
+from .churn import Churn
 from .clock import DEFAULT_START, epoch_ms
 from .commands import (
     AddCredit,
@@ -35,6 +36,7 @@ from .snapshot import History, SimulationState, check_state, decode_state, encod
 from .timeline import Timeline
 
 _OF_ACTS = (Priority.ACT_END, Priority.TIMELINE)
+_OF_OFFERS = (Priority.PRICE, Priority.CHURN)
 
 
 class Simulation:
@@ -64,6 +66,7 @@ class Simulation:
             record,
             full=scenario.journal == "full",
         )
+        self._churn = Churn(self.market, scenario.market, self.seed, self._schedule)
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
         for account in scenario.accounts:
             self._accounts.open(account.name, int(account.balance), 0)
@@ -222,6 +225,8 @@ class Simulation:
             accounts=tuple(self._accounts.names),
             ledger=self.ledger.state(),
             offers=self.market.state(),
+            levels=self.market.paths.state(),
+            churn=self._churn.state(),
             rentals=self.rentals.state(with_ended=with_ended),
             takebacks=self.rentals.takebacks.state(),
             keys=self._keys.state(),
@@ -256,6 +261,8 @@ class Simulation:
         self._accounts.restore(state.accounts)
         self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
         self.market.restore(state.offers)
+        self.market.paths.restore(state.levels)
+        self._churn.restore(state.churn)
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
         self.rentals.restore(replace(state.rentals, ended=ended))
         self.rentals.takebacks.restore(state.takebacks, self.rentals.by_id.__getitem__)
@@ -270,7 +277,7 @@ class Simulation:
     def _name_subject(self, priority: int, subject: Any) -> Subject:
         if priority in _OF_ACTS:
             return self.timeline.name_subject(subject)
-        if priority == Priority.PRICE:
+        if priority in _OF_OFFERS:
             name: str = subject.name
             return name
         return self.rentals.name_subject(priority, subject)
@@ -278,7 +285,7 @@ class Simulation:
     def _find_subject(self, priority: int, name: Subject) -> object:
         if priority in _OF_ACTS:
             return self.timeline.find_subject(name)
-        if priority == Priority.PRICE:
+        if priority in _OF_OFFERS:
             return self.market.named(str(name))
         return self.rentals.find_subject(priority, name)
 

@@ -18,6 +18,7 @@ from .ledger import LedgerState
 from .money import PRICE_STEP_MICROS
 from .names import is_name
 from .offers import Offer, OfferState
+from .price_levels import LevelState
 from .rental import Rental, RentalsState
 from .schedule import Priority, ScheduleState
 from .takebacks import TakeBacksState
@@ -36,6 +37,8 @@ class SimulationState(Struct, frozen=True):
     accounts: tuple[str, ...]
     ledger: LedgerState
     offers: tuple[OfferState, ...]
+    levels: tuple[LevelState, ...]
+    churn: tuple[int, ...]
     rentals: RentalsState
     takebacks: TakeBacksState
     keys: tuple[StoredKey, ...]

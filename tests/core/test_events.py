@@ -25,6 +25,8 @@ TAGS = {
     "ShockStruck": "shock_struck",
     "OfferWentDown": "offer_went_down",
     "OfferCameBack": "offer_came_back",
+    "OfferLeft": "offer_left",
+    "OfferReturned": "offer_returned",
     "InterruptionNotified": "interruption_notified",
 }
 

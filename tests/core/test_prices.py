@@ -1,8 +1,5 @@
-"""Price processes: their bounds, their measured rates and sizes, and what `activity` means."""
+"""Price paths: their bounds, what `activity` means, and what an anchor moves with."""
 
-import math
-from itertools import pairwise
-from statistics import fmean, median, pstdev
 from typing import get_args
 
 import pytest
@@ -10,58 +7,14 @@ import pytest
 from simulator.core.catalog import ProviderClass
 from simulator.core.clock import DAY_MS
 from simulator.core.market_settings import PriceProcessName, PriceSettings
-from simulator.core.prices import HostSet, MeanReverting, PricePath, process_for
+from simulator.core.price_levels import PriceLevel
 from simulator.core.quantities import Factor
-from simulator.core.randomness import stream
+from simulator.core.randomness import DRAW_RANGE
+
+from .price_walks import FROZEN, ON_DEMAND, path, walk
 
 CLASSES: tuple[ProviderClass, ...] = get_args(ProviderClass)
-MOVING: tuple[PriceProcessName, ...] = ("list_price", "host_set", "mean_reverting")
-ON_DEMAND = 10_000_000
-"""Ten dollars: a step of $0.001 is too fine to disturb a measurement."""
-
-
-def path(
-    name: PriceProcessName,
-    provider_class: ProviderClass = "marketplace",
-    *,
-    key: str = "price/x",
-    activity_ppm: int = 1_000_000,
-    start: int = 7_000_000,
-    on_demand: int = ON_DEMAND,
-) -> PricePath:
-    return PricePath(
-        stream(1, key),
-        process_for(name, provider_class),
-        activity=Factor(activity_ppm),
-        start_micros=start,
-        on_demand_micros=on_demand,
-        provider_class=provider_class,
-    )
-
-
-def walk(moving: PricePath, steps: int) -> list[tuple[int, int]]:
-    """Instants and prices of so many steps."""
-    found, now, delay = list[tuple[int, int]](), 0, moving.first_delay_ms()
-    assert delay is not None
-    for _ in range(steps):
-        now += delay
-        delay = moving.step(now)
-        found.append((now, moving.price_micros))
-    return found
-
-
-def log_steps(found: list[tuple[int, int]], start: int = 7_000_000) -> list[float]:
-    return [math.log(b / a) for a, b in pairwise([start, *(price for _, price in found)])]
-
-
-def daily(found: list[tuple[int, int]], start: int = 7_000_000) -> list[float]:
-    """The price's logarithmic change from each day's end to the next."""
-    closing, price, waiting = [start], start, list(reversed(found))
-    for day in range(1, found[-1][0] // DAY_MS):
-        while waiting[-1][0] <= day * DAY_MS:
-            price = waiting.pop()[1]
-        closing.append(price)
-    return [math.log(b / a) for a, b in pairwise(closing)]
+MOVING: tuple[PriceProcessName, ...] = ("list_price", "host_set", "smoothed", "mean_reverting")
 
 
 @pytest.mark.parametrize(
@@ -117,95 +70,6 @@ def test_activity_scales_the_number_of_steps() -> None:
     assert [round(10_000 * DAY_MS / found[-1][0], 1) for found in walks] == [0.5, 5.0]
 
 
-@pytest.mark.parametrize(
-    ("name", "provider_class", "least", "most"),
-    [
-        ("host_set", "marketplace", 0.48, 0.52),
-        ("list_price", "neocloud", 0.005, 0.02),
-        ("list_price", "hyperscaler", 0.031, 0.036),
-        ("mean_reverting", "exchange", 1.0, 2.0),
-    ],
-)
-def test_steps_come_as_often_as_measured(
-    name: PriceProcessName, provider_class: ProviderClass, least: float, most: float
-) -> None:
-    found = walk(path(name, provider_class), 4_000)
-    assert least <= 4_000 * DAY_MS / found[-1][0] <= most
-
-
-def test_a_hosts_jumps_have_the_measured_size_and_leave_the_measured_share_of_days_alone() -> None:
-    found = walk(path("host_set"), 3_000)
-    sizes = [abs(step) for step in log_steps(found) if step]
-    assert 0.05 <= median(sizes) <= 0.20
-    assert max(sizes) <= 0.6 + 1e-3
-    changes = daily(found)
-    assert 0.45 <= sum(change == 0 for change in changes) / len(changes) <= 0.70
-    assert 0.05 <= median(abs(change) for change in changes if change) <= 0.20
-
-
-def test_a_hosts_jump_from_its_anchor_has_a_median_of_ten_percent_either_way() -> None:
-    process = process_for("host_set", "marketplace")
-    assert isinstance(process, HostSet)
-    moves = [process.move(0.0, 1.0, stream(1, f"x{n}"), 0) for n in range(4_000)]
-    assert abs(median(abs(move) for move in moves) - 0.10) < 0.005
-    assert abs(sum(move > 0 for move in moves) - 2_000) < 130
-    assert max(abs(move) for move in moves) == 0.6
-
-
-@pytest.mark.parametrize("gap", [-0.5, -0.1, 0.2, 0.4])
-def test_a_hosts_jump_pulls_three_tenths_of_the_way_to_the_anchor(gap: float) -> None:
-    process = process_for("host_set", "marketplace")
-    assert process is not None
-    moves = [process.move(gap, 1.0, stream(1, f"x{n}"), 0) for n in range(4_000)]
-    assert abs(median(moves) + 0.3 * gap) < 0.01
-
-
-@pytest.mark.parametrize(("provider_class", "least", "most"), [("neocloud", 0.10, 0.16), ("hyperscaler", 0.03, 0.10)])
-def test_a_price_list_is_revised_by_the_measured_steps(
-    provider_class: ProviderClass, least: float, most: float
-) -> None:
-    process = process_for("list_price", provider_class)
-    assert process is not None
-    moves = [process.move(0.3, 1.0, stream(1, f"x{n}"), 0) for n in range(4_000)]
-    assert all(least <= abs(move) <= most for move in moves)
-    assert abs(median(abs(move) for move in moves) - (least + most) / 2) < 0.002
-    assert abs(sum(move > 0 for move in moves) - 2_000) < 130
-
-
-def test_a_neoclouds_price_is_unchanged_on_almost_all_days() -> None:
-    changes = daily(walk(path("list_price", "neocloud"), 300))
-    assert sum(change == 0 for change in changes) / len(changes) > 0.97
-
-
-def test_an_exchanges_daily_changes_are_as_measured() -> None:
-    changes = daily(walk(path("mean_reverting", "exchange"), 6_000))
-    assert 0.008 <= median(abs(change) for change in changes if change) <= 0.014
-    assert 0.014 <= pstdev(changes) <= 0.022
-    assert 0.1 <= sum(change == 0 for change in changes) / len(changes) <= 0.4
-
-
-def test_an_exchange_jumps_by_five_percent_now_and_then() -> None:
-    process = process_for("mean_reverting", "exchange")
-    assert isinstance(process, MeanReverting)
-    moves = [process.move(0.0, 1e-6, stream(1, f"x{n}"), 0) for n in range(10_000)]
-    jumps = [move for move in moves if abs(move) > 0.01]
-    assert {abs(move) for move in jumps} == {0.05}
-    assert 150 < len(jumps) < 250
-    assert 0.3 < sum(move > 0 for move in jumps) / len(jumps) < 0.7
-
-
-@pytest.mark.parametrize("days", [0.1, 1.0, 6.0, 60.0, 10_000.0])
-def test_an_exchange_reverts_by_its_half_life_with_the_exact_variance(days: float) -> None:
-    process = process_for("mean_reverting", "exchange")
-    assert isinstance(process, MeanReverting)
-    moves = [process.move(0.4, days, stream(1, f"x{n}"), 0) for n in range(4_000)]
-    ordinary = [0.4 + move for move in moves if abs(move) != 0.05]
-    kept, rate = 0.5 ** (days / 6.0), math.log(2) / 6.0
-    deviation = 0.017 * math.sqrt((1 - kept * kept) / (2 * rate))
-    assert abs(fmean(ordinary) - 0.4 * kept) < 4 * deviation / math.sqrt(4_000)
-    assert abs(pstdev(ordinary) / deviation - 1) < 0.05
-
-
 def test_prices_of_two_offers_move_apart() -> None:
     assert walk(path("host_set"), 20) != walk(path("host_set", key="price/y"), 20)
     assert walk(path("host_set"), 20) == walk(path("host_set"), 20)
@@ -225,6 +89,88 @@ def test_each_class_has_the_process_it_was_measured_with() -> None:
     assert [PriceSettings().process(provider_class) for provider_class in CLASSES] == [
         "host_set",
         "list_price",
-        "list_price",
+        "smoothed",
         "mean_reverting",
     ]
+
+
+@pytest.mark.parametrize("provider_class", CLASSES)
+def test_a_frozen_price_never_moves(provider_class: ProviderClass) -> None:
+    assert path("smoothed", provider_class, pace=FROZEN).first_delay_ms() is None
+
+
+def test_a_smoothed_price_rests_exactly_on_three_tenths_of_the_on_demand_price() -> None:
+    """From just above it a walk of small steps gets there often, and not a thousandth of a dollar below."""
+    prices = [price for _, price in walk(path("smoothed", "hyperscaler", start=3_010_000), 2_000)]
+    assert min(prices) == 3_000_000
+    assert prices.count(3_000_000) > 20
+
+
+@pytest.mark.parametrize("pressure", [-1.4, -0.5, 0.5, 1.4])
+def test_stress_moves_a_hosts_anchor_by_three_tenths_of_it(pressure: float) -> None:
+    """Of two prices with the same luck each jump takes the one three tenths of the way to where its anchor is."""
+    calm, tight = path("host_set", start=5_500_000), path("host_set", start=5_500_000)
+    tight.pressure = pressure
+    now, apart = 0, 0.0
+    delay = calm.first_delay_ms()
+    assert delay is not None
+    for _ in range(4):
+        now += delay
+        apart += 0.3 * (0.3 * pressure * 1e9 - apart)
+        delay = calm.step(now)
+        assert tight.step(now) == delay
+        assert abs(tight.latent_nano - calm.latent_nano - apart) <= 4
+
+
+@pytest.mark.parametrize("name", ["list_price", "smoothed", "mean_reverting"])
+def test_stress_moves_nobody_elses_price(name: PriceProcessName) -> None:
+    calm, tight = path(name), path(name)
+    tight.pressure = 2.8
+    assert walk(calm, 50) == walk(tight, 50)
+
+
+def test_a_hosts_price_follows_the_level_of_its_gpu_model() -> None:
+    """With the same luck of its own, all that is between two prices is the pull to levels that lie apart."""
+    level = PriceLevel("H100", 1, Factor(1_000_000))
+    plain, moved = path("host_set", start=5_000_000), path("host_set", start=5_000_000, level=level)
+    now, apart = 0, 0.0
+    delay = plain.first_delay_ms()
+    assert delay is not None
+    for _ in range(3):
+        now += delay
+        apart += 0.3 * (level.move_to(now) - apart)
+        delay = plain.step(now)
+        assert moved.step(now) == delay
+        assert abs(moved.latent_nano - plain.latent_nano - apart) <= 3
+    assert abs(apart) > 1e6
+
+
+def test_another_host_asks_a_price_around_the_anchor() -> None:
+    newcomers = []
+    for number in range(1, 200):
+        offer = path("host_set", start=6_000_000)
+        walk(offer, 5)
+        offer.start_anew(10**9, number * DRAW_RANGE // 200)
+        assert offer.moved_ms == 10**9
+        newcomers.append(offer.price_micros)
+    assert newcomers == sorted(newcomers)
+    assert abs(newcomers[99] - 6_000_000) <= 1_000  # the middle of all luck is the anchor
+    assert newcomers[31] == 4_452_000  # 0.6 × exp(−0.30 × 0.9945), one draw in 200/32
+    tight = path("host_set", start=6_000_000)
+    tight.pressure = 1.0
+    tight.start_anew(10**9, DRAW_RANGE // 2)
+    assert tight.price_micros == 8_099_000  # × exp(0.3)
+
+
+@pytest.mark.parametrize("name", ["constant", "list_price", "smoothed", "mean_reverting"])
+def test_where_no_host_sets_the_price_it_is_what_it_was(name: PriceProcessName) -> None:
+    offer = path(name)
+    before = offer.state()
+    offer.start_anew(10**9, 5)
+    assert offer.state() == before
+
+
+def test_prices_that_activity_stops_are_not_set_anew_either() -> None:
+    offer = path("host_set", activity_ppm=0)
+    offer.start_anew(10**9, 5)
+    assert offer.price_micros == 7_000_000

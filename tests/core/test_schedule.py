@@ -37,6 +37,7 @@ def test_the_priorities_are_those_of_the_design_first_to_last() -> None:
         "idle_timeout",
         "price",
         "availability",
+        "churn",
     ]
 
 

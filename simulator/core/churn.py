@@ -1,0 +1,63 @@
+"""Offers that leave the market and return, as those of hosts do, by provider class.
+
+An offer that left is not listed and cannot be rented. What runs there runs on with the luck that it would have had,
+and so do the offer's stress, shocks and outages. Its time away is no part of its `availability`, which is the share of
+the time that it can be had while it is there. All offers are there at the start.
+
+Turn n of an offer uses draws 2n and 2n+1 of the stream `churn/<offer>`: how long until the next, and the price with
+which it returns.
+"""
+
+from .market_settings import MarketSettings
+from .numerics import delay_ms
+from .offers import Market, Offer
+from .randomness import draw, stream
+from .schedule import Priority, Schedule
+
+DRAWS_PER_TURN = 2
+
+
+class Churn:
+    """The offers of a market that leave and return. Its state is how often each has turned: an odd one is away."""
+
+    __slots__ = ("_market", "_schedule", "_seed", "_settings", "_turns")
+
+    def __init__(self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule) -> None:
+        self._market = market
+        self._settings = settings
+        self._seed = seed
+        self._schedule = schedule
+        self._turns: dict[str, int] = {}
+        schedule.on(Priority.CHURN, self._turn)
+        for offer in market.offers:
+            if settings.churn_of(offer.spec.provider_class) is not None:
+                self._turns[offer.name] = 0
+                self._await_turn(offer)
+
+    def _await_turn(self, offer: Offer) -> None:
+        terms = self._settings.churn_of(offer.spec.provider_class)
+        assert terms is not None, offer.name
+        mean_ms = float(terms.away if offer.is_away else terms.stays)
+        wait = delay_ms(self._draw(offer, 0), mean_ms)
+        self._schedule.at(self._schedule.now_ms + wait, Priority.CHURN, offer)
+
+    def _turn(self, offer: Offer) -> None:
+        self._turns[offer.name] += 1
+        if offer.is_away:
+            self._market.come_back(offer, self._draw(offer, 1))
+        else:
+            self._market.leave(offer)
+        self._await_turn(offer)
+
+    def _draw(self, offer: Offer, which: int) -> int:
+        return draw(stream(self._seed, f"churn/{offer.name}"), self._turns[offer.name] * DRAWS_PER_TURN + which)
+
+    def state(self) -> tuple[int, ...]:
+        """What a snapshot holds of it: the turns of those that come and go, in the catalogue's order."""
+        return tuple(self._turns.values())
+
+    def restore(self, state: tuple[int, ...]) -> None:
+        """Be as the state says."""
+        for name, turns in zip(self._turns, state, strict=True):
+            self._turns[name] = turns
+            self._market.named(name).is_away = turns % 2 == 1

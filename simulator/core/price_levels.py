@@ -1,0 +1,56 @@
+"""The level that the prices of one GPU model have in common, where hosts set them.
+
+An Ornstein–Uhlenbeck process on ln price that starts at 0: the catalogue's prices are those of its day. It moves every
+six hours and not when somebody asks, so it depends on the seed alone and on no other offer.
+"""
+
+from math import sqrt
+
+from msgspec import Struct
+
+from .clock import DAY_MS, HOUR_MS
+from .numerics import LN2, NANO, exp, nano, normal
+from .quantities import Factor
+from .randomness import PPM, draw, stream
+
+STEP_MS = 6 * HOUR_MS
+SPREAD = 0.25
+HALF_LIFE_MS = 3 * DAY_MS
+_KEPT = exp(-LN2 * STEP_MS / HALF_LIFE_MS)
+_NEWS = SPREAD * sqrt(1.0 - _KEPT * _KEPT)
+
+
+class LevelState(Struct, frozen=True, array_like=True):
+    """Where a level stands: its value in 10⁻⁹, and the counter of its stream."""
+
+    nano: int
+    steps: int
+
+
+class PriceLevel:
+    """The level of one GPU model; its stream is `price-level/<GPU model>`. With `activity` its time runs faster."""
+
+    __slots__ = ("_activity", "_key", "_nano", "_steps")
+
+    def __init__(self, gpu_model: str, seed: int, activity: Factor) -> None:
+        self._key = stream(seed, f"price-level/{gpu_model}")
+        self._activity = int(activity)
+        self._nano = 0
+        self._steps = 0
+
+    def move_to(self, now_ms: int) -> int:
+        """Take the steps that are due by now, and say where that leads, in 10⁻⁹ of ln price."""
+        due = now_ms * self._activity // (PPM * STEP_MS)
+        while self._steps < due:
+            news = normal(draw(self._key, self._steps)) * _NEWS
+            self._nano = nano(self._nano / NANO * _KEPT + news)
+            self._steps += 1
+        return self._nano
+
+    def state(self) -> LevelState:
+        """What a snapshot holds of it."""
+        return LevelState(self._nano, self._steps)
+
+    def restore(self, state: LevelState) -> None:
+        """Be as the state says."""
+        self._nano, self._steps = state.nano, state.steps
