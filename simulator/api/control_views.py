@@ -139,8 +139,8 @@ def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
 
 
 def offer_view(world: World, offer: Offer) -> dict[str, Any]:
-    """An offer with what the API does not show: class, process, capacity, free GPUs, whether it is down and for which
-    share of the time it is to be had, outage and other acts."""
+    """An offer with what the API does not show: class, process, capacity, for which share of the time it is to be had,
+    and what keeps it from being rented."""
     spec, settings = offer.spec, world.scenario.market
     return {
         "name": offer.name,
@@ -157,9 +157,10 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
         "capacity": offer.capacity,
         "free": offer.free,
         "listed": offer.is_listed,
-        "down": offer.is_down,
         "availability": settings.availability_of(spec) / PPM,
         "outage": bool(offer.outages),
+        "down": offer.is_down,
+        "away": offer.is_away,
         "provisioning": offer.provisioning,
         "vanish": offer.hides_rentals,
     }

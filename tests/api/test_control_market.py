@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from simulator.core.acts import Act, OutageAct
-from simulator.core.quantities import Duration
+from simulator.core.market_settings import AvailabilitySettings, ChurnSettings, ChurnTerms, InterruptionSettings
+from simulator.core.quantities import Availability, Duration
 from simulator.core.replay import replay
 from simulator.core.scenario import ClockSettings
 
@@ -84,6 +85,24 @@ def test_prices_multiplied_again_and_again_end_at_a_million_dollars_and_then_at_
         402, "insufficient_credit"
     )
     assert push(two, "price", provider="runpod", set="0.500").status == 201
+
+
+def test_the_market_says_which_offers_are_down_and_which_have_left(runner: asyncio.Runner) -> None:
+    """Two thirds of their time each offer is up, and half of it there: within a day all four cases are seen."""
+    brief = ChurnTerms(stays=Duration(3_600_000), away=Duration(3_600_000))
+    moving = market(
+        *(offer(f"region-{number}") for number in range(8)),
+        interruptions=InterruptionSettings(mode="realistic"),
+        availability=AvailabilitySettings(all=Availability(660_000)),
+        churn=ChurnSettings(all=brief),
+    )
+    api = Api(runner, scenario(market=moving))
+    found = set()
+    for _ in range(24):
+        api.advance("1h")
+        for shown in api.get("/_sim/market")["data"]:
+            found.add((shown["down"], shown["away"], shown["listed"]))
+    assert found == {(False, False, True), (True, False, False), (False, True, False), (True, True, False)}
 
 
 def test_an_outage_hides_offers_and_refuses_rents_and_takes_what_runs_if_asked_to(two: Api) -> None:

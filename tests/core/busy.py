@@ -15,6 +15,8 @@ from simulator.core.commands import AddCredit, Command, InterruptRental, RentGpu
 from simulator.core.distributions import Distribution, LogNormal, Uniform
 from simulator.core.errors import Refusal
 from simulator.core.market_settings import (
+    ChurnSettings,
+    ChurnTerms,
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
@@ -57,6 +59,9 @@ def busy_scenario() -> Scenario:
         market=MarketSettings(
             offers=offers,
             prices=PriceSettings(activity=Factor(20_000_000)),
+            churn=ChurnSettings(
+                exchange=ChurnTerms(stays=Duration(6 * HOUR_MS), away=Duration(HOUR_MS)),
+            ),
             interruptions=InterruptionSettings(
                 reclaim=Distribution(uniform=Uniform(Duration(0), Duration(40 * MINUTE_MS))),
                 shared=Share(400_000),
