@@ -40,7 +40,7 @@ class Document:
         """Raise AssertionError where status, headers or body are not as documented: for an answer that a fault has
         made or changed in the whole document, for any other in what is not about such answers alone."""
         is_injected = SIGN in answer.headers
-        assert is_injected or answer.status < 500, f"a 5xx without a fault (A13): {answer}"
+        assert is_injected or answer.status < 500, f"A13: a 5xx without a fault: {answer}"
         (self if is_injected else self.without_faults).check_described(answer, simulated=simulated)
 
     @cached_property
@@ -87,7 +87,7 @@ class Document:
         operation = self.operation(answer.method, answer.path)
         if operation is None:
             name = UNMATCHED.get(answer.status)
-            assert name is not None, f"undocumented status (A13): {answer}"
+            assert name is not None, f"A13: undocumented status: {answer}"
             return self.resolve({"$ref": f"#/components/responses/{name}"})
         status = answer.status
         if operation["operationId"] == "rent_gpu" and status in RENTED:

@@ -16,6 +16,8 @@ from .trace import Sent
 
 GONE = (200, 202, 204, 404, 410)
 """The answers to a DELETE after which nothing is left to pay for."""
+REFUSED = range(300, 500)
+"""The answers to a rent that has made nothing."""
 RENT = "/v1/gpu/rent"
 DELETES_MAX = 5
 """How often a rental is tried to be deleted at the end before the suite gives up, loudly."""
@@ -50,6 +52,8 @@ class Spending:
     _life: Life | Exception | None = None
     _sent: Sequence[Sent] = ()
     _open: list[str] = field(default_factory=list)
+    _is_nameless: bool = False
+    """Whether a rent may have made a rental whose id never came."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +61,8 @@ class Spending:
     def __exit__(self, *_: object) -> None:
         for rental_id in self._open:
             self._insist(rental_id)
+        if self._is_nameless:
+            raise AssertionError("F10: no rental_id came by which a rental could be deleted: it may still cost money")
 
     def life(self) -> Life:
         """A rental of the cheapest offer from rent to end; the same one, however often it is asked for, and the same
@@ -92,13 +98,14 @@ class Spending:
         return Life(offer, body, rented, seen, deleted, after, self.target.terminate(rental_id))
 
     def _rent(self, body: dict[str, Any], least: Fraction) -> Answer:
-        """The rent; what it may cost counts, and what it made is noted, before anything is thought of the answer."""
-        self.spent = least
+        """The rent; what it may cost counts, and what it made is noted, before anything is thought of the answer. Only
+        a refusal has certainly made nothing: a server that fails, or says nothing, may have failed afterwards."""
+        self.spent, self._is_nameless = least, True
         rented = self.target.exchange("POST", RENT, body=body)
-        if rented.status not in RENTED:
-            self.spent = Fraction(0)
-        else:
-            self._open += _ids_in(rented.content)
+        if rented.status in REFUSED:
+            self.spent, self._is_nameless = Fraction(0), False
+        elif found := _ids_in(rented.content):
+            self._open, self._is_nameless = found, False
         if rented.status == 402:
             raise NotApplicable("the account cannot pay for the cheapest minimum session")
         self.target.judge(rented)
@@ -114,8 +121,9 @@ class Spending:
 
 
 def _ids_in(content: bytes) -> list[str]:
-    """The id of a rental in an answer, wherever the service puts it."""
-    return [found.decode() for found in re.findall(rb'"rental_id"\s*:\s*"([^"]+)"', content)][:1]
+    """The id of a rental in an answer, wherever the service puts it, also where it is a number."""
+    found = re.search(rb'"rental_id"\s*:\s*(?:"([^"]+)"|([0-9]+))', content)
+    return [] if found is None else [(found[1] or found[2]).decode()]
 
 
 def as_text(value: Fraction) -> str:

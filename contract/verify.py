@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from .reporting import SIMULATED, SPENDING
 from .spending import as_text, spend_limit
@@ -79,7 +81,10 @@ def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = Non
         arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
     verdicts, stash = Verdicts(on_test), _Stash()
     with _settings_of_nobody_else(), _ending_in_order(), redirect_stdout(StringIO()) as output:
-        code = pytest.main(arguments, plugins=[verdicts, stash])
+        try:
+            code = pytest.main(arguments, plugins=[verdicts, stash])
+        except AssertionError as error:  # what could not be put in order when the run was broken off
+            verdicts.ended_early = "; ".join(filter(None, [verdicts.ended_early, str(error)]))
     if verdicts.ended_early is not None:
         told = "" if stash.spent is None else f" (spent: ${stash.spent})"
         raise CannotTry(verdicts.ended_early + told)
@@ -99,7 +104,7 @@ class _Stash:
     simulated = False
     spent: str | None = None
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         stash = session.config.stash
         self.simulated = stash.get(SIMULATED, False)
@@ -151,12 +156,15 @@ def _ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def _settings_of_nobody_else() -> Iterator[None]:
-    """Without the plugins and options that the caller's own tests use."""
+    """Without the plugins and options that the caller's own tests use, and with nothing left where it was called."""
     before = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
-        yield
+        with TemporaryDirectory() as folder:
+            set_hypothesis_home_dir(folder)
+            yield
     finally:
+        set_hypothesis_home_dir(None)
         os.environ.clear()
         os.environ.update(before)

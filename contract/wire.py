@@ -34,7 +34,7 @@ class Unanswered(AssertionError):
     """A request got no answer that could be read: what it was to show does not hold, if the server still lives."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """One answer, with what it answers."""
 
@@ -62,7 +62,7 @@ class Answer:
         """The virtual time of the answer in milliseconds since 1970 (A23)."""
         return parse_instant(self.headers["x-sim-now"])
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.method} {self.path} -> {self.status} {self.content[:500]!r}"
 
 

@@ -169,6 +169,45 @@ def test_a_service_that_answers_nonsense_is_rented_from_once_and_what_it_rented_
     ]
 
 
+@pytest.mark.parametrize(
+    ("answer", "deleted", "spent"),
+    [
+        (["--rental", '{"rental_id": 17, "status": "provisioning"}'], "17", "0.100000"),
+        (["--rents", "500"], "r1", "0.100000"),
+        (["--rents", "500", "--rental", "{}"], None, "0.100000"),
+        (["--rents", "206", "--rental", "{}"], None, "0.100000"),
+        (["--rental", '{"id": "r1", "status": "provisioning"}'], None, "0.100000"),
+        (["--rents", "400", "--rental", "{}"], "nothing to delete", "0.000000"),
+    ],
+)
+def test_a_rental_that_may_have_been_made_is_deleted_or_told_of(
+    tmp_path: Path, answer: list[str], deleted: str | None, spent: str
+) -> None:
+    """Also by a service that fails after it has rented, or says so in a way of its own."""
+    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
+    with serving_by([sys.executable, program, "--port", "0", *answer], tmp_path / "ready.json") as service:
+        told = verify(service.url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
+        asked = httpx.get(f"{service.url}/asked").json()
+    assert (told.returncode, told.stdout.splitlines()[-1]) == (1, f"spent: ${spent}")
+    expected = [f"DELETE /v1/gpu/rentals/{deleted}"] if deleted in ("17", "r1") else []
+    assert [each for each in asked if each.startswith("DELETE")] == expected
+    is_told = "no rental_id came by which a rental could be deleted: it may still cost money" in told.stdout
+    assert is_told == (deleted is None)
+
+
+def test_a_rental_that_never_ran_shows_nothing_of_the_minimum(sound: Serving) -> None:
+    told = verify(sound.url, "--profile", "live", "--only", "F13,F15", "--allow-spend", "1")
+    assert [line.split()[:2] for line in told.stdout.splitlines()[:2]] == [["F13", "held"], ["F15", "not"]]
+    assert told.stdout.splitlines()[-1] == "spent: $0.000000"
+
+
+def test_nothing_is_left_where_it_was_called(sound: Serving, tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "simulator", "verify", "--url", sound.url, "--token", TOKEN, "--only", "F5"]
+    subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_service_that_dies_can_not_be_tried_to_its_end(tmp_path: Path) -> None:
     program = str(ROOT / "tests" / "canaries" / "nonsense.py")
     with serving_by([sys.executable, program, "--port", "0", "--dies-after", "9"], tmp_path / "ready.json") as service:

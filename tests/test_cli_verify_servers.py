@@ -19,6 +19,7 @@ ADMIN = "s3cret-of-the-operator"
 SECONDS_MAX = 60
 CANARIES = (sys.executable, "-m", "tests.canaries.serve")
 NAIVE = str(ROOT / "tests" / "canaries" / "naive.py")
+NONSENSE = str(ROOT / "tests" / "canaries" / "nonsense.py")
 
 Process = subprocess.Popen[str]
 
@@ -144,6 +145,18 @@ def test_sigterm_leaves_no_rental_behind(sound: Serving) -> None:
     assert [rental["status"] for rental in asked(sound, "rentals")] == ["terminated"]
 
 
+def test_broken_off_while_it_rents_it_tells_what_may_be_left(tmp_path: Path) -> None:
+    """No answer has come yet, and so no id by which to delete what the service may have made."""
+    command = [sys.executable, NONSENSE, "--port", "0", "--rents-after", "30"]
+    with serving_by(command, tmp_path / "ready.json") as service:
+        renting = begin(service.url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
+        code, out, err = terminated(renting, lambda: "POST /v1/gpu/rent" in httpx.get(f"{service.url}/asked").json())
+    assert (code, out) == (2, "")
+    assert "interrupted; F10: no rental_id came by which a rental could be deleted" in err
+    assert "(spent: $0.100000)" in err
+    assert "Traceback" not in err
+
+
 def test_what_two_requests_at_once_bring_about_is_caught_again_and_again(tmp_path: Path) -> None:
     command = [*CANARIES, "parallel_deletes_capture_twice", "--port", "0"]
     with serving_by(command, tmp_path / "ready.json") as server:
@@ -155,9 +168,9 @@ def test_what_two_requests_at_once_bring_about_is_caught_again_and_again(tmp_pat
 
 def test_what_only_differs_fails_neither_the_run_nor_its_junit_file(tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
-    with serving_by([sys.executable, NAIVE, "--port", "0"], tmp_path / "ready.json") as naive:
-        token = naive.ready["token"]
-        told = run("verify", "--url", naive.url, "--token", token, "--only", "A14", "--json", "--junit", str(file))
+    command = [*CANARIES, "names_match_in_one_case_only", "--port", "0"]
+    with serving_by(command, tmp_path / "ready.json") as server:
+        told = run(*options(server.url, "--only", "A14", "--json", "--junit", str(file)), "--profile", "live")
     [clause] = json.loads(told.stdout)["clauses"]
     assert (told.returncode, clause["verdict"]) == (0, "differs")
     differing = [check for check in clause["checks"] if check["verdict"] == "differs"]

@@ -1,11 +1,13 @@
 """A service that lists one offer, lets anybody in, and answers a rent with a status that is none.
 
-`python tests/canaries/nonsense.py --port 0 --ready-file F [--dies-after N]`; `GET /asked` tells what it was asked.
+`python tests/canaries/nonsense.py --port 0 --ready-file F [--dies-after N] [--rents STATUS] [--rental JSON]
+[--rents-after SECONDS]`; `GET /asked` tells what it was asked. A rent is answered with that status and body, so late.
 """
 
 import argparse
 import json
 import os
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,13 +27,17 @@ class Service(BaseHTTPRequestHandler):
     """Whatever it is asked."""
 
     dies_after = 0
+    rents = 201
+    rental: object = None
+    rents_after = 0.0
 
-    def answer(self, body: object, status: int = 200) -> None:
-        """One answer in JSON."""
+    def answer(self, body: object, status: int = 200, *, after: float = 0) -> None:
+        """One answer in JSON, so many seconds after it is known what was asked."""
         self.rfile.read(int(self.headers.get("content-length") or 0))
         asked.append(f"{self.command} {self.path}")
         if len(asked) == self.dies_after:
             os._exit(0)
+        time.sleep(after)
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -51,7 +57,7 @@ class Service(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A rental, if a model is named at all."""
-        self.answer({"rental_id": "r1", "status": "warming up"}, 201)
+        self.answer(self.rental, self.rents, after=self.rents_after)
 
     def do_DELETE(self) -> None:
         """Gone."""
@@ -67,8 +73,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ready-file", type=Path, required=True)
     parser.add_argument("--dies-after", type=int, default=0)
+    parser.add_argument("--rents", type=int, default=201)
+    parser.add_argument("--rental", type=json.loads, default={"rental_id": "r1", "status": "warming up"})
+    parser.add_argument("--rents-after", type=float, default=0.0)
     options = parser.parse_args()
-    Service.dies_after = options.dies_after
+    Service.dies_after, Service.rents_after = options.dies_after, options.rents_after
+    Service.rents, Service.rental = options.rents, options.rental
     with ThreadingHTTPServer(("127.0.0.1", options.port), Service) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}"
         options.ready_file.write_text(json.dumps({"url": url, "token": "si_test_alice"}))
