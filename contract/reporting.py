@@ -123,8 +123,11 @@ def message_of(report: pytest.TestReport) -> str:
 def _first_line(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(report.longrepr) if crash is None else str(crash.message)
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[0].removeprefix("AssertionError: ") if lines else "it failed"
+    lines = [line.removeprefix("AssertionError: ") for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "it failed"
+    compared = next((line for line in lines[1:] if line.startswith("assert ")), None)
+    return lines[0] if compared is None else f"{lines[0]} ({compared})"
 
 
 def requests_of(report: pytest.TestReport) -> Sequence[str]:

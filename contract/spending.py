@@ -11,11 +11,13 @@ from .codes import RENTED
 from .history import Offer
 from .money import MICRO, dollars, hold_of
 from .strategies import Wish
-from .target import Answer, NotApplicable, Target
+from .target import Answer, NotApplicable, Target, rental_path
 from .trace import Sent
 
-GONE = (200, 202, 204, 404, 410)
-"""The answers to a DELETE after which nothing is left to pay for."""
+DELETED = (200, 202, 204)
+"""The answers to a DELETE that ends a rental."""
+UNKNOWN = (404, 410)
+"""The answers to a DELETE that knows no such rental."""
 REFUSED = range(300, 500)
 """The answers to a rent that has made nothing."""
 RENT = "/v1/gpu/rent"
@@ -54,6 +56,7 @@ class Spending:
     _open: list[str] = field(default_factory=list)
     _is_nameless: bool = False
     """Whether a rent may have made a rental whose id never came."""
+    _was_deleted: bool = False
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +94,7 @@ class Spending:
         rental_id = str(rented.json["rental_id"])
         seen = self.target.rental(rental_id)
         deleted = self.target.terminate(rental_id)
+        self._was_deleted = deleted.status in DELETED
         after = self.target.rental(rental_id)
         billed = after.json.get("billed_amount") if after.status == 200 else None
         if isinstance(billed, str):
@@ -112,10 +116,15 @@ class Spending:
         assert rented.status in RENTED, f"F10: {rented}"
         return rented
 
+    def _gone(self) -> tuple[int, ...]:
+        """The answers to a DELETE after which nothing is left to pay for: one that knows no such rental only where it
+        was deleted before."""
+        return (*DELETED, *UNKNOWN) if self._was_deleted else DELETED
+
     def _insist(self, rental_id: str) -> None:
         for _ in range(DELETES_MAX):
             with suppress(AssertionError):  # no answer: once more
-                if self.target.exchange("DELETE", f"/v1/gpu/rentals/{rental_id}").status in GONE:
+                if self.target.exchange("DELETE", rental_path(rental_id)).status in self._gone():
                     return
         raise AssertionError(f"F13: {rental_id} could not be deleted: it may still cost money")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from .control import Account, Control
 from .wire import ANONYMOUS, Answer, NotApplicable, Pairs
@@ -58,8 +59,13 @@ class Target(Control):
 
     def rental(self, rental_id: str, token: str | None = None) -> Answer:
         """The rental as it stands now."""
-        return self.send("GET", f"/v1/gpu/rentals/{rental_id}", token=token)
+        return self.send("GET", rental_path(rental_id), token=token)
 
     def terminate(self, rental_id: str, token: str | None = None) -> Answer:
         """The end of the rental."""
-        return self.send("DELETE", f"/v1/gpu/rentals/{rental_id}", token=token)
+        return self.send("DELETE", rental_path(rental_id), token=token)
+
+
+def rental_path(rental_id: str) -> str:
+    """The path of a rental, whatever its id is made of."""
+    return f"/v1/gpu/rentals/{quote(rental_id, safe='')}"

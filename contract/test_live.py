@@ -1,5 +1,6 @@
 """One rental's life, which any server can show that may be paid for it: F7, F8, F10 to F13, A11."""
 
+from .codes import RENTED
 from .money import amount, hold_of
 from .spending import Spending
 from .target import NotApplicable
@@ -23,6 +24,11 @@ def test_f10_a_rent_is_answered_with_an_id_and_provisioning(spending: Spending) 
     rented = spending.life().rented
     assert rented.json["rental_id"], rented
     assert rented.json["status"] == "provisioning", rented
+
+
+def test_a10_a_rent_that_succeeds_is_answered_with_201_or_with_200_or_202(spending: Spending) -> None:
+    rented = spending.life().rented
+    assert rented.status in RENTED, f"A10: {rented}"
 
 
 def test_f12_the_rental_can_be_looked_at(spending: Spending) -> None:

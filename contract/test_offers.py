@@ -136,7 +136,8 @@ def test_a14_names_match_in_any_case(target: Target, spell: Any) -> None:
         row = rows[0]
         plain = target.offers(gpu_model=row["gpu_model"], provider=row["provider_id"])
         assert row in plain
-        assert target.offers(gpu_model=spell(row["gpu_model"]), provider=spell(row["provider_id"])) == plain
+        respelled = target.offers(gpu_model=spell(row["gpu_model"]), provider=spell(row["provider_id"]))
+        assert respelled == plain, f"A14: names in another case list {len(respelled)} offers, not {len(plain)}"
 
 
 def test_a14_a_part_of_a_name_matches_nothing(target: Target) -> None:
@@ -172,6 +173,6 @@ def test_a14_the_other_endpoints_refuse_parameters_too(world: Target) -> None:
 def test_a15_cheapest_first_then_by_name_and_always_the_same(target: Target) -> None:
     with steady(target) as rows:
         keys = [(dollars(r["price_per_gpu_hour"]), r["provider_id"], r["region"], r["gpu_model"]) for r in rows]
-        assert keys == sorted(keys)
-        assert len(set(keys)) == len(keys)
-        assert target.offers() == rows
+        assert keys == sorted(keys), "A15: not cheapest first, then by provider, region and model"
+        assert len(set(keys)) == len(keys), "A15: an offer is listed twice"
+        assert target.offers() == rows, "A15: the same list in another order"

@@ -79,7 +79,7 @@ WRONG = [
     Wrong("extended", "extnded", "extnded", "api.profile", 'did you mean "extended"?'),
     Wrong("mode: poisson", "mode: poison", "poison", "market.interruptions.mode", 'did you mean "poisson"?'),
     Wrong("scenario: 1", "scenario: 2", "2  ", "scenario", '"2" is not possible here (1)'),
-    Wrong("activity: 1", "activity: 1, all: smoothed", "smoothed", "market.prices.all", "one of constant, host_set"),
+    Wrong("activity: 1", "activity: 1, all: smooth", "smooth}", "market.prices.all", 'did you mean "smoothed"?'),
     Wrong("reclaim: 30m", "reclaim: 30", "30}", "market.interruptions.reclaim", "expected a duration such as 90s"),
     Wrong("at: 20m", "at: 20", "20, touch", "timeline[3].at", "expected a duration such as 90s, 15m"),
     Wrong('"25.00"', "25.00", "25.00", "accounts[0].balance", 'in quotes with at most 6 decimals, such as "25.00"'),

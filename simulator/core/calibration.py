@@ -10,7 +10,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from .clock import HOUR_MS
-from .numerics import exp, ln
+from .numerics import exp, ln, total
 from .quantities import Availability
 from .randomness import PPM
 from .realism import Shape
@@ -149,7 +149,7 @@ class _Chain(Struct, frozen=True):
             long=exp(ln_long),
             brief=self.brief,
             hit_ppm=int(self.hit * PPM + 0.5),
-            phases=tuple(tuple(phase / sum(level) for phase in level) for level in phases),
+            phases=tuple(tuple(phase / total(level) for phase in level) for level in phases),
         )
 
 
@@ -159,7 +159,7 @@ def _stationary(rates: Sequence[Sequence[float]]) -> list[float]:
     left = [list(row) for row in rates]
     for last in range(len(left) - 1, 0, -1):
         row = left[last]
-        leaves = sum(row[:last])
+        leaves = total(row[:last])
         for other in left[:last]:
             share = other[last] = other[last] / leaves
             if share:
@@ -167,6 +167,6 @@ def _stationary(rates: Sequence[Sequence[float]]) -> list[float]:
                     other[state] += share * row[state]
     found = [1.0]
     for state in range(1, len(left)):
-        found.append(sum(found[before] * left[before][state] for before in range(state)))
-    total = sum(found)
-    return [weight / total for weight in found]
+        found.append(total([found[before] * left[before][state] for before in range(state)]))
+    everything = total(found)
+    return [weight / everything for weight in found]

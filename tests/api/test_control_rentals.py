@@ -237,9 +237,10 @@ def test_the_market_shows_what_the_api_does_not(api: Api) -> None:
                 "capacity": 4,
                 "free": 3,
                 "listed": True,
-                "down": False,
                 "availability": 1.0,
                 "outage": False,
+                "down": False,
+                "away": False,
                 "provisioning": None,
                 "vanish": False,
             }

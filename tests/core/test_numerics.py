@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from simulator.core.numerics import LN2, delay_ms, exp, exponential, laplace, ln, normal, uniform
+from simulator.core.numerics import LN2, delay_ms, exp, exponential, laplace, ln, normal, total, uniform
 from simulator.core.randomness import DRAW_RANGE, draw, stream
 
 DRAWS = [draw(stream(1, "numerics"), n) for n in range(4_000)]
@@ -136,3 +136,8 @@ def test_a_delay_is_rounded_up_to_a_whole_millisecond(drawn: int, mean_ms: float
 def test_the_largest_draw_gives_the_least_delay() -> None:
     assert delay_ms(DRAW_RANGE - 1, 1e9) == 1
     assert all(a >= b for a, b in pairwise(delay_ms(drawn, 1e6) for drawn in sorted(DRAWS)))
+
+
+def test_a_total_is_rounded_after_each_addition_in_every_version_of_python() -> None:
+    assert total([1e16, 1.0, -1e16]) == 0.0
+    assert total([]) == 0.0
