@@ -102,6 +102,15 @@ def many_offers() -> tuple[float, float]:
     return spent, held / 1e6
 
 
+def market_days(offers: int, days: int) -> tuple[float, int]:
+    """So many days of so many generated offers with nobody in the market: seconds, and events."""
+    market = MarketSettings(catalog=CatalogSpec(Generate(offers)))
+    simulation = Simulation(Scenario(name="many", market=market))
+    began = time.perf_counter()
+    simulation.advance(days * DAY_MS)
+    return time.perf_counter() - began, simulation.scheduled
+
+
 def finished_rental_bytes() -> float:
     """What a finished rental leaves behind: itself, its ledger entries and its lines of the journal."""
     simulation = Simulation(replace(load_scenario("calm"), accounts=RICH, timeline=()))
@@ -134,6 +143,9 @@ def main() -> None:
     print(f"30 days of the default market, 100 rentals: {seconds:.2f} s ({rentals} rentals, {events} events)")
     seconds, megabytes = many_offers()
     print(f"100,000 offers: {seconds:.2f} s, {megabytes:.0f} MB")
+    for offers, days in ((25_000, 1), (50_000, 1), (100_000, 1), (25_000, 2), (25_000, 4)):
+        seconds, events = market_days(offers, days)
+        print(f"{days} days of {offers:,} offers: {seconds:.2f} s ({events} events)")
     print(f"a finished rental: {finished_rental_bytes():.0f} bytes")
 
 
