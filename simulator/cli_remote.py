@@ -69,7 +69,7 @@ def _call(method: Any, body: bytes | None, **where: Any) -> bytes:
         raise click.ClickException(str(error)) from None
 
 
-class _Duration(click.ParamType[int]):
+class DurationType(click.ParamType[int]):
     """A span such as `30s`, in ms."""
 
     name = "duration"
@@ -93,7 +93,7 @@ class _Duration(click.ParamType[int]):
 )
 @click.option(
     "--timeout",
-    type=_Duration(),
+    type=DurationType(),
     default="30s",
     show_default=True,
     metavar="DURATION",
