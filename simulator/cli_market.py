@@ -76,6 +76,9 @@ def market(
     plan = Plan(_load(scenario_name), days, Recorder(gap, observe_every), export)
     each = range(seed_first, seed_first + seeds)
     try:
+        for folder in (out, export):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
         with _progress(days * seeds) as on_days:
             runs = many_seeds.run_seeds(plan, each, jobs=jobs, on_days=on_days)
         rows = validation.judge(plan, runs, None if recorded is None else recorded.statistics)

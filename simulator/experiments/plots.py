@@ -59,7 +59,7 @@ def draw_all(plan: Plan, runs: Sequence[SeedRun], recorded: Recorded | None) -> 
     assert history is not None, "the first run keeps its history"
     lives_h = np.concatenate([run.lives_h for run in runs])
     lost = np.sum([run.lost_together for run in runs], axis=0)
-    drawn = [_draw_prices(history), _draw_raster(plan, history, recorded)]
+    drawn = [_draw_prices(history), draw_raster(plan, history, recorded)]
     if len(lives_h):
         drawn += [_draw_lifetimes(lives_h, recorded), _draw_hazard(runs, recorded)]
     if lost[1:].any():
@@ -88,7 +88,7 @@ def _draw_prices(history: MarketHistory) -> Picture:
             _draw_path(axes, offer, color, history.length_ms)
         axes.set_ylim(0, 1.02)
         axes.set_xlim(0, history.length_ms / DAY_MS)
-        axes.legend(fontsize=6.5, loc="lower left", ncols=2, frameon=False)
+        axes.legend(fontsize=6.5, loc="best", ncols=2, framealpha=0.8, edgecolor="none")
     text = f"Every step of up to {PATHS_MAX} offers of each provider class, seed {history.seed}."
     return _picture("prices", "Prices by provider class", text, figure)
 
@@ -109,7 +109,8 @@ def _draw_path(axes: Axes, offer: OfferHistory, color: str, length_ms: int) -> N
 # Availability
 
 
-def _draw_raster(plan: Plan, history: MarketHistory, recorded: Recorded | None) -> Picture | None:
+def draw_raster(plan: Plan, history: MarketHistory, recorded: Recorded | None) -> Picture | None:
+    """When each zone that changes was up, or None where none does."""
     names = trace_names([offer.spec for offer in history.offers])
     simulated = [trace for trace in observe_all(history, names, plan.looked) if not trace.up.all()][:ROWS_MAX]
     if not simulated:

@@ -1,0 +1,101 @@
+"""Markets run without a server: what is read off agrees with the journal, and fleets change nothing of it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from simulator.core.acts import Act, InterruptAct, PriceAct
+from simulator.core.events import OfferCameBack, OfferWentDown
+from simulator.core.quantities import Duration, Price, Share
+from simulator.core.simulation import Simulation
+from simulator.experiments.headless import MarketHistory, run_market
+
+from ..core.builders import DAY, DOLLAR, HOUR, MINUTE, READY, market, offer, scenario
+from .markets import realistic, zone
+
+ZONES = realistic(zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a", capacity=5))
+
+
+def told(found: MarketHistory) -> list[list[int]]:
+    """All that happened, to be compared."""
+    return [[*each.turned_ms, *each.lives.began_ms, *each.lives.ended_ms] for each in found.offers]
+
+
+def test_offers_turn_when_the_journal_says_so() -> None:
+    found = run_market(ZONES, 7, 3)
+    simulation = Simulation(replace(ZONES, journal="full"), seed=7)
+    assert [each.up_at_start for each in found.offers] == [not each.is_down for each in simulation.market.offers]
+    simulation.advance(3 * DAY)
+    for history in found.offers:
+        turned = [
+            event.at
+            for event in simulation.events
+            if isinstance(event, OfferWentDown | OfferCameBack) and event.region == history.spec.region
+        ]
+        assert turned
+        assert history.turned_ms.tolist() == turned
+
+
+def test_fleets_change_nothing_of_the_market() -> None:
+    with_fleets, without = run_market(ZONES, 3, 2), run_market(ZONES, 3, 2, fleets=False)
+    assert [each.fleet_size for each in with_fleets.offers] == [16, 1, 4]
+    assert [each.fleet_size for each in without.offers] == [0, 0, 0]
+    for one, other in zip(with_fleets.offers, without.offers, strict=True):
+        assert one.turned_ms.tolist() == other.turned_ms.tolist()
+        assert len(one.lives.slot) > 0 == len(other.lives.slot)
+
+
+def test_the_seed_suffices_and_matters() -> None:
+    one, again, other = (run_market(ZONES, seed, 2) for seed in (1, 1, 2))
+    assert told(one) == told(again)
+    assert told(one) != told(other)
+
+
+def test_a_fleet_is_whole_while_its_offer_is_up_and_what_is_lost_is_rented_anew() -> None:
+    [history] = run_market(realistic(zone("us-east-1a", capacity=16)), 5, 4).offers
+    lives, edges = history.lives, np.array([0, *history.turned_ms, 4 * DAY])
+    assert lives.taken.any()
+    assert set(lives.slot.tolist()) == set(range(16))
+    for number, (begun, over) in enumerate(pairwise(edges)):
+        is_up = (number % 2 == 0) == history.up_at_start
+        ready = np.arange(begun + READY, over, MINUTE)
+        running = lives.running(ready)
+        began_here = lives.began_ms[(lives.began_ms > begun + READY) & (lives.began_ms < over)]
+        if is_up and len(ready):
+            assert running.max() == 16
+        elif not is_up:
+            assert len(began_here) == 0
+
+
+def test_a_place_of_a_fleet_has_one_rental_at_a_time() -> None:
+    [history] = run_market(realistic(zone("us-east-1a", capacity=4)), 5, 4).offers
+    for slot in range(4):
+        alone = history.lives.of_slot(slot)
+        assert len(alone.slot) > 1
+        assert np.all(alone.began_ms[1:] >= alone.ended_ms[:-1])
+        assert alone.running(np.arange(0, 4 * DAY, MINUTE)).max() == 1
+
+
+def test_what_an_act_takes_was_not_taken_by_the_market() -> None:
+    act = Act(at=Duration(6 * HOUR), interrupt=InterruptAct(share=Share(1_000_000)))
+    [history] = run_market(scenario(market(offer(capacity=4)), timeline=(act,)), 1, 1).offers
+    assert history.fleet_size == 4
+    assert history.lives.ended_ms.tolist() == [6 * HOUR] * 4 + [DAY] * 4
+    assert not history.lives.taken.any()
+
+
+def test_prices_are_those_shown() -> None:
+    act = Act(at=Duration(6 * HOUR), price=PriceAct(set=Price(DOLLAR), for_=Duration(HOUR)))
+    [history] = run_market(scenario(timeline=(act,)), 1, 1).offers
+    assert history.priced_ms.tolist() == [0, 6 * HOUR, 7 * HOUR]
+    assert history.prices == pytest.approx([0.287, 1, 0.287])
+    at_ms = np.array([0, 6 * HOUR - 1, 6 * HOUR, 7 * HOUR, DAY])
+    assert history.price_at(at_ms) == pytest.approx([0.287, 0.287, 1, 0.287, 0.287])
+
+
+def test_each_day_is_told_of() -> None:
+    days: list[int] = []
+    run_market(scenario(), 1, 3, on_day=lambda: days.append(1))
+    assert len(days) == 3

@@ -1,0 +1,53 @@
+"""Prices by provider class, measured of histories made by hand."""
+
+from math import isnan
+
+import numpy as np
+import pytest
+
+from simulator.experiments.offer_prices import daily_prices, measure_prices
+
+from .markets import history, priced
+
+
+def test_each_class_is_measured_alone() -> None:
+    told = measure_prices(
+        history(
+            priced([0.5, 0.5, 0.55], region="A, US"),
+            priced([0.5, 0.5, 0.5], region="B, US", provider_class="neocloud"),
+            priced([0.3, 0.3, 0.3], region="C, US", provider_class="hyperscaler"),
+            priced([0.4, 0.41, 0.40], region="D, US", provider_class="hyperscaler"),
+            priced([0.2, 0.2, 0.2], region="E, US", provider_class="hyperscaler"),
+        )
+    )
+    assert told["marketplace_unchanged"] == 0.5
+    assert told["marketplace_change"] == pytest.approx(np.log(1.1))
+    assert told["neocloud_unchanged"] == 1
+    assert told["hyperscaler_frozen"] == pytest.approx(2 / 3)
+    assert told["hyperscaler_step"] == pytest.approx(0.025)
+    assert told["hyperscaler_floor"] == pytest.approx(0.3)
+    assert told["within_on_demand"] == 1
+
+
+def test_a_price_above_on_demand_at_any_instant_is_seen() -> None:
+    assert measure_prices(history(priced([0.5, 1.001, 0.5])))["within_on_demand"] == 0
+
+
+def test_models_with_three_offers_have_a_median_and_a_spread() -> None:
+    prices = ([0.4, 0.4, 0.4], [0.5, 0.5, 0.5], [0.8, 0.8, 0.8])
+    offers = [priced(each, region=f"{number}, US") for number, each in enumerate(prices)]
+    spread = float(np.std(np.log([0.4, 0.5, 0.8]), ddof=1))
+    assert measure_prices(history(*offers))["regional_spread"] == pytest.approx(spread)
+    assert isnan(measure_prices(history(*offers[:2]))["regional_spread"])
+
+
+def test_a_market_without_a_class_has_nothing_to_measure_of_it() -> None:
+    told = measure_prices(history(priced([0.5, 0.5, 0.5])))
+    assert all(isnan(value) for name, value in told.items() if name.startswith(("hyperscaler", "neocloud")))
+    assert isnan(told["marketplace_persistence"])
+
+
+def test_daily_prices_are_those_at_midnight() -> None:
+    found = history(priced([0.5, 0.6, 0.7]))
+    assert daily_prices(found, found.offers).tolist() == [[0.5, 0.6, 0.7]]
+    assert daily_prices(found, []).shape == (0, 3)

@@ -1,0 +1,143 @@
+"""The table: rows that hold, rows that do not, and rows that a scenario cannot show."""
+
+import json
+from math import nan
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from simulator.core.market_settings import PriceSettings
+from simulator.core.quantities import Factor
+from simulator.core.scenario import Scenario
+from simulator.experiments.constant_hazard import Taken
+from simulator.experiments.seed_run import SeedRun
+from simulator.experiments.targets import SOURCES, TARGETS
+from simulator.experiments.validation import Row, as_json, column_names, columns, judge, spread, summary
+
+from ..core.builders import market, offer, scenario
+from .markets import NINE, plan, poisson, realistic, seed_run, zone
+
+ZONES = realistic(*map(zone, NINE))
+
+
+def row(measure: str, conditions: Scenario, *runs: SeedRun, recorded: dict[str, float] | None = None) -> Row:
+    """One row of the table."""
+    [found] = [each for each in judge(plan(conditions), runs, recorded) if each.target.measure == measure]
+    return found
+
+
+def test_every_target_has_a_row_of_its_own_and_sources() -> None:
+    assert [each.target for each in judge(plan(ZONES), [seed_run()])] == list(TARGETS)
+    assert len({target.measure for target in TARGETS}) == len(TARGETS)
+    assert {source for target in TARGETS for source in target.sources} == set(SOURCES)
+    assert all(target.low <= target.high for target in TARGETS)
+    assert all(target.low <= target.aim[0] < target.aim[1] <= target.high for target in TARGETS if target.aim)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "reaches_aim"),
+    [
+        ((0.001,), "held", False),
+        ((0.0009,), "missed", False),
+        ((0.03,), "held", False),
+        ((0.0301,), "missed", False),
+        ((0.0, 0.008), "held", True),
+        ((nan, 0.004), "held", True),
+        ((0.0, 0.001), "missed", False),
+    ],
+)
+def test_the_mean_over_seeds_is_judged(values: tuple[float, ...], verdict: str, reaches_aim: bool) -> None:
+    found = row("all_zones_down", ZONES, *(seed_run(all_zones_down=value) for value in values))
+    assert (found.verdict, found.reaches_aim) == (verdict, reaches_aim)
+
+
+def test_what_every_tick_shows_is_told_and_not_judged() -> None:
+    run = replace(seed_run(up_mean_h=3.0), each_tick={"up_mean_h": 1.0})
+    found = row("up_mean_h", ZONES, run, replace(run, looked={"up_mean_h": 3.2}))
+    assert found.simulated is not None
+    assert found.each_tick is not None
+    assert (found.verdict, found.each_tick.mean) == ("held", 1.0)
+    assert found.simulated.mean == pytest.approx(3.1)
+    assert found.simulated.sd == pytest.approx(0.2 / 2**0.5)
+
+
+ONE_REGION = realistic(*(zone(f"us-east-1{letter}") for letter in "abcdefghi"))
+BUSY = scenario(market(offer(), prices=PriceSettings(activity=Factor(10_000_000))))
+
+
+@pytest.mark.parametrize(
+    ("measure", "conditions", "reason"),
+    [
+        ("up_mean_h", poisson(20_000, 4), "offers are always there in mode poisson"),
+        ("up_mean_h", ONE_REGION, "needs nine zones in three regions, as recorded; here 9 in 1 have v100"),
+        ("phi_other_region", ONE_REGION, "no such pair of offers"),
+        ("severity_16", scenario(), "measured of fleets in mode realistic, and this is mode none"),
+        ("severity_16", ZONES, "no offer has a fleet of that size that loses nodes"),
+        ("rate_ratio", ZONES, "the hazard is not constant in mode realistic"),
+        ("rate_ratio", poisson(20_000, 4), "nothing was interrupted"),
+        ("marketplace_change", scenario(), "prices are constant here"),
+        ("marketplace_change", BUSY, "prices move 10 times as often as measured here"),
+        (
+            "neocloud_unchanged",
+            replace(BUSY, market=market(prices=PriceSettings())),
+            "no offers of that class, or too few",
+        ),
+    ],
+)
+def test_what_is_not_shown_says_why(measure: str, conditions: Scenario, reason: str) -> None:
+    found = row(measure, conditions, seed_run())
+    assert (found.verdict, found.simulated, found.reason) == ("not shown", None, reason)
+
+
+def taken(seen: int, due: float, ranks: int = 0) -> SeedRun:
+    """A run in which so many rentals were taken back."""
+    return replace(seed_run(), taken=Taken(seen, due, due, (np.arange(ranks) + 0.5) / max(ranks, 1)))
+
+
+def test_the_tolerance_of_a_rate_is_three_standard_errors_of_all_seeds() -> None:
+    found = row("rate_ratio", poisson(20_000, 4), taken(100, 110.0), taken(103, 115.0))
+    assert found.high - 1 == pytest.approx(3 / 15)
+    assert found.simulated is not None
+    assert found.verdict == "held"
+    assert found.simulated.mean == pytest.approx(203 / 225)
+    assert row("rate_ratio", poisson(20_000, 4), taken(150, 225.0)).verdict == "missed"
+
+
+def test_the_law_of_lifetimes_needs_two_thousand_of_them() -> None:
+    few, many = taken(1_999, 2_000.0, 1_999), taken(2_000, 2_000.0, 2_000)
+    assert row("lives_ks_p", poisson(20_000, 4), few).reason == "1999 lifetimes, and 2000 are needed"
+    assert row("lives_ks_p", poisson(20_000, 4), many).verdict == "held"
+    skewed = replace(many, taken=Taken(2_000, 2_000.0, 2_000.0, np.linspace(0, 0.9, 2_000)))
+    assert row("lives_ks_p", poisson(20_000, 4), skewed).verdict == "missed"
+
+
+def test_the_table_as_text_has_columns_only_for_what_is_known() -> None:
+    runs = [seed_run(1, up_mean_h=3.0), seed_run(2, up_mean_h=3.5)]
+    rows = judge(plan(ZONES), runs, {"up_mean_h": 3.22})
+    [told] = [columns(each, rows) for each in rows if each.target.measure == "up_mean_h"]
+    assert column_names(rows) == (
+        "statistic",
+        "real",
+        "recorded",
+        "simulated",
+        "at every tick",
+        "tolerance",
+        "verdict",
+    )
+    assert told == ("mean time up, h", "3.22", "3.22", "3.25 ± 0.35", "3.25 ± 0.35", "2.58–3.86", "held")
+    prices = judge(plan(scenario()), [seed_run(within_on_demand=1.0)])
+    assert column_names(prices) == ("statistic", "real", "simulated", "tolerance", "verdict")
+    assert summary(prices) == f"{len(TARGETS)} statistics: 1 held, 0 missed, {len(TARGETS) - 1} not shown"
+
+
+def test_as_json_what_is_not_known_is_null() -> None:
+    rows = judge(plan(ZONES), [seed_run(up_mean_h=3.0)], {"phi_other_gpu": nan})
+    told = {each["measure"]: each for each in json.loads(json.dumps(as_json(rows), allow_nan=False))}
+    assert told["up_mean_h"]["simulated"] == {"mean": 3.0, "sd": None}
+    assert (told["phi_other_gpu"]["recorded"], told["phi_other_gpu"]["verdict"]) == (None, "not shown")
+
+
+def test_the_spread_of_nothing_is_not_a_number() -> None:
+    assert np.isnan(spread([nan]).mean)
+    assert (spread([2.0, nan]).mean, np.isnan(spread([2.0]).sd)) == (2.0, True)

@@ -1,0 +1,147 @@
+"""`gpu-sim market`: what it prints and writes, what it refuses, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simulator.cli import main
+from simulator.experiments.traces import read_trace
+
+from .processes import ROOT, environment
+
+OFFER = """\
+    - provider_id: aws
+      provider_class: hyperscaler
+      gpu_model: V100
+      vram_gb: 16
+      region: "us-east-1%s, US"
+      spot_price: "%s"
+      on_demand_price: "1.000"
+      interruption_probability: %s
+      capacity: 1
+"""
+
+
+def write(folder: Path, mode: str, *, probability: float = 0.4, spot: str = "1.000", prices: str = "constant") -> Path:
+    """A scenario of two zones."""
+    market = f"  prices: {{all: {prices}}}\n  interruptions: {{mode: {mode}, reclaim: 0s}}\n  offers:\n"
+    offers = "".join(OFFER % (letter, spot, probability) for letter in "ab")
+    file = folder / "zones.yaml"
+    file.write_text(f"name: zones\nmarket:\n{market}{offers}")
+    return file
+
+
+@pytest.fixture
+def zones(tmp_path: Path) -> Path:
+    """Zones that go down and come back, at constant prices."""
+    return write(tmp_path, "realistic")
+
+
+def market(*arguments: object, days: int = 2) -> Result:
+    """The command in this process, on one seed."""
+    given = ["market", *map(str, arguments), "--days", str(days), "--seeds", "1"]
+    return CliRunner().invoke(main, given, catch_exceptions=False)
+
+
+def test_the_table_has_a_line_for_each_statistic_and_a_summary(zones: Path) -> None:
+    told = market(zones)
+    lines = told.stdout.splitlines()
+    assert lines[0].split() == ["statistic", "real", "simulated", "at", "every", "tick", "tolerance", "verdict"]
+    assert lines[-1].startswith(f"{len(lines) - 2} statistics: ")
+    [always] = [line for line in lines if line.startswith("prices above 0 and at most on-demand")]
+    assert always.split()[-1] == "held"
+    assert told.stderr == ""
+
+
+def test_it_exits_with_0_where_all_that_is_shown_holds_and_with_1_otherwise(tmp_path: Path) -> None:
+    frozen, moving = (
+        market(write(tmp_path, "none", spot="0.500", prices=prices), days=5) for prices in ("constant", "host_set")
+    )
+    assert (frozen.exit_code, frozen.stdout.splitlines()[-1].split(": ")[1].split(", ")[1]) == (0, "0 missed")
+    [never_move] = [line for line in moving.stdout.splitlines() if line.startswith("hyperscalers: largest step")]
+    assert (moving.exit_code, never_move.split()[-1]) == (1, "missed")
+
+
+def test_the_same_seeds_give_the_same_table(zones: Path) -> None:
+    one, again = market(zones, "--json"), market(zones, "--json")
+    assert one.stdout == again.stdout != market(zones, "--json", "--seed-first", 2).stdout
+    told = json.loads(one.stdout)
+    assert (told["scenario"], told["days"], told["seeds"], told["gap_ms"]) == ("zones", 2, [1], 195_000)
+    assert {row["verdict"] for row in told["rows"]} <= {"held", "missed", "not shown"}
+    assert all(row["sources"] for row in told["rows"])
+
+
+def test_what_is_looked_at_more_often_shows_more(zones: Path) -> None:
+    told = json.loads(market(zones, "--json", "--observe-every", "195s").stdout)
+    [phi] = [row for row in told["rows"] if row["measure"] == "phi_same_region"]
+    assert phi["simulated"] == phi["every_tick"]
+    [probed] = [row for row in json.loads(market(zones, "--json").stdout)["rows"] if row["measure"] == phi["measure"]]
+    assert probed["simulated"] != probed["every_tick"] == phi["every_tick"]
+
+
+def test_page_pictures_and_traces_are_written_and_can_be_given_again(zones: Path, tmp_path: Path) -> None:
+    told = market(zones, "--out", tmp_path / "page", "--export", tmp_path / "traces", "--gap", "300s")
+    page = (tmp_path / "page" / "market.html").read_text()
+    assert told.stderr == f"{tmp_path / 'page' / 'market.html'} is written\n"
+    assert "http" not in page
+    files = sorted((tmp_path / "traces" / "seed-1").iterdir())
+    assert [file.name for file in files] == [
+        "gpu-sim-zones__us-east-1a_v100_1.json",
+        "gpu-sim-zones__us-east-1b_v100_1.json",
+    ]
+    assert [len(read_trace(file).values) for file in files] == [576, 576]
+    again = json.loads(market(zones, "--json", "--gap", "300s", *(f"--trace={file}" for file in files)).stdout)
+    [phi] = [row for row in again["rows"] if row["measure"] == "phi_same_region"]
+    assert phi["recorded"] == pytest.approx(phi["simulated"]["mean"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("no-such-scenario",), "neither a file nor one of the shipped scenarios"),
+        (("calm", "--trace", "README.md"), "expected a name such as mine__us-east-1a_v100_1.json"),
+        (("calm", "--gap", "0s"), "--gap and --observe-every are above 0s"),
+        (("calm", "--observe-every", "0s"), "--gap and --observe-every are above 0s"),
+        (("calm", "--gap", "soon"), "expected a duration"),
+        (("calm", "--days", "0"), "0 is not in the range"),
+    ],
+)
+def test_what_cannot_be_tried_says_why(arguments: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = CliRunner().invoke(main, ["market", *arguments])
+    assert told.exit_code == 2
+    assert says in told.stderr
+
+
+def test_a_place_that_cannot_be_written_to_is_told_of(zones: Path) -> None:
+    told = market(zones, "--out", zones / "page")
+    assert told.exit_code == 2
+    assert "cannot be written" in told.stderr
+
+
+@pytest.mark.parametrize("missing", ["numpy", "scipy"])
+def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
+    program = f"import sys; sys.modules[{missing!r}] = None; from simulator.cli import main; main(['market', 'calm'])"
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        timeout=60,
+    )
+    assert told.returncode == 2
+    assert "pip install 'gpu-market-simulator[market]'" in told.stderr
+    assert missing in told.stderr
+
+
+def test_the_help_says_what_each_option_does() -> None:
+    assert all(
+        parameter.param_type_name == "argument" or getattr(parameter, "help", None)
+        for parameter in main.commands["market"].params
+    )
