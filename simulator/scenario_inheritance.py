@@ -61,9 +61,13 @@ class Folder(Struct, frozen=True):
         return sorted(file.name for file in self.path.glob(pattern))
 
 
+def _stem(file: Path) -> str:
+    return file.stem
+
+
 def shipped_scenarios() -> dict[str, Path]:
     """The scenarios that travel with the simulator: their files by name, in alphabetical order."""
-    return {file.stem: file for file in sorted(shipped_folder("scenarios").glob("*.yaml"))}
+    return {file.stem: file for file in sorted(shipped_folder("scenarios").glob("*.yaml"), key=_stem)}
 
 
 def inherit(root: Node, folder: Folder | None, origin: str) -> Node:

@@ -4,6 +4,7 @@ import pytest
 
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
+from simulator.core.events import InterruptionNotified
 from simulator.core.ledger import CreditAdded, HoldExpired, HoldPlaced
 from simulator.core.scenario import Scenario
 from simulator.core.simulation import Simulation
@@ -71,6 +72,27 @@ def test_an_interruption_storm_takes_all_that_bob_has_within_an_hour() -> None:
     assert all(end.reason == "interrupted" and end.at < HOUR for end in lost.values())
     at_runpod = sorted(lost[rental_id].at for rental_id, provider, _ in rentals if provider == "runpod")
     assert at_runpod == [12 * MINUTE, 32 * MINUTE]
+
+
+def test_in_nine_zones_an_offer_takes_bobs_rental_along_after_a_notice() -> None:
+    simulation = run("nine-zones")
+    *v100s, k80 = [rental_id for rental_id, _, _ in of_bob(simulation)]
+    assert set(waits(simulation)) == {*v100s, k80}
+    [(lost, end)] = ends(simulation).items()
+    assert (lost, end.reason, end.cause) == (k80, "interrupted", "shock")
+    assert 7 * HOUR < end.at < 8 * HOUR
+    [notified] = [event for event in simulation.events if isinstance(event, InterruptionNotified)]
+    assert (notified.rental_id, notified.at, notified.interrupts_ms) == (lost, end.at - 30_000, end.at)
+
+
+def test_in_nine_zones_by_tick_bob_loses_all_but_one() -> None:
+    simulation = run("nine-zones-by-tick")
+    [east_1, east_2, west_2, k80] = [rental_id for rental_id, _, _ in of_bob(simulation)]
+    lost = ends(simulation)
+    assert set(lost) == {east_1, east_2, k80}
+    assert west_2 in waits(simulation)
+    assert sorted(str(end.cause) for end in lost.values()) == ["own", "own", "shock"]
+    assert all(end.reason == "interrupted" and 8 * HOUR < end.at < 10 * HOUR for end in lost.values())
 
 
 def test_slow_provisioning_costs_nothing_and_sometimes_fails() -> None:

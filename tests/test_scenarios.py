@@ -20,6 +20,8 @@ NAMES = (
     "interruption-storm",
     "lost-responses",
     "low-credit",
+    "nine-zones",
+    "nine-zones-by-tick",
     "price-spike",
     "provider-outage",
     "rate-limited",
