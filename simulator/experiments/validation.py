@@ -61,7 +61,7 @@ def _row(
         margin = tolerance_of_rate(taken)
         low, high = 1 - margin, 1 + margin
     known = _known(recorded.get(target.measure))
-    reason = _why_not(target, plan.scenario)
+    reason = _why_not(target, plan)
     simulated, each_tick = (None, None) if reason else _simulated(target, runs, taken)
     if simulated is None or isnan(simulated.mean):
         return Row(target, "not shown", low, high, recorded=known, reason=reason or _nothing(target, taken))
@@ -102,8 +102,11 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else NOTHING)
 
 
-def _why_not(target: Target, scenario: Scenario) -> str:
-    """Why a scenario cannot show a target, or nothing."""
+def _why_not(target: Target, plan: Plan) -> str:
+    """Why a scenario cannot show a target as it is run, or nothing."""
+    scenario = plan.scenario
+    if target.part in ("fleets", "poisson") and not plan.fleets:
+        return "no fleets are kept"
     mode = scenario.market.interruptions.mode
     if target.part == "poisson":
         return "" if mode == "poisson" else f"the hazard is not constant in mode {mode}"

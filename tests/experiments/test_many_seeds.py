@@ -67,6 +67,12 @@ def test_nodes_of_a_fleet_go_together(exported: tuple[Path, tuple[SeedRun, ...]]
         assert run.lost_together[2:].sum() > 0
 
 
+def test_availability_is_the_same_without_fleets(exported: tuple[Path, tuple[SeedRun, ...]]) -> None:
+    alone = run_seed(replace(plan(CONDITIONS), fleets=False), 4)
+    assert same(alone.looked, exported[1][0].looked)
+    assert np.isnan(alone.others["partner_16"])
+
+
 def test_where_nothing_goes_down_there_are_no_zones_to_measure() -> None:
     run = run_seed(plan(poisson(500_000, 4), days=1), 1)
     assert (run.looked, run.each_tick, len(run.lives_h)) == ({}, {}, 0)

@@ -90,6 +90,12 @@ def test_what_is_not_shown_says_why(measure: str, conditions: Scenario, reason: 
     assert (found.verdict, found.simulated, found.reason) == ("not shown", None, reason)
 
 
+def test_without_fleets_there_is_nothing_to_say_of_rentals() -> None:
+    told = judge(replace(plan(ZONES), fleets=False), [seed_run(severity_16=0.7, up_mean_h=3.0)])
+    assert {each.reason for each in told if each.target.part in ("fleets", "poisson")} == {"no fleets are kept"}
+    assert [each.target.measure for each in told if each.verdict == "held"] == ["up_mean_h"]
+
+
 def taken(seen: int, due: float, ranks: int = 0) -> SeedRun:
     """A run in which so many rentals were taken back."""
     return replace(seed_run(), taken=Taken(seen, due, due, (np.arange(ranks) + 0.5) / max(ranks, 1)))
