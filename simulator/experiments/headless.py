@@ -15,6 +15,8 @@ from ..core.clock import DAY_MS
 from ..core.events import (
     GpusReturned,
     OfferCameBack,
+    OfferLeft,
+    OfferReturned,
     OfferWentDown,
     PriceMoved,
     RentalRunning,
@@ -24,7 +26,7 @@ from ..core.money import MICROS_PER_DOLLAR
 from ..core.quantities import Money
 from ..core.scenario import AccountSpec, Scenario
 from ..core.simulation import Simulation
-from .arrays import Floats, Marks, Whole
+from .arrays import NOTHING, Floats, Marks, Whole
 from .keeper import FLEET_ACCOUNT, Keeper, Life, Names
 
 _RICH = Money(10**9 * MICROS_PER_DOLLAR)
@@ -56,21 +58,24 @@ class Lives(Struct, frozen=True, eq=False):
 class OfferHistory(Struct, frozen=True, eq=False):
     """What one offer did: when it turned from up to down or back, its prices, and the fleet of `fleet_size` on it.
 
-    `prices[i]`, in dollars per GPU and hour, is shown from `priced_ms[i]` on.
+    It is up while it is neither down nor away from the market. At each of `moved_ms` it left the market or returned,
+    in turn, beginning with the former. `prices[i]`, in dollars per GPU and hour, holds from `priced_ms[i]` on.
     """
 
     spec: OfferSpec
     up_at_start: bool
     turned_ms: Whole
+    moved_ms: Whole
     priced_ms: Whole
     prices: Floats
     fleet_size: int
     lives: Lives
 
     def price_at(self, at_ms: Whole) -> Floats:
-        """The prices shown at these instants."""
-        shown: Floats = self.prices[np.searchsorted(self.priced_ms, at_ms, side="right") - 1]
-        return shown
+        """The prices at these instants; NaN where it is away."""
+        prices: Floats = self.prices[np.searchsorted(self.priced_ms, at_ms, side="right") - 1]
+        is_away = np.searchsorted(self.moved_ms, at_ms, side="right") % 2 == 1
+        return np.where(is_away, NOTHING, prices)
 
 
 class MarketHistory(Struct, frozen=True, eq=False):
@@ -122,6 +127,9 @@ class _Log:
             for index, offer in enumerate(self._offers)
         }
         self._up_at_start = [not offer.is_down for offer in self._offers]
+        self._is_down = [offer.is_down for offer in self._offers]
+        self._is_away = [False for _ in self._offers]
+        self._moved: list[list[int]] = [[] for _ in self._offers]
         self._turned: list[list[int]] = [[] for _ in self._offers]
         self._priced: list[list[int]] = [[0] for _ in self._offers]
         self._prices = [[offer.price_micros_per_hour] for offer in self._offers]
@@ -131,6 +139,8 @@ class _Log:
             PriceMoved: self._price_moved,
             OfferWentDown: self._offer_turned,
             OfferCameBack: self._offer_turned,
+            OfferLeft: self._offer_moved,
+            OfferReturned: self._offer_moved,
             GpusReturned: keeper.gpus_returned,
             RentalRunning: keeper.rental_running,
             RentalTerminated: keeper.rental_terminated,
@@ -169,8 +179,23 @@ class _Log:
 
     def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
         names = event.provider_id, event.gpu_model, event.region
-        self._turned[self._index[names]].append(event.at)
-        if isinstance(event, OfferCameBack):
+        index = self._index[names]
+        self._is_down[index] = isinstance(event, OfferWentDown)
+        if not self._is_away[index]:
+            self._turn(index, names, event.at)
+
+    def _offer_moved(self, event: OfferLeft | OfferReturned) -> None:
+        names = event.provider_id, event.gpu_model, event.region
+        index = self._index[names]
+        self._is_away[index] = isinstance(event, OfferLeft)
+        self._moved[index].append(event.at)
+        if not self._is_down[index]:
+            self._turn(index, names, event.at)
+
+    def _turn(self, index: int, names: Names, at_ms: int) -> None:
+        """An offer can be had from here on, or cannot."""
+        self._turned[index].append(at_ms)
+        if not self._is_down[index] and not self._is_away[index]:
             self._keeper.came_back(names)
 
     def history(self, length_ms: int) -> MarketHistory:
@@ -180,6 +205,7 @@ class _Log:
                 spec=offer.spec,
                 up_at_start=self._up_at_start[index],
                 turned_ms=np.array(self._turned[index], np.int64),
+                moved_ms=np.array(self._moved[index], np.int64),
                 priced_ms=np.array(self._priced[index], np.int64),
                 prices=np.array(self._prices[index], np.float64) / MICROS_PER_DOLLAR,
                 fleet_size=self._keeper.fleets[index].size,

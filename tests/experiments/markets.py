@@ -76,6 +76,7 @@ def priced(
         spec=spec,
         up_at_start=True,
         turned_ms=np.zeros(0, np.int64),
+        moved_ms=np.zeros(0, np.int64),
         priced_ms=np.arange(len(prices), dtype=np.int64) * DAY,
         prices=np.array(prices, np.float64),
         fleet_size=0,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from simulator.core.acts import Act, InterruptAct, PriceAct
 from simulator.core.events import OfferCameBack, OfferWentDown
+from simulator.core.market_settings import ChurnSettings, ChurnTerms
 from simulator.core.quantities import Duration, Price, Share
 from simulator.core.simulation import Simulation
 from simulator.experiments.headless import MarketHistory, run_market
@@ -93,6 +94,34 @@ def test_prices_are_those_shown() -> None:
     assert history.prices == pytest.approx([0.287, 1, 0.287])
     at_ms = np.array([0, 6 * HOUR - 1, 6 * HOUR, 7 * HOUR, DAY])
     assert history.price_at(at_ms) == pytest.approx([0.287, 0.287, 1, 0.287, 0.287])
+
+
+def test_an_offer_that_is_away_cannot_be_had_and_has_no_price_and_what_runs_there_runs_on() -> None:
+    churn = ChurnSettings(all=ChurnTerms(stays=Duration(6 * HOUR), away=Duration(6 * HOUR)))
+    [history] = run_market(scenario(market(offer(capacity=4), churn=churn)), 1, 3).offers
+    assert history.up_at_start
+    assert len(history.moved_ms) > 2
+    assert history.turned_ms.tolist() == history.moved_ms.tolist()
+    left, returned = history.moved_ms[:2]
+    assert np.isnan(history.price_at(np.array([left - 1, left, returned - 1, returned]))).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert history.lives.ended_ms.tolist() == [3 * DAY] * 4
+
+
+def test_an_offer_is_up_while_it_is_neither_down_nor_away() -> None:
+    churn = ChurnSettings(all=ChurnTerms(stays=Duration(3 * HOUR), away=Duration(3 * HOUR)))
+    conditions = realistic(zone("us-east-1a"))
+    restless = replace(conditions, market=replace(conditions.market, churn=churn))
+    [history] = run_market(restless, 1, 3).offers
+    simulation = Simulation(restless, seed=1)
+    for at_ms in range(0, 3 * DAY, 7 * MINUTE):
+        simulation.advance(at_ms)
+        turns = int(np.searchsorted(history.turned_ms, at_ms, side="right"))
+        assert simulation.market.offers[0].is_listed == (history.up_at_start == (turns % 2 == 0))
 
 
 def test_each_day_is_told_of() -> None:
