@@ -9,17 +9,19 @@ import msgspec
 from .catalog_file import default_catalog, read_catalog
 from .core.catalog import OfferSpec
 from .core.money import format_price
-from .core.quantities import Availability, Price, Share
-from .notation import format_share
+from .core.quantities import Availability, Duration, Price, Share
+from .core.recordings import Recording
+from .notation import format_duration, format_share
+from .recording_files import read_price_recording, read_trace_recording
 from .scenario_error import read_text
 from .scenario_file import load_scenario
-from .scenario_inheritance import DEFAULT_CATALOG, Folder, inherit
+from .scenario_inheritance import DEFAULT_CATALOG, RECORDINGS, Folder, inherit
 from .yaml_tree import BYTES_MAX, read_tree
 
 
 def scenario_document(file: Path) -> dict[str, Any]:
-    """What the file says, all that it extends merged in, its catalogue as a list of offers. Raises ScenarioError, with
-    file and line, for a scenario that cannot be used."""
+    """What the file says, all that it extends merged in, its catalogue and recordings written out. Raises
+    ScenarioError, with file and line, for a scenario that cannot be used."""
     load_scenario(str(file))
     root = inherit(read_tree(read_text(file, BYTES_MAX), str(file)), Folder(file.parent), str(file))
     document: dict[str, Any] = _numbers_plain(root.plain())
@@ -31,7 +33,17 @@ def scenario_document(file: Path) -> dict[str, Any]:
     elif isinstance(catalog, str):
         del market["catalog"]
         market["offers"] = [_written(offer) for offer in read_catalog(Path(catalog))]
+    _embed_recordings(market.get("replay", {}))
     return document
+
+
+def _embed_recordings(replay: dict[str, Any]) -> None:
+    """Write the recordings out in place of the names of their files."""
+    readers = {"trace": read_trace_recording, "series": read_price_recording}
+    for kind, key, _ in RECORDINGS:
+        for entry in replay.get(kind, ()):
+            if isinstance(entry[key], str):
+                entry[key] = _written(readers[key](Path(entry[key])))
 
 
 def _numbers_plain(value: Any) -> Any:
@@ -43,12 +55,14 @@ def _numbers_plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _written(offer: OfferSpec) -> Any:
-    return msgspec.to_builtins(offer, enc_hook=_quantity)
+def _written(part: OfferSpec | Recording) -> Any:
+    return msgspec.to_builtins(part, enc_hook=_quantity)
 
 
 def _quantity(value: object) -> str:
     if isinstance(value, Price):
         return format_price(value)
+    if isinstance(value, Duration):
+        return format_duration(value)
     assert isinstance(value, Share | Availability), value
     return format_share(value)

@@ -1,5 +1,6 @@
 """Scenario files: YAML in, a `Scenario` of the core out. Every error names file, line, column and field."""
 
+from functools import cache
 from itertools import islice
 from os.path import isfile
 from pathlib import Path
@@ -10,8 +11,10 @@ from msgspec.structs import replace
 
 from .catalog_file import default_catalog, find_repeats, read_catalog
 from .core.names import did_you_mean
+from .core.recordings import ReplaySettings
 from .core.scenario import Scenario, find_problems, opening_offers
 from .notation import decode_quantity
+from .recording_files import read_price_recording, read_trace_recording
 from .scenario_error import Problem, ScenarioError, read_text
 from .scenario_inheritance import Folder, inherit, shipped_scenarios
 from .yaml_tree import BYTES_MAX, Node, read_tree, tree_of
@@ -56,7 +59,7 @@ def build_scenario(document: object, *, origin: str, folder: Folder | None) -> S
 
 
 def _complete(root: Node) -> Scenario:
-    scenario = _with_offers(_convert(root), root)
+    scenario = _with_recordings(_with_offers(_convert(root), root))
     found = find_problems(scenario, opening_offers(scenario.market))
     problems = list(islice(found, _PROBLEMS_MAX))
     if root.find("market", "offers") is not None:
@@ -115,6 +118,23 @@ def _drop(data: Any, path: tuple[str | int, ...]) -> None:
     for step in path[:-1]:
         data = data[step]
     del data[path[-1]]
+
+
+def _with_recordings(scenario: Scenario) -> Scenario:
+    """The scenario with its recordings read, each file once."""
+    market = scenario.market
+    if not market.replay:
+        return scenario
+    read_trace, read_series = cache(read_trace_recording), cache(read_price_recording)
+    traces = tuple(
+        replace(each, trace=read_trace(Path(each.trace)) if isinstance(each.trace, str) else each.trace)
+        for each in market.replay.availability
+    )
+    series = tuple(
+        replace(each, series=read_series(Path(each.series)) if isinstance(each.series, str) else each.series)
+        for each in market.replay.prices
+    )
+    return replace(scenario, market=replace(market, replay=ReplaySettings(availability=traces, prices=series)))
 
 
 def _with_offers(scenario: Scenario, root: Node) -> Scenario:

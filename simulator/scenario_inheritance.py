@@ -35,9 +35,12 @@ _DISTRIBUTIONS: tuple[FieldPath, ...] = (
 _TIMEOUTS: tuple[FieldPath, ...] = (("billing", "idle_timeout"), ("billing", "hold_expiry"))
 """What `none` switches off."""
 
+RECORDINGS = (("availability", "trace", ".json"), ("prices", "series", ".csv"))
+"""What of `market.replay` names files: the list, the key of its entries, and how such a file's name ends."""
+
 _CHAIN_MAX = 16
 
-_is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv)").fullmatch
+_is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv|json)").fullmatch
 
 
 class Folder(Struct, frozen=True):
@@ -83,6 +86,7 @@ def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node
         raise ScenarioError(problem_at(root.mark, (), "a scenario is a mapping, such as name: my-scenario"))
     _write_out(root)
     _find_catalog(root, folder)
+    _find_recordings(root, folder)
     extends = root.find("extends")
     if extends is None or not isinstance(extends.value, str):
         return root
@@ -129,6 +133,23 @@ def _find_catalog(root: Node, folder: Folder | None) -> None:
         hint = did_you_mean(node.value, known)
         _refuse(node, path, f'no catalogue "{node.value}": expected default or a CSV file beside this one{hint}')
     _put(root, path, Node(str(file), node.mark, node.key_mark))
+
+
+def _find_recordings(root: Node, folder: Folder | None) -> None:
+    """Replace the names of recordings by the paths of their files, which are beside the file that names them."""
+    for kind, key, ending in RECORDINGS:
+        entries = root.find("market", "replay", kind)
+        count = len(entries.value) if entries is not None and isinstance(entries.value, list) else 0
+        for index in range(count):
+            path: FieldPath = ("market", "replay", kind, index, key)
+            node = root.find(*path)
+            if node is None or not isinstance(node.value, str):
+                continue
+            file = _beside(node, path, node.value, folder) if node.value.endswith(ending) else None
+            if file is None:
+                hint = did_you_mean(node.value, _neighbours(folder, f"*{ending}"))
+                _refuse(node, path, f'no {key} "{node.value}": expected a {ending} file beside this one{hint}')
+            _put(root, path, Node(str(file), node.mark, node.key_mark))
 
 
 def _parent(node: Node, name: str, folder: Folder | None) -> Path:

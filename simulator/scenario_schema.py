@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import NODEFAULT, Struct, inspect
+from msgspec import NODEFAULT, Struct, UnsetType, inspect
 
 from . import notation
 from .core import quantities
@@ -95,7 +95,7 @@ def _property(owner: type, field: inspect.Field) -> dict[str, Any]:
     schema = _schema(field.type)
     if owner is BillingSettings and field.name in ("idle_timeout", "hold_expiry"):
         schema = {"anyOf": [*schema["anyOf"], {"const": "none"}]}
-    if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple):
+    if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple | UnsetType):
         schema = {**schema, "default": _written(field.default)}
     return schema
 

@@ -162,7 +162,7 @@ class ShockStruck(Struct, frozen=True, gc=False, tag="shock_struck", tag_field="
 
 
 class OfferWentDown(Struct, frozen=True, gc=False, tag="offer_went_down", tag_field="type"):
-    """An offer cannot be had from here on, in the mode `realistic` (with `journal: full`)."""
+    """An offer cannot be had from here on, in the modes `realistic` and `replay` (with `journal: full`)."""
 
     at: int
     provider_id: str

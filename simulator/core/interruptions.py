@@ -4,7 +4,7 @@ The advertised probability p is the chance of interruption within the horizon wh
 hazard −ln(1−p)/horizon the share `shared` comes from shocks that strike the whole offer. Each shock draws a
 severity S from a Beta distribution, and each running rental falls with probability S; so shocks arrive at
 shared × hazard / E[S], and p stays exact for each rental. Where offers go up and down (`pools.py`), each way down is
-such a shock.
+such a shock. Offers that follow a trace (`replayed_offers.py`) are interrupted by it alone.
 """
 
 from msgspec import Struct
@@ -58,10 +58,14 @@ class ShockClock:
         """How long until the next shock, or None for ever."""
         return None if self._mean_ms is None else delay_ms(self._draw(), self._mean_ms)
 
+    def number(self) -> int:
+        """The number of the shock that is due now."""
+        self.index += 1
+        return self.index - 1
+
     def strike(self) -> tuple[int, int]:
         """The number and the severity, in parts per million, of the shock that is due now (Jöhnk's method)."""
-        index = self.index
-        self.index = index + 1
+        index = self.number()
         a, b = self._severity.a / PPM, self._severity.b / PPM
         while True:
             x = exp(-exponential(self._draw()) / a)

@@ -5,7 +5,7 @@ Defaults are the values of assumption A1 and of the behaviour measured of real m
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from .calibration import PoolRates, calibrate
 from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass
@@ -16,15 +16,17 @@ from .provisioning_parts import Parts, Sizes
 from .quantities import Availability, Duration, Factor, Share
 from .randomness import PPM
 from .realism import MIDDLING, Severity, Shape
+from .recordings import ReplaySettings
 
 CALIBRATED_EACH_MAX = 1_000
 """In a market of more offers than this, those that go down about as often share their rates."""
 
-PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "mean_reverting"]
+PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "mean_reverting", "replay"]
 
 
 class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate."""
+    """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate. With
+    `replay` those offers that have one follow a recorded series, and the others the default of their class."""
 
     activity: Factor = Factor(1_000_000)
     marketplace: PriceProcessName | None = None
@@ -38,9 +40,18 @@ class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError("activity must be at most 1000")
 
     def process(self, provider_class: ProviderClass) -> PriceProcessName:
-        """The process of a class: its own setting, that for all, or the default by measurement."""
+        """The process of a class: its own setting, that for all, or the default by measurement. It is that of offers
+        without a series where the class is replayed."""
+        own = self._setting(provider_class)
+        return _PRICE_DEFAULTS[provider_class] if own is None or own == "replay" else own
+
+    def replays(self, provider_class: ProviderClass) -> bool:
+        """Whether offers of a class follow recorded series."""
+        return self._setting(provider_class) == "replay"
+
+    def _setting(self, provider_class: ProviderClass) -> PriceProcessName | None:
         own: PriceProcessName | None = getattr(self, provider_class)
-        return own or self.all or _PRICE_DEFAULTS[provider_class]
+        return own or self.all
 
 
 _PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
@@ -57,10 +68,11 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     With `poisson` each rental's hazard is constant and its offer is always there. With `realistic` offers go down and
     come back as real ones do (`shape`), and are interrupted as they go down; the advertised probability is the
     long-run one, or with `show: current` that of the stress of the moment. Of the hazard the share `shared` is the
-    offer's, and each time it takes a `severity` of the rentals along, at once or one by one over `spread`.
+    offer's, and each time it takes a `severity` of the rentals along, at once or one by one over `spread`. With
+    `replay` offers that have a trace are there and are interrupted as that says, and the others as with `poisson`.
     """
 
-    mode: Literal["poisson", "realistic", "none"] = "poisson"
+    mode: Literal["poisson", "realistic", "replay", "none"] = "poisson"
     horizon: Duration = Duration(HOUR_MS)
     shared: Share = Share(800_000)
     severity: Severity = MIDDLING
@@ -242,12 +254,22 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     churn: ChurnSettings = ChurnSettings()
     notices: NoticeSettings = NoticeSettings()
     provisioning: ProvisioningSettings = ProvisioningSettings()
+    replay: ReplaySettings | UnsetType = UNSET  # so that the journals of other scenarios do not mention it
 
     def __post_init__(self) -> None:
         if self.catalog is not None and self.offers:
             raise ValueError("give either catalog or offers")
         if self.availability is not None and self.interruptions.mode != "realistic":
             raise ValueError("availability goes with interruptions of mode realistic: in other modes offers stay")
+        if bool(self.recordings.availability) != (self.interruptions.mode == "replay"):
+            raise ValueError("traces in replay.availability go with interruptions of mode replay, and that with traces")
+        if bool(self.recordings.prices) != any(map(self.prices.replays, PROVIDER_CLASSES)):
+            raise ValueError("series in replay.prices go with a price process replay, and that with series")
+
+    @property
+    def recordings(self) -> ReplaySettings:
+        """What is replayed, if anything is."""
+        return ReplaySettings() if self.replay is UNSET else self.replay
 
     def availability_of(self, spec: OfferSpec) -> Availability:
         """The share of the time that an offer is to be had: its own or that of its class, but always where nothing

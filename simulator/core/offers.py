@@ -1,6 +1,6 @@
 """Offers: what can be rented where, at which price, and how many GPUs are free (F4–F6)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +16,8 @@ from .offer_names import OfferNames
 from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over, overlay_of
 from .prices import PricePath, PricePaths, PriceState
 from .randomness import PPM
+from .recordings import Playback
+from .replayed_prices import ReplayedPrice
 from .schedule import Priority, Schedule
 
 _PRICE = int(Priority.PRICE)
@@ -33,9 +35,9 @@ class OfferState(Struct, frozen=True, array_like=True):
 
 class Offer:
     """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
-    `capacity` the GPUs that there are now, `used` those that rentals hold or the market has taken back, and while it
-    `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the chance of interruption that it
-    shows (A1)."""
+    `capacity` the GPUs that there are now and `stock` those without acts, `used` those that rentals hold or the market
+    has taken back, and while it `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the
+    chance of interruption that it shows (A1)."""
 
     __slots__ = (
         "capacity",
@@ -48,15 +50,16 @@ class Offer:
         "path",
         "price_micros_per_hour",
         "spec",
+        "stock",
         "used",
     )
 
-    def __init__(self, spec: OfferSpec, path: PricePath) -> None:
+    def __init__(self, spec: OfferSpec, path: PricePath | ReplayedPrice) -> None:
         self.spec = spec
         self.path = path
         self.name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
         self.price_micros_per_hour = path.price_micros
-        self.capacity = spec.capacity
+        self.capacity = self.stock = spec.capacity
         self.used = 0
         self.is_down = False
         self.interruption_ppm = int(spec.interruption_probability)
@@ -89,8 +92,8 @@ class Offer:
 
     def under_acts(self) -> tuple[int, int]:
         """Price and capacity under the acts, in the order in which they began: the process' price and the
-        catalogue's capacity without any. The price is a multiple of $0.001, at most $1,000,000."""
-        price, capacity = self.path.price_micros, self.spec.capacity
+        stock without any. The price is a multiple of $0.001, at most $1,000,000."""
+        price, capacity = self.path.price_micros, self.stock
         for _, kind, value in self.overlays:
             if kind == "price_set":
                 price = value
@@ -136,13 +139,14 @@ class Market:
         record: Callable[[Event], None],
         *,
         full: bool,
+        replayed: Mapping[str, Playback] | None = None,
     ) -> None:
         self.version = 0
         self._schedule = schedule
         self._record = record
         self._full = full
         self.paths = PricePaths(settings, seed)
-        self.offers = tuple(Offer(spec, self.paths.open(spec)) for spec in specs)
+        self.offers = tuple(Offer(spec, self._path(spec, replayed or {})) for spec in specs)
         self._by_names = {(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
         self._by_folded_names = {_folded(*names): offer for names, offer in self._by_names.items()}
         self.names = OfferNames(tuple(offer.spec for offer in self.offers))
@@ -151,6 +155,10 @@ class Market:
             delay = offer.path.first_delay_ms()
             if delay is not None:
                 schedule.at(delay, Priority.PRICE, offer)
+
+    def _path(self, spec: OfferSpec, replayed: Mapping[str, Playback]) -> PricePath | ReplayedPrice:
+        playback = replayed.get(offer_name(spec.provider_id, spec.gpu_model, spec.region)) if replayed else None
+        return self.paths.open(spec) if playback is None else ReplayedPrice(playback)
 
     def listed(self) -> Iterator[Offer]:
         """The offers that the API shows now (F6), in the catalogue's order."""
@@ -269,6 +277,12 @@ class Market:
             spec = offer.spec
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
 
+    def restock(self, offer: Offer, gpus: int) -> None:
+        """There are so many GPUs from now on, acts aside."""
+        offer.stock = gpus
+        self._show(offer)
+        self.version += 1
+
     def show_probability(self, offer: Offer, probability_ppm: int) -> None:
         """The chance of interruption that the offer shows from now on."""
         offer.interruption_ppm = probability_ppm
@@ -305,14 +319,15 @@ class Market:
         delay = path.step(now)
         if path.price_micros != offer.price_micros_per_hour or offer.overlays:
             self._show(offer)
-        schedule.at(now + delay, _PRICE, offer)
+        if delay is not None:
+            schedule.at(now + delay, _PRICE, offer)
 
     def _show(self, offer: Offer) -> None:
         price = offer.path.price_micros
         if offer.overlays:
             price, offer.capacity = offer.under_acts()
         else:
-            offer.capacity = offer.spec.capacity
+            offer.capacity = offer.stock
         if price == offer.price_micros_per_hour:
             return
         offer.price_micros_per_hour = price

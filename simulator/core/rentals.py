@@ -149,7 +149,8 @@ class Rentals(RentalBook):
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
-        reclaim = self._reclaim_ms(rental) if reason == "interrupted" else 0
+        is_kept = reason == "interrupted" and self.takebacks.keeps_gpus(rental.offer, cause)
+        reclaim = self._reclaim_ms(rental) if is_kept else 0
         if reclaim:
             self._schedule.at(now + reclaim, Priority.AVAILABILITY, Reclaimed(rental.offer, command.gpu_count))
         else:
@@ -174,7 +175,7 @@ class Rentals(RentalBook):
         if rental.held_back or outcome == "stuck":
             rental.is_due = True
             return
-        if outcome == "fails" or self._provisioning.fails(rental):
+        if outcome == "fails" or self._provisioning.fails(rental) or not self.takebacks.has_room(rental):
             self.end(rental, "provisioning_failed")
         else:
             self.start(rental)

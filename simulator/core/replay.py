@@ -24,6 +24,9 @@ class Difference(Struct, frozen=True):
 def _check(scenario: Scenario) -> None:
     if isinstance(scenario.market.catalog, str):
         raise JournalInvalid("a journal lists its offers, it names no catalogue", param="line 1")
+    for each in (*scenario.market.recordings.availability, *scenario.market.recordings.prices):
+        if isinstance(each.source, str):
+            raise JournalInvalid("a journal has its recordings in it, it names no files", param="line 1")
     for path, problem in find_problems(scenario, opening_offers(scenario.market)):
         field = ".".join(str(part) for part in path)
         raise JournalInvalid(f"{field}: {problem}", param="line 1")

@@ -18,6 +18,8 @@ from .market_settings import MarketSettings
 from .names import did_you_mean, is_line, is_name, is_token, offer_name
 from .offer_names import OfferNames, Path
 from .quantities import Duration, Factor, Instant, Money
+from .recordings import Playback, offers_meant
+from .replay_problems import replay_problems
 
 
 class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,19 +101,23 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
     yield from _account_problems(scenario.accounts)
     if not offers:
         yield ("market",), "a market needs offers: give catalog or offers"
-    yield from _market_problems(scenario.market, offers)
     names = OfferNames(offers)
+    yield from _market_problems(scenario.market, offers, names)
     yield from _fault_problems(scenario, names)
     yield from _act_problems(scenario, names)
 
 
-def _market_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+def _market_problems(
+    market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
+) -> Iterator[tuple[Path, str]]:
     for offer in offers:
         try:
             market.calibrated(offer, len(offers))
         except CannotCalibrate as problem:
             name = offer_name(offer.provider_id, offer.gpu_model, offer.region)
             yield ("market", "interruptions"), f'offer "{name}": {problem}'
+    for path, reason in replay_problems(market, offers, names):
+        yield ("market", "replay", *path), reason
 
 
 def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path, str]]:
@@ -169,6 +175,14 @@ def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:
         return tuple(generate_offers(market.catalog.generate.offers))
     assert market.catalog is None, "a catalogue's name is for the loader to resolve"
     return market.offers
+
+
+def replayed_series(market: MarketSettings) -> dict[str, Playback]:
+    """What the prices of offers follow that have a recorded series, by their names."""
+    series = market.recordings.prices
+    playbacks = [Playback(each) for each in series]
+    meant = offers_meant(series, opening_offers(market)) if series else ()
+    return {offer_name(spec.provider_id, spec.gpu_model, spec.region): playbacks[index] for spec, index in meant}
 
 
 def without_tokens(scenario: Scenario) -> Scenario:

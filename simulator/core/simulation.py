@@ -30,7 +30,7 @@ from .ledger import Entry, Ledger
 from .offers import Market
 from .rental import Rental
 from .rentals import Rentals
-from .scenario import Scenario, opening_offers
+from .scenario import Scenario, opening_offers, replayed_series
 from .schedule import Priority, Schedule, Subject
 from .snapshot import History, SimulationState, check_state, decode_state, encode_state
 from .timeline import Timeline
@@ -65,6 +65,7 @@ class Simulation:
             self._schedule,
             record,
             full=scenario.journal == "full",
+            replayed=replayed_series(scenario.market),
         )
         self._churn = Churn(self.market, scenario.market, self.seed, self._schedule)
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)

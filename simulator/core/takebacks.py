@@ -17,17 +17,20 @@ from .offers import Market, Offer
 from .pools import Pools, PoolsState
 from .randomness import draw, stream
 from .rental import Rental
+from .replayed_offers import Loss, ReplayedOffers
 from .schedule import Priority, Schedule, Subject
 
 _OF_POOLS = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.POOL, Priority.SHOWN)
 
 
 class Strike(Struct, frozen=True, gc=False, array_like=True):
-    """An offer's rentals will be struck: when, the number of the shock, and the share of them that falls."""
+    """An offer's rentals will be struck: when, the number of the shock, and the share of them that falls; or how many
+    GPUs are `left` to them, where a trace counts those."""
 
     at_ms: int
     shock: int
     severity_ppm: int
+    left: int | None = None
 
 
 class Exposed(Struct, eq=False):
@@ -60,6 +63,7 @@ class TakeBacksState(Struct, frozen=True):
 
     offers: tuple[ExposedState, ...]
     pools: PoolsState
+    replayed: tuple[tuple[int, int], ...]
 
 
 class TakeBacks:
@@ -83,6 +87,7 @@ class TakeBacks:
         notices = {offer.spec.provider_class for offer in market.offers}
         self._lead_ms = max((int(settings.notices.of(each)) for each in sorted(notices)), default=0)
         self._pools = Pools(market, settings, seed, schedule, self._pool_is_struck, self._lead_ms)
+        self._replayed = ReplayedOffers(market, settings, schedule, self._loses)
         self._by_offer = {offer.name: self._expose(offer, settings) for offer in market.offers}
         schedule.on(Priority.SHOCK, self._strikes)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
@@ -93,7 +98,7 @@ class TakeBacks:
 
     def _expose(self, offer: Offer, settings: MarketSettings) -> Exposed:
         probability_ppm, lost = offer.spec.interruption_probability, self._pools.lost_per_hour(offer)
-        rates = hazard(probability_ppm, settings.interruptions)
+        rates = hazard(0 if self._replayed.has(offer) else probability_ppm, settings.interruptions)
         if lost is not None:  # it goes down instead of meeting shocks
             rates = Hazard(settings.interruptions.own_mean_ms(probability_ppm, lost), None)
         shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), rates, settings.interruptions.severity)
@@ -114,7 +119,18 @@ class TakeBacks:
         if exposed.notice_ms:
             for strike in exposed.coming:
                 if strike.at_ms - exposed.notice_ms <= now:
-                    self._tell(strike, (rental,))
+                    self._tell(strike, (rental,) if strike.left is None else tuple(exposed.running.values()))
+
+    def has_room(self, rental: Rental) -> bool:
+        """Whether a rental can begin to run: a trace may say that its GPUs are not there."""
+        if not self._replayed.has(rental.offer):
+            return True
+        running = self._by_offer[rental.offer.name].running.values()
+        return self._replayed.has_room(rental.offer, rental.command.gpu_count + _gpus(running))
+
+    def keeps_gpus(self, offer: Offer, cause: Cause | None) -> bool:
+        """Whether the market keeps what it takes back for a while; a trace itself says what is there."""
+        return cause != "shock" or not self._replayed.has(offer)
 
     def over(self, rental: Rental) -> None:
         """The rental has ended."""
@@ -124,6 +140,7 @@ class TakeBacks:
         """Nothing is taken back any more; whoever would do it is let go of."""
         self._take = _take_nothing
         self._pools.close()
+        self._replayed.close()
 
     # What strikes
 
@@ -136,8 +153,15 @@ class TakeBacks:
     def _pool_is_struck(self, offer: Offer) -> None:
         self._expect(self._by_offer[offer.name], self._schedule.now_ms + self._lead_ms)
 
+    def _loses(self, offer: Offer, loss: Loss) -> None:
+        exposed = self._by_offer[offer.name]
+        self._await(exposed, Strike(loss.at_ms, exposed.shocks.number(), loss.severity_ppm, loss.left))
+
     def _expect(self, exposed: Exposed, at_ms: int) -> None:
-        strike = Strike(at_ms, *exposed.shocks.strike())
+        self._await(exposed, Strike(at_ms, *exposed.shocks.strike()))
+
+    def _await(self, exposed: Exposed, strike: Strike) -> None:
+        at_ms = strike.at_ms
         exposed.coming.append(strike)
         self._schedule.at(at_ms, Priority.SHOCK, exposed)
         if exposed.notice_ms:
@@ -188,16 +212,32 @@ class TakeBacks:
             self._record(InterruptionNotified(now, rental.account, rental.rental_id, interrupts_ms))
 
     def _hit(self, strike: Strike, rentals: Iterable[Rental]) -> list[Rental]:
-        """Those of the rentals that fall to a strike."""
+        """Those of the rentals that fall to a strike; where GPUs are counted, `rentals` are all that run."""
+        if strike.left is not None:
+            return self._too_many(strike, strike.left, rentals)
         return [
             rental
             for rental in rentals
             if is_hit(stream(self._seed, f"hit/{rental.name}"), strike.shock, strike.severity_ppm)
         ]
 
+    def _too_many(self, strike: Strike, left: int, rentals: Iterable[Rental]) -> list[Rental]:
+        """Those for whom no GPUs are left: whoever was told so, then those with the lowest draws."""
+        there = [each for each in rentals if each.interrupts_ms is None or each.interrupts_ms >= strike.at_ms]
+        fallen = [each for each in there if each.interrupts_ms == strike.at_ms]
+        others = [each for each in there if each.interrupts_ms != strike.at_ms]
+        others.sort(key=lambda each: (draw(stream(self._seed, f"hit/{each.name}"), strike.shock), each.number))
+        too_many = _gpus(others) - left
+        for rental in others:
+            if too_many <= 0:
+                break
+            too_many -= rental.command.gpu_count
+            fallen.append(rental)
+        return fallen
+
     def _falls_ms(self, strike: Strike, rental: Rental) -> int:
-        """When a rental falls to a strike that hits it."""
-        if not self._spread_ms:
+        """When a rental falls to a strike that hits it: at once where a trace says when."""
+        if not self._spread_ms or self._replayed.has(rental.offer):
             return strike.at_ms
         drawn = draw(stream(self._seed, f"spread/{rental.name}"), strike.shock)
         return strike.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
@@ -212,6 +252,7 @@ class TakeBacks:
                 for each in self._by_offer.values()
             ),
             pools=self._pools.state(),
+            replayed=self._replayed.state(),
         )
 
     def restore(self, state: TakeBacksState, find: Callable[[str], Rental]) -> None:
@@ -221,6 +262,7 @@ class TakeBacks:
             exposed.running = {id_: find(id_) for id_ in told.running}
             exposed.coming = list(told.coming)
         self._pools.restore(state.pools)
+        self._replayed.restore(state.replayed)
 
     def name_subject(self, priority: int, subject: Any) -> Subject:
         """What a snapshot calls the subject of an event that is about an offer or a stress."""
@@ -233,7 +275,13 @@ class TakeBacks:
             return self._by_offer[str(name[0])]
         if priority == Priority.SHOCK:
             return self._by_offer[str(name)]
-        return self._pools.find_subject(priority, name) if priority in _OF_POOLS else None
+        if priority not in _OF_POOLS:
+            return None
+        return self._replayed.find_subject(name) or self._pools.find_subject(priority, name)
+
+
+def _gpus(rentals: Iterable[Rental]) -> int:
+    return sum(rental.command.gpu_count for rental in rentals)
 
 
 def _take_nothing(rental: Rental, cause: Cause) -> None:

@@ -1,25 +1,17 @@
-"""Availability traces in their published JSON form: what could be had in one zone, tick by tick.
-
-`{"metadata": {"gap_seconds": 195}, "data": [0, 1, …]}`: a tick is `gap_seconds` long and holds 1 where a GPU could be
-had and 0 where not, or the number of nodes that could be had. A file is named after its zone and GPU.
-"""
+"""Availability traces as arrays, each with its name: a file in the published form is named after its zone and GPU."""
 
 import re
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from ..scenario_error import Problem, ScenarioError, read_text
+from ..scenario_error import Problem, ScenarioError
+from ..trace_file import TraceDocument, TraceMetadata, read_trace_file
 from .arrays import Marks, Whole
-
-BYTES_MAX = 256 << 20
-NODES_MAX = 1_000_000
-GAP_SECONDS_MAX = 1_000_000_000
 
 _name = re.compile(
     r"(?:(?P<recording>[^/]*)__)?(?P<region>[^_/]+)(?P<letter>[a-z])_(?P<gpu>[^_/]+(?:_[^_/]+)*)_(?P<gpus>[1-9]\d{0,5})",
@@ -78,15 +70,6 @@ class Trace(Struct, frozen=True, eq=False):
         return self.values > 0
 
 
-class _Metadata(Struct):
-    gap_seconds: Annotated[int, Meta(gt=0, le=GAP_SECONDS_MAX)] | Annotated[float, Meta(gt=0, le=GAP_SECONDS_MAX)]
-
-
-class _Document(Struct):
-    metadata: _Metadata
-    data: Annotated[list[Annotated[int, Meta(ge=0, le=NODES_MAX)]], Meta(min_length=1)]
-
-
 def parse_name(file_name: str) -> TraceName:
     """What a file's name says. Raises ValueError where it is not `<anything>__<region><letter>_<gpu>_<gpus>.json`."""
     matched = _name(file_name.removesuffix(".json"))
@@ -102,18 +85,14 @@ def read_trace(path: Path) -> Trace:
         name = parse_name(path.name)
     except ValueError as error:
         raise ScenarioError(Problem(str(path), None, None, "", str(error))) from None
-    try:
-        document = msgspec.json.decode(read_text(path, BYTES_MAX), type=_Document)
-    except msgspec.DecodeError as error:
-        reason, _, field = str(error).partition(" - at `$.")
-        raise ScenarioError(Problem(str(path), None, None, field.rstrip("`"), reason)) from None
+    document = read_trace_file(path)
     return Trace(name, document.metadata.gap_seconds, np.array(document.data, np.int64))
 
 
 def write_trace(folder: Path, trace: Trace) -> Path:
     """Write a trace under its name into a folder that exists; answers the file's path."""
     path = folder / trace.name.file_name
-    document = _Document(_Metadata(trace.gap_seconds), trace.values.tolist())
+    document = TraceDocument(TraceMetadata(trace.gap_seconds), trace.values.tolist())
     path.write_bytes(msgspec.json.encode(document) + b"\n")
     return path
 

@@ -1,0 +1,72 @@
+"""What does not fit together in what a scenario replays: recordings, and the offers that follow them."""
+
+from collections.abc import Iterator, Sequence
+
+from .catalog import OfferSpec
+from .market_settings import MarketSettings
+from .money import PRICE_STEP_MICROS, format_usd
+from .names import offer_name
+from .offer_names import OfferNames, Path
+from .randomness import PPM
+from .recordings import Played, PlayedSeries, PlayedTrace, offers_meant
+
+NODES_MAX = 1_000_000
+
+
+def replay_problems(
+    market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
+) -> Iterator[tuple[Path, str]]:
+    """Each problem with the path of its field within `market.replay`."""
+    settings = market.recordings
+    for index, trace in enumerate(settings.availability):
+        yield from names.problems(trace, ("availability", index))
+        yield from _pace_problems(trace, ("availability", index))
+        yield from _trace_problems(trace, ("availability", index))
+    for index, series in enumerate(settings.prices):
+        yield from names.problems(series, ("prices", index))
+        yield from _pace_problems(series, ("prices", index))
+        yield from _series_problems(series, ("prices", index))
+    yield from _repeats(settings.availability, offers, "availability")
+    yield from _repeats(settings.prices, offers, "prices")
+    yield from _price_problems(market, offers)
+
+
+def _pace_problems(played: Played, where: Path) -> Iterator[tuple[Path, str]]:
+    if played.recording.shortest_ms * played.scale < PPM:
+        yield (*where, "scale"), "a step would last less than a millisecond"
+
+
+def _trace_problems(played: PlayedTrace, where: Path) -> Iterator[tuple[Path, str]]:
+    if played.recording.most > NODES_MAX:
+        yield (*where, "trace"), f"a trace counts at most {NODES_MAX} nodes"
+    if played.counts_nodes and played.severity != PPM:
+        yield (*where, "severity"), "severity goes with traces of 0 and 1: this one counts nodes, and so what falls"
+
+
+def _series_problems(played: PlayedSeries, where: Path) -> Iterator[tuple[Path, str]]:
+    if any(price <= 0 or price % PRICE_STEP_MICROS for _, price in played.recording.steps):
+        yield (*where, "series"), "prices must be multiples of $0.001 above 0"
+
+
+def _repeats(played: Sequence[Played], offers: tuple[OfferSpec, ...], kind: str) -> Iterator[tuple[Path, str]]:
+    first: dict[str, int] = {}
+    told: set[int] = set()
+    for spec, index in offers_meant(played, offers):
+        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
+        earlier = first.setdefault(name, index)
+        if earlier != index and index not in told:
+            told.add(index)
+            yield (kind, index), f'offer "{name}" follows {kind}[{earlier}] already'
+
+
+def _price_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    series = market.recordings.prices
+    for spec, index in offers_meant(series, offers):
+        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
+        if not market.prices.replays(spec.provider_class):
+            reason = f'offer "{name}" is of class {spec.provider_class}, whose price process is not replay'
+            yield ("prices", index), reason
+        most = series[index].recording.most
+        if most > spec.on_demand_price:
+            over = f'${format_usd(spec.on_demand_price)}, the on-demand price of offer "{name}"'
+            yield ("prices", index, "series"), f"goes up to ${format_usd(most)}, above {over}"
