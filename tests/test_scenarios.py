@@ -26,6 +26,7 @@ NAMES = (
     "provider-outage",
     "rate-limited",
     "realistic",
+    "replayed",
     "slow-network",
     "slow-provisioning",
     "stuck-provisioning",

@@ -26,7 +26,8 @@ PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "me
 
 class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate. With
-    `replay` those offers that have one follow a recorded series, and the others the default of their class."""
+    `replay` the offers of a class that have a recorded series follow it, and the others what is set for `all` or the
+    default of their class."""
 
     activity: Factor = Factor(1_000_000)
     marketplace: PriceProcessName | None = None
@@ -40,18 +41,16 @@ class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError("activity must be at most 1000")
 
     def process(self, provider_class: ProviderClass) -> PriceProcessName:
-        """The process of a class: its own setting, that for all, or the default by measurement. It is that of offers
-        without a series where the class is replayed."""
-        own = self._setting(provider_class)
-        return _PRICE_DEFAULTS[provider_class] if own is None or own == "replay" else own
+        """The process of a class, apart from what is replayed: its own setting, that for all, or the default by
+        measurement."""
+        own: PriceProcessName | None = getattr(self, provider_class)
+        given = (name for name in (own, self.all) if name is not None and name != "replay")
+        return next(given, _PRICE_DEFAULTS[provider_class])
 
     def replays(self, provider_class: ProviderClass) -> bool:
         """Whether offers of a class follow recorded series."""
-        return self._setting(provider_class) == "replay"
-
-    def _setting(self, provider_class: ProviderClass) -> PriceProcessName | None:
         own: PriceProcessName | None = getattr(self, provider_class)
-        return own or self.all
+        return (own or self.all) == "replay"
 
 
 _PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
