@@ -4,13 +4,13 @@ import pytest
 
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
-from simulator.core.events import InterruptionNotified
+from simulator.core.events import InterruptionNotified, PriceMoved
 from simulator.core.ledger import CreditAdded, HoldExpired, HoldPlaced
 from simulator.core.scenario import Scenario
 from simulator.core.simulation import Simulation
 from simulator.scenario_file import load_scenario, shipped_scenarios
 
-from .scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, rent, run, waits
+from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 
 GCP = RentGpu("alice", "gcp", "H100", "us-central1, US", 1, "m", "i")
 
@@ -31,6 +31,21 @@ def test_in_a_price_spike_only_the_chosen_model_is_dear() -> None:
     for offer in simulation.market.offers:
         factor = 3 if offer.spec.gpu_model == "RTX 4090" else 1
         assert offer.price_micros_per_hour == factor * offer.spec.spot_price
+
+
+def test_in_a_replay_rentals_fall_and_prices_move_as_was_recorded() -> None:
+    simulation = run("replayed")
+    fallen = [end.at for end in ends(simulation).values() if end.reason == "interrupted"]
+    assert fallen == [2 * HOUR] * 6 + [3 * HOUR + 55 * MINUTE] * 5
+    assert {notice.at for notice in simulation.events if isinstance(notice, InterruptionNotified)} == {
+        2 * HOUR - 30 * SECOND,
+        3 * HOUR + 55 * MINUTE - 30 * SECOND,
+    }
+    assert refusals(simulation) == [(122, "offer_unavailable")]
+    moves = [(move.at, move.price_micros_per_hour) for move in simulation.events if isinstance(move, PriceMoved)]
+    assert moves[-1] == (6 * HOUR, 1_600_000)
+    assert begin("replayed", 2 * HOUR + 5 * MINUTE - 1).market.offers[0].is_listed is False
+    assert begin("replayed", 2 * HOUR + 5 * MINUTE).market.offers[0].free == 1
 
 
 def test_in_a_capacity_crunch_rents_are_refused_until_the_outage_is_over() -> None:
@@ -159,6 +174,7 @@ def test_every_refusal_of_a_timeline_is_meant() -> None:
         "capacity-crunch",
         "low-credit",
         "provider-outage",
+        "replayed",
         "vanished-rental",
     }
 

@@ -55,7 +55,17 @@ def test_the_wheel_adds_one_name_to_site_packages(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["py.typed", "cli.py", "core/simulation.py", "api/app.py", "scenarios/catalog.csv", "contract/openapi.yaml"]
+    "name",
+    [
+        "py.typed",
+        "cli.py",
+        "core/simulation.py",
+        "api/app.py",
+        "scenarios/catalog.csv",
+        "contract/openapi.yaml",
+        "scenarios/replayed-nodes.json",
+        "scenarios/replayed-prices.csv",
+    ],
 )
 def test_the_wheel_holds_what_serving_needs(wheel: Path, name: str) -> None:
     assert f"simulator/{name}" in names(wheel)

@@ -46,11 +46,6 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True):
         return max(value for _, value in self.steps)
 
     @property
-    def least(self) -> int:
-        """The lowest value."""
-        return min(value for _, value in self.steps)
-
-    @property
     def shortest_ms(self) -> int:
         """How long the shortest step is."""
         ends = (*(at_ms for at_ms, _ in self.steps[1:]), int(self.length))
@@ -73,7 +68,7 @@ class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def source(self) -> str | Recording:
         """The recording, or the name of the file that it is in."""
-        raise NotImplementedError
+        raise AssertionError("each kind of recording says where it is")
 
     @property
     def recording(self) -> Recording:
@@ -150,6 +145,8 @@ class Playback:
 
 def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iterator[tuple[OfferSpec, int]]:
     """Each offer together with the index of each of these selectors that means it."""
+    if not played:
+        return
     by_names: dict[tuple[str, str, str], list[int]] = {}
     others: list[int] = []
     for index, selector in enumerate(played):

@@ -91,10 +91,8 @@ class ReplayedOffers:
         return offer.name in self._replayed
 
     def has_room(self, offer: Offer, gpu_count: int) -> bool:
-        """Whether so many GPUs can run there now, by its trace."""
-        replayed = self._replayed.get(offer.name)
-        if replayed is None:
-            return True
+        """Whether so many GPUs can run there now, by the trace that it follows."""
+        replayed = self._replayed[offer.name]
         return gpu_count <= replayed.nodes if replayed.counts_nodes else replayed.nodes > 0
 
     def close(self) -> None:
@@ -137,9 +135,11 @@ class ReplayedOffers:
         return tuple((replayed.known, replayed.shown) for replayed in self._replayed.values())
 
     def restore(self, state: tuple[tuple[int, int], ...]) -> None:
-        """Be as the state says."""
-        for replayed, told in zip(self._replayed.values(), state, strict=True):
-            replayed.known, replayed.shown = told
+        """Be as the state says. Raises ValueError where none of these offers could be so."""
+        for replayed, (known, shown) in zip(self._replayed.values(), state, strict=True):
+            if not 0 <= shown <= known:
+                raise ValueError(f"{replayed.name} shows {shown} of {known} changes")
+            replayed.known, replayed.shown = known, shown
             self._set(replayed)
 
     def find_subject(self, name: Subject) -> ReplayedOffer | None:

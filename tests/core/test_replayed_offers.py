@@ -8,7 +8,7 @@ from simulator.core.acts import CapacityAct, InterruptAct
 from simulator.core.catalog import OfferSpec
 from simulator.core.commands import MoveRental
 from simulator.core.distributions import fixed
-from simulator.core.errors import OfferUnavailable
+from simulator.core.errors import OfferUnavailable, SnapshotInvalid
 from simulator.core.events import (
     InterruptionNotified,
     OfferCameBack,
@@ -313,6 +313,15 @@ def test_a_snapshot_carries_where_each_trace_stands(most: int, notice: int) -> N
 def state_of(sim: Simulation) -> bytes:
     """A snapshot up to the journal's digest, which says where a run came from."""
     return sim.snapshot().partition(b'"journal":')[0]
+
+
+@pytest.mark.parametrize("told", [b"", b"[0,1]", b"[3,-1]", b"[0,0],[0,0]"])
+def test_a_snapshot_that_does_not_fit_the_traces_is_refused(told: bytes) -> None:
+    sim = world(replaying(trace([1, 0])))
+    forged = sim.snapshot().replace(b'"replayed":[[0,0]]', b'"replayed":[%s]' % told)
+    assert forged != sim.snapshot()
+    with pytest.raises(SnapshotInvalid, match="does not fit its scenario"):
+        Simulation.restored(sim.scenario, forged, seed=1, start_epoch_ms=0)
 
 
 def test_only_what_comes_next_of_each_offer_is_pending() -> None:
