@@ -157,7 +157,7 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
         "capacity": offer.capacity,
         "free": offer.free,
         "listed": offer.is_listed,
-        "availability": settings.availability_of(spec) / PPM,
+        "availability": settings.availability_shown(spec) / PPM,
         "outage": bool(offer.outages),
         "down": offer.is_down,
         "away": offer.is_away,

@@ -278,6 +278,14 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         classes = self.availability or AvailabilitySettings()
         return spec.availability or classes.of(spec.provider_class)
 
+    def availability_shown(self, spec: OfferSpec) -> int:
+        """The share of the time that an offer is to be had, in parts per million: that of the trace that it follows, or
+        the one wanted of it."""
+        for each in self.recordings.availability:
+            if each.matches(spec.provider_id, spec.gpu_model, spec.region):
+                return each.recording.above_zero_ppm
+        return self.availability_of(spec)
+
     def calibrated(self, spec: OfferSpec, offers: int = 1) -> PoolRates | None:
         """The rates at which an offer, one of so many, goes down and comes back, or None for one that is always there.
         Of very many, one goes down up to a hundredth less often than its share of the hazard wants, so that few rates

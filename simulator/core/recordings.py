@@ -48,8 +48,17 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def shortest_ms(self) -> int:
         """How long the shortest step is."""
+        return min(span_ms for span_ms, _ in self._spans())
+
+    @property
+    def above_zero_ppm(self) -> int:
+        """The share of the time that the value is above 0, in parts per million."""
+        return sum(span_ms for span_ms, value in self._spans() if value) * PPM // self.length
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """How long each value holds."""
         ends = (*(at_ms for at_ms, _ in self.steps[1:]), int(self.length))
-        return min(end - at_ms for end, (at_ms, _) in zip(ends, self.steps, strict=True))
+        return ((end - at_ms, value) for end, (at_ms, value) in zip(ends, self.steps, strict=True))
 
 
 class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -35,7 +35,7 @@ def test_what_is_no_recording_is_refused(length: int, steps: Any, reason: str) -
 
 def test_a_recording_knows_its_bounds() -> None:
     recording = Recording(Duration(100), ((0, 4), (10, 0), (97, 7)))
-    assert (recording.most, recording.shortest_ms) == (7, 3)
+    assert (recording.most, recording.shortest_ms, recording.above_zero_ppm) == (7, 3, 130_000)
 
 
 @pytest.mark.parametrize("scale", [999, 1_000_000_001])

@@ -133,6 +133,11 @@ def test_offers_without_a_trace_are_interrupted_as_in_mode_poisson() -> None:
     assert ends[0][0] == "interrupted"
 
 
+def test_the_availability_that_is_shown_is_that_of_the_trace() -> None:
+    settings = replaying(trace([1, 0, 0, 1, 3], region="Here"), offers=(offer("Here"), offer("There")))
+    assert [settings.availability_shown(spec) for spec in settings.offers] == [600_000, 1_000_000]
+
+
 # Node counts
 
 
