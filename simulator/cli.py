@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .cli_calibrate import calibrate
 from .cli_market import market
 from .cli_remote import CannotTry, snapshot, wait
 from .cli_verify import verify
@@ -301,6 +302,7 @@ def contract(as_json: bool, documented_only: bool) -> None:
 main.add_command(snapshot)
 main.add_command(wait)
 main.add_command(verify)
+main.add_command(calibrate)
 main.add_command(market)
 
 

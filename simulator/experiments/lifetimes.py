@@ -47,10 +47,14 @@ def complete_runs(up: Marks, *, state: bool, gap_seconds: float) -> Floats:
     return hours
 
 
-def hazard(lives_h: Floats, low_h: float, high_h: float) -> float:
-    """Ends per hour at risk between two ages, the lower one included. NaN where nothing gets to the lower age."""
-    at_risk_h = float((np.clip(lives_h, low_h, high_h) - low_h).sum())
-    ends = int(np.count_nonzero((lives_h >= low_h) & (lives_h < high_h)))
+def hazard(lives_h: Floats, low_h: float, high_h: float, counts: Floats | None = None) -> float:
+    """Ends per hour at risk between two ages, the lower one included. NaN where nothing gets to the lower age.
+
+    `counts` are the numbers of the lifetimes, one of each unless given.
+    """
+    each = np.ones(len(lives_h)) if counts is None else counts
+    at_risk_h = float((np.clip(lives_h, low_h, high_h) - low_h) @ each)
+    ends = float(each[(lives_h >= low_h) & (lives_h < high_h)].sum())
     return ends / at_risk_h if at_risk_h > 0 else NOTHING
 
 

@@ -1,0 +1,130 @@
+"""A scenario whose market behaves like recorded zones, and what its statistics are when it is run and recorded."""
+
+from collections.abc import Callable, Sequence
+from math import ceil, expm1
+from typing import Any
+
+import yaml
+
+from ..core.clock import HOUR_MS
+from ..core.market_settings import InterruptionSettings
+from ..core.quantities import Duration, Share
+from ..core.randomness import PPM
+from ..core.realism import Shape
+from ..core.scenario import Scenario
+from ..notation import format_duration, format_share
+from ..scenario_file import parse_scenario
+from .headless import run_market
+from .observation import Recorder
+from .statistics import TraceStatistics, measure
+from .trace_calibration import CalibratedMarket, Zone
+from .traces import Trace
+from .zones import observe_all
+
+NODES_UNKNOWN = 16
+"""How many nodes an offer has where a trace says only whether one could be had."""
+
+_REMARK = """\
+# Availability, group, interruption_probability and shape are from the traces. What traces do not hold is made up:
+# provider_id, provider_class, vram_gb, the prices, which stand still, and the capacity of zones with one node or none.
+"""
+
+
+def write_scenario(market: CalibratedMarket, name: str) -> str:
+    """The text of a scenario file, which loads."""
+    days = _length_seconds(market.measured) / 86_400 if market.measured else 0.0
+    how = "fitted to them" if market.fitted else "as shipped"
+    description = (
+        f"Zones as up and as often interrupted as in {len(market.zones)} recorded traces"
+        f"{f' of {days:.3g} days' if days else ''}, looked at every {market.look_seconds:.0f} s; "
+        f"the shape of their availability is {how}."
+    )
+    interruptions: dict[str, Any] = {"mode": "realistic"}
+    shape = shape_document(market.shape)
+    if shape:
+        interruptions["shape"] = shape
+    document = {
+        "scenario": 1,
+        "name": name,
+        "description": description,
+        "market": {
+            "offers": [_offer(zone) for zone in market.zones],
+            "prices": {"all": "constant"},
+            "interruptions": interruptions,
+        },
+    }
+    text = _REMARK + yaml.safe_dump(document, sort_keys=False, width=110, allow_unicode=True, default_flow_style=None)
+    parse_scenario(text, origin=name, folder=None)
+    return text
+
+
+def shape_document(shape: Shape) -> dict[str, Any]:
+    """What differs from the shipped shape, as scenario files write it."""
+    return {
+        name: written
+        for name, written in shape_as_written(shape).items()
+        if getattr(shape, name) != getattr(Shape(), name)
+    }
+
+
+def shape_as_written(shape: Shape) -> dict[str, Any]:
+    """All numbers of a shape as scenario files write them."""
+    return {name: _written(getattr(shape, name)) for name in Shape.__struct_fields__}
+
+
+def _written(value: int) -> str | float:
+    if isinstance(value, Share):
+        return format_share(value)
+    return format_duration(value) if isinstance(value, Duration) else value / PPM
+
+
+def _offer(zone: Zone) -> dict[str, Any]:
+    name = zone.name
+    gpu = name.gpu.upper() if name.gpus == 1 else f"{name.gpu.upper()} x{name.gpus}"
+    return {
+        "provider_id": "recorded",
+        "provider_class": "hyperscaler",
+        "gpu_model": gpu,
+        "vram_gb": 16,
+        "region": name.zone,
+        "spot_price": "0.300",
+        "on_demand_price": "1.000",
+        "interruption_probability": format_share(0 if zone.rates is None else probability(zone.rates.lost)),
+        "capacity": zone.nodes if zone.nodes > 1 else NODES_UNKNOWN,
+        "availability": "always" if zone.recorded is None else format_share(zone.recorded.availability),
+        "group": f"{name.region} {gpu}",
+    }
+
+
+def probability(per_hour: float) -> Share:
+    """The chance of being interrupted within an hour on an offer that goes down so often in an hour of being up: what
+    `InterruptionSettings.goes_down_per_hour` takes, by default settings."""
+    settings = InterruptionSettings(mode="realistic")
+    hazard = per_hour * settings.severity.mean * PPM / settings.shared * settings.horizon / HOUR_MS
+    return Share(min(PPM - 1, max(1, round(-expm1(-hazard) * PPM))))
+
+
+def run_again(
+    market: CalibratedMarket, scenario: Scenario, seeds: Sequence[int], on_day: Callable[[], None] = lambda: None
+) -> list[TraceStatistics]:
+    """The statistics of the measured zones of a market in its scenario, run for as long as the recording and looked at
+    as its recorder did, for each seed."""
+    first = market.measured[0]
+    recorder = Recorder(round(first.gap_seconds * 1000), round(market.look_seconds * 1000))
+    names = [zone.name for zone in market.zones]
+    wanted = {trace.name for trace in market.measured}
+    found = []
+    for seed in seeds:
+        history = run_market(scenario, seed, days_to_run(market), fleets=False, on_day=on_day)
+        seen = [trace for trace in observe_all(history, names, recorder) if trace.name in wanted]
+        found.append(measure(Trace(each.name, each.gap_seconds, each.values[: len(first.values)]) for each in seen))
+    return found
+
+
+def days_to_run(market: CalibratedMarket) -> int:
+    """The whole days that hold as many ticks as the recording."""
+    return ceil(_length_seconds(market.measured) / 86_400)
+
+
+def _length_seconds(measured: Sequence[Trace]) -> float:
+    return len(measured[0].values) * measured[0].gap_seconds

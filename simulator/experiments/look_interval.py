@@ -1,0 +1,34 @@
+"""How often a recorder looked, found from what it wrote.
+
+Its values change only at looks, so every run is a whole number of looks long, to the tick. The interval is sought where
+the shortest run says that it must be, from runs that are short enough not to mind a recorder that is now and then late.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .arrays import Marks
+
+RUNS_MIN = 50
+"""Of fewer runs all could be whole by chance."""
+
+COHERENT = 0.5
+"""How well runs have to fit: 1 is perfectly, some 0.7 where ticks cut looks, and by chance 0.3 for so few runs."""
+
+_LOOKS_MAX = 40
+_GRID = 2_000
+
+
+def find_look_interval(ups: Sequence[Marks], gap_seconds: float) -> float:
+    """The seconds between two looks of the recorder of these zones, or the gap where it seems to have looked at each
+    tick, or every other time at the least."""
+    lengths = np.concatenate([np.diff(np.flatnonzero(up[1:] != up[:-1])) for up in ups])
+    if len(lengths) < RUNS_MIN or lengths.min() < 2:
+        return gap_seconds
+    shortest = int(lengths.min())
+    counts = np.bincount(lengths[lengths <= _LOOKS_MAX * shortest])
+    frequencies = np.linspace(1 / (shortest + 1), 1 / shortest, _GRID)
+    fits = np.cos(2 * np.pi * np.outer(frequencies, np.arange(len(counts)))) @ counts / counts.sum()
+    best = int(np.argmax(fits))
+    return float(gap_seconds / frequencies[best]) if fits[best] >= COHERENT else gap_seconds

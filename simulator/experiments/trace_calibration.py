@@ -1,0 +1,98 @@
+"""From traces to the settings of a market like theirs: the shape, and for each zone its availability and its rate."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from ..core.calibration import PoolRates
+from ..core.realism import Shape
+from .deprobing import Recorded, deprobe
+from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
+from .lifetimes import interruptions
+from .look_interval import find_look_interval
+from .traces import Trace, TraceName, align
+from .zones import zones_of_one_gpu
+
+ShapeChoice = Literal["fit", "shipped"]
+
+_DAY_SECONDS = 86_400
+
+
+class Zone(Struct, frozen=True):
+    """One zone of a market: the most nodes seen there, what was recorded, and its rates.
+
+    `recorded` and `rates` are None for a zone that was always up.
+    """
+
+    name: TraceName
+    nodes: int
+    recorded: Recorded | None
+    rates: PoolRates | None
+
+
+class CalibratedMarket(Struct, frozen=True, eq=False):
+    """What was found. `measured` are the traces that change of the GPU model with the most of them, to which a shape is
+    fitted; `fitted` says that it was."""
+
+    zones: tuple[Zone, ...]
+    measured: tuple[Trace, ...]
+    shape: Shape
+    fitted: bool
+    look_seconds: float
+
+
+def calibrate_traces(
+    traces: Iterable[Trace],
+    look_seconds: float | None = None,
+    choice: ShapeChoice | None = None,
+    on_look: Callable[[], None] = lambda: None,
+) -> CalibratedMarket:
+    """Calibrate a market to traces that a recorder wrote who looked every `look_seconds`; found from them unless given.
+
+    A shape is fitted where they show one, unless `choice` says otherwise; `on_look` is called for each one looked at.
+    Raises ValueError where they can't be used, CannotCalibrate where no offer behaves like one of them.
+    """
+    aligned = align(traces)
+    _refuse_unusable(aligned)
+    changing = [trace for trace in aligned if not trace.up.all()]
+    every = look_seconds or find_look_interval([trace.up for trace in changing], aligned[0].gap_seconds)
+    every = max(every, aligned[0].gap_seconds)
+    measured = zones_of_one_gpu(changing)
+    shape = _shape(measured, every, choice, on_look)
+    zones = tuple(_zone(trace, every, shape or Shape()) for trace in aligned)
+    return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every)
+
+
+def _shape(
+    measured: Sequence[Trace], look_seconds: float, choice: ShapeChoice | None, on_look: Callable[[], None]
+) -> Shape | None:
+    """The shape fitted to these zones, or None where it stays as shipped."""
+    enough = bool(measured) and shows_shape(measured)
+    if choice == "fit" and not enough:
+        raise ValueError(
+            f"to fit a shape takes {ZONES_MIN} zones that change, of one GPU model, and {DAYS_MIN} days of each"
+        )
+    if choice == "shipped" or not enough:
+        return None
+    return fit_shape(measured, setting_of(measured, look_seconds), on_look)
+
+
+def _zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
+    nodes = int(trace.values.max())
+    if trace.up.all():
+        return Zone(trace.name, nodes, None, None)
+    recorded = Recorded.of(trace.up, trace.gap_seconds)
+    return Zone(trace.name, nodes, recorded, deprobe(recorded, look_seconds / 3600, shape))
+
+
+def _refuse_unusable(aligned: Sequence[Trace]) -> None:
+    if len(aligned[0].values) * aligned[0].gap_seconds < _DAY_SECONDS:
+        raise ValueError("the shortest trace is shorter than a day")
+    for trace in aligned:
+        if not trace.up.any():
+            raise ValueError(f"{trace.name} was never up: nothing can be had there, and it is no offer")
+        if not trace.up.all() and len(interruptions(trace.up)) == 0:
+            raise ValueError(
+                f"{trace.name} was never seen to go down, only to come up: it has no rate of interruptions"
+            )
