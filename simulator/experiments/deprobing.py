@@ -17,7 +17,7 @@ from .seen_chain import SeenChain
 
 _STEPS_MAX = 30
 _STEP_MAX = 0.7
-_CLOSE = 1e-7
+_CLOSE = 1e-6
 
 
 class Recorded(Struct, frozen=True):

@@ -108,7 +108,7 @@ def fit_shape(zones: Sequence[Trace], setting: Setting, on_look: Callable[[], No
 
 def looks_max() -> int:
     """How many shapes a fit looks at, at most."""
-    return ROUNDS_MAX * (len(AXES) + 1)
+    return (ROUNDS_MAX + 1) * (len(AXES) + 2)
 
 
 def targets_of(zones: Sequence[Trace]) -> dict[str, float]:

@@ -1,0 +1,12 @@
+"""Measurements are of small arrays, for which tests side by side need no threads each."""
+
+from collections.abc import Iterator
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    with threadpool_limits(1):
+        yield

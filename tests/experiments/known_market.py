@@ -1,0 +1,46 @@
+"""A market of known settings, recorded by a recorder of our own: what a calibration has to find again."""
+
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from simulator.core.market_settings import InterruptionSettings
+from simulator.core.quantities import Availability, Duration, Factor, Share
+from simulator.core.realism import Shape
+from simulator.experiments.fitted_scenario import probability
+from simulator.experiments.headless import run_market
+from simulator.experiments.traces import Trace, TraceName
+from simulator.experiments.zones import observe_all
+
+from ..core.builders import HOUR, market, offer, scenario
+from .markets import LOOKED
+
+LOOK_SECONDS = 631.0
+
+UNLIKE = Shape(
+    fragile=Share(150_000),
+    long=Share(700_000),
+    stress=Factor(900_000),
+    brief=Duration(HOUR // 4),
+    tight=Share(500_000),
+)
+"""A shape quite unlike the shipped one: half the flapping, and half the stress."""
+
+ZONES = {"r1a": (0.3, 0.9), "r1b": (0.6, 0.5), "r1c": (0.75, 0.3), "r1d": (0.5, 0.7), "r1e": (0.9, 0.2)}
+"""Five zones of one region: how likely each is up, and how often it goes down in an hour of that."""
+
+
+@lru_cache
+def recordings(days: int, seed: int = 1, shape: Shape = UNLIKE, gpu: str = "v100") -> tuple[Trace, ...]:
+    """What the recorder writes of them."""
+    offers = (
+        replace(
+            offer(zone, gpu_model=gpu, probability_ppm=probability(lost)),
+            availability=Availability(round(up * 1_000_000)),
+            group="one",
+        )
+        for zone, (up, lost) in ZONES.items()
+    )
+    conditions = scenario(market(*offers, interruptions=InterruptionSettings(mode="realistic", shape=shape)))
+    names = [TraceName(zone[:-1], zone[-1], gpu, 1, "mine") for zone in ZONES]
+    return observe_all(run_market(conditions, seed, days, fleets=False), names, LOOKED)

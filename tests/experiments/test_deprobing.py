@@ -1,0 +1,53 @@
+"""The rate behind the one recorded, there and back."""
+
+import numpy as np
+import pytest
+
+from simulator.core.calibration import CannotCalibrate, calibrate
+from simulator.core.quantities import Availability, Factor, Share
+from simulator.core.realism import Shape
+from simulator.experiments.deprobing import Recorded, deprobe, seen_per_hour
+
+from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from .recordings import marks
+
+LOOK_H = LOOK_SECONDS / 3600
+STEADY = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))
+
+
+@pytest.mark.parametrize("shape", [Shape(), UNLIKE])
+@pytest.mark.parametrize(("up", "per_hour"), [(0.17, 2.3), (0.6, 0.6), (0.9, 0.1), (0.99, 0.001)])
+def test_the_rate_is_found_behind_what_is_seen_of_it(shape: Shape, up: float, per_hour: float) -> None:
+    availability = Availability(round(up * 1_000_000))
+    seen = seen_per_hour(calibrate(availability, per_hour, shape), shape, LOOK_H)
+    assert seen < per_hour
+    assert deprobe(Recorded(availability, seen), LOOK_H, shape).lost == pytest.approx(per_hour, rel=1e-5)
+    assert deprobe(Recorded(availability, seen), LOOK_H, shape, 3 * per_hour).lost == pytest.approx(per_hour, rel=1e-5)
+
+
+def test_who_looks_all_the_time_misses_nothing() -> None:
+    rates = calibrate(Availability(600_000), 0.6, Shape())
+    assert seen_per_hour(rates, Shape(), 1e-5) == pytest.approx(0.6, rel=1e-3)
+
+
+def test_what_is_seen_is_what_a_recorder_sees_of_a_run() -> None:
+    """Five zones over 100 days: some 2,400 interruptions, which come in bursts, within two standard errors."""
+    traces = recordings(100)
+    recorded = sum(Recorded.of(trace.up, trace.gap_seconds).per_hour * float(trace.up.mean()) for trace in traces)
+    expected = sum(
+        up * seen_per_hour(calibrate(Availability(round(up * 1_000_000)), lost, UNLIKE), UNLIKE, LOOK_H)
+        for up, lost in ZONES.values()
+    )
+    assert recorded == pytest.approx(expected, rel=0.07)
+
+
+def test_a_recording_says_how_often_it_was_up_and_interrupted_in_an_hour_of_that() -> None:
+    assert Recorded.of(marks("1100 1111 0111"), 1800) == Recorded(Availability(750_000), 2 / 4.5)
+    nearly = np.ones(3_000_000, np.bool_)
+    nearly[1_000_000] = False
+    assert Recorded.of(nearly, 1).availability == 999_999
+
+
+def test_nobody_sees_more_than_a_change_at_each_look() -> None:
+    with pytest.raises(CannotCalibrate, match="no offer of this shape"):
+        deprobe(Recorded(Availability(500_000), 1.001 / LOOK_H), LOOK_H, STEADY)
