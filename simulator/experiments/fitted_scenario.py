@@ -1,7 +1,7 @@
 """A scenario whose market behaves like recorded zones, and what its statistics are when it is run and recorded."""
 
 from collections.abc import Callable, Sequence
-from math import ceil, expm1
+from math import expm1
 from typing import Any
 
 import yaml
@@ -122,8 +122,9 @@ def run_again(
 
 
 def days_to_run(market: CalibratedMarket) -> int:
-    """The whole days that hold as many ticks as the recording."""
-    return ceil(_length_seconds(market.measured) / 86_400)
+    """The whole days in which as many ticks begin as the recording has."""
+    first = market.measured[0]
+    return int((len(first.values) - 1) * first.gap_seconds // 86_400) + 1
 
 
 def _length_seconds(measured: Sequence[Trace]) -> float:

@@ -23,7 +23,8 @@ _GRID = 2_000
 def find_look_interval(ups: Sequence[Marks], gap_seconds: float) -> float:
     """The seconds between two looks of the recorder of these zones, or the gap where it seems to have looked at each
     tick, or every other time at the least."""
-    lengths = np.concatenate([np.diff(np.flatnonzero(up[1:] != up[:-1])) for up in ups])
+    none = np.zeros(0, np.int64)
+    lengths = np.concatenate([none, *(np.diff(np.flatnonzero(up[1:] != up[:-1])) for up in ups)])
     if len(lengths) < RUNS_MIN or lengths.min() < 2:
         return gap_seconds
     shortest = int(lengths.min())

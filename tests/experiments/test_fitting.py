@@ -51,14 +51,14 @@ def test_the_real_rates_are_found(found: Shape) -> None:
 
 
 def test_the_same_zones_give_the_same_shape_in_whatever_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "ROUNDS_MAX", 1)
+    monkeypatch.setattr(fitting, "ROUNDS_MAX", 2)
     looked: list[int] = []
     given = recordings(30)
     first, again = (
         fit_shape(zones, setting_of(zones, LOOK_SECONDS), lambda: looked.append(1))
         for zones in (align(given), align(reversed(given)))
     )
-    assert first == again
+    assert first == again != Shape()
     assert 2 * 2 <= len(looked) <= 2 * looks_max()
 
 

@@ -28,7 +28,7 @@ def test_who_looks_at_each_tick_has_the_gap() -> None:
 
 def test_few_or_no_changes_show_nothing() -> None:
     assert find_look_interval([recorded(631_000, ticks=200)], 195) == 195
-    assert find_look_interval([np.ones(100, np.bool_)], 195) == 195
+    assert find_look_interval([np.ones(100, np.bool_)], 195) == find_look_interval([], 195) == 195
 
 
 def test_long_runs_without_a_lattice_are_of_a_slow_zone() -> None:

@@ -1,0 +1,75 @@
+"""The scenario that is written loads, says what was found, and behaves like the recording."""
+
+import numpy as np
+import pytest
+
+from simulator.core.market_settings import InterruptionSettings
+from simulator.core.quantities import Share
+from simulator.core.realism import Shape
+from simulator.core.scenario import Scenario
+from simulator.experiments.fitted_scenario import (
+    days_to_run,
+    probability,
+    run_again,
+    shape_document,
+    write_scenario,
+)
+from simulator.experiments.statistics import measure
+from simulator.experiments.trace_calibration import CalibratedMarket, calibrate_traces
+from simulator.experiments.traces import TraceName
+from simulator.scenario_file import parse_scenario
+
+from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from .recordings import trace
+
+
+def loaded(market: CalibratedMarket, name: str = "mine") -> Scenario:
+    """What the written scenario says."""
+    return parse_scenario(write_scenario(market, name), origin=name, folder=None)
+
+
+def test_the_probability_is_that_of_the_rate() -> None:
+    settings = InterruptionSettings(mode="realistic")
+    for per_hour in (0.001, 0.1, 0.7, 2.3):
+        assert settings.goes_down_per_hour(probability(per_hour)) == pytest.approx(per_hour, rel=2e-3)
+    assert (probability(1e-9), probability(1e9)) == (1, 999_999)
+
+
+def test_zones_become_offers() -> None:
+    node = trace("r2a", np.repeat(np.tile([16, 3, 0], 50), 60), 195)
+    eight = node.__class__(TraceName("r2", "b", "v100", 8), 195, node.values // 16)
+    scenario = loaded(calibrate_traces([*recordings(30)[:1], node, eight, trace("r3a", np.ones(9_000, int), 195)]))
+    assert scenario.market.interruptions == InterruptionSettings(mode="realistic")
+    offers = scenario.market.offers
+    assert [(each.region, each.gpu_model, each.group, each.capacity) for each in offers] == [
+        ("r1a", "V100", "r1 V100", 16),
+        ("r2a", "V100", "r2 V100", 16),
+        ("r2b", "V100 x8", "r2 V100 x8", 16),
+        ("r3a", "V100", "r3 V100", 16),
+    ]
+    assert offers[1].availability == 666_667
+    assert (offers[3].availability, offers[3].interruption_probability) == (1_000_000, 0)
+
+
+def test_a_shape_is_written_where_it_differs() -> None:
+    traces = recordings(30)[:2]
+    shipped = calibrate_traces(traces)
+    assert "shape:" not in write_scenario(shipped, "mine")
+    fitted = CalibratedMarket(shipped.zones, shipped.measured, UNLIKE, True, LOOK_SECONDS)
+    assert loaded(fitted).market.interruptions.shape == UNLIKE
+    assert shape_document(Shape()) == {}
+    assert shape_document(Shape(long=Share(500_000))) == {"long": "50%"}
+
+
+def test_the_market_that_is_written_behaves_like_the_recording() -> None:
+    """Under the shape that the recording was made with, over four runs of as many days."""
+    recorded = recordings(100)
+    known = calibrate_traces(recorded, LOOK_SECONDS, "shipped")
+    market = CalibratedMarket(known.zones, recorded, UNLIKE, True, LOOK_SECONDS)
+    runs = run_again(market, loaded(market), range(4))
+    told = measure(recorded)
+    assert days_to_run(market) == 100
+    assert {run.days for run in runs} == {told.days}
+    assert {run.zones for run in runs} == {len(ZONES)}
+    assert np.mean([run.availability for run in runs]) == pytest.approx(told.availability, abs=0.03)
+    assert len({run.interruptions for run in runs}) > 1

@@ -1,0 +1,129 @@
+"""`gpu-sim calibrate`: what it prints and writes, what it refuses, exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from simulator.cli import main
+from simulator.experiments.traces import write_trace
+from simulator.scenario_file import load_scenario
+
+from .experiments.known_market import recordings
+from .experiments.recordings import trace
+from .processes import ROOT, environment
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings of three zones over thirty days, and of one that was always up."""
+    folder = tmp_path_factory.mktemp("traces")
+    for each in recordings(30)[:3]:
+        write_trace(folder, each)
+    write_trace(folder, trace("r2a", np.ones(15_000, np.int64), 195))
+    return folder
+
+
+def calibrate(*arguments: object) -> Result:
+    """The command in this process."""
+    return CliRunner().invoke(main, ["calibrate", *map(str, arguments)])
+
+
+def test_it_prints_what_it_found_and_writes_a_scenario_that_checks(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.yaml"
+    told = calibrate(*sorted(folder.glob("*.json")), "--output", output, "--seeds", 2)
+    assert told.exit_code == 0, told.output
+    lines = told.stdout.splitlines()
+    assert lines[0].split() == ["zone", "available", "recorded", "/h", "really", "/h", "probability"]
+    assert lines[4].split() == ["r2a_v100_1", "always", "0%"]
+    _, _, recorded, really, probability = lines[1].split()
+    assert 0.3 < float(recorded) < float(really) < 2
+    assert "the shape is the shipped one" in lines
+    assert any(line.startswith("fano_zone 24h") and "±" in line for line in lines)
+    assert lines[-1] == f"{output} is written"
+    checked = CliRunner().invoke(main, ["check", str(output)])
+    assert checked.output == f"{output}: scenario mine is fine\n"
+    offer = load_scenario(str(output)).market.offers[0]
+    assert f"{offer.interruption_probability / 10_000:g}%" == f"{float(probability[:-1]):g}%"
+
+
+def test_the_same_traces_give_the_same_bytes_in_whatever_order(folder: Path, tmp_path: Path) -> None:
+    files, output = sorted(folder.glob("*.json")), tmp_path / "mine.yaml"
+    first = calibrate(*files, "--output", output, "--seeds", 1), output.read_bytes()
+    again = calibrate(*reversed(files), "--output", output, "--seeds", 1), output.read_bytes()
+    assert (first[0].output, first[1]) == (again[0].output, again[1])
+
+
+def test_a_fit_shows_the_shipped_shape_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.experiments.fitting.ROUNDS_MAX", 2)
+    files = [write_trace(tmp_path, each) for each in recordings(30)]
+    told = calibrate(*files, "--output", tmp_path / "five.yaml", "--seeds", 0, "--shape", "fit")
+    assert told.exit_code == 0, told.output
+    assert "fitted" in told.stdout
+    assert ["shock_share", "40%", "40%"] in [line.split() for line in told.stdout.splitlines()]
+    shape = load_scenario(str(tmp_path / "five.yaml")).market.interruptions.shape
+    assert shape is not None
+    assert shape.long > 400_000
+
+
+def test_looks_at_each_tick_leave_the_rates_as_recorded(folder: Path, tmp_path: Path) -> None:
+    files = sorted(folder.glob("*r1a*"))
+    rows = [
+        calibrate(*files, "--output", tmp_path / "x.yaml", "--seeds", 0, "--observe-every", every).stdout.splitlines()[
+            1
+        ]
+        for every in ("1ms", "195s", "15m")
+    ]
+    assert rows[0] == rows[1]
+    assert float(rows[1].split()[3]) < float(rows[2].split()[3])
+
+
+def test_what_cannot_be_tried_is_told(folder: Path, tmp_path: Path) -> None:
+    short = write_trace(tmp_path, trace("r5a", "10" * 10, 195))
+    never = write_trace(tmp_path, trace("r5b", np.zeros(15_000, np.int64), 195))
+    other_gap = write_trace(tmp_path, trace("r5c", np.tile([0, 1, 1], 5_000), 300))
+    one, *_ = sorted(folder.glob("*.json"))
+    refused: list[tuple[list[object], str]] = [
+        ([], "Missing argument 'TRACE...'"),
+        ([tmp_path / "x__r1a_v100_1.json"], "cannot be read"),
+        ([ROOT / "README.md"], "expected a name such as"),
+        ([short], "shorter than a day"),
+        ([never], "r5b_v100_1 was never up"),
+        ([one, other_gap], "different gaps"),
+        ([one, one], "two traces of r1a_v100_1"),
+        ([one, "--shape", "fit"], "takes 5 zones"),
+        ([one, "--observe-every", "0s"], "above 0s"),
+        ([one, "--observe-every", "soon"], "soon"),
+        ([one, "--output", tmp_path / "no" / "x.yaml", "--seeds", "0"], "cannot be written"),
+    ]
+    for arguments, says in refused:
+        told = calibrate(*arguments)
+        assert (told.exit_code, says in told.stderr) == (2, True), told.output
+
+
+def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_path: Path) -> None:
+    """Up and down at every other tick, which nothing that forgets does."""
+    file, output = write_trace(tmp_path, trace("r5a", np.tile([1, 0], 5_000), 195)), tmp_path / "x.yaml"
+    told = calibrate(file, "--output", output)
+    assert told.exit_code == 1
+    assert "no offer of this shape" in told.stderr
+    assert not output.exists()
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    imports = "import sys; sys.modules['numpy'] = None; from simulator.cli import main"
+    program = f"{imports}; main(['calibrate', 'x__r1a_v100_1.json'])"
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        timeout=60,
+    )
+    assert told.returncode == 2
+    assert "numpy is missing: calibrate needs the extra, pip install 'gpu-market-simulator[market]'" in told.stderr
