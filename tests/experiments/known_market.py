@@ -35,7 +35,7 @@ def recordings(days: int, seed: int = 1, shape: Shape = UNLIKE, gpu: str = "v100
     """What the recorder writes of them."""
     offers = (
         replace(
-            offer(zone, gpu_model=gpu, probability_ppm=probability(lost)),
+            offer(zone, provider_class="hyperscaler", gpu_model=gpu, probability_ppm=probability(lost)),
             availability=Availability(round(up * 1_000_000)),
             group="one",
         )
