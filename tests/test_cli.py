@@ -43,11 +43,14 @@ def test_help_lists_every_command(flag: str) -> None:
     told = invoke(flag)
     assert told.exit_code == 0
     assert all(
-        f"  {name} " in told.output for name in ("serve", "check", "scenarios", "schema", "replay", "wait", "contract")
+        f"  {name} " in told.output
+        for name in ("serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate")
     )
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "scenarios", "schema", "replay", "wait", "contract"])
+@pytest.mark.parametrize(
+    "command", ["serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate"]
+)
 def test_every_command_and_every_option_says_what_it_does(command: str) -> None:
     told = invoke(command, "--help")
     assert told.exit_code == 0

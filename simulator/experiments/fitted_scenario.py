@@ -53,7 +53,7 @@ def write_scenario(market: CalibratedMarket, name: str) -> str:
             "interruptions": interruptions,
         },
     }
-    text = _REMARK + yaml.safe_dump(document, sort_keys=False, width=110, allow_unicode=True, default_flow_style=None)
+    text = _REMARK + yaml.safe_dump(document, sort_keys=False, width=300, allow_unicode=True, default_flow_style=None)
     parse_scenario(text, origin=name, folder=None)
     return text
 
