@@ -122,6 +122,7 @@ def _progress(steps: int, label: str) -> Iterator[Callable[[], None]]:
     """A bar on stderr where somebody watches."""
     with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         yield lambda: bar.update(1)
+        bar.update(steps - bar.pos)  # done, sooner than it might have been
 
 
 def _zones(market: Any) -> Iterator[str]:
