@@ -71,8 +71,6 @@ def calibrate(availability: Availability, per_hour: float, shape: Shape) -> Pool
             break
         step = (off[0] * d - b * off[1]) / determinant, (a * off[1] - c * off[0]) / determinant
         at = [at[i] + max(-_STEP_MAX, min(_STEP_MAX, step[i])) for i in (0, 1)]
-        if max(abs(at[0]), abs(at[1])) > 40.0:
-            break
     raise CannotCalibrate(
         f"no offer of this shape can be had {up:.4%} of the time and be lost {per_hour:.6f} times in an hour of that"
     )

@@ -14,6 +14,8 @@ from simulator.core.realism import Shape
 HOUR = 3_600_000
 MEASURED = Shape()
 EVENLY = Shape(tight=Share(500_000), grip=Factor(1_000_000), stress=Factor(1_400_000), fragile=Share(450_000))
+STRESSED: dict[str, Any] = {"stress": Factor(1_400_000), "grip": Factor(1_000_000)}
+CALMER: dict[str, Any] = {"stress": Factor(500_000), "grip": Factor(1_000_000)}
 CALM = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))
 
 
@@ -91,9 +93,16 @@ def test_what_cannot_be_is_told() -> None:
 
 def test_what_leads_nowhere_is_told() -> None:
     """No search goes on for ever, nor beyond what numbers can hold."""
-    odd = Shape(fragile=Share(950_000), brief=Duration(10 * HOUR), shock_share=Share(40_000), long=Share(10_000))
+    endless = Shape(
+        fragile=Share(950_000), long=Share(900_000), brief=Duration(10 * HOUR), shock_share=Share(40_000), **STRESSED
+    )
     with pytest.raises(CannotCalibrate):
-        calibrate(Availability(990_000), 0.01, odd)
+        calibrate(Availability(1_000), 20.0, endless)
+    flat = Shape(
+        fragile=Share(800_000), long=Share(450_000), brief=Duration(10 * HOUR), shock_share=Share(40_000), **CALMER
+    )
+    with pytest.raises(CannotCalibrate):
+        calibrate(Availability(999_999), 0.01, flat)
 
 
 @pytest.mark.parametrize(

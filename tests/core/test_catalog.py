@@ -19,6 +19,7 @@ from .builders import offer
         ({"provider_id": "a|b"}, "provider_id must be"),
         ({"gpu_model": "x" * 257}, "gpu_model must be"),
         ({"region": "a\nb"}, "region must be"),
+        ({"group": "a\nb"}, "group must be 1 to 256"),
         ({"vram_gb": 0}, "vram_gb must be at least 1"),
         ({"capacity": -1}, "capacity at least 0"),
         ({"interruption_probability": 1_000_000}, "below 1"),

@@ -19,8 +19,8 @@ from simulator.core.market_settings import (
     ProvisioningTerms,
 )
 from simulator.core.provisioning_parts import Parts
-from simulator.core.quantities import Duration, Factor, Money, Share
-from simulator.core.realism import Severity
+from simulator.core.quantities import Availability, Duration, Factor, Money, Share
+from simulator.core.realism import Severity, Shape
 from simulator.core.scenario import (
     AccountSpec,
     BillingSettings,
@@ -157,6 +157,18 @@ def test_the_offers_are_those_listed_or_those_generated() -> None:
 def test_the_canonical_form_has_no_tokens_and_all_else() -> None:
     named = scenario(accounts=(AccountSpec("alice", "si_a", Money(5)), AccountSpec("bob")))
     assert without_tokens(named) == scenario(accounts=(AccountSpec("alice", None, Money(5)), AccountSpec("bob")))
+
+
+def test_an_offer_that_no_rates_fit_is_a_problem_with_its_name() -> None:
+    shape = Shape(brief=Duration(10 * 3_600_000), fragile=Share(200_000), long=Share(900_000), shock_share=Share(0))
+    settings = InterruptionSettings(mode="realistic", shape=shape)
+    hard = replace(OFFERS[0], availability=Availability(700_000), interruption_probability=Share(700_000))
+    conditions = scenario(MarketSettings(offers=(hard,), interruptions=settings))
+    [(path, told)] = find_problems(conditions, (hard,))
+    assert path == ("market", "interruptions")
+    assert told.startswith(
+        f'offer "{hard.provider_id}|{hard.gpu_model}|{hard.region}": no offer of this shape can be had'
+    )
 
 
 def test_a_scenario_without_problems_has_none() -> None:
