@@ -69,17 +69,21 @@ class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Prices are `set`, or what the price process says is multiplied; not capped by the on-demand price."""
+    """Prices are `set`, or what the price process says is multiplied: as far as the factor goes, or with `capped` no
+    further than the offer's on-demand price."""
 
     KIND: ClassVar[str] = "price"
 
     set: Price | None = None
     multiply: Factor | None = None
+    capped: bool | UnsetType = UNSET  # unset is false: journals of acts without it keep their bytes
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.set is None) == (self.multiply is None):
             raise ValueError("give either set or multiply")
+        if self.set is not None and self.capped is not UNSET:
+            raise ValueError("capped goes with multiply: a price that is set is the price")
 
 
 class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):

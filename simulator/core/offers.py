@@ -99,6 +99,8 @@ class Offer:
                 price = value
             elif kind == "price_multiply":
                 price = price * value // PPM
+            elif kind == "price_capped":
+                price = min(price * value // PPM, int(self.spec.on_demand_price))
             elif kind == "capacity":
                 capacity = value
         return min(quantize_price(price), PRICE_MICROS_MAX), capacity

@@ -7,7 +7,7 @@ from .acts import CapacityAct, OutageAct, PriceAct, ProvisioningAct, VanishAct
 ACTS_OVER_OFFER_MAX = 100
 """So many acts lie over one offer at most before a called one is refused; a timeline is as long as its file."""
 
-OverlayKind = Literal["price_set", "price_multiply", "capacity", "stuck", "fails", "vanish"]
+OverlayKind = Literal["price_set", "price_multiply", "price_capped", "capacity", "stuck", "fails", "vanish"]
 
 Overlay = tuple[int, OverlayKind, int]
 """An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs, else 0)."""
@@ -18,8 +18,9 @@ LastingAct = OutageAct | OverlayAct
 """An act that an offer is under while it lasts."""
 
 _COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
-    "price_set": ("price_set", "price_multiply"),
+    "price_set": ("price_set", "price_multiply", "price_capped"),
     "price_multiply": (),
+    "price_capped": (),
     "capacity": ("capacity",),
     "stuck": ("stuck", "fails"),
     "fails": ("stuck", "fails"),
@@ -34,7 +35,7 @@ def overlay_of(number: int, act: OverlayAct) -> Overlay:
         if act.set is not None:
             return number, "price_set", int(act.set)
         assert act.multiply is not None
-        return number, "price_multiply", int(act.multiply)
+        return number, "price_capped" if act.capped is True else "price_multiply", int(act.multiply)
     if isinstance(act, CapacityAct):
         return number, "capacity", act.set
     return number, act.outcome if isinstance(act, ProvisioningAct) else "vanish", 0

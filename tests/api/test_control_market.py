@@ -74,6 +74,13 @@ def test_prices_are_set_or_multiplied_and_are_what_they_were_when_that_is_over(t
     assert prices() == ["0.287", "0.431"]
 
 
+def test_a_price_that_is_raised_can_be_capped_at_the_on_demand_price(two: Api) -> None:
+    push(two, "price", provider="runpod", multiply=10, capped=True)
+    push(two, "price", provider="vast-ai", multiply=10, capped=False)
+    shown = two.get("/v1/gpu/offers")["data"]
+    assert [each["price_per_gpu_hour"] for each in shown] == ["0.410", "2.870"]
+
+
 def test_prices_multiplied_again_and_again_end_at_a_million_dollars_and_then_at_a_refusal(two: Api) -> None:
     answers = [push(two, "price", provider="runpod", multiply=1_000_000) for _ in range(101)]
     assert {answer.status for answer in answers[:-1]} == {201}
@@ -203,6 +210,8 @@ def test_a_selector_that_means_no_offer_is_refused(
         ("price", {}, "invalid_value", None),
         ("price", {"set": "1", "multiply": 2}, "invalid_value", None),
         ("price", {"set": 1}, "invalid_value", "set"),
+        ("price", {"set": "1", "capped": True}, "invalid_value", None),
+        ("price", {"multiply": 2, "capped": 1}, "invalid_value", "capped"),
         ("price", {"set": "1", "fro": "1m"}, "unknown_field", "fro"),
         ("outage", {"for": "0s"}, "invalid_value", None),
         ("outage", {"for": 60}, "invalid_value", "for"),

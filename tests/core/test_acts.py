@@ -83,6 +83,8 @@ def test_an_act_on_offers_is_its_own_selector() -> None:
         (lambda: Act(at=Duration(10 * YEAR_MS + 1), touch="r"), "ten years"),
         (PriceAct, "either set or multiply"),
         (lambda: PriceAct(set=Price(1_000), multiply=Factor(1)), "either set or multiply"),
+        (lambda: PriceAct(set=Price(1_000), capped=True), "capped goes with multiply"),
+        (lambda: PriceAct(set=Price(1_000), capped=False), "capped goes with multiply"),
         (lambda: PriceAct(set=Price(1_000), for_=Duration(0)), "for must be above 0s"),
         (lambda: CapacityAct(set=-1), "between 0 and 1000000000"),
         (lambda: CapacityAct(set=1_000_000_001), "between 0 and 1000000000"),

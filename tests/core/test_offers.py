@@ -198,6 +198,23 @@ def test_an_act_is_not_capped_by_the_on_demand_price_and_never_free() -> None:
     assert stall.first.price_micros_per_hour == 1_000
 
 
+def test_a_capped_act_goes_no_further_than_the_on_demand_price_and_what_comes_after_it_goes_on_from_there() -> None:
+    stall = Stall(offer(on_demand=438_000))
+    shown = []
+    for number, kind, value in (
+        (0, "price_capped", 1_500_000),
+        (1, "price_capped", 10_000_000),
+        (2, "price_multiply", 2_000_000),
+    ):
+        stall.market.lay_over(stall.first, (number, kind, value))  # type: ignore[arg-type]  # kinds by the table
+        shown.append(stall.first.price_micros_per_hour)
+    assert shown == [431_000, 438_000, 876_000]
+    stall.market.lift(stall.first, 1)
+    assert stall.first.price_micros_per_hour == 861_000
+    stall.market.lay_over(stall.first, (3, "price_capped", 1_000_000))
+    assert stall.first.price_micros_per_hour == 438_000
+
+
 def test_no_price_is_above_a_million_dollars_and_what_would_be_shows_again_below() -> None:
     stall = Stall()
     for number in range(60):

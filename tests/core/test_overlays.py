@@ -12,6 +12,8 @@ from simulator.core.quantities import Factor, Price
     [
         (PriceAct(set=Price(287_000)), (3, "price_set", 287_000)),
         (PriceAct(multiply=Factor(0)), (3, "price_multiply", 0)),
+        (PriceAct(multiply=Factor(7), capped=False), (3, "price_multiply", 7)),
+        (PriceAct(multiply=Factor(7), capped=True), (3, "price_capped", 7)),
         (CapacityAct(set=8), (3, "capacity", 8)),
         (ProvisioningAct(outcome="stuck"), (3, "stuck", 0)),
         (ProvisioningAct(outcome="fails"), (3, "fails", 0)),
@@ -29,6 +31,7 @@ ALL: tuple[Overlay, ...] = (
     (3, "stuck", 0),
     (4, "fails", 0),
     (5, "vanish", 0),
+    (6, "price_capped", 2_000_000),
 )
 
 
@@ -36,11 +39,12 @@ ALL: tuple[Overlay, ...] = (
     ("on_top", "left"),
     [
         ((9, "price_set", 1_000), [2, 3, 4, 5, 9]),
-        ((9, "price_multiply", 1), [0, 1, 2, 3, 4, 5, 9]),
-        ((9, "capacity", 0), [0, 1, 3, 4, 5, 9]),
-        ((9, "stuck", 0), [0, 1, 2, 5, 9]),
-        ((9, "fails", 0), [0, 1, 2, 5, 9]),
-        ((9, "vanish", 0), [0, 1, 2, 3, 4, 9]),
+        ((9, "price_multiply", 1), [0, 1, 2, 3, 4, 5, 6, 9]),
+        ((9, "price_capped", 1), [0, 1, 2, 3, 4, 5, 6, 9]),
+        ((9, "capacity", 0), [0, 1, 3, 4, 5, 6, 9]),
+        ((9, "stuck", 0), [0, 1, 2, 5, 6, 9]),
+        ((9, "fails", 0), [0, 1, 2, 5, 6, 9]),
+        ((9, "vanish", 0), [0, 1, 2, 3, 4, 6, 9]),
     ],
 )
 def test_what_an_act_without_an_end_covers_is_forgotten_and_under_a_passing_one_all_stays(
