@@ -7,13 +7,13 @@ from msgspec.structs import replace
 
 from simulator.core.catalog import PROVIDER_CLASSES, ProviderClass
 from simulator.core.commands import InterruptRental
-from simulator.core.market_settings import PriceSettings, ProvisioningSettings
+from simulator.core.market_settings import ChurnSettings, NoticeSettings, PriceSettings, ProvisioningSettings
 from simulator.core.provisioning import course, delay_ms
 from simulator.core.randomness import stream
 from simulator.core.simulation import Simulation
 from simulator.scenario_file import load_scenario
 
-from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, rent, run, waits
+from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 
 
 def test_default_lists_the_whole_catalogue_and_the_documented_example() -> None:
@@ -98,8 +98,17 @@ def test_realistic_is_as_measured() -> None:
         terms = market.provisioning.terms(provider_class)
         assert terms.failure == measured.terms(provider_class).failure
         assert terms.never_ready == (50_000 if provider_class == "marketplace" else 0)
-    assert (market.interruptions.mode, market.interruptions.horizon) == ("poisson", HOUR)
+    assert (market.interruptions.mode, market.interruptions.horizon) == ("realistic", HOUR)
+    assert market.interruptions.shared == 950_000
+    assert (market.availability, market.churn, market.notices) == (None, ChurnSettings(), NoticeSettings())
+
+
+def test_in_realistic_bob_is_refused_where_an_offer_is_down_and_the_rest_goes_as_told() -> None:
+    down = [offer.name for offer in begin("realistic", 4 * MINUTE).market.offers if offer.is_down]
+    assert "verda|L40S|Finland, FI" in down
+    assert len(down) > 10
     simulation = run("realistic")
+    assert refusals(simulation) == [(4, "offer_unavailable")]
     example, neo, hyper, exchange = (rental_id for rental_id, _, _ in of_bob(simulation))
     delays = waits(simulation)
     assert set(delays) == {example, neo, hyper, exchange}

@@ -171,9 +171,15 @@ def test_a_rental_by_hand_outlives_its_hold() -> None:
 def test_every_refusal_of_a_timeline_is_meant() -> None:
     refused = {name: refusals(run(name)) for name in shipped_scenarios()}
     assert {name for name, codes in refused.items() if codes} == {
+        "bad-week",
+        "black-friday",
         "capacity-crunch",
+        "flapping-offer",
+        "frozen-prices",
         "low-credit",
         "provider-outage",
+        "realistic",
+        "regional-outage",
         "replayed",
         "vanished-rental",
     }

@@ -11,11 +11,15 @@ from simulator.scenario_file import load_scenario, shipped_scenarios
 from .scenario_runs import HOUR, run
 
 NAMES = (
+    "bad-week",
+    "black-friday",
     "calm",
     "capacity-crunch",
     "chaos",
     "default",
     "flaky-api",
+    "flapping-offer",
+    "frozen-prices",
     "hold-expiry",
     "interruption-storm",
     "lost-responses",
@@ -26,6 +30,7 @@ NAMES = (
     "provider-outage",
     "rate-limited",
     "realistic",
+    "regional-outage",
     "replayed",
     "slow-network",
     "slow-provisioning",
