@@ -103,6 +103,7 @@ def test_in_a_bad_week_bob_gets_nothing_on_four_days_and_loses_what_he_gets_on_t
 
 
 def test_on_black_friday_few_offers_of_any_class_can_be_had() -> None:
+    assert load_scenario("black-friday").market.interruptions.horizon == 10 * MINUTE
     shares = up_shares("black-friday")
     simulation = begin("black-friday")
     for provider_class in PROVIDER_CLASSES:

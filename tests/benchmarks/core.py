@@ -14,7 +14,7 @@ from simulator.core.clock import DAY_MS, MINUTE_MS
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import OfferUnavailable
 from simulator.core.events import RentalTerminated
-from simulator.core.market_settings import MarketSettings, PriceSettings
+from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
 from simulator.core.offers import Offer
 from simulator.core.quantities import Factor, Money
 from simulator.core.scenario import AccountSpec, BillingSettings
@@ -33,11 +33,17 @@ def rent(offer: Offer) -> RentGpu:
     return RentGpu("alice", spec.provider_id, spec.gpu_model, spec.region, 1, "model", "image")
 
 
+def always_there() -> Scenario:
+    """The default market as measured, but for offers that go down."""
+    scenario = load_scenario("realistic")
+    return replace(scenario, market=replace(scenario.market, interruptions=InterruptionSettings()), timeline=())
+
+
 def price_events_per_second() -> float:
     """A full journal of the default market with prices a thousand times busier: the events are price steps."""
-    scenario = load_scenario("realistic")
+    scenario = always_there()
     busy = replace(scenario.market, prices=PriceSettings(activity=Factor(1_000_000_000)))
-    simulation = Simulation(replace(scenario, market=busy, journal="full", timeline=()))
+    simulation = Simulation(replace(scenario, market=busy, journal="full"))
     began = time.perf_counter()
     simulation.advance(10 * DAY_MS)
     spent = time.perf_counter() - began
@@ -46,7 +52,7 @@ def price_events_per_second() -> float:
 
 def lifecycle_lines_per_second() -> float:
     """Rent, run for a while, terminate: commands and events written to the journal."""
-    simulation = Simulation(replace(load_scenario("realistic"), accounts=RICH, timeline=()))
+    simulation = Simulation(replace(always_there(), accounts=RICH))
     offers = cycle([offer for offer in simulation.market.offers if offer.capacity > 1])
     began = time.perf_counter()
     for _ in range(10_000):
