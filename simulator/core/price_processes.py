@@ -45,9 +45,8 @@ class ListPrice(Struct, frozen=True):
 class HostSet(Struct, frozen=True):
     """A host's own price: jumps that pull towards the anchor, plus a Laplace step, cut at `step_max`.
 
-    The anchor moves with the level of the GPU model's prices, and by `stress_weight` of the stress on the offer. It was
-    0.3 on the scale of a stress of which a part was too quick for prices; on that of today's, listed prices would then
-    change by 0.21 in a typical move, and real ones do by 0.11 to 0.18.
+    The anchor moves with the level of the GPU model's prices, and by `stress_weight` of the stress on the offer: as much
+    as leaves the typical move where it was measured, 0.11 to 0.18. With twice as much prices would go from floor to cap.
     A host that comes anew asks a price drawn around it, with the standard deviation `newcomer_spread`.
     """
 
@@ -114,7 +113,7 @@ class Smoothed(Struct, frozen=True):
 
 _LISTED = ListPrice(steps_per_day=0.01, step_min=0.10, step_max=0.16)
 _LISTED_BY_HYPERSCALERS = ListPrice(steps_per_day=1 / 30, step_min=0.03, step_max=0.10)
-_HOSTS = HostSet(steps_per_day=0.5, pull=0.3, step_median=0.10, step_max=0.6, stress_weight=0.25, newcomer_spread=0.30)
+_HOSTS = HostSet(steps_per_day=0.5, pull=0.3, step_median=0.10, step_max=0.6, stress_weight=0.15, newcomer_spread=0.30)
 _EXCHANGE = MeanReverting(
     steps_per_day=1.5, half_life_days=6.0, daily_volatility=0.017, jump_ppm=20_000, jump_size=0.05
 )

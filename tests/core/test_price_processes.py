@@ -165,4 +165,4 @@ def test_a_smoothed_step_is_cut_either_way() -> None:
 def test_a_hosts_anchor_and_newcomers_have_the_measured_weights() -> None:
     process = measured("host_set", "marketplace")
     assert isinstance(process, HostSet)
-    assert (process.stress_weight, process.newcomer_spread) == (0.25, 0.30)
+    assert (process.stress_weight, process.newcomer_spread) == (0.15, 0.30)
