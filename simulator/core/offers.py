@@ -1,5 +1,6 @@
 """Offers: what can be rented where, at which price, and how many GPUs are free (F4–F6)."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -19,6 +20,9 @@ from .randomness import PPM
 from .recordings import Playback
 from .replayed_prices import ReplayedPrice
 from .schedule import Priority, Schedule
+
+RECENT_MAX = 1_000
+"""So many of the latest changes are told one by one."""
 
 _PRICE = int(Priority.PRICE)
 
@@ -118,7 +122,8 @@ class Offer:
 
 
 class Market:
-    """All offers of a world. `version` grows whenever what the API lists may have changed."""
+    """All offers of a world. `version` grows by one whenever what the API lists of an offer may have changed, and
+    `recent` are the offers of the latest such changes, each as often as it changed."""
 
     __slots__ = (
         "_by_folded_names",
@@ -129,6 +134,7 @@ class Market:
         "names",
         "offers",
         "paths",
+        "recent",
         "version",
     )
 
@@ -144,6 +150,7 @@ class Market:
         replayed: Mapping[str, Playback] | None = None,
     ) -> None:
         self.version = 0
+        self.recent: deque[Offer] = deque(maxlen=RECENT_MAX)
         self._schedule = schedule
         self._record = record
         self._full = full
@@ -223,7 +230,7 @@ class Market:
         assert 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
         offer.used += gpu_count
         if offer.free == 0:
-            self.version += 1
+            self._touch(offer)
 
     def give_back(self, offer: Offer, gpu_count: int) -> None:
         """A rental's GPUs come back."""
@@ -231,7 +238,7 @@ class Market:
         was_listed = offer.is_listed
         offer.used -= gpu_count
         if offer.is_listed != was_listed:
-            self.version += 1
+            self._touch(offer)
 
     def matching(self, selector: Selector) -> list[Offer]:
         """The offers that a selector means."""
@@ -240,20 +247,20 @@ class Market:
     def begin_outage(self, offer: Offer, act: int, *, endless: bool = False) -> None:
         """The offer is out of service under an act; one without an end makes those before it forgettable."""
         offer.outages = (act,) if endless else (*offer.outages, act)
-        self.version += 1
+        self._touch(offer)
 
     def lay_over(self, offer: Offer, overlay: Overlay, *, endless: bool = False) -> None:
         """An act takes hold on the offer; one without an end makes what it covers forgettable."""
         offer.overlays = laid_over(offer.overlays, overlay, endless=endless)
         self._show(offer)
-        self.version += 1
+        self._touch(offer)
 
     def lift(self, offer: Offer, act: int) -> None:
         """An act is over: the offer is what it would have been without it."""
         offer.outages = tuple(number for number in offer.outages if number != act)
         offer.overlays = tuple(overlay for overlay in offer.overlays if overlay[0] != act)
         self._show(offer)
-        self.version += 1
+        self._touch(offer)
 
     def turn(self, offer: Offer) -> None:
         """The offer goes down, or comes back."""
@@ -274,7 +281,7 @@ class Market:
 
     def _tell(self, offer: Offer, event: type[OfferWentDown | OfferCameBack | OfferLeft | OfferReturned]) -> None:
         """Tell of what may change the list. Anybody can derive it from the seed: only a full journal has it."""
-        self.version += 1
+        self._touch(offer)
         if self._full:
             spec = offer.spec
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
@@ -283,12 +290,12 @@ class Market:
         """There are so many GPUs from now on, acts aside."""
         offer.stock = gpus
         self._show(offer)
-        self.version += 1
+        self._touch(offer)
 
     def show_probability(self, offer: Offer, probability_ppm: int) -> None:
         """The chance of interruption that the offer shows from now on."""
         offer.interruption_ppm = probability_ppm
-        self.version += 1
+        self._touch(offer)
 
     def shock_struck(self, offer: Offer, shock: int, severity_ppm: int) -> None:
         """Tell of a shock, which anybody can derive from the seed: only a full journal has it."""
@@ -309,6 +316,11 @@ class Market:
             offer.outages, offer.overlays = told.outages, told.overlays
             offer.price_micros_per_hour, offer.capacity = offer.under_acts()
         self.version += 1
+        self.recent.clear()  # every offer may have changed
+
+    def _touch(self, offer: Offer) -> None:
+        self.version += 1
+        self.recent.append(offer)
 
     def named(self, name: str) -> Offer:
         """The offer of exactly that name; there is one."""
@@ -333,7 +345,7 @@ class Market:
         if price == offer.price_micros_per_hour:
             return
         offer.price_micros_per_hour = price
-        self.version += 1
+        self._touch(offer)
         if self._full:
             spec = offer.spec
             self._record(PriceMoved(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, price))

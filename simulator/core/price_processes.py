@@ -45,8 +45,8 @@ class ListPrice(Struct, frozen=True):
 class HostSet(Struct, frozen=True):
     """A host's own price: jumps that pull towards the anchor, plus a Laplace step, cut at `step_max`.
 
-    The anchor moves with the level of the GPU model's prices, and by `stress_weight` of the stress on the offer: as much
-    as leaves the typical move where it was measured, 0.11 to 0.18. With twice as much prices would go from floor to cap.
+    The anchor moves with the level of the GPU model's prices, and by `stress_weight` of the stress on the offer: as
+    much as leaves the typical move where it was measured, 0.11 to 0.18; twice as much would be too much.
     A host that comes anew asks a price drawn around it, with the standard deviation `newcomer_spread`.
     """
 

@@ -1,15 +1,19 @@
 """Defects in the offers list, and in what capacity there is: F3 to F6, A14, A15."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from simulator.api import listing, problems
-from simulator.api.wire import parse_query
 from simulator.core import offers
 from simulator.core.money import format_price
 
 from .registry import Soil, canary
+
+Query = Mapping[str, str]
+"""The parameters of a request for the list."""
 
 FILTERS = "test_offers.py::test_f5_each_filter_alone_and_all_together"
 
@@ -17,16 +21,14 @@ FILTERS = "test_offers.py::test_f5_each_filter_alone_and_all_together"
 @canary(FILTERS, shows=r"F5: \{'.*== \[\]")
 def filters_are_joined_by_or(soil: Soil) -> None:
     """F5: an offer that matches any of the filters is listed."""
-    sound = listing._filter
+    sound = listing.Listing._select
 
-    def compose(self: Any, query: bytes) -> problems.Reply:
-        parameters = parse_query(query, listing.PARAMETERS, refuse_unknown=self._refuse_unknown)
-        matching = [sound(self._rows, name, value) for name, value in parameters.items()] or [self._rows]
-        rows = [row for row in self._rows if any(row in chosen for chosen in matching)]
-        body = b'{"object":"list","count":%d,"data":[%b]}' % (len(rows), b",".join(row[5] for row in rows))
-        return problems.Reply(200, body, ((b"content-type", b"application/json"),))
+    def select(self: Any, parameters: Query) -> list[listing.Row]:
+        matching = [sound(self, {name: value}) for name, value in parameters.items()]
+        everything = sound(self, {})
+        return [row for row in everything if any(row in rows for rows in matching)] if matching else everything
 
-    soil.plant(listing.Listing, "_compose", compose)
+    soil.plant(listing.Listing, "_select", select)
 
 
 @canary(
@@ -35,29 +37,26 @@ def filters_are_joined_by_or(soil: Soil) -> None:
 )
 def max_price_is_exclusive(soil: Soil) -> None:
     """F5: an offer at exactly the maximum is left out."""
-    sound = listing._filter
+    sound = listing.Listing._select
 
-    def filter_(rows: list[listing.Row], name: str, value: str) -> list[listing.Row]:
-        kept = sound(rows, name, value)
-        if name == "max_price":
-            limit = listing._decimal(name, value) * 1_000_000
-            kept = [row for row in kept if row[0] < limit]
-        return kept
+    def select(self: Any, parameters: Query) -> list[listing.Row]:
+        rows = sound(self, parameters)
+        limit = Decimal(parameters.get("max_price", "Infinity")) * 1_000_000
+        return [row for row in rows if row.price_micros < limit]
 
-    soil.plant(listing, "_filter", filter_)
+    soil.plant(listing.Listing, "_select", select)
 
 
 @canary("test_offers.py::test_f5_memory_is_compared_as_a_number", shows=r"assert \{9\d, 9\d\} == \{")
 def min_vram_is_compared_as_text(soil: Soil) -> None:
     """F5: 9 GB are more than 24, since "9" comes after "2"."""
-    sound = listing._filter
+    sound = listing.Listing._select
 
-    def filter_(rows: list[listing.Row], name: str, value: str) -> list[listing.Row]:
-        if name == "min_vram":
-            return [row for row in rows if str(row[4].spec.vram_gb) >= value]
-        return sound(rows, name, value)
+    def select(self: Any, parameters: Query) -> list[listing.Row]:
+        rows = sound(self, {name: value for name, value in parameters.items() if name != "min_vram"})
+        return [row for row in rows if str(row.offer.spec.vram_gb) >= parameters.get("min_vram", "")]
 
-    soil.plant(listing, "_filter", filter_)
+    soil.plant(listing.Listing, "_select", select)
 
 
 @canary("test_offers.py::test_f3_the_count_is_of_the_offers_that_match", shows=r"assert 79 == \d+")
@@ -67,7 +66,7 @@ def count_is_of_all_offers(soil: Soil) -> None:
 
     def compose(self: Any, query: bytes) -> problems.Reply:
         answer = msgspec.json.decode(sound(self, query).body)
-        answer["count"] = len(self._rows)
+        answer["count"] = len(self._select({}))
         return problems.json_reply(200, answer)
 
     soil.plant(listing.Listing, "_compose", compose)
@@ -92,25 +91,28 @@ def prices_have_four_decimals(soil: Soil) -> None:
 )
 def offers_are_listed_by_name(soil: Soil) -> None:
     """A15: the cheapest offer is not the first."""
-    sound = listing.Listing._refresh
+    sound = listing.Listing._select
 
-    def refresh(self: Any) -> None:
-        sound(self)
-        self._rows.sort(key=lambda row: row[1:4])
+    def select(self: Any, parameters: Query) -> list[listing.Row]:
+        return sorted(sound(self, parameters), key=lambda row: row[1:4])
 
-    soil.plant(listing.Listing, "_refresh", refresh)
+    soil.plant(listing.Listing, "_select", select)
 
 
 @canary("test_offers.py::test_a14_names_match_in_any_case", shows=r"assert \[\] == \[\{")
 def names_match_in_one_case_only(soil: Soil) -> None:
     """A14: a filter finds a name in the catalogue's spelling alone."""
-    sound = listing._filter
+    sound = listing.Listing._select
 
-    def filter_(rows: list[listing.Row], name: str, value: str) -> list[listing.Row]:
-        field = {"gpu_model": 3, "provider": 1}.get(name)
-        return sound(rows, name, value) if field is None else [row for row in rows if row[field] == value]
+    def select(self: Any, parameters: Query) -> list[listing.Row]:
+        named = {"gpu_model": "gpu_model", "provider": "provider_id"}
+        return [
+            row
+            for row in sound(self, parameters)
+            if all(getattr(row, named[name]) == value for name, value in parameters.items() if name in named)
+        ]
 
-    soil.plant(listing, "_filter", filter_)
+    soil.plant(listing.Listing, "_select", select)
 
 
 @canary(

@@ -44,6 +44,6 @@ def something_else_is_wrong(soil: Soil) -> None:
     """The clause fails, but because of what another one is about."""
 
     def compose(self: Any, query: bytes) -> problems.Reply:
-        return problems.json_reply(200, {"object": "offers", "count": len(self._rows), "data": []})
+        return problems.json_reply(200, {"object": "offers", "count": len(self._select({})), "data": []})
 
     soil.plant(listing.Listing, "_compose", compose)
