@@ -191,12 +191,13 @@ class Pools:
         return pool.rates.brief
 
     def _probability(self, pool: Pool) -> int:
-        """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is."""
+        """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is. It is
+        never certain: a probability is below 1 (A1)."""
         settings, spec = self._settings, pool.offer.spec
         shared = settings.shared / PPM
         times_usual = 1.0 - shared + shared * pool.rates.lost_at[pool.level] / pool.rates.lost
         hazard = times_usual * settings.horizon / settings.mean_life_ms(spec.interruption_probability)
-        return int((1.0 - exp(-hazard)) * PPM + 0.5) if hazard < 600.0 else PPM
+        return min(int((1.0 - exp(-hazard)) * PPM + 0.5), PPM - 1) if hazard < 600.0 else PPM - 1
 
     def _press(self, pool: Pool) -> None:
         """The stress on it moves its price too, about what it is in the long run."""

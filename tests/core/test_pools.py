@@ -196,6 +196,17 @@ def test_what_is_shown_is_the_long_run_or_the_stress_of_the_moment() -> None:
     assert again.market.offers[0].interruption_ppm == current.interruption_ppm
 
 
+@pytest.mark.parametrize("probability_ppm", [990_000, 999_999])
+def test_what_is_shown_under_stress_stays_below_1(probability_ppm: int) -> None:
+    """However often an offer is interrupted, the contract wants a probability below 1 (A1)."""
+    sim = world(zone("a", probability_ppm=probability_ppm), show="current")
+    [always_lost], most = sim.market.offers, 0
+    for day in range(60):
+        sim.advance(day * DAY)
+        most = max(most, always_lost.interruption_ppm)
+    assert most == 999_999
+
+
 def test_what_is_shown_under_stress_averages_to_the_long_run() -> None:
     """Weighted by how much of the time an offer can be had under each stress."""
     settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic"))
