@@ -80,14 +80,17 @@ def calibrate(
             f"{error.name} is missing: calibrate needs the extra, pip install 'gpu-market-simulator[market]'"
         ) from None
     from .core.calibration import CannotCalibrate
-    from .scenario_file import parse_scenario
+    from .scenario_file import ScenarioError, parse_scenario
 
     try:
         market = _calibrated(files, observe_every, shape)
     except CannotCalibrate as error:
         click.echo(str(error), err=True)
         ctx.exit(1)
-    text = fitted_scenario.write_scenario(market, output.stem)
+    try:
+        text = fitted_scenario.write_scenario(market, output.stem)
+    except ScenarioError as error:
+        raise CannotTry(f"the names of these traces make no scenario: {error}") from None
     for line in (*_zones(market), *_shape(market)):
         click.echo(line)
     if seeds and market.measured:

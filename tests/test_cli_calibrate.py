@@ -104,6 +104,20 @@ def test_what_cannot_be_tried_is_told(folder: Path, tmp_path: Path) -> None:
         assert (told.exit_code, says in told.stderr) == (2, True), told.output
 
 
+def test_names_that_make_no_scenario_are_told_and_nothing_written(folder: Path, tmp_path: Path) -> None:
+    """A region with the character that separates the parts of an offer's name; a GPU that differs by its case alone."""
+    [one] = folder.glob("*r1a*")
+    odd, output = tmp_path / "x__r|1a_v100_1.json", tmp_path / "x.yaml"
+    twin = tmp_path / one.name.replace("v100", "V100")
+    for copy in (odd, twin):
+        copy.write_bytes(one.read_bytes())
+    for files, says in (([odd], "other than |"), ([one, twin], "the same offer as offers[0]")):
+        told = calibrate(*files, "--output", output, "--seeds", 0, "--shape", "shipped")
+        assert (told.exit_code, says in told.stderr) == (2, True), told.output
+        assert "the names of these traces make no scenario" in told.stderr
+        assert not output.exists()
+
+
 def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_path: Path) -> None:
     """Up and down at every other tick, which nothing that forgets does."""
     file, output = write_trace(tmp_path, trace("r5a", np.tile([1, 0], 5_000), 195)), tmp_path / "x.yaml"
