@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,6 +40,8 @@ PATHS_MAX = 6
 
 ROWS_MAX = 40
 """So many offers have their availability drawn."""
+
+_Drawn = TypeVar("_Drawn")
 
 _DOWN, _UP = "#e4e4e4", BLUE
 _DPI = 110
@@ -84,7 +87,7 @@ def _draw_prices(history: MarketHistory) -> Picture:
     for number, (name, offers) in enumerate(classes, 1):
         axes = figure.add_subplot(rows, columns, number)
         _style(axes, f"{name}: {len(offers)} offers", "days", "spot price over on-demand")
-        for offer, color in zip(_some(offers), (BLUE, ORANGE, GREEN, PINK, RED, GREY), strict=False):
+        for offer, color in zip(_some(offers, PATHS_MAX), (BLUE, ORANGE, GREEN, PINK, RED, GREY), strict=False):
             _draw_path(axes, offer, color, history.length_ms)
         axes.set_ylim(0, 1.02)
         axes.set_xlim(0, history.length_ms / DAY_MS)
@@ -93,10 +96,10 @@ def _draw_prices(history: MarketHistory) -> Picture:
     return _picture("prices", "Prices by provider class", text, figure)
 
 
-def _some(offers: Sequence[OfferHistory]) -> list[OfferHistory]:
-    """Offers from all over the catalogue."""
-    at = np.unique(np.linspace(0, len(offers) - 1, min(PATHS_MAX, len(offers))).round().astype(int))
-    return [offers[index] for index in at]
+def _some(each: Sequence[_Drawn], most: int) -> list[_Drawn]:
+    """No more than so many, from all over the catalogue."""
+    at = np.unique(np.linspace(0, len(each) - 1, min(most, len(each))).round().astype(int))
+    return [each[index] for index in at]
 
 
 def _draw_path(axes: Axes, offer: OfferHistory, color: str, length_ms: int) -> None:
@@ -112,12 +115,12 @@ def _draw_path(axes: Axes, offer: OfferHistory, color: str, length_ms: int) -> N
 def draw_raster(plan: Plan, history: MarketHistory, recorded: Recorded | None) -> Picture | None:
     """When each zone that changes was up, or None where none does."""
     names = trace_names([offer.spec for offer in history.offers])
-    simulated = [trace for trace in observe_all(history, names, plan.looked) if not trace.up.all()][:ROWS_MAX]
+    simulated = [trace for trace in observe_all(history, names, plan.looked) if not trace.up.all()]
     if not simulated:
         return None
-    panels: list[tuple[str, Sequence[Trace]]] = [(f"simulated, seed {history.seed}", simulated)]
+    panels = [_panel(f"simulated, seed {history.seed}", simulated)]
     if recorded is not None and recorded.zones:
-        panels.insert(0, ("recorded", recorded.zones[:ROWS_MAX]))
+        panels.insert(0, _panel("recorded", recorded.zones))
     heights = [len(traces) for _, traces in panels]
     figure = Figure(figsize=(11, 1.1 * len(panels) + 0.27 * sum(heights)), layout="constrained")
     subplots = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
@@ -127,10 +130,16 @@ def draw_raster(plan: Plan, history: MarketHistory, recorded: Recorded | None) -
         axes.set_title(title, fontsize=10, loc="left")
     subplots[-1, 0].set_xlabel("days", fontsize=9)
     subplots[-1, 0].set_xlim(0, days)
-    text = (
-        "Blue: a launch would work. Grey: it would be refused. A row per zone, looked at in both as the recorder did."
-    )
+    text = "Blue: a launch would work. Grey: it would be refused. A row per zone, looked at as the recorder did."
+    if len(simulated) > ROWS_MAX:
+        text += f" Of the {len(simulated)} that change {ROWS_MAX} are drawn, from all over the catalogue."
     return _picture("availability", "Availability of each zone", text, figure)
+
+
+def _panel(title: str, traces: Sequence[Trace]) -> tuple[str, list[Trace]]:
+    """The traces that there is room for, and a title that says how many are left out."""
+    drawn = _some(traces, ROWS_MAX)
+    return title if len(drawn) == len(traces) else f"{title}: {len(drawn)} of {len(traces)}", drawn
 
 
 def _draw_zones(axes: Axes, traces: Sequence[Trace]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.image import imread
 from msgspec.structs import replace
 
+from simulator.experiments import plots
 from simulator.experiments.many_seeds import run_seeds
 from simulator.experiments.page import page_text, write_page
 from simulator.experiments.plots import Picture, draw_all, draw_raster
@@ -96,6 +97,24 @@ def test_the_raster_is_blue_for_as_much_as_the_zones_are_up(tmp_path: Path, runs
     blue = np.abs(pixels - np.array([0x00, 0x72, 0xB2]) / 255).max(axis=2) < 0.02
     grey = np.abs(pixels - np.array([0xE4, 0xE4, 0xE4]) / 255).max(axis=2) < 0.02
     assert blue.sum() / (blue.sum() + grey.sum()) == pytest.approx(runs[0].looked["availability"], abs=0.05)
+
+
+def test_a_raster_without_room_for_all_draws_some_from_all_over_the_catalogue_and_says_so(
+    runs: tuple[SeedRun, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert runs[0].history is not None
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(plots, "_draw_zones", lambda _axes, traces: drawn.append([str(each.name) for each in traces]))
+    whole = draw_raster(plan(CONDITIONS), runs[0].history, None)
+    monkeypatch.setattr(plots, "ROWS_MAX", 2)
+    part = draw_raster(plan(CONDITIONS), runs[0].history, None)
+    assert whole is not None
+    assert part is not None
+    assert drawn == [
+        ["us-east-1a_v100_1", "us-east-1b_v100_1", "us-west-2a_v100_1"],
+        ["us-east-1a_v100_1", "us-west-2a_v100_1"],
+    ]
+    assert part.text == f"{whole.text} Of the 3 that change 2 are drawn, from all over the catalogue."
 
 
 def test_a_market_in_which_nothing_goes_down_has_its_prices_alone() -> None:
