@@ -94,7 +94,7 @@ class TakeBacks:
         schedule.on(Priority.TAKE_BACK, self._falls)
         schedule.on(Priority.NOTICE, self._notifies)
         for exposed in self._by_offer.values():
-            self._await_shock(exposed)
+            self._await_shock(exposed, schedule.now_ms)
 
     def _expose(self, offer: Offer, settings: MarketSettings) -> Exposed:
         probability_ppm, lost = offer.spec.interruption_probability, self._pools.lost_per_hour(offer)
@@ -144,11 +144,12 @@ class TakeBacks:
 
     # What strikes
 
-    def _await_shock(self, exposed: Exposed) -> None:
-        """The next shock, if the offer is always there."""
+    def _await_shock(self, exposed: Exposed, since_ms: int) -> None:
+        """The shock after that of an instant, if the offer is always there. It is drawn as soon as that one is told of,
+        so that it can be told of in time itself, however soon it follows."""
         delay = exposed.shocks.delay_ms()
         if delay is not None:
-            self._expect(exposed, self._schedule.now_ms + delay)
+            self._expect(exposed, since_ms + delay)
 
     def _pool_is_struck(self, offer: Offer) -> None:
         self._expect(self._by_offer[offer.name], self._schedule.now_ms + self._lead_ms)
@@ -173,7 +174,8 @@ class TakeBacks:
         self._market.shock_struck(exposed.offer, strike.shock, strike.severity_ppm)
         for rental in self._hit(strike, tuple(exposed.running.values())):
             self._take_at(self._falls_ms(strike, rental), rental)
-        self._await_shock(exposed)
+        if not exposed.notice_ms:
+            self._await_shock(exposed, strike.at_ms)
 
     def _take_at(self, due_ms: int, rental: Rental) -> None:
         if due_ms > self._schedule.now_ms:
@@ -199,6 +201,7 @@ class TakeBacks:
         for strike in subject.coming:
             if strike.at_ms - subject.notice_ms <= now:
                 self._tell(strike, tuple(subject.running.values()))
+        self._await_shock(subject, subject.coming[-1].at_ms)
 
     def _tell(self, strike: Strike, rentals: Iterable[Rental]) -> None:
         for rental in self._hit(strike, rentals):

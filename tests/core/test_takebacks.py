@@ -1,5 +1,6 @@
 """What the market takes back, and the notice before: the draw fixes the end, the notice comes so long before it."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -70,6 +71,18 @@ def test_each_interruption_is_told_so_long_before_or_when_the_rental_began(mode:
         assert last.at == max(running[end.rental_id], end.at - NOTICE)
         late += last.at > end.at - NOTICE
     assert late > 0, "some began to run within the notice of their end"
+
+
+def test_a_shock_that_follows_within_the_notice_of_another_is_told_of_in_time_too() -> None:
+    """With an hour's notice and a shock every two hours or so many do; who survives the first is told of the second."""
+    sim = world(notice=HOUR, shared=Share(1_000_000))
+    crowd(sim, rentals=1_000)
+    told, running = notices(sim), began(sim)
+    ends = [event for event in seen(sim, RentalTerminated) if event.cause == "shock"]
+    assert len(ends) > 900
+    assert [told[end.rental_id][0].at for end in ends] == [max(running[end.rental_id], end.at - HOUR) for end in ends]
+    at = sorted({end.at for end in ends})
+    assert any(after - before < HOUR for before, after in pairwise(at))
 
 
 def test_a_short_notice_is_given_in_its_own_time_where_others_give_long_ones() -> None:
