@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from ..core.catalog import OfferSpec
 from ..core.clock import DAY_MS
 from ..core.events import (
+    ActEnded,
+    ActStarted,
     GpusReturned,
     OfferCameBack,
     OfferLeft,
@@ -58,8 +60,9 @@ class Lives(Struct, frozen=True, eq=False):
 class OfferHistory(Struct, frozen=True, eq=False):
     """What one offer did: when it turned from up to down or back, its prices, and the fleet of `fleet_size` on it.
 
-    It is up while it is neither down nor away from the market. At each of `moved_ms` it left the market or returned,
-    in turn, beginning with the former. `prices[i]`, in dollars per GPU and hour, holds from `priced_ms[i]` on.
+    It is up while it is neither down, nor away from the market, nor in an outage of the timeline. At each of `moved_ms`
+    it left the market or returned, in turn, beginning with the former. `prices[i]`, in dollars per GPU and hour, holds
+    from `priced_ms[i]` on.
     """
 
     spec: OfferSpec
@@ -129,6 +132,7 @@ class _Log:
         self._up_at_start = [not offer.is_down for offer in self._offers]
         self._is_down = [offer.is_down for offer in self._offers]
         self._is_away = [False for _ in self._offers]
+        self._outages: list[set[int]] = [set() for _ in self._offers]
         self._moved: list[list[int]] = [[] for _ in self._offers]
         self._turned: list[list[int]] = [[] for _ in self._offers]
         self._priced: list[list[int]] = [[0] for _ in self._offers]
@@ -136,6 +140,8 @@ class _Log:
         self._events = simulation.events
         self._read_up_to = 0
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            ActStarted: self._act_changes,
+            ActEnded: self._act_changes,
             PriceMoved: self._price_moved,
             OfferWentDown: self._offer_turned,
             OfferCameBack: self._offer_turned,
@@ -177,25 +183,44 @@ class _Log:
         self._priced[index].append(event.at)
         self._prices[index].append(event.price_micros_per_hour)
 
+    def _act_changes(self, event: ActStarted | ActEnded) -> None:
+        """Of the acts outages alone decide whether an offer can be had."""
+        act = self._simulation.scenario.timeline[event.act].outage
+        if act is None:
+            return
+        for offer in self._simulation.market.matching(act):
+            spec = offer.spec
+            names = spec.provider_id, spec.gpu_model, spec.region
+            index = self._index[names]
+            was_up = self._is_up(index)
+            self._outages[index] ^= {event.act}
+            self._turn(index, names, event.at, was_up=was_up)
+
     def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
         names = event.provider_id, event.gpu_model, event.region
         index = self._index[names]
+        was_up = self._is_up(index)
         self._is_down[index] = isinstance(event, OfferWentDown)
-        if not self._is_away[index]:
-            self._turn(index, names, event.at)
+        self._turn(index, names, event.at, was_up=was_up)
 
     def _offer_moved(self, event: OfferLeft | OfferReturned) -> None:
         names = event.provider_id, event.gpu_model, event.region
         index = self._index[names]
+        was_up = self._is_up(index)
         self._is_away[index] = isinstance(event, OfferLeft)
         self._moved[index].append(event.at)
-        if not self._is_down[index]:
-            self._turn(index, names, event.at)
+        self._turn(index, names, event.at, was_up=was_up)
 
-    def _turn(self, index: int, names: Names, at_ms: int) -> None:
-        """An offer can be had from here on, or cannot."""
+    def _is_up(self, index: int) -> bool:
+        return not (self._is_down[index] or self._is_away[index] or self._outages[index])
+
+    def _turn(self, index: int, names: Names, at_ms: int, *, was_up: bool) -> None:
+        """An offer can be had from here on, or cannot, if that is news."""
+        is_up = self._is_up(index)
+        if is_up == was_up:
+            return
         self._turned[index].append(at_ms)
-        if not self._is_down[index] and not self._is_away[index]:
+        if is_up:
             self._keeper.came_back(names)
 
     def history(self, length_ms: int) -> MarketHistory:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from simulator.core.acts import Act, InterruptAct, PriceAct
+from simulator.core.acts import Act, InterruptAct, OutageAct, PriceAct
 from simulator.core.events import OfferCameBack, OfferWentDown
 from simulator.core.market_settings import ChurnSettings, ChurnTerms
 from simulator.core.quantities import Duration, Price, Share
@@ -122,6 +122,23 @@ def test_an_offer_is_up_while_it_is_neither_down_nor_away() -> None:
         simulation.advance(at_ms)
         turns = int(np.searchsorted(history.turned_ms, at_ms, side="right"))
         assert simulation.market.offers[0].is_listed == (history.up_at_start == (turns % 2 == 0))
+
+
+def test_an_offer_in_an_outage_cannot_be_had_and_its_fleet_is_rented_anew_after_it() -> None:
+    """The first outage covers the end of the second; a price act beside them decides nothing."""
+    acts = (
+        Act(at=Duration(5 * HOUR), outage=OutageAct(region="a", for_=Duration(4 * HOUR), interrupt=True)),
+        Act(at=Duration(6 * HOUR), price=PriceAct(region="a", set=Price(DOLLAR), for_=Duration(HOUR))),
+        Act(at=Duration(7 * HOUR), outage=OutageAct(for_=Duration(HOUR))),
+    )
+    conditions = replace(scenario(market(offer("a", capacity=1), offer("b", capacity=1))), timeline=acts)
+    for fleets in (True, False):
+        a, b = run_market(conditions, 1, 1, fleets=fleets).offers
+        assert (a.up_at_start, a.turned_ms.tolist()) == (True, [5 * HOUR, 9 * HOUR])
+        assert (b.up_at_start, b.turned_ms.tolist()) == (True, [7 * HOUR, 8 * HOUR])
+    a, _ = run_market(conditions, 1, 1).offers
+    assert a.lives.ended_ms[0] == 5 * HOUR
+    assert 9 * HOUR < a.lives.began_ms[1] < 9 * HOUR + 10 * MINUTE
 
 
 def test_each_day_is_told_of() -> None:
