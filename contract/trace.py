@@ -56,8 +56,6 @@ class Trace:
     def __init__(self) -> None:
         self._sent: list[Sent] = []
         self._worlds: dict[str, Sent] = {}
-        self.is_to_end = False
-        """Whether the run was broken off: where nobody heard of that, the next request is not sent."""
 
     def begin(self) -> None:
         """What was sent before has nothing to do with what comes."""
@@ -73,10 +71,7 @@ class Trace:
         self._sent = [*sent]
 
     def add(self, method: str, path: str, headers: Iterable[Pair], content: bytes | None) -> Sent:
-        """A request is about to be sent. Raises KeyboardInterrupt, once, where the run is to end."""
-        if self.is_to_end:
-            self.is_to_end = False
-            raise KeyboardInterrupt
+        """A request is about to be sent."""
         sent = Sent(method, path, tuple(headers), content)
         self._sent.append(sent)
         return sent

@@ -14,9 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from .reporting import SIMULATED, SPENDING, TRACE
+from .reporting import SIMULATED, SPENDING
 from .spending import as_text, spend_limit
-from .trace import Trace
 from .verdicts import Clause, Verdicts, meanings
 
 FOLDER = Path(__file__).resolve().parent
@@ -81,7 +80,7 @@ def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = Non
     if only:
         arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
     verdicts, stash = Verdicts(on_test), _Stash()
-    with _settings_of_nobody_else(), _ending_in_order(stash), redirect_stdout(StringIO()) as output:
+    with _settings_of_nobody_else(), _ending_in_order(), redirect_stdout(StringIO()) as output:
         try:
             code = pytest.main(arguments, plugins=[verdicts, stash])
         except AssertionError as error:  # what could not be put in order when the run was broken off
@@ -104,20 +103,6 @@ class _Stash:
 
     simulated = False
     spent: str | None = None
-    trace: Trace | None = None
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        self.trace = session.config.stash[TRACE]
-
-    def break_off(self, *_: object) -> None:
-        """End the run here, or with the next request: a callback of the interpreter may swallow what is raised here."""
-        if self.trace is not None:
-            self.trace.is_to_end = True
-        raise KeyboardInterrupt
-
-    def pytest_keyboard_interrupt(self) -> None:
-        if self.trace is not None:
-            self.trace.is_to_end = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -157,12 +142,12 @@ def _known(name: str) -> str:
 
 
 @contextmanager
-def _ending_in_order(stash: _Stash) -> Iterator[None]:
+def _ending_in_order() -> Iterator[None]:
     """SIGTERM ends the run as Ctrl-C does: what was rented is deleted, and the suite's worlds go."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stash.break_off)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -112,13 +112,3 @@ def test_what_builds_on_earlier_requests_tells_them_too() -> None:
     trace.resume(earlier)
     sent(trace, "GET", "/b")
     assert paths(trace) == ["/a", "/b"]
-
-
-def test_a_run_that_was_broken_off_unheard_ends_with_the_next_request_and_may_then_put_things_in_order() -> None:
-    trace = Trace()
-    trace.is_to_end = True
-    with pytest.raises(KeyboardInterrupt):
-        trace.add("GET", "/v1/gpu/offers", (), None)
-    assert trace.sent == ()
-    trace.add("DELETE", "/_sim/worlds/mine", (), None)
-    assert len(trace.sent) == 1
