@@ -49,6 +49,9 @@ DIFFERS: Mapping[str, str] = {
 }
 """What a fact leaves open, and it does otherwise."""
 
+EITHER = "test_a14_a_wrong_query_is_refused_by_name"
+"""It meets two deviations, and tells of the one that it finds first: a crash, or a status that is left open."""
+
 HOLDS = {
     "test_a13_unknown_and_malformed_rental_ids_are_not_found",
     "test_a14_a_part_of_a_name_matches_nothing",
@@ -110,11 +113,12 @@ def naive_outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 def test_what_deviates_fails_and_nothing_else_does(outcome: Outcome) -> None:
-    assert sorted(outcome.failed) == sorted(DEVIATES)
+    assert sorted({*outcome.failed} - {EITHER}) == sorted({*DEVIATES} - {EITHER})
+    assert EITHER in {*outcome.failed, *outcome.differs}
 
 
 def test_what_is_left_open_differs_and_has_not_failed(outcome: Outcome) -> None:
-    assert sorted(outcome.differs) == sorted(DIFFERS)
+    assert sorted({*outcome.differs} - {EITHER}) == sorted(DIFFERS)
     for name, pattern in DIFFERS.items():
         assert [said for said in outcome.differs[name] if re.search(pattern, said, re.DOTALL) is None] == []
 
