@@ -9,7 +9,7 @@ import pytest
 from simulator.core.catalog import PROVIDER_CLASSES
 from simulator.core.events import InterruptionNotified, RentalTerminated
 from simulator.core.market_settings import ChurnTerms
-from simulator.core.offers import Offer
+from simulator.core.offer import Offer
 from simulator.core.rental import Rental
 from simulator.core.simulation import Simulation
 from simulator.experiments.fleets import measure_fleet

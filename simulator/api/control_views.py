@@ -9,7 +9,7 @@ from ..core.acts import MarketAct, PassingAct
 from ..core.journal import Recorded
 from ..core.ledger import Entry
 from ..core.money import format_price, format_usd
-from ..core.offers import Offer
+from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..core.rental import Rental
 from ..notation import format_duration

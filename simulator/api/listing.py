@@ -13,7 +13,7 @@ import msgspec
 
 from ..core.errors import InvalidValue
 from ..core.money import MICROS_PER_DOLLAR, format_price
-from ..core.offers import Offer
+from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..world import World
 from .problems import Reply

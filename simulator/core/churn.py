@@ -10,7 +10,8 @@ which it returns.
 
 from .market_settings import MarketSettings
 from .numerics import delay_ms
-from .offers import Market, Offer
+from .offer import Offer
+from .offers import Market
 from .randomness import draw, stream
 from .schedule import Priority, Schedule
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from .commands import HideRental, MoveRental
 from .errors import RentalNotInState
 from .events import Event, RentalHidden, RentalShown, TransitionHeld, TransitionReleased
-from .offers import Offer
+from .offer import Offer
 from .rental import Rental
 from .rentals import Rentals
 from .schedule import Schedule

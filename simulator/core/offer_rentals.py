@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from .commands import RentGpu
-from .offers import Offer
+from .offer import Offer
 
 
 class Reclaimed(Struct, frozen=True, gc=False):

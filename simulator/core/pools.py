@@ -15,7 +15,8 @@ from .calibration import FRAGILE, LEVELS, LONG, SETTLED, SHORT, PoolRates
 from .clock import HOUR_MS
 from .market_settings import MarketSettings
 from .numerics import delay_ms, exp, uniform
-from .offers import Market, Offer
+from .offer import Offer
+from .offers import Market
 from .quantities import Share
 from .randomness import PPM, draw, happens, stream
 from .realism import Shape

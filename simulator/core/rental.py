@@ -9,7 +9,7 @@ from .commands import RentGpu
 from .events import Phase, Reason
 from .holds import Hold
 from .names import rental_name
-from .offers import Offer
+from .offer import Offer
 from .schedule import NO_TICKET, Ticket
 
 Status = Literal["provisioning", "running", "terminated"]

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .market_settings import MarketSettings
-from .offers import Market, Offer
+from .offer import Offer
+from .offers import Market
 from .randomness import PPM
 from .recordings import Playback, PlayedTrace, offers_meant
 from .schedule import Priority, Schedule, Subject

@@ -17,7 +17,7 @@ from .journal import JournalState, Recorded, plain_quantity
 from .ledger import LedgerState
 from .money import PRICE_STEP_MICROS
 from .names import is_name
-from .offers import Offer, OfferState
+from .offer import Offer, OfferState
 from .price_levels import LevelState
 from .rental import Rental, RentalsState
 from .schedule import Priority, ScheduleState

@@ -13,7 +13,8 @@ from .events import Cause, Event, InterruptionNotified
 from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
 from .market_settings import MarketSettings
 from .numerics import uniform
-from .offers import Market, Offer
+from .offer import Offer
+from .offers import Market
 from .pools import Pools, PoolsState
 from .randomness import draw, stream
 from .rental import Rental

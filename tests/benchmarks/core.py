@@ -15,7 +15,7 @@ from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import OfferUnavailable
 from simulator.core.events import RentalTerminated
 from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
-from simulator.core.offers import Offer
+from simulator.core.offer import Offer
 from simulator.core.quantities import Factor, Money
 from simulator.core.scenario import AccountSpec, BillingSettings
 

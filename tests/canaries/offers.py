@@ -9,6 +9,7 @@ import msgspec
 from simulator.api import listing, problems
 from simulator.core import offers
 from simulator.core.money import format_price
+from simulator.core.offer import Offer
 
 from .registry import Soil, canary
 
@@ -124,7 +125,7 @@ def names_match_in_one_case_only(soil: Soil) -> None:
 def capacity_is_not_returned(soil: Soil) -> None:
     """F13: the GPUs of a rental that ended stay taken."""
 
-    def give_back(self: offers.Market, offer: offers.Offer, gpu_count: int) -> None:
+    def give_back(self: offers.Market, offer: Offer, gpu_count: int) -> None:
         pass
 
     soil.plant(offers.Market, "give_back", give_back)
@@ -138,7 +139,7 @@ def capacity_is_returned_twice(soil: Soil) -> None:
     """F6: the end of a rental frees the GPUs of another one too."""
     sound = offers.Market.give_back
 
-    def give_back(self: offers.Market, offer: offers.Offer, gpu_count: int) -> None:
+    def give_back(self: offers.Market, offer: Offer, gpu_count: int) -> None:
         sound(self, offer, min(offer.used, 2 * gpu_count))
 
     soil.plant(offers.Market, "give_back", give_back)

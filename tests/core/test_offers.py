@@ -7,7 +7,8 @@ from simulator.core.catalog import OfferSpec
 from simulator.core.errors import InvalidValue, OfferNotFound, OfferUnavailable
 from simulator.core.events import Event, PriceMoved, ShockStruck
 from simulator.core.market_settings import PriceSettings
-from simulator.core.offers import Market, Offer
+from simulator.core.offer import Offer
+from simulator.core.offers import Market
 from simulator.core.quantities import Factor
 from simulator.core.schedule import Schedule
 
