@@ -76,6 +76,14 @@ WRONG = [
         "market.provisioning.sizes.images",
         "expected a size such as 9GB",
     ),
+    *(
+        Wrong("  prices:", f"  notices: {{providers: {notices}}}\n  prices:", marked, f"market.notices{field}", message)
+        for notices, marked, field, message in (
+            ("{gpc: 2m}", "2m}}", ".providers.gpc", 'no offer has provider "gpc"; did you mean "gcp"?'),
+            ("{gcp: 2}", "{gcp: 2", ".providers", "expected a duration such as 90s"),
+            ("{gcp: 61m}", "{providers", "", "gcp must be at most 1h"),
+        )
+    ),
     Wrong("extended", "extnded", "extnded", "api.profile", 'did you mean "extended"?'),
     Wrong("mode: poisson", "mode: poison", "poison", "market.interruptions.mode", 'did you mean "poisson"?'),
     Wrong("scenario: 1", "scenario: 2", "2  ", "scenario", '"2" is not possible here (1)'),

@@ -157,21 +157,29 @@ class ChurnSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class NoticeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """How long before the market takes a running rental's GPUs back it says so, by provider class; `all` is for the
-    classes not named. A hyperscaler gives half a minute unless told otherwise, nobody else gives any."""
+    classes not named, and `providers` for single ones, whatever their class and the case of their names. A
+    hyperscaler gives half a minute unless told otherwise, nobody else gives any."""
 
     marketplace: Duration | None = None
     neocloud: Duration | None = None
     hyperscaler: Duration | None = None
     exchange: Duration | None = None
     all: Duration | None = None
+    providers: dict[str, Duration] = {}
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            if (getattr(self, name) or 0) > HOUR_MS:
+        named = {name: getattr(self, name) for name in (*PROVIDER_CLASSES, "all")} | self.providers
+        for name, notice in named.items():
+            if (notice or 0) > HOUR_MS:
                 raise ValueError(f"{name} must be at most 1h")
+        if len(set(map(str.casefold, self.providers))) < len(self.providers):
+            raise ValueError("providers names one twice, in upper and lower case")
 
-    def of(self, provider_class: ProviderClass) -> Duration:
-        """That of a class: its own setting, that for all, or the default."""
+    def of(self, provider_id: str, provider_class: ProviderClass) -> Duration:
+        """That of a provider: its own setting, that of its class, that for all, or the default."""
+        for name, notice in self.providers.items():
+            if name.casefold() == provider_id.casefold():
+                return notice
         own: Duration | None = getattr(self, provider_class)
         if own is not None:
             return own

@@ -78,7 +78,7 @@ class ReplayedOffers:
         self._replayed: dict[str, ReplayedOffer] = {}
         for spec, index in offers_meant(traces, [offer.spec for offer in market.offers]):
             offer = market.find(spec.provider_id, spec.gpu_model, spec.region)
-            lead_ms = int(settings.notices.of(spec.provider_class))
+            lead_ms = int(settings.notices.of(spec.provider_id, spec.provider_class))
             self._replayed[offer.name] = ReplayedOffer(offer, traces[index], playbacks[index], lead_ms)
         if self._replayed:  # then no pool goes down by itself
             schedule.on(Priority.POOL, self._comes)

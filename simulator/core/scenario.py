@@ -116,6 +116,10 @@ def _market_problems(
         except CannotCalibrate as problem:
             name = offer_name(offer.provider_id, offer.gpu_model, offer.region)
             yield ("market", "interruptions"), f'offer "{name}": {problem}'
+    for provider in market.notices.providers:
+        unknown = names.unknown("provider_id", provider, key="provider")
+        if unknown is not None:
+            yield ("market", "notices", "providers", provider), unknown
     for path, reason in replay_problems(market, offers, names):
         yield ("market", "replay", *path), reason
 

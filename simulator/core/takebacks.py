@@ -85,8 +85,8 @@ class TakeBacks:
         self._record = record
         self._take = take
         self._spread_ms = int(settings.interruptions.spread)
-        notices = {offer.spec.provider_class for offer in market.offers}
-        self._lead_ms = max((int(settings.notices.of(each)) for each in sorted(notices)), default=0)
+        providers = {(offer.spec.provider_id, offer.spec.provider_class) for offer in market.offers}
+        self._lead_ms = max((int(settings.notices.of(*each)) for each in sorted(providers)), default=0)
         self._pools = Pools(market, settings, seed, schedule, self._pool_is_struck, self._lead_ms)
         self._replayed = ReplayedOffers(market, settings, schedule, self._loses)
         self._by_offer = {offer.name: self._expose(offer, settings) for offer in market.offers}
@@ -103,7 +103,7 @@ class TakeBacks:
         if lost is not None:  # it goes down instead of meeting shocks
             rates = Hazard(settings.interruptions.own_mean_ms(probability_ppm, lost), None)
         shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), rates, settings.interruptions.severity)
-        notice_ms = int(settings.notices.of(offer.spec.provider_class))
+        notice_ms = int(settings.notices.of(offer.spec.provider_id, offer.spec.provider_class))
         return Exposed(offer, rates, shocks, notice_ms, {}, [])
 
     def begins(self, rental: Rental) -> None:

@@ -139,12 +139,43 @@ def test_without_notice_nothing_is_told() -> None:
 
 
 def test_hyperscalers_give_half_a_minute_unless_told_otherwise() -> None:
-    assert NoticeSettings().of("hyperscaler") == 30_000
-    assert NoticeSettings().of("marketplace") == 0
-    assert NoticeSettings(all=Duration(5_000), hyperscaler=Duration(0)).of("hyperscaler") == 0
-    assert NoticeSettings(all=Duration(5_000)).of("exchange") == 5_000
+    assert NoticeSettings().of("gcp", "hyperscaler") == 30_000
+    assert NoticeSettings().of("vast-ai", "marketplace") == 0
+    assert NoticeSettings(all=Duration(5_000), hyperscaler=Duration(0)).of("gcp", "hyperscaler") == 0
+    assert NoticeSettings(all=Duration(5_000)).of("sfcompute", "exchange") == 5_000
     with pytest.raises(ValueError, match="all must be at most 1h"):
         NoticeSettings(all=Duration(HOUR + 1))
+
+
+def test_a_provider_has_its_own_notice_before_that_of_its_class() -> None:
+    settings = NoticeSettings(hyperscaler=Duration(5_000), all=Duration(7_000), providers={"AWS": Duration(NOTICE)})
+    assert settings.of("aws", "hyperscaler") == NOTICE
+    assert settings.of("gcp", "hyperscaler") == 5_000
+    assert NoticeSettings(providers={"quiet": Duration(0)}).of("quiet", "hyperscaler") == 0
+    with pytest.raises(ValueError, match="aws must be at most 1h"):
+        NoticeSettings(providers={"aws": Duration(HOUR + 1)})
+    with pytest.raises(ValueError, match="providers names one twice"):
+        NoticeSettings(providers={"aws": Duration(1), "AWS": Duration(2)})
+
+
+def test_two_hyperscalers_of_one_market_tell_each_in_its_own_time() -> None:
+    aws, gcp = (replace(CROWDED, provider_id=name, provider_class="hyperscaler") for name in ("aws", "gcp"))
+    settings = market(
+        aws,
+        gcp,
+        interruptions=InterruptionSettings(mode="realistic"),
+        notices=NoticeSettings(providers={"aws": Duration(NOTICE)}),
+    )
+    sim = Simulation(scenario(settings, balance=10**15, billing=BillingSettings(idle_timeout=None, hold_expiry=None)))
+    for number in range(40):
+        sim.advance(number * HOUR)
+        for place in sim.market.offers:
+            if place.is_listed:
+                rent(sim, spec=place.spec)
+    leads: dict[str, set[int]] = {"aws": set(), "gcp": set()}
+    for rental_id, [notice, *_] in notices(sim).items():
+        leads[sim.rentals.by_id[rental_id].offer.spec.provider_id].add(notice.interrupts_ms - notice.at)
+    assert (max(leads["aws"]), max(leads["gcp"])) == (NOTICE, 30_000)
 
 
 def test_one_after_the_other_falls_where_shocks_are_spread() -> None:
