@@ -5,8 +5,9 @@ Defaults are the values of assumption A1 and of the behaviour measured of real m
 
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
+from .by_class import ByClass
 from .calibration import PoolRates, calibrate
 from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass
 from .clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
@@ -24,17 +25,11 @@ CALIBRATED_EACH_MAX = 1_000
 PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "mean_reverting", "replay"]
 
 
-class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Price processes by provider class; `all` is for the classes not named, `activity` scales every rate. With
-    `replay` the offers of a class that have a recorded series follow it, and the others what is set for `all` or the
-    default of their class."""
+class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True):
+    """Price processes by provider class; `activity` scales every rate. With `replay` the offers of a class that have a
+    recorded series follow it, and the others what is set for `all` or the default of their class."""
 
     activity: Factor = Factor(1_000_000)
-    marketplace: PriceProcessName | None = None
-    neocloud: PriceProcessName | None = None
-    hyperscaler: PriceProcessName | None = None
-    exchange: PriceProcessName | None = None
-    all: PriceProcessName | None = None
 
     def __post_init__(self) -> None:
         if self.activity > 1_000_000_000:
@@ -43,14 +38,12 @@ class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def process(self, provider_class: ProviderClass) -> PriceProcessName:
         """The process of a class, apart from what is replayed: its own setting, that for all, or the default by
         measurement."""
-        own: PriceProcessName | None = getattr(self, provider_class)
-        given = (name for name in (own, self.all) if name is not None and name != "replay")
+        given = (name for name in (self.own(provider_class), self.all) if name is not None and name != "replay")
         return next(given, _PRICE_DEFAULTS[provider_class])
 
     def replays(self, provider_class: ProviderClass) -> bool:
         """Whether offers of a class follow recorded series."""
-        own: PriceProcessName | None = getattr(self, provider_class)
-        return (own or self.all) == "replay"
+        return self.given(provider_class) == "replay"
 
 
 _PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
@@ -106,20 +99,13 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
         return HOUR_MS / mean_ms
 
 
-class AvailabilitySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The share of the time that the offers of a class can be had, where their own rows do not say it; `all` is for
-    the classes not named. The defaults are assumptions between what was measured of single providers."""
-
-    marketplace: Availability | None = None
-    neocloud: Availability | None = None
-    hyperscaler: Availability | None = None
-    exchange: Availability | None = None
-    all: Availability | None = None
+class AvailabilitySettings(ByClass[Availability], frozen=True):
+    """The share of the time that the offers of a class can be had, where their own rows do not say it. The
+    defaults are assumptions between what was measured of single providers."""
 
     def of(self, provider_class: ProviderClass) -> Availability:
-        """That of a class: its own setting, that for all, or the default."""
-        own: Availability | None = getattr(self, provider_class)
-        return own or self.all or _AVAILABILITY_DEFAULTS[provider_class]
+        """That of a class."""
+        return self.given(provider_class) or _AVAILABILITY_DEFAULTS[provider_class]
 
 
 _AVAILABILITY_DEFAULTS: dict[ProviderClass, Availability] = {
@@ -144,31 +130,20 @@ class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
             raise ValueError("away must be at most 3650d")
 
 
-class ChurnSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Which offers leave the market and return, by provider class; `all` is for the classes not named. Unless told
-    otherwise those of marketplaces do in interruptions of mode realistic, and no others."""
-
-    marketplace: ChurnTerms | None = None
-    neocloud: ChurnTerms | None = None
-    hyperscaler: ChurnTerms | None = None
-    exchange: ChurnTerms | None = None
-    all: ChurnTerms | None = None
+class ChurnSettings(ByClass[ChurnTerms], frozen=True):
+    """Which offers leave the market and return, by provider class. Unless told otherwise those of marketplaces do in
+    interruptions of mode realistic, and no others."""
 
 
-class NoticeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How long before the market takes a running rental's GPUs back it says so, by provider class; `all` is for the
-    classes not named, and `providers` for single ones, whatever their class and the case of their names. A
-    hyperscaler gives half a minute unless told otherwise, nobody else gives any."""
+class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True):
+    """How long before the market takes a running rental's GPUs back it says so, by provider class; `providers` is for
+    single ones, whatever their class and the case of their names. A hyperscaler gives half a minute unless told
+    otherwise, nobody else gives any."""
 
-    marketplace: Duration | None = None
-    neocloud: Duration | None = None
-    hyperscaler: Duration | None = None
-    exchange: Duration | None = None
-    all: Duration | None = None
-    providers: dict[str, Duration] = {}
+    providers: dict[str, Duration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        named = {name: getattr(self, name) for name in (*PROVIDER_CLASSES, "all")} | self.providers
+        named = {name: self.own(name) for name in PROVIDER_CLASSES} | {"all": self.all} | self.providers
         for name, notice in named.items():
             if (notice or 0) > HOUR_MS:
                 raise ValueError(f"{name} must be at most 1h")
@@ -180,12 +155,8 @@ class NoticeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for name, notice in self.providers.items():
             if name.casefold() == provider_id.casefold():
                 return notice
-        own: Duration | None = getattr(self, provider_class)
-        if own is not None:
-            return own
-        if self.all is not None:
-            return self.all
-        return Duration(30 * SECOND_MS if provider_class == "hyperscaler" else 0)
+        given = self.given(provider_class)
+        return Duration(30 * SECOND_MS if provider_class == "hyperscaler" else 0) if given is None else given
 
 
 class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -225,15 +196,10 @@ _PROVISIONING_DEFAULTS: dict[ProviderClass, ProvisioningTerms] = {
 }
 
 
-class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True):
     """Provisioning by provider class; `all` is for what a class leaves open. `sizes` tell how much is fetched."""
 
     sizes: Sizes = Sizes()
-    marketplace: ProvisioningTerms | None = None
-    neocloud: ProvisioningTerms | None = None
-    hyperscaler: ProvisioningTerms | None = None
-    exchange: ProvisioningTerms | None = None
-    all: ProvisioningTerms | None = None
 
     def __post_init__(self) -> None:
         for provider_class in PROVIDER_CLASSES:
@@ -244,7 +210,7 @@ class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     def terms(self, provider_class: ProviderClass) -> ProvisioningTerms:
         """The terms of a class, none of them open: its own, those for all, or the default."""
         terms = _PROVISIONING_DEFAULTS[provider_class]
-        for given in (self.all, getattr(self, provider_class)):
+        for given in (self.all, self.own(provider_class)):
             if given is not None:
                 terms = given.over(terms)
         return terms
@@ -309,7 +275,6 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def churn_of(self, provider_class: ProviderClass) -> ChurnTerms | None:
         """How the offers of a class leave and return: its own terms, those for all, or the default; None where they
         stay."""
-        own: ChurnTerms | None = getattr(self.churn, provider_class)
         default = self.interruptions.mode == "realistic" and provider_class == "marketplace"
-        terms = own or self.churn.all or (ChurnTerms() if default else None)
+        terms = self.churn.given(provider_class) or (ChurnTerms() if default else None)
         return terms if terms is not None and terms.away else None
