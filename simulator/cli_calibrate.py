@@ -1,8 +1,7 @@
 """`gpu-sim calibrate`: a scenario whose market behaves like recorded traces."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from functools import partial
 from math import isnan
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from .cli_experiments import needs_extra, progress
 from .cli_remote import CannotTry, DurationType
 
 _STATISTICS = (
@@ -73,12 +73,8 @@ def calibrate(
     """
     if observe_every == 0:
         raise CannotTry("--observe-every is above 0s")
-    try:
+    with needs_extra("calibrate"):
         from .experiments import fitted_scenario
-    except ImportError as error:
-        raise CannotTry(
-            f"{error.name} is missing: calibrate needs the extra, pip install 'gpu-market-simulator[market]'"
-        ) from None
     from .core.calibration import CannotCalibrate
     from .scenario_file import ScenarioError, parse_scenario
 
@@ -95,8 +91,8 @@ def calibrate(
         click.echo(line)
     if seeds and market.measured:
         scenario = parse_scenario(text, origin=str(output), folder=None)
-        with _progress(seeds * fitted_scenario.days_to_run(market), "days of a market") as on_day:
-            runs = fitted_scenario.run_again(market, scenario, range(1, seeds + 1), on_day)
+        with progress(seeds * fitted_scenario.days_to_run(market), "days of a market") as on_days:
+            runs = fitted_scenario.run_again(market, scenario, range(1, seeds + 1), partial(on_days, 1))
         for line in _statistics(market, runs):
             click.echo(line)
     try:
@@ -114,18 +110,11 @@ def _calibrated(files: Sequence[Path], observe_every: int | None, shape: Any) ->
 
     try:
         traces = [read_trace(file) for file in files]
-        with _progress(looks_max(), "shapes looked at") as on_look:
-            return calibrate_traces(traces, None if observe_every is None else observe_every / 1000, shape, on_look)
+        every = None if observe_every is None else observe_every / 1000
+        with progress(looks_max(), "shapes looked at") as on_looks:
+            return calibrate_traces(traces, every, shape, partial(on_looks, 1))
     except (ScenarioError, ValueError) as error:
         raise CannotTry(str(error)) from None
-
-
-@contextmanager
-def _progress(steps: int, label: str) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where somebody watches."""
-    with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        yield lambda: bar.update(1)
-        bar.update(steps - bar.pos)  # done, sooner than it might have been
 
 
 def _zones(market: Any) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
 import click
 
+from .cli_experiments import needs_extra, progress
 from .cli_remote import CannotTry, DurationType
 from .core.scenario import Scenario
 
@@ -75,7 +75,7 @@ def market(
     """
     if gap < 1 or observe_every < 1:
         raise CannotTry("--gap and --observe-every are above 0s")
-    with _extra():
+    with needs_extra("market"):
         from .experiments import many_seeds, validation
         from .experiments.observation import Recorder
         from .experiments.seed_run import Plan
@@ -86,7 +86,7 @@ def market(
         for folder in (out, export):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-        with _progress(days * seeds) as on_days:
+        with progress(days * seeds, "days of a market") as on_days:
             runs = many_seeds.run_seeds(plan, each, jobs=jobs, on_days=on_days)
         rows = validation.judge(plan, runs, None if recorded is None else recorded.statistics)
         if out is not None:
@@ -101,17 +101,6 @@ def market(
         for line in _table(rows):
             click.echo(line)
     ctx.exit(1 if any(row.verdict == "missed" for row in rows) else 0)
-
-
-@contextmanager
-def _extra() -> Iterator[None]:
-    """What is imported within needs an extra."""
-    try:
-        yield
-    except ImportError as error:
-        raise CannotTry(
-            f"{error.name} is missing: the market needs the extra, pip install 'gpu-market-simulator[market]'"
-        ) from None
 
 
 def _load(name: str) -> Scenario:
@@ -134,18 +123,9 @@ def _read_recorded(files: tuple[Path, ...]) -> Any:
 
 
 def _write_page(out: Path, plan: Any, runs: Any, rows: Any, recorded: Any) -> Path:
-    with _extra():
+    with needs_extra("market"):
         from .experiments import page, plots
     return page.write_page(out, plan, [run.seed for run in runs], rows, plots.draw_all(plan, runs, recorded))
-
-
-@contextmanager
-def _progress(days: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr where somebody watches."""
-    with click.progressbar(
-        length=days, label="days of a market", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        yield bar.update
 
 
 def _table(rows: Any) -> Iterator[str]:

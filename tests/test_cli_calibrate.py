@@ -1,7 +1,5 @@
 """`gpu-sim calibrate`: what it prints and writes, what it refuses, exit codes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from simulator.scenario_file import load_scenario
 
 from .experiments.known_market import recordings
 from .experiments.recordings import trace
-from .processes import ROOT, environment
+from .processes import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -125,19 +123,3 @@ def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_
     assert told.exit_code == 1
     assert "no offer of this shape" in told.stderr
     assert not output.exists()
-
-
-def test_without_the_extra_it_says_what_to_install() -> None:
-    imports = "import sys; sys.modules['numpy'] = None; from simulator.cli import main"
-    program = f"{imports}; main(['calibrate', 'x__r1a_v100_1.json'])"
-    told = subprocess.run(
-        [sys.executable, "-c", program],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment(),
-        timeout=60,
-    )
-    assert told.returncode == 2
-    assert "numpy is missing: calibrate needs the extra, pip install 'gpu-market-simulator[market]'" in told.stderr

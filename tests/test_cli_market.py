@@ -1,8 +1,6 @@
 """`gpu-sim market`: what it prints and writes, what it refuses, exit codes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from click.testing import CliRunner, Result
 from simulator.cli import main
 from simulator.experiments.traces import read_trace
 
-from .processes import ROOT, environment
+from .processes import ROOT
 
 OFFER = """\
     - provider_id: aws
@@ -121,23 +119,6 @@ def test_a_place_that_cannot_be_written_to_is_told_of(zones: Path) -> None:
     told = market(zones, "--out", zones / "page")
     assert told.exit_code == 2
     assert "cannot be written" in told.stderr
-
-
-@pytest.mark.parametrize("missing", ["numpy", "scipy"])
-def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
-    program = f"import sys; sys.modules[{missing!r}] = None; from simulator.cli import main; main(['market', 'calm'])"
-    told = subprocess.run(
-        [sys.executable, "-c", program],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment(),
-        timeout=60,
-    )
-    assert told.returncode == 2
-    assert "pip install 'gpu-market-simulator[market]'" in told.stderr
-    assert missing in told.stderr
 
 
 def test_the_help_says_what_each_option_does() -> None:

@@ -1,0 +1,29 @@
+"""What the commands have in common that load the experiments: the extra that these need, and a bar while they run."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from .cli_remote import CannotTry
+
+
+@contextmanager
+def needs_extra(command: str) -> Iterator[None]:
+    """What is imported within needs an extra. Raises CannotTry, which says how to install it, where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        raise CannotTry(
+            f"{missing} is missing: {command} needs the extra, pip install 'gpu-market-simulator[market]'"
+        ) from None
+
+
+@contextmanager
+def progress(steps: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where somebody watches, told of each so many steps; at the end it is full, had it fewer."""
+    with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield bar.update
+        bar.update(steps - bar.pos)
