@@ -3,13 +3,15 @@
 All of it is read off the events of a full journal, day by day; what was read is dropped.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..core.acts import CapacityAct, OutageAct
 from ..core.catalog import OfferSpec
 from ..core.clock import DAY_MS
 from ..core.events import (
@@ -30,6 +32,7 @@ from ..core.scenario import AccountSpec, Scenario
 from ..core.simulation import Simulation
 from .arrays import NOTHING, Floats, Marks, Whole
 from .keeper import FLEET_ACCOUNT, Keeper, Life, Names
+from .standing import Standing
 
 _RICH = Money(10**9 * MICROS_PER_DOLLAR)
 
@@ -60,9 +63,9 @@ class Lives(Struct, frozen=True, eq=False):
 class OfferHistory(Struct, frozen=True, eq=False):
     """What one offer did: when it turned from up to down or back, its prices, and the fleet of `fleet_size` on it.
 
-    It is up while it is neither down, nor away from the market, nor in an outage of the timeline. At each of `moved_ms`
-    it left the market or returned, in turn, beginning with the former. `prices[i]`, in dollars per GPU and hour, holds
-    from `priced_ms[i]` on.
+    It is up while it is neither down, nor away from the market, nor taken out by the timeline: in an outage, or left
+    without a GPU. At each of `moved_ms` it left the market or returned, in turn, beginning with the former.
+    `prices[i]`, in dollars per GPU and hour, holds from `priced_ms[i]` on.
     """
 
     spec: OfferSpec
@@ -129,10 +132,8 @@ class _Log:
             (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region): index
             for index, offer in enumerate(self._offers)
         }
-        self._up_at_start = [not offer.is_down for offer in self._offers]
-        self._is_down = [offer.is_down for offer in self._offers]
-        self._is_away = [False for _ in self._offers]
-        self._outages: list[set[int]] = [set() for _ in self._offers]
+        self._standing = [Standing(offer.spec.capacity, is_down=offer.is_down) for offer in self._offers]
+        self._up_at_start = [standing.is_up for standing in self._standing]
         self._moved: list[list[int]] = [[] for _ in self._offers]
         self._turned: list[list[int]] = [[] for _ in self._offers]
         self._priced: list[list[int]] = [[0] for _ in self._offers]
@@ -184,43 +185,40 @@ class _Log:
         self._prices[index].append(event.price_micros_per_hour)
 
     def _act_changes(self, event: ActStarted | ActEnded) -> None:
-        """Of the acts outages alone decide whether an offer can be had."""
-        act = self._simulation.scenario.timeline[event.act].outage
-        if act is None:
+        """Of the acts outages and capacities alone decide whether an offer can be had."""
+        act = self._simulation.scenario.timeline[event.act].market_act
+        if not isinstance(act, OutageAct | CapacityAct):
             return
         for offer in self._simulation.market.matching(act):
-            spec = offer.spec
-            names = spec.provider_id, spec.gpu_model, spec.region
-            index = self._index[names]
-            was_up = self._is_up(index)
-            self._outages[index] ^= {event.act}
-            self._turn(index, names, event.at, was_up=was_up)
+            names = offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region
+            with self._watching(names, event.at) as standing:
+                if isinstance(event, ActStarted):
+                    standing.begin(event.act, act)
+                else:
+                    standing.end(event.act)
+            self._keeper.came_back(names)  # more GPUs may be free than before
 
     def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
-        names = event.provider_id, event.gpu_model, event.region
-        index = self._index[names]
-        was_up = self._is_up(index)
-        self._is_down[index] = isinstance(event, OfferWentDown)
-        self._turn(index, names, event.at, was_up=was_up)
+        with self._watching((event.provider_id, event.gpu_model, event.region), event.at) as standing:
+            standing.is_down = isinstance(event, OfferWentDown)
 
     def _offer_moved(self, event: OfferLeft | OfferReturned) -> None:
         names = event.provider_id, event.gpu_model, event.region
+        self._moved[self._index[names]].append(event.at)
+        with self._watching(names, event.at) as standing:
+            standing.is_away = isinstance(event, OfferLeft)
+
+    @contextmanager
+    def _watching(self, names: Names, at_ms: int) -> Iterator[Standing]:
+        """What is changed within is noted where by it an offer can be had from here on, or no longer."""
         index = self._index[names]
-        was_up = self._is_up(index)
-        self._is_away[index] = isinstance(event, OfferLeft)
-        self._moved[index].append(event.at)
-        self._turn(index, names, event.at, was_up=was_up)
-
-    def _is_up(self, index: int) -> bool:
-        return not (self._is_down[index] or self._is_away[index] or self._outages[index])
-
-    def _turn(self, index: int, names: Names, at_ms: int, *, was_up: bool) -> None:
-        """An offer can be had from here on, or cannot, if that is news."""
-        is_up = self._is_up(index)
-        if is_up == was_up:
+        standing = self._standing[index]
+        was_up = standing.is_up
+        yield standing
+        if standing.is_up == was_up:
             return
         self._turned[index].append(at_ms)
-        if is_up:
+        if standing.is_up:
             self._keeper.came_back(names)
 
     def history(self, length_ms: int) -> MarketHistory:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from simulator.core.acts import Act, InterruptAct, OutageAct, PriceAct
+from simulator.core.acts import Act, CapacityAct, InterruptAct, OutageAct, PriceAct
 from simulator.core.events import OfferCameBack, OfferWentDown
 from simulator.core.market_settings import ChurnSettings, ChurnTerms
 from simulator.core.quantities import Duration, Price, Share
@@ -139,6 +139,31 @@ def test_an_offer_in_an_outage_cannot_be_had_and_its_fleet_is_rented_anew_after_
     a, _ = run_market(conditions, 1, 1).offers
     assert a.lives.ended_ms[0] == 5 * HOUR
     assert 9 * HOUR < a.lives.began_ms[1] < 9 * HOUR + 10 * MINUTE
+
+
+def test_an_offer_left_without_a_gpu_cannot_be_had_and_its_fleet_is_rented_anew_after_it() -> None:
+    """Of two acts that overlap the one that began last decides; b has no GPU until an act gives it some."""
+    acts = (
+        Act(at=Duration(2 * HOUR), capacity=CapacityAct(region="a", set=0, for_=Duration(4 * HOUR))),
+        Act(at=Duration(3 * HOUR), interrupt=InterruptAct(region="a")),
+        Act(at=Duration(4 * HOUR), capacity=CapacityAct(region="a", set=2, for_=Duration(HOUR))),
+        Act(at=Duration(8 * HOUR), capacity=CapacityAct(region="b", set=1)),
+    )
+    conditions = replace(scenario(market(offer("a", capacity=4), offer("b", capacity=0))), timeline=acts)
+    for fleets in (True, False):
+        a, b = run_market(conditions, 1, 1, fleets=fleets).offers
+        assert (a.up_at_start, a.turned_ms.tolist()) == (True, [2 * HOUR, 4 * HOUR, 5 * HOUR, 6 * HOUR])
+        assert (b.up_at_start, b.turned_ms.tolist()) == (False, [8 * HOUR])
+    a, _ = run_market(conditions, 1, 1).offers
+    running = a.lives.running(np.array([90, 210, 290, 390]) * MINUTE)
+    assert running.tolist() == [4, 0, 2, 4]
+
+
+def test_rentals_keep_no_offer_from_being_up() -> None:
+    """GPUs that are rented or taken back can be had again; what counts is whether there are any."""
+    acts = (Act(at=Duration(2 * HOUR), interrupt=InterruptAct()),)
+    [history] = run_market(replace(scenario(market(offer("a", capacity=1))), timeline=acts), 1, 1).offers
+    assert (history.up_at_start, history.turned_ms.tolist(), len(history.lives.slot)) == (True, [], 2)
 
 
 def test_each_day_is_told_of() -> None:
