@@ -57,7 +57,7 @@ def test_the_table_has_a_line_for_each_statistic_and_a_summary(zones: Path) -> N
 
 def test_it_exits_with_0_where_all_that_is_shown_holds_and_with_1_otherwise(tmp_path: Path) -> None:
     frozen, moving = (
-        market(write(tmp_path, "none", spot="0.500", prices=prices), days=5) for prices in ("constant", "host_set")
+        market(write(tmp_path, "none", spot="0.500", prices=prices), days=90) for prices in ("constant", "host_set")
     )
     assert (frozen.exit_code, frozen.stdout.splitlines()[-1].split(": ")[1].split(", ")[1]) == (0, "0 missed")
     [never_move] = [line for line in moving.stdout.splitlines() if line.startswith("hyperscalers: largest step")]

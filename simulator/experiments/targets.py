@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ..core.catalog import ProviderClass
+from .offer_prices import FROZEN_DAYS
 
 Part = Literal["zones", "pairs", "fleets", "prices", "poisson"]
 """What a statistic is measured of: nine zones, pairs of offers, fleets, prices, or rentals of constant hazard."""
@@ -26,6 +27,7 @@ class Target(Struct, frozen=True):
 
     `aim` are closer bounds, to be reached where they can be. Names end in the unit unless it is a share of 1 or a plain
     number; `measure` is what the statistic is called where it is measured, and `of_class` whose prices it is about.
+    What depends on how long one looks is measured over `window_days`, as it was recorded.
     """
 
     measure: str
@@ -37,11 +39,14 @@ class Target(Struct, frozen=True):
     sources: tuple[str, ...]
     aim: tuple[float, float] | None = None
     of_class: ProviderClass | None = None
+    window_days: int | None = None
 
 
-def _price(measure: str, name: str, real: str, low: float, high: float, of_class: ProviderClass) -> Target:
+def _price(
+    measure: str, name: str, real: str, low: float, high: float, of_class: ProviderClass, window_days: int | None = None
+) -> Target:
     source = {"marketplace": "P1", "hyperscaler": "P2"}.get(of_class, "P3")
-    return Target(measure, f"{of_class}s: {name}", real, low, high, "prices", (source,), None, of_class)
+    return Target(measure, f"{of_class}s: {name}", real, low, high, "prices", (source,), None, of_class, window_days)
 
 
 def _zone(
@@ -98,8 +103,8 @@ TARGETS = (
     _price("marketplace_change", "median |log change|", "0.11–0.18", 0.05, 0.20, "marketplace"),
     _price("marketplace_persistence", "daily AR(1) of a GPU's median", "0.60–0.91", 0.6, 0.95, "marketplace"),
     _price("regional_spread", "sd of log price across regions", "0.34", 0.2, 0.5, "marketplace"),
-    _price("hyperscaler_frozen", "offers that never move", "0.75", 0.60, 0.90, "hyperscaler"),
-    _price("hyperscaler_step", "largest step", "0.051", 0, 0.06, "hyperscaler"),
+    _price("hyperscaler_frozen", "offers that never move in 90 days", "0.75", 0.60, 0.90, "hyperscaler", FROZEN_DAYS),
+    _price("hyperscaler_step", "largest step in 90 days", "0.051", 0, 0.06, "hyperscaler", FROZEN_DAYS),
     _price("hyperscaler_floor", "lowest price over on-demand", "0.30", 0.2995, 1, "hyperscaler"),
     _price("neocloud_unchanged", "days without a change", "> 0.98", 0.97, 1, "neocloud"),
     Target("within_on_demand", "prices above 0 and at most on-demand", "always", 1, 1, "prices", ("P2",)),

@@ -115,7 +115,7 @@ def _why_not(target: Target, plan: Plan) -> str:
     if target.part in ("zones", "pairs") and mode != "realistic":
         return f"offers are always there in mode {mode}"
     if target.part == "prices":
-        return _why_no_prices(target, scenario)
+        return _why_no_prices(target, scenario) or _why_no_window(target, plan)
     return _why_no_zones(scenario) if target.part == "zones" else ""
 
 
@@ -130,6 +130,13 @@ def _why_no_prices(target: Target, scenario: Scenario) -> str:
     if activity == 1:
         return ""
     return f"prices move {activity:g} times as often as measured here"
+
+
+def _why_no_window(target: Target, plan: Plan) -> str:
+    """Why a run is too short for what depends on how long one looks, or nothing."""
+    if target.window_days is None or plan.days >= target.window_days:
+        return ""
+    return f"needs {target.window_days} days, as recorded; here {plan.days}"
 
 
 def _why_no_zones(scenario: Scenario) -> str:

@@ -64,6 +64,7 @@ def test_what_every_tick_shows_is_told_and_not_judged() -> None:
 
 ONE_REGION = realistic(*(zone(f"us-east-1{letter}") for letter in "abcdefghi"))
 BUSY = scenario(market(offer(), prices=PriceSettings(activity=Factor(10_000_000))))
+MOVING = scenario(market(offer(provider_class="hyperscaler"), prices=PriceSettings()))
 
 
 @pytest.mark.parametrize(
@@ -83,11 +84,21 @@ BUSY = scenario(market(offer(), prices=PriceSettings(activity=Factor(10_000_000)
             replace(BUSY, market=market(prices=PriceSettings())),
             "no offers of that class, or too few",
         ),
+        ("hyperscaler_frozen", MOVING, "needs 90 days, as recorded; here 2"),
+        ("hyperscaler_step", MOVING, "needs 90 days, as recorded; here 2"),
     ],
 )
 def test_what_is_not_shown_says_why(measure: str, conditions: Scenario, reason: str) -> None:
     found = row(measure, conditions, seed_run())
     assert (found.verdict, found.simulated, found.reason) == ("not shown", None, reason)
+
+
+def test_what_depends_on_how_long_one_looks_is_judged_of_runs_as_long_as_recorded() -> None:
+    frozen, _ = (
+        [each for each in judge(plan(MOVING, days), [seed_run(hyperscaler_frozen=0.7)]) if each.target.window_days]
+        for days in (90, 89)
+    )
+    assert [each.verdict for each in frozen] == ["held", "not shown"]
 
 
 def test_without_fleets_there_is_nothing_to_say_of_rentals() -> None:
