@@ -15,9 +15,9 @@ from simulator.core.simulation import Simulation
 from simulator.experiments.fleets import measure_fleet
 from simulator.experiments.headless import run_market
 from simulator.experiments.seed_run import FLEET_GAP_MS, fleet_counts
-from simulator.scenario_file import load_scenario
+from simulator.scenario_file import load_scenario, shipped_scenarios
 
-from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, run, waits
+from .scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, run, waits
 
 DAY = 24 * HOUR
 
@@ -58,6 +58,17 @@ def lasted(simulation: Simulation) -> list[tuple[Rental, RentalTerminated | None
     return [(simulation.rentals.by_id[id_], ended.get(id_)) for id_, _, _ in of_bob(simulation)]
 
 
+@pytest.mark.parametrize("name", shipped_scenarios())
+def test_aws_tells_two_minutes_ahead_other_hyperscalers_half_a_minute_and_nobody_else(name: str) -> None:
+    market = load_scenario(name).market
+    wanted = {
+        spec.provider_id: 2 * MINUTE if spec.provider_id == "aws" else 30_000 * (spec.provider_class == "hyperscaler")
+        for spec in market.offers
+    }
+    assert wanted
+    assert {o.provider_id: market.notices.of(o.provider_id, o.provider_class) for o in market.offers} == wanted
+
+
 # bad-week
 
 
@@ -94,9 +105,9 @@ def test_in_a_bad_week_bob_gets_nothing_on_four_days_and_loses_what_he_gets_on_t
     assert [len(each) for each in lost] == [4, 4, 2]
     assert [len({end.at for end in each}) for each in lost] == [1, 1, 1]
     after = [(each[0].at - rentals[0][0].created_ms) / HOUR for each, rentals in zip(lost, days, strict=True)]
-    assert after == pytest.approx([0.2, 6.0, 3.5], abs=0.1)
+    assert after == pytest.approx([14 / 60, 6.0, 3.6], abs=0.01)
     assert {end.cause for each in lost for end in each} == {"shock"}
-    assert notices(simulation) == {end.rental_id: 30 * SECOND for each in lost for end in each}
+    assert notices(simulation) == {end.rental_id: 2 * MINUTE for each in lost for end in each}
 
 
 # black-friday

@@ -97,7 +97,7 @@ def test_in_nine_zones_an_offer_takes_bobs_rental_along_after_a_notice() -> None
     assert (lost, end.reason, end.cause) == (k80, "interrupted", "shock")
     assert 7 * HOUR < end.at < 8 * HOUR
     [notified] = [event for event in simulation.events if isinstance(event, InterruptionNotified)]
-    assert (notified.rental_id, notified.at, notified.interrupts_ms) == (lost, end.at - 30_000, end.at)
+    assert (notified.rental_id, notified.at, notified.interrupts_ms) == (lost, end.at - 2 * MINUTE, end.at)
 
 
 def test_in_nine_zones_by_tick_bob_loses_all_but_one() -> None:
@@ -108,6 +108,8 @@ def test_in_nine_zones_by_tick_bob_loses_all_but_one() -> None:
     assert west_2 in waits(simulation)
     assert sorted(str(end.cause) for end in lost.values()) == ["own", "own", "shock"]
     assert all(end.reason == "interrupted" and 8 * HOUR < end.at < 10 * HOUR for end in lost.values())
+    notified = [event for event in simulation.events if isinstance(event, InterruptionNotified)]
+    assert {event.rental_id: event.at for event in notified} == {id_: end.at - 2 * MINUTE for id_, end in lost.items()}
 
 
 def test_slow_provisioning_costs_nothing_and_sometimes_fails() -> None:
