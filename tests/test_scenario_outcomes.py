@@ -100,14 +100,12 @@ def test_in_nine_zones_an_offer_takes_bobs_rental_along_after_a_notice() -> None
     assert (notified.rental_id, notified.at, notified.interrupts_ms) == (lost, end.at - 2 * MINUTE, end.at)
 
 
-def test_in_nine_zones_by_tick_bob_loses_all_but_one() -> None:
+def test_in_nine_zones_by_tick_bob_loses_all_after_notices() -> None:
     simulation = run("nine-zones-by-tick")
-    [east_1, east_2, west_2, k80] = [rental_id for rental_id, _, _ in of_bob(simulation)]
+    *v100s, k80 = [rental_id for rental_id, _, _ in of_bob(simulation)]
     lost = ends(simulation)
-    assert set(lost) == {east_1, east_2, k80}
-    assert west_2 in waits(simulation)
-    assert sorted(str(end.cause) for end in lost.values()) == ["own", "own", "shock"]
-    assert all(end.reason == "interrupted" and 8 * HOUR < end.at < 10 * HOUR for end in lost.values())
+    assert {id_: end.cause for id_, end in lost.items()} == dict.fromkeys(v100s, "own") | {k80: "shock"}
+    assert all(end.reason == "interrupted" and 7 * HOUR < end.at < 12 * HOUR for end in lost.values())
     notified = [event for event in simulation.events if isinstance(event, InterruptionNotified)]
     assert {event.rental_id: event.at for event in notified} == {id_: end.at - 2 * MINUTE for id_, end in lost.items()}
 
