@@ -22,8 +22,8 @@ class Rental(Struct, eq=False, gc=False):
     `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning the first
     of `tickets` is the end of that or of its `phase`, and none where it is never ready; once the end has come without
     the rental getting anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `hidden` is
-    by an operator. `own_interruption_ms` is when its own hazard ends it, `interrupts_ms` when the market will take it
-    back as it said at `noticed_ms`.
+    by an operator. `falls_ms` is when the market will take it back, as far as that is known where notices are given,
+    and `interrupts_ms` when as it said at `noticed_ms`.
     """
 
     rental_id: str
@@ -45,7 +45,7 @@ class Rental(Struct, eq=False, gc=False):
     is_due: bool = False
     phase: Phase | None = None
     hidden: bool = False
-    own_interruption_ms: int | None = None
+    falls_ms: int | None = None
     noticed_ms: int | None = None
     interrupts_ms: int | None = None
 

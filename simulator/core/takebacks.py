@@ -1,9 +1,11 @@
 """When the market takes a running rental's GPUs back: by its own hazard, or by what strikes its whole offer.
 
-A strike is drawn as long before it happens as a notice is, so that the notice can come first; what runs then is told,
-and what begins to run in between is told at once. Whether a rental falls to a strike is its own luck (`hit/<rental>`).
+A strike is drawn as long before it happens as a notice is, so that the notice can come first. What runs then, and what
+begins to run in between, knows when it will fall and is told of that a notice ahead, or at once where it is too late.
+Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is how long after it (`spread/<rental>`).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -35,14 +37,16 @@ class Strike(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Exposed(Struct, eq=False):
-    """An offer, what it exposes its rentals to, those that run, and the strikes to come, next first."""
+    """An offer, what it exposes its rentals to, those that run, and the strikes to come, next first: those that were
+    `told` of, and those behind them that were not."""
 
     offer: Offer
     hazard: Hazard
     shocks: ShockClock
     notice_ms: int
     running: dict[str, Rental]
-    coming: list[Strike]
+    told: deque[Strike]
+    coming: deque[Strike]
 
     @property
     def name(self) -> str:
@@ -56,6 +60,7 @@ class ExposedState(Struct, frozen=True, array_like=True):
     draws: int
     index: int
     running: tuple[str, ...]
+    told: tuple[Strike, ...]
     coming: tuple[Strike, ...]
 
 
@@ -104,7 +109,7 @@ class TakeBacks:
             rates = Hazard(settings.interruptions.own_mean_ms(probability_ppm, lost), None)
         shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), rates, settings.interruptions.severity)
         notice_ms = int(settings.notices.of(offer.spec.provider_id, offer.spec.provider_class))
-        return Exposed(offer, rates, shocks, notice_ms, {}, [])
+        return Exposed(offer, rates, shocks, notice_ms, {}, deque(), deque())
 
     def begins(self, rental: Rental) -> None:
         """The rental runs from now on: its hazard counts."""
@@ -113,14 +118,8 @@ class TakeBacks:
         own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.hazard)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
-            rental.own_interruption_ms = now + own
-            if exposed.notice_ms:
-                told = max(now, now + own - exposed.notice_ms)
-                rental.tickets += (self._schedule.at(told, Priority.NOTICE, rental),)
         if exposed.notice_ms:
-            for strike in exposed.coming:
-                if strike.at_ms - exposed.notice_ms <= now:
-                    self._tell(strike, (rental,) if strike.left is None else tuple(exposed.running.values()))
+            self._foresee(exposed, rental, None if own is None else now + own)
 
     def has_room(self, rental: Rental) -> bool:
         """Whether a rental can begin to run: a trace may say that its GPUs are not there."""
@@ -171,7 +170,7 @@ class TakeBacks:
             self._schedule.at(told, Priority.NOTICE, exposed)
 
     def _strikes(self, exposed: Exposed) -> None:
-        strike = exposed.coming.pop(0)
+        strike = (exposed.told if exposed.notice_ms else exposed.coming).popleft()
         self._market.shock_struck(exposed.offer, strike.shock, strike.severity_ppm)
         for rental in self._hit(strike, tuple(exposed.running.values())):
             self._take_at(self._falls_ms(strike, rental), rental)
@@ -193,27 +192,52 @@ class TakeBacks:
     # Notices
 
     def _notifies(self, subject: "Rental | Exposed") -> None:
-        """The time has come to tell of a rental's own end, or of the offer's next strike that was not told of."""
+        """The time has come to tell of a rental's end, or of the offer's next strike that was not told of."""
         if isinstance(subject, Rental):
-            assert subject.own_interruption_ms is not None
-            self._notify(subject, subject.own_interruption_ms)
+            self._notify(subject)
             return
-        now = self._schedule.now_ms
-        for strike in subject.coming:
-            if strike.at_ms - subject.notice_ms <= now:
-                self._tell(strike, tuple(subject.running.values()))
-        self._await_shock(subject, subject.coming[-1].at_ms)
+        strike = subject.coming.popleft()
+        subject.told.append(strike)
+        self._tell(subject, strike)
+        self._await_shock(subject, strike.at_ms)
 
-    def _tell(self, strike: Strike, rentals: Iterable[Rental]) -> None:
-        for rental in self._hit(strike, rentals):
-            self._notify(rental, self._falls_ms(strike, rental))
+    def _tell(self, exposed: Exposed, strike: Strike) -> None:
+        for rental in self._hit(strike, tuple(exposed.running.values())):
+            self._will_fall(exposed, rental, self._falls_ms(strike, rental))
 
-    def _notify(self, rental: Rental, interrupts_ms: int) -> None:
-        """Only what is news: the first notice of a rental, or an earlier end than the last one told."""
-        if rental.interrupts_ms is None or interrupts_ms < rental.interrupts_ms:
+    def _foresee(self, exposed: Exposed, rental: Rental, own_ms: int | None) -> None:
+        """What is known of the end of a rental that begins to run: its own, or a strike that was told of already. One
+        that comes only after an end that is known brings no earlier one."""
+        falls_ms = own_ms
+        for strike in exposed.told:
+            if strike.left is not None:
+                self._tell(exposed, strike)
+            elif falls_ms is not None and falls_ms <= strike.at_ms:
+                break
+            elif self._hit(strike, (rental,)):
+                at_ms = self._falls_ms(strike, rental)
+                falls_ms = at_ms if falls_ms is None else min(falls_ms, at_ms)
+        if falls_ms is not None:
+            self._will_fall(exposed, rental, falls_ms)
+
+    def _will_fall(self, exposed: Exposed, rental: Rental, at_ms: int) -> None:
+        """A rental's end is known: tell of it a notice ahead, or now if it is too late for that. Only the earliest one
+        is news."""
+        if rental.falls_ms is not None and rental.falls_ms <= at_ms:
+            return
+        rental.falls_ms = at_ms
+        if at_ms - exposed.notice_ms > self._schedule.now_ms:
+            rental.tickets += (self._schedule.at(at_ms - exposed.notice_ms, Priority.NOTICE, rental),)
+        else:
+            self._notify(rental)
+
+    def _notify(self, rental: Rental) -> None:
+        """Tell a rental of its end, unless it was told of that."""
+        if rental.interrupts_ms != rental.falls_ms:
+            assert rental.falls_ms is not None
             now = self._schedule.now_ms
-            rental.noticed_ms, rental.interrupts_ms = now, interrupts_ms
-            self._record(InterruptionNotified(now, rental.account, rental.rental_id, interrupts_ms))
+            rental.noticed_ms, rental.interrupts_ms = now, rental.falls_ms
+            self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.falls_ms))
 
     def _hit(self, strike: Strike, rentals: Iterable[Rental]) -> list[Rental]:
         """Those of the rentals that fall to a strike; where GPUs are counted, `rentals` are all that run."""
@@ -252,7 +276,9 @@ class TakeBacks:
         """What a snapshot holds of it."""
         return TakeBacksState(
             offers=tuple(
-                ExposedState(each.shocks.draws, each.shocks.index, tuple(each.running), tuple(each.coming))
+                ExposedState(
+                    each.shocks.draws, each.shocks.index, tuple(each.running), tuple(each.told), tuple(each.coming)
+                )
                 for each in self._by_offer.values()
             ),
             pools=self._pools.state(),
@@ -264,7 +290,7 @@ class TakeBacks:
         for exposed, told in zip(self._by_offer.values(), state.offers, strict=True):
             exposed.shocks.draws, exposed.shocks.index = told.draws, told.index
             exposed.running = {id_: find(id_) for id_ in told.running}
-            exposed.coming = list(told.coming)
+            exposed.told, exposed.coming = deque(told.told), deque(told.coming)
         self._pools.restore(state.pools)
         self._replayed.restore(state.replayed)
 

@@ -1,13 +1,16 @@
 """What the market takes back, and the notice before: the draw fixes the end, the notice comes so long before it."""
 
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from simulator.core import takebacks
 from simulator.core.distributions import fixed
 from simulator.core.events import InterruptionNotified, RentalRunning, RentalTerminated
+from simulator.core.interruptions import is_hit
 from simulator.core.market_settings import (
     InterruptionSettings,
     NoticeSettings,
@@ -57,20 +60,23 @@ def began(sim: Simulation) -> dict[str, int]:
     return {event.rental_id: event.at for event in seen(sim, RentalRunning)}
 
 
+@pytest.mark.parametrize("spread", [0, NOTICE // 2, HOUR])
 @pytest.mark.parametrize("mode", ["poisson", "realistic"])
-def test_each_interruption_is_told_so_long_before_or_when_the_rental_began(mode: str) -> None:
-    sim = world(mode=mode)
+def test_each_interruption_is_told_once_so_long_before_or_when_the_rental_began(mode: str, spread: int) -> None:
+    """However late after its strike a rental falls: the notice is about its own end, and not about the strike."""
+    sim = world(mode=mode, spread=Duration(spread), shared=Share(500_000))
     crowd(sim, rentals=3_000, every_ms=20_000)
     told, running = notices(sim), began(sim)
     ends = [event for event in seen(sim, RentalTerminated) if event.reason == "interrupted"]
     assert {event.cause for event in ends} == {"shock", "own"}
     late = 0
     for end in ends:
-        last = told[end.rental_id][-1]
-        assert last.interrupts_ms == end.at
-        assert last.at == max(running[end.rental_id], end.at - NOTICE)
-        late += last.at > end.at - NOTICE
+        [notice] = told.pop(end.rental_id)
+        assert notice.interrupts_ms == end.at
+        assert notice.at == max(running[end.rental_id], end.at - NOTICE)
+        late += notice.at > end.at - NOTICE
     assert late > 0, "some began to run within the notice of their end"
+    assert told == {}
 
 
 def test_a_shock_that_follows_within_the_notice_of_another_is_told_of_in_time_too() -> None:
@@ -108,24 +114,33 @@ def test_a_short_notice_is_given_in_its_own_time_where_others_give_long_ones() -
         assert (rental.noticed_ms, rental.interrupts_ms) == (last.at, last.interrupts_ms)
 
 
-@pytest.mark.parametrize("mode", ["poisson", "realistic"])
-def test_a_notice_is_kept(mode: str) -> None:
-    """Who is told that it ends then does end then, unless the market takes it even sooner, and says so."""
-    sim = world(mode=mode, spread=Duration(HOUR), shared=Share(500_000))
-    crowd(sim, rentals=4_000)
-    ends = {event.rental_id: event.at for event in seen(sim, RentalTerminated)}
-    told = notices(sim)
-    assert any(len(each) > 1 for each in told.values())
-    for rental_id, each in told.items():
-        instants = [notice.interrupts_ms for notice in each]
-        assert instants == sorted(instants, reverse=True)
-        assert ends[rental_id] == instants[-1]
+def test_each_rental_is_held_against_a_strike_at_most_twice_however_many_are_to_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once when the strike is told of or the rental begins to run, and once when it strikes; and what begins to run
+    among a thousand strikes that were told of is held against no more than it takes to find its end."""
+    drawn: Counter[tuple[bytes, int]] = Counter()
+
+    def count(key: bytes, shock: int, severity_ppm: int) -> bool:
+        drawn[key, shock] += 1
+        return is_hit(key, shock, severity_ppm)
+
+    monkeypatch.setattr(takebacks, "is_hit", count)
+    sim = world(notice=HOUR // 2, horizon=Duration(1_000))
+    for number in range(200):
+        sim.advance(number * 1_000)
+        rent(sim)
+    sim.advance(5 * MINUTE)
+    assert len(sim.rentals.takebacks.state().offers[0].told) > 500
+    assert max(drawn.values()) == 2
+    assert sum(drawn.values()) < 200 * 20
 
 
-def test_a_notice_changes_nobodys_end() -> None:
+@pytest.mark.parametrize("spread", [0, HOUR])
+def test_a_notice_changes_nobodys_end(spread: int) -> None:
     ends = []
     for notice in (0, NOTICE):
-        sim = world(notice=notice)
+        sim = world(notice=notice, spread=Duration(spread))
         crowd(sim)
         ends.append(list(seen(sim, RentalTerminated)))
     assert ends[0] == ends[1]
