@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from .catalog_file import default_catalog, read_catalog
-from .core.catalog import OfferSpec
+from .core.catalog import REALISTIC_ONLY, OfferSpec
 from .core.money import format_price
 from .core.quantities import Availability, Duration, Price, Share
 from .core.recordings import Recording
@@ -33,8 +33,15 @@ def scenario_document(file: Path) -> dict[str, Any]:
     elif isinstance(catalog, str):
         del market["catalog"]
         market["offers"] = [_written(offer) for offer in read_catalog(Path(catalog))]
+    if "offers" in market and market.get("interruptions", {}).get("mode") != "realistic":
+        market["offers"] = [_for_any_mode(offer) for offer in market["offers"]]
     _embed_recordings(market.get("replay", {}))
     return document
+
+
+def _for_any_mode(offer: dict[str, Any]) -> dict[str, Any]:
+    """The offer without what a shared list may say for the mode `realistic` alone."""
+    return {key: value for key, value in offer.items() if key not in REALISTIC_ONLY}
 
 
 def _embed_recordings(replay: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Scenario files: YAML in, a `Scenario` of the core out. Every error names file, line, column and field."""
 
+from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from os.path import isfile
@@ -10,12 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from .catalog_file import default_catalog, find_repeats, read_catalog
+from .core.catalog import REALISTIC_ONLY
+from .core.market_settings import MarketSettings
 from .core.names import did_you_mean
 from .core.recordings import ReplaySettings
 from .core.scenario import Scenario, find_problems, opening_offers
 from .notation import decode_quantity
 from .recording_files import read_price_recording, read_trace_recording
-from .scenario_error import Problem, ScenarioError, read_text
+from .scenario_error import FieldPath, Problem, ScenarioError, read_text
 from .scenario_inheritance import Folder, inherit, shipped_scenarios
 from .yaml_tree import BYTES_MAX, Node, read_tree, tree_of
 
@@ -62,16 +65,39 @@ def _complete(root: Node) -> Scenario:
     scenario = _with_recordings(_with_offers(_convert(root), root))
     found = find_problems(scenario, opening_offers(scenario.market))
     problems = list(islice(found, _PROBLEMS_MAX))
-    if root.find("market", "offers") is not None:
+    listed = root.find("market", "offers")
+    if listed is not None:
         problems += (
             (("market", "offers", again), f"the same offer as offers[{first}]")
             for again, first in find_repeats(scenario.market.offers)
         )
+        if listed.mark.file == root.mark.file:  # an inherited list is shared, as a catalogue is
+            problems += islice(_idle_settings(scenario.market), _PROBLEMS_MAX - len(problems))
     if problems:
         from .scenario_problems import place_problem  # noqa: PLC0415  # nothing to explain in most runs
 
         raise ScenarioError(*(place_problem(path, reason, root) for path, reason in problems))
-    return scenario
+    return _without_idle_settings(scenario)
+
+
+def _idle_settings(market: MarketSettings) -> Iterator[tuple[FieldPath, str]]:
+    """What the offers of a market say that means nothing in its mode of interruptions."""
+    mode = market.interruptions.mode
+    if mode != "realistic":
+        for index, offer in enumerate(market.offers):
+            for name in REALISTIC_ONLY:
+                if getattr(offer, name) is not None:
+                    reason = f"{name} goes with interruptions of mode realistic and has no effect in mode {mode}"
+                    yield ("market", "offers", index, name), reason
+
+
+def _without_idle_settings(scenario: Scenario) -> Scenario:
+    """The scenario without what its mode has no use for in a catalogue that others share: it decides nothing."""
+    market = scenario.market
+    if not any(_idle_settings(market)):
+        return scenario
+    offers = tuple(replace(offer, availability=None, group=None) for offer in market.offers)
+    return replace(scenario, market=replace(market, offers=offers))
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -47,6 +47,18 @@ def test_a_catalogue_with_all_columns_is_in_it(tmp_path: Path) -> None:
     assert build_scenario(document, origin="it", folder=None) == load_scenario(str(file))
 
 
+def test_what_a_catalogue_says_for_another_mode_is_not_in_it(tmp_path: Path) -> None:
+    header, *rows = CATALOG.splitlines()
+    (tmp_path / "mine.csv").write_text(
+        "\n".join([f"{header},availability,group", *(f"{r},0.5,g" for r in rows)]) + "\n"
+    )
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\nmarket: {catalog: mine.csv}\n")
+    document = json.loads(json.dumps(scenario_document(file)))
+    assert not {"availability", "group"} & set(document["market"]["offers"][0])
+    assert build_scenario(document, origin="it", folder=None) == load_scenario(str(file))
+
+
 def test_a_file_that_cannot_be_used_is_refused_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("scenario: 1\nname: bad\nextends: calm\nmarkt: {}\n")

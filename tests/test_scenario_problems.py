@@ -1,10 +1,14 @@
 """Errors of scenario files name the place, the field and the nearest name."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from .scenario_texts import DOCUMENTED, refused
+from simulator.scenario_document import scenario_document
+from simulator.scenario_file import build_scenario, load_scenario
+
+from .scenario_texts import DOCUMENTED, parse, refused, write
 
 
 class Wrong(NamedTuple):
@@ -164,6 +168,37 @@ def test_all_unknown_keys_are_named_at_once() -> None:
     error = refused("name: mine\nsede: 1\nbilling: {minimun: 1s}\nclock: {mod: manual}\nseed: x\n")
     assert {problem.field for problem in error.problems} == {"sede", "billing.minimun", "clock.mod"}
     assert len(str(error).splitlines()) == 3
+
+
+OFFER = (
+    "{provider_id: p, provider_class: exchange, gpu_model: G, vram_gb: 1, region: R, spot_price: '1.000', "
+    "on_demand_price: '2.000', interruption_probability: 1%, capacity: 1, availability: 50%, group: g}"
+)
+
+
+@pytest.mark.parametrize("mode", ["poisson", "none"])
+def test_what_listed_offers_say_for_the_realistic_mode_alone_is_refused_in_another(mode: str) -> None:
+    error = refused(f"name: x\nmarket:\n  interruptions: {{mode: {mode}}}\n  offers:\n    - {OFFER}\n")
+    assert [(problem.field, problem.line) for problem in error.problems] == [
+        ("market.offers[0].availability", 5),
+        ("market.offers[0].group", 5),
+    ]
+    says = f"availability goes with interruptions of mode realistic and has no effect in mode {mode}"
+    assert error.problems[0].message == says
+    assert parse(f"name: x\nmarket: {{interruptions: {{mode: realistic}}, offers: [{OFFER}]}}").market.offers[0].group
+
+
+def test_a_shared_list_may_say_it_and_nothing_of_it_is_left(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        shared=f"name: shared\nmarket: {{interruptions: {{mode: realistic}}, offers: [{OFFER}]}}",
+        child="name: child\nextends: shared.yaml\nmarket: {interruptions: {mode: none}}",
+    )
+    scenario = load_scenario(str(tmp_path / "child.yaml"))
+    [offer] = scenario.market.offers
+    assert (offer.provider_id, offer.availability, offer.group) == ("p", None, None)
+    document = scenario_document(tmp_path / "child.yaml")
+    assert build_scenario(document, origin="it", folder=None) == scenario
 
 
 def test_all_that_does_not_fit_together_is_named_at_once() -> None:

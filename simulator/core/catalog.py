@@ -14,11 +14,16 @@ ProviderClass = Literal["marketplace", "neocloud", "hyperscaler", "exchange"]
 PROVIDER_CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")
 
 
+REALISTIC_ONLY = ("availability", "group")
+"""What an offer says for interruptions of mode `realistic` alone."""
+
+
 class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs.
 
     `availability` is the share of the time that it can be had, and `group` names those with which it shares the stress
-    and the shocks of a region, both for interruptions of mode `realistic`.
+    and the shocks of a region. Both are for interruptions of mode `realistic`: in other modes they mean nothing in a
+    catalogue or a list that is inherited, which others may share, and are refused where the scenario itself lists them.
     """
 
     provider_id: str
