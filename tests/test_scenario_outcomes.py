@@ -4,7 +4,7 @@ import pytest
 
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
-from simulator.core.events import InterruptionNotified, PriceMoved
+from simulator.core.events import CapacityChanged, InterruptionNotified, PriceMoved
 from simulator.core.ledger import CreditAdded, HoldExpired, HoldPlaced
 from simulator.core.scenario import Scenario
 from simulator.core.simulation import Simulation
@@ -44,6 +44,10 @@ def test_in_a_replay_rentals_fall_and_prices_move_as_was_recorded() -> None:
     assert refusals(simulation) == [(122, "offer_unavailable")]
     moves = [(move.at, move.price_micros_per_hour) for move in simulation.events if isinstance(move, PriceMoved)]
     assert moves[-1] == (6 * HOUR, 1_600_000)
+    nodes = [change.capacity for change in simulation.events if isinstance(change, CapacityChanged)]
+    [played] = simulation.scenario.market.recordings.availability
+    again = [value for at_ms, value in played.recording.steps[1:] if at_ms <= HOUR]
+    assert nodes == [value for _, value in played.recording.steps[1:]] + [played.recording.steps[0][1], *again]
     assert begin("replayed", 2 * HOUR + 5 * MINUTE - 1).market.offers[0].is_listed is False
     assert begin("replayed", 2 * HOUR + 5 * MINUTE).market.offers[0].free == 1
 

@@ -2,17 +2,20 @@
 
 An offer that left is not listed and cannot be rented. What runs there runs on with the luck that it would have had,
 and so do the offer's stress, shocks and outages. Its time away is no part of its `availability`, which is the share of
-the time that it can be had while it is there. All offers are there at the start.
+the time that it can be had while it is there. All offers are there at the start. One that follows a trace stays: that
+says when it is there.
 
 Turn n of an offer uses draws 2n and 2n+1 of the stream `churn/<offer>`: how long until the next, and the price with
 which it returns.
 """
 
 from .market_settings import MarketSettings
+from .names import offer_name
 from .numerics import delay_ms
 from .offer import Offer
 from .offers import Market
 from .randomness import draw, stream
+from .recordings import offers_meant
 from .schedule import Priority, Schedule
 
 DRAWS_PER_TURN = 2
@@ -30,8 +33,11 @@ class Churn:
         self._schedule = schedule
         self._turns: dict[str, int] = {}
         schedule.on(Priority.CHURN, self._turn)
+        traces = settings.recordings.availability
+        meant = offers_meant(traces, [offer.spec for offer in market.offers])
+        stays = {offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec, _ in meant}
         for offer in market.offers:
-            if settings.churn_of(offer.spec.provider_class) is not None:
+            if settings.churn_of(offer.spec.provider_class) is not None and offer.name not in stays:
                 self._turns[offer.name] = 0
                 self._await_turn(offer)
 

@@ -150,6 +150,16 @@ class PriceMoved(Struct, frozen=True, gc=False, tag="price_moved", tag_field="ty
     price_micros_per_hour: int
 
 
+class CapacityChanged(Struct, frozen=True, gc=False, tag="capacity_changed", tag_field="type"):
+    """An offer has so many GPUs in all from here on, by its trace or under an act (with `journal: full`)."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+    capacity: int
+
+
 class ShockStruck(Struct, frozen=True, gc=False, tag="shock_struck", tag_field="type"):
     """An offer met its shock number `shock` (with `journal: full`), whether or not anybody rented."""
 
@@ -222,6 +232,7 @@ Event = (
     | ActStarted
     | ActEnded
     | PriceMoved
+    | CapacityChanged
     | ShockStruck
     | OfferWentDown
     | OfferCameBack

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from .acts import Selector
 from .catalog import OfferSpec
 from .errors import InvalidValue, OfferNotFound, OfferUnavailable
-from .events import Event, OfferCameBack, OfferLeft, OfferReturned, OfferWentDown, PriceMoved, ShockStruck
+from .events import (
+    CapacityChanged,
+    Event,
+    OfferCameBack,
+    OfferLeft,
+    OfferReturned,
+    OfferWentDown,
+    PriceMoved,
+    ShockStruck,
+)
 from .market_settings import PriceSettings
 from .names import offer_name
 from .offer import Offer, OfferState
@@ -188,6 +197,12 @@ class Market:
             spec = offer.spec
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
 
+    def stock(self, offer: Offer, gpus: int) -> None:
+        """There are so many GPUs, acts aside, and nothing is told: so it is at the start, or in a snapshot."""
+        offer.stock = gpus
+        _, offer.capacity = offer.under_acts()
+        self._touch(offer)
+
     def restock(self, offer: Offer, gpus: int) -> None:
         """There are so many GPUs from now on, acts aside."""
         offer.stock = gpus
@@ -239,11 +254,13 @@ class Market:
             schedule.at(now + delay, _PRICE, offer)
 
     def _show(self, offer: Offer) -> None:
-        price = offer.path.price_micros
-        if offer.overlays:
-            price, offer.capacity = offer.under_acts()
-        else:
-            offer.capacity = offer.stock
+        price, capacity = offer.under_acts() if offer.overlays else (offer.path.price_micros, offer.stock)
+        if capacity != offer.capacity:
+            offer.capacity = capacity
+            if self._full:
+                spec = offer.spec
+                now = self._schedule.now_ms
+                self._record(CapacityChanged(now, spec.provider_id, spec.gpu_model, spec.region, capacity))
         if price == offer.price_micros_per_hour:
             return
         offer.price_micros_per_hour = price

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from .catalog import OfferSpec
-from .market_settings import MarketSettings
+from .catalog import PROVIDER_CLASSES, OfferSpec
+from .market_settings import ChurnTerms, MarketSettings
 from .money import PRICE_STEP_MICROS, format_usd
 from .names import offer_name
 from .offer_names import OfferNames, Path
@@ -29,6 +29,23 @@ def replay_problems(
     yield from _repeats(settings.availability, offers, "availability")
     yield from _repeats(settings.prices, offers, "prices")
     yield from _price_problems(market, offers)
+
+
+def churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    """Settings of `market.churn` that mean nobody: offers that follow a trace never leave, it says when they are
+    there."""
+    traces = market.recordings.availability
+    if not traces:
+        return
+    followed = {offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec, _ in offers_meant(traces, offers)}
+    for key in (*PROVIDER_CLASSES, "all"):
+        terms: ChurnTerms | None = getattr(market.churn, key)
+        if terms is None or not terms.away:
+            continue
+        meant = [spec for spec in offers if (getattr(market.churn, spec.provider_class) or market.churn.all) is terms]
+        names = [offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec in meant]
+        if names and followed.issuperset(names):
+            yield (key,), f'nobody leaves by this: offer "{names[0]}" follows a trace, and so do all that it is about'
 
 
 def _pace_problems(played: Played, where: Path) -> Iterator[tuple[Path, str]]:

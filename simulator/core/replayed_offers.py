@@ -127,7 +127,7 @@ class ReplayedOffers:
         """Let the offer be as its trace says, without telling."""
         replayed.offer.is_down = replayed.nodes == 0
         if replayed.counts_nodes:
-            self._market.restock(replayed.offer, replayed.nodes)
+            self._market.stock(replayed.offer, replayed.nodes)
 
     # Snapshots
 

@@ -19,7 +19,7 @@ from .names import did_you_mean, is_line, is_name, is_token, offer_name
 from .offer_names import OfferNames, Path
 from .quantities import Duration, Factor, Instant, Money
 from .recordings import Playback, offers_meant
-from .replay_problems import replay_problems
+from .replay_problems import churn_problems, replay_problems
 
 
 class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -122,6 +122,8 @@ def _market_problems(
             yield ("market", "notices", "providers", provider), unknown
     for path, reason in replay_problems(market, offers, names):
         yield ("market", "replay", *path), reason
+    for path, reason in churn_problems(market, offers):
+        yield ("market", "churn", *path), reason
 
 
 def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path, str]]:

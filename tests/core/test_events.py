@@ -22,6 +22,7 @@ TAGS = {
     "ActStarted": "act_started",
     "ActEnded": "act_ended",
     "PriceMoved": "price_moved",
+    "CapacityChanged": "capacity_changed",
     "ShockStruck": "shock_struck",
     "OfferWentDown": "offer_went_down",
     "OfferCameBack": "offer_came_back",

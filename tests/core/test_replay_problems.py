@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from simulator.core.errors import JournalInvalid
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
+from simulator.core.market_settings import (
+    ChurnSettings,
+    ChurnTerms,
+    InterruptionSettings,
+    MarketSettings,
+    PriceSettings,
+)
+from simulator.core.quantities import Duration
 from simulator.core.recordings import PlayedSeries, PlayedTrace, ReplaySettings
 from simulator.core.replay import replay
 from simulator.core.scenario import find_problems, opening_offers
@@ -67,6 +74,28 @@ def test_a_problem_is_told_with_its_field(settings: MarketSettings, field: str, 
         assert any(path == f"market.replay.{field}" and reason in said for path, said in found), found
     else:
         assert found == []
+
+
+BRISK, NEVER = ChurnTerms(), ChurnTerms(away=Duration(0))
+
+
+@pytest.mark.parametrize(
+    ("churn", "field"),
+    [
+        (ChurnSettings(), ""),
+        (ChurnSettings(marketplace=BRISK), "marketplace"),
+        (ChurnSettings(all=BRISK), "all"),
+        (ChurnSettings(all=NEVER), ""),
+        (ChurnSettings(all=BRISK, marketplace=NEVER), ""),
+        (ChurnSettings(neocloud=BRISK), ""),
+    ],
+)
+def test_churn_of_offers_that_all_follow_traces_is_refused(churn: ChurnSettings, field: str) -> None:
+    settings = replaying(trace([1, 0], region="Here"), offers=(offer("Here"),), churn=churn)
+    told = 'nobody leaves by this: offer "vast-ai|RTX 4090|Here" follows a trace, and so do all that it is about'
+    assert problems(settings) == ([(f"market.churn.{field}", told)] if field else [])
+    beside = replaying(trace([1, 0], region="Here"), offers=(offer("Here"), offer("There")), churn=churn)
+    assert problems(beside) == []
 
 
 def test_an_offer_that_follows_two_is_told_once_an_entry() -> None:

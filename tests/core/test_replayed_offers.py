@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from simulator.core.acts import CapacityAct, InterruptAct
 from simulator.core.catalog import OfferSpec
@@ -10,13 +11,15 @@ from simulator.core.commands import MoveRental
 from simulator.core.distributions import fixed
 from simulator.core.errors import OfferUnavailable, SnapshotInvalid
 from simulator.core.events import (
+    CapacityChanged,
     InterruptionNotified,
     OfferCameBack,
+    OfferLeft,
     OfferWentDown,
     RentalTerminated,
     ShockStruck,
 )
-from simulator.core.market_settings import InterruptionSettings, MarketSettings
+from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, MarketSettings
 from simulator.core.quantities import Duration, Share
 from simulator.core.replay import replay
 from simulator.core.simulation import Simulation
@@ -172,6 +175,37 @@ def test_with_fewer_nodes_than_running_gpus_the_excess_falls() -> None:
     ]
 
 
+def changes(sim: Simulation) -> list[tuple[int, int]]:
+    return [(event.at, event.capacity) for event in seen(sim, CapacityChanged)]
+
+
+def test_each_change_of_the_nodes_is_told() -> None:
+    sim = nodes(3, 5, 5, 2, 0, 4)
+    sim.advance(HOUR)
+    assert changes(sim) == [(MINUTE, 5), (3 * MINUTE, 2), (4 * MINUTE, 0), (5 * MINUTE, 4)]
+    assert {event.region for event in seen(sim, CapacityChanged)} == {sim.market.offers[0].spec.region}
+    compact = Simulation(replace(sim.scenario, journal="compact"))
+    compact.advance(HOUR)
+    assert changes(compact) == []
+
+
+def test_a_snapshot_tells_no_change_again() -> None:
+    sim = nodes(3, 5)
+    sim.advance(2 * MINUTE)
+    again = Simulation.restored(sim.scenario, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms)
+    again.advance(HOUR)
+    assert changes(again) == []
+    assert again.market.offers[0].capacity == 5
+
+
+def test_offers_with_a_trace_never_leave_the_market_and_others_of_their_class_do() -> None:
+    here, there = offer("Here"), offer("There")
+    churn = ChurnSettings(marketplace=ChurnTerms(stays=Duration(HOUR), away=Duration(HOUR)))
+    sim = world(replaying(trace([1, 0], region="Here"), offers=(here, there), churn=churn))
+    sim.advance(3 * DAY)
+    assert {event.region for event in seen(sim, OfferLeft)} == {"There"}
+
+
 def test_a_rental_of_several_gpus_falls_as_a_whole() -> None:
     sim = nodes(8, 8, 7)
     rentals = [rent(sim, gpu_count=4) for _ in range(2)]
@@ -205,6 +239,7 @@ def test_an_act_on_the_capacity_wins_while_it_lasts() -> None:
     assert sim.market.offers[0].free == 1
     sim.advance(HOUR)
     assert sim.market.offers[0].free == 7
+    assert changes(sim) == [(MINUTE // 2, 1), (MINUTE // 2 + FOR, 7)]
 
 
 # What is being set up
