@@ -8,6 +8,7 @@ from shutil import get_terminal_size
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .cli_experiments import needs_extra, progress
 from .cli_remote import CannotTry, DurationType
@@ -26,9 +27,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     "--trace",
     "traces",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A recorded trace to show beside, named …__<region><letter>_<gpu>_<gpus>.json; may be given again.",
+    help="A recorded trace, named …__<region><letter>_<gpu>_<gpus>.json; may be given again. The market plays its zone "
+    "too, and what comes out is held against what was recorded.",
 )
 @click.option(
     "--out", type=_FOLDER, metavar="DIR", help="Write market.html, which needs no other file, and PNGs there."
@@ -43,7 +45,8 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     default="631s",
     show_default=True,
     metavar="DURATION",
-    help="How often availability is looked at; what was seen is held until the next look.",
+    help="How often availability is looked at; what was seen is held until the next look. Zones of "
+    "traces are looked at as often as their recorder did, which is found from them unless given.",
 )
 @click.option(
     "--fleets/--no-fleets",
@@ -76,31 +79,79 @@ def market(
     if gap < 1 or observe_every < 1:
         raise CannotTry("--gap and --observe-every are above 0s")
     with needs_extra("market"):
-        from .experiments import many_seeds, validation
+        from .experiments import table, validation
         from .experiments.observation import Recorder
         from .experiments.seed_run import Plan
     recorded = _read_recorded(traces)
-    plan = Plan(_load(scenario_name), days, Recorder(gap, observe_every), export, fleets)
-    each = range(seed_first, seed_first + seeds)
+    plan = Plan(_load(scenario_name), days, Recorder(gap, observe_every), _made("--export", export), fleets)
+    is_told = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
+    zones = _zones_of(plan, recorded, observe_every / 1000 if is_told else None)
+    _made("--out", out)
     try:
-        for folder in (out, export):
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
-        with progress(days * seeds, "days of a market") as on_days:
-            runs = many_seeds.run_seeds(plan, each, jobs=jobs, on_days=on_days)
-        rows = validation.judge(plan, runs, None if recorded is None else recorded.statistics)
+        runs, beside = _run(plan, zones, range(seed_first, seed_first + seeds), jobs)
+        played = None if isinstance(beside, str) else beside
+        rows = validation.judge(plan, runs, None if recorded is None else recorded.statistics, played)
         if out is not None:
-            click.echo(f"{_write_page(out, plan, runs, rows, recorded)} is written", err=True)
+            click.echo(f"{_write_page(out, plan, runs, rows, recorded, beside)} is written", err=True)
     except OSError as error:
         raise CannotTry(f"{error.filename} cannot be written: {error.strerror}") from None
     if as_json:
-        about = {"scenario": plan.scenario.name, "days": days, "seeds": [*each], "gap_ms": gap}
-        told = about | {"observe_every_ms": observe_every, "rows": validation.as_json(rows)}
+        about = {"scenario": plan.scenario.name, "days": days, "seeds": [run.seed for run in runs], "gap_ms": gap}
+        told = about | {"observe_every_ms": observe_every} | _about_zones(beside) | {"rows": table.as_json(rows)}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        for line in _table(rows):
+        for line in (*_table(rows), *([beside] if isinstance(beside, str) and beside else [])):
             click.echo(line)
     ctx.exit(1 if any(row.verdict == "missed" for row in rows) else 0)
+
+
+def _made(option: str, folder: Path | None) -> Path | None:
+    """The folder that an option names, made if need be."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotTry(f"{option} {folder} cannot be written: {error.strerror}") from None
+    return folder
+
+
+def _run(plan: Any, zones: Any, seeds: range, jobs: int | None) -> Any:
+    """The runs of the scenario's own offers, and what it made of recorded zones or why it made nothing of them."""
+    from .experiments import many_seeds
+    from .experiments.trace_market import Played
+
+    days = plan.days if isinstance(zones, str) else plan.days + zones.plan.days
+    with progress(days * len(seeds), "days of a market") as on_days:
+        runs = many_seeds.run_seeds(plan, seeds, jobs=jobs, on_days=on_days)
+        if isinstance(zones, str):
+            return runs, zones
+        return runs, Played(zones, many_seeds.run_seeds(zones.plan, seeds, jobs=jobs, on_days=on_days))
+
+
+def _zones_of(plan: Any, recorded: Any, look_seconds: float | None) -> Any:
+    """The market of the recorded zones of single GPUs, or why there is none; nothing without such zones."""
+    from .core.calibration import CannotCalibrate
+    from .experiments.trace_market import play_traces, why_not_played
+
+    if recorded is None or not recorded.zones:
+        return ""
+    why = why_not_played(plan.scenario)
+    if why:
+        return why
+    export = None if plan.export is None else plan.export / "played"
+    try:
+        return play_traces(plan.scenario, recorded.zones, look_seconds, export)
+    except (ValueError, CannotCalibrate) as error:
+        raise CannotTry(f"--trace: {error}; without this trace the others can be played") from None
+
+
+def _about_zones(beside: Any) -> dict[str, object]:
+    """What was made of recorded zones, for programs."""
+    if isinstance(beside, str):
+        return {"not_played": beside} if beside else {}
+    plan = beside.market.plan
+    looked = {"gap_ms": plan.looked.gap_ms, "observe_every_ms": plan.looked.observe_every_ms}
+    return {"played": {"zones": [str(zone) for zone in plan.zones], "ticks": plan.ticks} | looked}
 
 
 def _load(name: str) -> Scenario:
@@ -113,24 +164,30 @@ def _load(name: str) -> Scenario:
 
 
 def _read_recorded(files: tuple[Path, ...]) -> Any:
+    from .core.names import did_you_mean
     from .experiments.recorded import read_recorded
     from .scenario_error import ScenarioError
 
+    for file in files:
+        if not file.is_file():
+            beside = [each.name for each in file.parent.glob("*.json")]
+            raise CannotTry(f"--trace {file}: there is no such file{did_you_mean(file.name, beside)}")
     try:
         return read_recorded(files)
     except (ScenarioError, ValueError) as error:
-        raise CannotTry(str(error)) from None
+        raise CannotTry(f"--trace {error}" if isinstance(error, ScenarioError) else f"--trace: {error}") from None
 
 
-def _write_page(out: Path, plan: Any, runs: Any, rows: Any, recorded: Any) -> Path:
+def _write_page(out: Path, plan: Any, runs: Any, rows: Any, recorded: Any, beside: Any) -> Path:
     with needs_extra("market"):
         from .experiments import page, plots
-    return page.write_page(out, plan, [run.seed for run in runs], rows, plots.draw_all(plan, runs, recorded))
+    pictures = plots.draw_all(plan, runs, recorded, None if isinstance(beside, str) else beside)
+    return page.write_page(out, plan, [run.seed for run in runs], rows, pictures, beside)
 
 
 def _table(rows: Any) -> Iterator[str]:
     """The table in columns, the verdict last and in colour."""
-    from .experiments.validation import column_names, columns, summary
+    from .experiments.table import column_names, columns, summary
 
     lines = [column_names(rows), *(columns(row, rows) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]) - 1)]

@@ -21,7 +21,7 @@ from PIL import Image
 from simulator.core.catalog import PROVIDER_CLASSES, OfferSpec
 from simulator.core.clock import DAY_MS
 from simulator.core.simulation import Simulation
-from simulator.experiments.plots import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from simulator.experiments.pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED
 from simulator.resources import folder
 from simulator.scenario_file import load_scenario
 

@@ -87,6 +87,12 @@ def co_interruption(
     return CoInterruption(hits / total, by_chance / total) if total else CoInterruption(NOTHING, NOTHING)
 
 
+def lifts(events: Sequence[Whole], length: int, windows: Sequence[int], pairs: Sequence[tuple[int, int]]) -> Floats:
+    """How many times likelier than by chance an interruption has one nearby in the other zone of these pairs, for each
+    window: within ±`windows[i]` ticks. NaN without interruptions."""
+    return np.array([co_interruption(events, length, window, pairs).lift for window in windows], np.float64)
+
+
 def _near(events: Whole, length: int, window: int) -> Marks:
     """The ticks at most `window` away from an event."""
     marked = np.zeros(length, np.bool_)

@@ -24,6 +24,8 @@ from .zones import observe_all
 NODES_UNKNOWN = 16
 """How many nodes an offer has where a trace says only whether one could be had."""
 
+_SHIPPED = InterruptionSettings(mode="realistic")
+
 _REMARK = """\
 # Availability, group, interruption_probability and shape are from the traces. What traces do not hold is made up:
 # provider_id, provider_class, vram_gb, the prices, which stand still, and the capacity of zones with one node or none.
@@ -96,10 +98,9 @@ def _offer(zone: Zone) -> dict[str, Any]:
     }
 
 
-def probability(per_hour: float) -> Share:
-    """The chance of being interrupted within an hour on an offer that goes down so often in an hour of being up: what
-    `InterruptionSettings.goes_down_per_hour` takes, by default settings."""
-    settings = InterruptionSettings(mode="realistic")
+def probability(per_hour: float, settings: InterruptionSettings = _SHIPPED) -> Share:
+    """The chance of being interrupted within the horizon on an offer that goes down so often in an hour of being up:
+    what `InterruptionSettings.goes_down_per_hour` takes."""
     hazard = per_hour * settings.severity.mean * PPM / settings.shared * settings.horizon / HOUR_MS
     return Share(min(PPM - 1, max(1, round(-expm1(-hazard) * PPM))))
 

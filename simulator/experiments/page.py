@@ -6,10 +6,15 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from .plots import Picture
+from ..core.randomness import PPM
+from .pictures import Part, Picture
+from .rasters import recorded_is_first
 from .seed_run import Plan
+from .table import column_names, columns, summary
 from .targets import SOURCES
-from .validation import Row, column_names, columns, summary
+from .trace_calibration import Zone
+from .trace_market import Played
+from .validation import Row
 
 PAGE = "market.html"
 
@@ -30,13 +35,15 @@ figure { margin: 0; } figcaption, .small { color: #555; font-size: .88rem; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .22rem .7rem .22rem 0; border-bottom: 1px solid #e2e2e2; vertical-align: top; }
 th { border-bottom: 2px solid #999; }
+details { margin: .6rem 0; } summary { cursor: pointer; font-weight: 600; }
 .held { color: #00664b; } .missed { color: #a34700; font-weight: 600; } .not-shown { color: #666; }
 </style>
 </head>
 <body>
 <h1>$title</h1>
 <p>$about</p>
-$figures
+$played
+$zones
 <h2>How close it comes</h2>
 <p>$summary</p>
 <div class="wide">
@@ -47,6 +54,7 @@ $rows
 </tbody>
 </table>
 </div>
+$offers
 <h2>Sources</h2>
 <ul class="small">
 $sources
@@ -57,9 +65,15 @@ $sources
 
 
 def write_page(
-    folder: Path, plan: Plan, seeds: Sequence[int], rows: Sequence[Row], pictures: Sequence[Picture]
+    folder: Path,
+    plan: Plan,
+    seeds: Sequence[int],
+    rows: Sequence[Row],
+    pictures: Sequence[Picture],
+    beside: Played | str = "",
 ) -> Path:
     """Write the page and each picture as a PNG into a folder, which is made if need be; answers the page's path.
+    `beside` is what was made of recorded zones, or says why nothing was.
 
     Raises OSError.
     """
@@ -67,19 +81,23 @@ def write_page(
     for picture in pictures:
         (folder / f"{picture.name}.png").write_bytes(picture.png)
     page = folder / PAGE
-    page.write_text(page_text(plan, seeds, rows, pictures), encoding="utf-8")
+    page.write_text(page_text(plan, seeds, rows, pictures, beside), encoding="utf-8")
     return page
 
 
-def page_text(plan: Plan, seeds: Sequence[int], rows: Sequence[Row], pictures: Sequence[Picture]) -> str:
+def page_text(
+    plan: Plan, seeds: Sequence[int], rows: Sequence[Row], pictures: Sequence[Picture], beside: Played | str = ""
+) -> str:
     """The page as HTML. All text of the scenario is escaped."""
     return _PAGE.substitute(
         title=escape(f"The market of {plan.scenario.name}"),
         about=escape(_about(plan, seeds)),
-        figures="\n".join(map(_figure, pictures)),
+        played=(beside and f"<p>{escape(beside)}</p>") if isinstance(beside, str) else _guess(plan, beside, pictures),
+        zones=_figures(pictures, "zones"),
         summary=escape(summary(rows)),
         head="".join(f"<th>{escape(name)}</th>" for name in (*column_names(rows), "sources")),
         rows="\n".join(_table(rows)),
+        offers=_figures(pictures, "offers"),
         sources="\n".join(f"<li>{escape(f'{name}: {text}')}</li>" for name, text in SOURCES.items()),
     )
 
@@ -91,6 +109,58 @@ def _about(plan: Plan, seeds: Sequence[int]) -> str:
         f"{looked.observe_every_ms / 1000:g} s and written every {looked.gap_ms / 1000:g} s. "
         f"{' '.join(plan.scenario.description.split())}"
     )
+
+
+_GUESS = Template("""\
+$guess
+<p>$how</p>
+<details><summary>Which is which</summary>
+<p>$which</p>
+$answer
+</details>
+<details><summary>The two numbers of each zone</summary>
+<table>
+<thead><tr><th>zone</th><th>up</th><th>seen to go down, per hour up</th><th>really, per hour up</th></tr></thead>
+<tbody>
+$zones
+</tbody>
+</table>
+</details>""")
+
+
+def _guess(plan: Plan, played: Played, pictures: Sequence[Picture]) -> str:
+    """The two rasters without labels, how the simulated one was made, and, hidden, which is which."""
+    looked, seed = played.market.plan.looked, played.runs[0].seed
+    one, other = "AB" if recorded_is_first(played) else "BA"
+    how = (
+        f"One of them is what the traces given hold, the other is what the market of {plan.scenario.name} made of the "
+        f"same zones under seed {seed}. Of each zone two numbers come from the recording: how much of the time it was "
+        "up, and how often it went down in an hour of that. Zones of a region share its stress. All else is as the "
+        "scenario says, but for its timeline and its other offers. Both were looked at every "
+        f"{looked.observe_every_ms / 1000:.4g} s and written every {looked.gap_ms / 1000:g} s, for as long as the "
+        "recording lasts. What is measured of the played zones, here and in the table, is of all seeds."
+    )
+    return _GUESS.substitute(
+        guess=_figures(pictures, "guess"),
+        how=escape(how),
+        which=escape(f"{one} was recorded, {other} is simulated."),
+        answer=_figures(pictures, "answer"),
+        zones="\n".join(map(_zone, played.market.zones)),
+    )
+
+
+def _zone(zone: Zone) -> str:
+    """The two numbers of a zone, and what the recorder saw of the second."""
+    cells = [str(zone.name), "always", "", ""]
+    if zone.recorded is not None and zone.rates is not None:
+        share = zone.recorded.availability / PPM
+        cells[1:] = f"{share:.1%}", f"{zone.recorded.per_hour:.3f}", f"{zone.rates.lost:.3f}"
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _figures(pictures: Sequence[Picture], part: Part) -> str:
+    """The pictures that belong there."""
+    return "\n".join(_figure(picture) for picture in pictures if picture.part == part)
 
 
 def _figure(picture: Picture) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from .arrays import Floats, Whole
 from .dependence import Distance, correlation_by_distance
 from .fleets import measure_fleet
-from .seed_run import LARGE, SCARCE, lives_h, lost_together, mean_known, measure_zones
+from .seed_run import LARGE, SCARCE, lives_h, lost_together, mean_known, measure_lifts, measure_zones
 from .traces import Trace, align, read_trace
 from .zones import zones_of_one_gpu
 
@@ -21,6 +21,7 @@ class Recorded(Struct, frozen=True, eq=False):
     statistics: dict[str, float]
     lives_h: Floats
     by_distance: dict[Distance, Floats]
+    lifts: dict[Distance, Floats]
     lost_together: Whole
 
 
@@ -40,6 +41,7 @@ def read_recorded(files: Iterable[Path]) -> Recorded | None:
         statistics=measure_zones(zones) | _measure_fleets(fleets),
         lives_h=lives_h(zones_of_one_gpu(zones)),
         by_distance=correlation_by_distance(zones) if zones else {},
+        lifts=measure_lifts(zones),
         lost_together=lost_together([fleet.values for fleet in fleets if fleet.values.max() == LARGE]),
     )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from ..core.clock import DAY_MS
 from ..core.scenario import Scenario
 from .arrays import NOTHING, Floats, Whole
 from .constant_hazard import Taken, count_taken
@@ -16,8 +15,8 @@ from .headless import MarketHistory, OfferHistory, run_market
 from .lifetimes import complete_runs
 from .observation import Recorder
 from .offer_prices import measure_prices
-from .statistics import measure
-from .traces import Trace, align, write_trace
+from .statistics import lifts_by_distance, measure
+from .traces import Trace, TraceName, align, write_trace
 from .zones import RECORDING, observe_all, trace_names, zones_of_one_gpu
 
 FLEET_GAP_MS = 300_000
@@ -33,9 +32,11 @@ NODES_PAIRED = 4
 
 
 class Plan(Struct, frozen=True):
-    """What to run and how to look at it: `looked` is how availability is looked at, and `each_tick` at every tick.
+    """What to run and how to look at it: `looked` is how availability is looked at, and `each_tick` at every tick, for
+    so many `ticks` or until the end.
 
-    Without `fleets` a run takes a tenth of the time, and there is nothing about rentals to measure.
+    Without `fleets` a run takes a tenth of the time, and there is nothing about rentals to measure. `zones` are what
+    the offers are called among traces, where the scenario does not say it.
     """
 
     scenario: Scenario
@@ -43,23 +44,26 @@ class Plan(Struct, frozen=True):
     looked: Recorder
     export: Path | None = None
     fleets: bool = True
+    zones: tuple[TraceName, ...] = ()
+    ticks: int | None = None
 
     @property
     def each_tick(self) -> Recorder:
         """The recorder that misses nothing that lasts a tick."""
         return Recorder(self.looked.gap_ms, self.looked.gap_ms)
 
-    @property
-    def length_ms(self) -> int:
-        """How long a run is."""
-        return self.days * DAY_MS
+    def observe(self, market: MarketHistory, recorder: Recorder) -> tuple[Trace, ...]:
+        """What a recorder writes of the offers of this plan's market."""
+        specs = [offer.spec for offer in market.offers]
+        names = self.zones or trace_names(specs, f"{RECORDING}-{_plain(self.scenario.name)}")
+        return observe_all(market, names, recorder, self.ticks)
 
 
 class SeedRun(Struct, frozen=True, eq=False):
     """What was measured under one seed: by name, looked at as planned, at every tick, and what is not looked at so.
 
     `lives_h` are the times up as looked at; `lost_together[i]` counts the ticks in which i nodes of a fleet of 16
-    were lost; `history` is there where it is wanted.
+    were lost; `lifts` are those of `lifts_by_distance`; `history` is there where it is wanted.
     """
 
     seed: int
@@ -68,6 +72,7 @@ class SeedRun(Struct, frozen=True, eq=False):
     others: dict[str, float]
     lives_h: Floats
     by_distance: dict[Distance, Floats]
+    lifts: dict[Distance, Floats]
     lost_together: Whole
     taken: Taken | None
     history: MarketHistory | None
@@ -78,19 +83,19 @@ def run_seed(
 ) -> SeedRun:
     """Run and measure a seed, and export its traces where that is planned."""
     market = run_market(plan.scenario, seed, plan.days, fleets=plan.fleets, on_day=on_day)
-    names = trace_names([offer.spec for offer in market.offers], f"{RECORDING}-{_plain(plan.scenario.name)}")
-    traces = observe_all(market, names, plan.looked)
+    traces = plan.observe(market, plan.looked)
     if plan.export is not None:
         export(plan.export / f"seed-{seed}", traces)
     interruptions = plan.scenario.market.interruptions
     return SeedRun(
         seed=seed,
         looked=measure_zones(traces),
-        each_tick=measure_zones(observe_all(market, names, plan.each_tick)),
+        each_tick=measure_zones(plan.observe(market, plan.each_tick)),
         others=measure_prices(market) | measure_fleets(market),
         lives_h=lives_h(zones_of_one_gpu(traces)),
         by_distance=correlation_by_distance(traces)
         | {Distance.SAME_ZONE: nodes_together(_fleets(market, LARGE), market.length_ms)},
+        lifts=measure_lifts(traces),
         lost_together=lost_together([fleet_counts(offer, market.length_ms) for offer in _fleets(market, LARGE)]),
         taken=count_taken(market, interruptions) if interruptions.mode == "poisson" else None,
         history=market if with_history else None,
@@ -111,6 +116,12 @@ def measure_zones(traces: Sequence[Trace]) -> dict[str, float]:
         return {}
     other_gpu = correlation_by_distance(align(traces))[Distance.OTHER_GPU]
     return measure(zones).by_name() | {"phi_other_gpu": _mean(other_gpu)}
+
+
+def measure_lifts(traces: Sequence[Trace]) -> dict[Distance, Floats]:
+    """How interruptions of the zones of one GPU model fall together; nothing where no offer changes."""
+    zones = zones_of_one_gpu(traces)
+    return lifts_by_distance(zones) if zones else {}
 
 
 def lives_h(zones: Sequence[Trace]) -> Floats:

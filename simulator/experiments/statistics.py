@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from .arrays import NOTHING, Floats, Marks, Whole
-from .dependence import CoInterruption, co_interruption, failure_later, fano, phi
+from .dependence import CoInterruption, Distance, co_interruption, failure_later, fano, lifts, phi
 from .lifetimes import complete_runs, distance_from_exponential, fit_weibull, hazard, interruptions
 from .traces import Trace, align
 
@@ -20,6 +20,9 @@ WINDOWS_H = (1, 6, 24)
 
 LAGS_MINUTES = (3.25, 15, 60, 240, 1440)
 """How long after a launch the next one is tried."""
+
+NEAR_MINUTES = (3.25, 10, 30, 60, 240)
+"""How near each other interruptions are looked at, in minutes."""
 
 NEAR_SECONDS = 195
 """Interruptions at most so far apart, and at least a tick, fall together."""
@@ -119,6 +122,19 @@ def measure(traces: Iterable[Trace]) -> TraceStatistics:
         fail_given_fail=_failures(ups, gap_seconds, up_now=False),
         fail_given_success=_failures(ups, gap_seconds, up_now=True),
     )
+
+
+def lifts_by_distance(traces: Iterable[Trace]) -> dict[Distance, Floats]:
+    """How many times likelier than by chance an interruption has one within each of NEAR_MINUTES in another zone of
+    its region, and in one of another region. Raises ValueError as `align` does."""
+    zones = align(traces)
+    ticks = [_ticks(minutes * 60, zones[0].gap_seconds) for minutes in NEAR_MINUTES]
+    events, length = [interruptions(zone.up) for zone in zones], len(zones[0].values)
+    same_region, other_region = _pairs(zones)
+    return {
+        Distance.SAME_REGION: lifts(events, length, ticks, same_region),
+        Distance.OTHER_REGION: lifts(events, length, ticks, other_region),
+    }
 
 
 def _pooled_runs_h(ups: Marks, gap_seconds: float, *, state: bool) -> Floats:

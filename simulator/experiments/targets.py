@@ -3,6 +3,7 @@
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..core.catalog import ProviderClass
 from .offer_prices import FROZEN_DAYS
@@ -27,7 +28,9 @@ class Target(Struct, frozen=True):
 
     `aim` are closer bounds, to be reached where they can be. Names end in the unit unless it is a share of 1 or a plain
     number; `measure` is what the statistic is called where it is measured, and `of_class` whose prices it is about.
-    What depends on how long one looks is measured over `window_days`, as it was recorded.
+    What depends on how long one looks is measured over `window_days`, as it was recorded. `value` is what was measured
+    of the recorded zones, for statistics that traces have; `carried` says whether the bounds lie so many times away
+    from it or so far.
     """
 
     measure: str
@@ -40,6 +43,22 @@ class Target(Struct, frozen=True):
     aim: tuple[float, float] | None = None
     of_class: ProviderClass | None = None
     window_days: int | None = None
+    value: float | None = None
+    carried: Literal["times", "plus"] = "times"
+
+    def around(self, recorded: float) -> "Target":
+        """The same target with its bounds about what was recorded elsewhere."""
+        if self.value is None:
+            return self
+        low, high = self._about(recorded, (self.low, self.high))
+        return replace(self, low=low, high=high, aim=None if self.aim is None else self._about(recorded, self.aim))
+
+    def _about(self, recorded: float, bounds: tuple[float, float]) -> tuple[float, float]:
+        assert self.value is not None
+        low, high = bounds
+        if self.carried == "plus":
+            return recorded + (low - self.value), recorded + (high - self.value)
+        return recorded * (low / self.value), recorded * (high / self.value)
 
 
 def _price(
@@ -57,7 +76,16 @@ def _zone(
     high: float,
     aim: tuple[float, float] | None = None,
 ) -> Target:
-    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), aim)
+    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), aim, value=real)
+
+
+def _phi(measure: str, name: str, real: str, value: float, low: float, high: float, *sources: str) -> Target:
+    return Target(measure, name, real, low, high, "pairs", sources, value=value, carried="plus")
+
+
+def _fails(minutes: float, ago: str, real: float, low: float, high: float) -> Target:
+    measure, name = f"fail_given_fail {minutes:g}min", f"launch fails, given one failed {ago} ago"
+    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), value=real, carried="plus")
 
 
 TARGETS = (
@@ -68,22 +96,20 @@ TARGETS = (
     _zone("hazard_1_2h_per_h", "hazard at 1–2 h, per h", 0.426, 0.3, 0.6),
     _zone("down_median_h", "median time down, h", 0.488, 0.35, 0.65),
     _zone("down_p90_h", "90th percentile of times down, h", 4.39, 2.5, 6.5, (3.5, 5.3)),
-    Target(
-        "phi_same_region", "phi of zones of a region, same GPU", "0.43 (0.11–0.59)", 0.25, 0.55, "pairs", ("V1", "V2")
-    ),
-    Target("phi_other_region", "phi across regions, same GPU", "0.14 (0.03–0.27)", 0.0, 0.27, "pairs", ("V1",)),
-    Target("phi_other_gpu", "phi in a region, other GPU", "−0.03–0.03", -0.10, 0.10, "pairs", ("V2",)),
+    _phi("phi_same_region", "phi of zones of a region, same GPU", "0.43 (0.11–0.59)", 0.432, 0.25, 0.55, "V1", "V2"),
+    _phi("phi_other_region", "phi across regions, same GPU", "0.14 (0.03–0.27)", 0.136, 0.0, 0.27, "V1"),
+    _phi("phi_other_gpu", "phi in a region, other GPU", "−0.03–0.03", 0.0, -0.10, 0.10, "V2"),
     _zone("co_interruption_lift", "lift of falling within 195 s of a zone of the region", 3.11, 2, 5, (2.5, 5)),
     _zone("fano_zone 1h", "Fano factor, one zone, 1 h", 1.02, 0.9, 1.3),
     _zone("fano_zone 6h", "Fano factor, one zone, 6 h", 1.82, 1.3, 2.2),
     _zone("fano_zone 24h", "Fano factor, one zone, 24 h", 2.81, 1.5, 4),
-    _zone("fano_all 24h", "Fano factor, nine zones, 24 h", 5.17, 2, 7, (4, 7)),
-    _zone("all_zones_down", "all nine zones down", 0.00794, 0.001, 0.03, (0.004, 0.015)),
-    _zone("fail_given_fail 3.25min", "launch fails, given one failed 3 min ago", 0.962, 0.862, 1.0),
-    _zone("fail_given_fail 15min", "launch fails, given one failed 15 min ago", 0.843, 0.743, 0.943),
-    _zone("fail_given_fail 60min", "launch fails, given one failed 1 h ago", 0.724, 0.624, 0.824),
-    _zone("fail_given_fail 240min", "launch fails, given one failed 4 h ago", 0.551, 0.451, 0.651),
-    _zone("fail_given_fail 1440min", "launch fails, given one failed 24 h ago", 0.511, 0.411, 0.611),
+    _zone("fano_all 24h", "Fano factor, all zones, 24 h", 5.17, 2, 7, (4, 7)),
+    _zone("all_zones_down", "all zones down", 0.00794, 0.001, 0.03, (0.004, 0.015)),
+    _fails(3.25, "3 min", 0.962, 0.862, 1.0),
+    _fails(15, "15 min", 0.843, 0.743, 0.943),
+    _fails(60, "1 h", 0.724, 0.624, 0.824),
+    _fails(240, "4 h", 0.551, 0.451, 0.651),
+    _fails(1440, "24 h", 0.511, 0.411, 0.611),
     Target("partner_16", "nodes lost with another, fleets of 16", "0.92–0.99", 0.90, 1.0, "fleets", ("S1", "V16")),
     Target("partner_4", "nodes lost with another, fleets of 4", "0.37–0.91", 0.40, 0.92, "fleets", ("V16",)),
     Target("severity_16", "share of a fleet of 16 lost at once", "0.53–0.84", 0.5, 0.85, "fleets", ("V16",)),

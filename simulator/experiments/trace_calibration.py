@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ..core.calibration import PoolRates
+from ..core.calibration import CannotCalibrate, PoolRates
 from ..core.realism import Shape
 from .deprobing import Recorded, deprobe
 from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
@@ -54,14 +54,18 @@ def calibrate_traces(
     Raises ValueError where they can't be used, CannotCalibrate where no offer behaves like one of them.
     """
     aligned = align(traces)
-    _refuse_unusable(aligned)
-    changing = [trace for trace in aligned if not trace.up.all()]
-    every = look_seconds or find_look_interval([trace.up for trace in changing], aligned[0].gap_seconds)
-    every = max(every, aligned[0].gap_seconds)
-    measured = zones_of_one_gpu(changing)
+    refuse_unusable(aligned)
+    every = look_seconds_of(aligned, look_seconds)
+    measured = zones_of_one_gpu(aligned)
     shape = _shape(measured, every, choice, on_look)
-    zones = tuple(_zone(trace, every, shape or Shape()) for trace in aligned)
+    zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)
     return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every)
+
+
+def look_seconds_of(aligned: Sequence[Trace], told: float | None) -> float:
+    """How often the recorder of these traces looked: as told or found from them, and no more often than it wrote."""
+    gap_seconds = aligned[0].gap_seconds
+    return max(told or find_look_interval([trace.up for trace in aligned], gap_seconds), gap_seconds)
 
 
 def _shape(
@@ -78,15 +82,20 @@ def _shape(
     return fit_shape(measured, setting_of(measured, look_seconds), on_look)
 
 
-def _zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
+def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
+    """What an offer of this shape needs to be seen as this zone was. Raises CannotCalibrate where none is seen so."""
     nodes = int(trace.values.max())
     if trace.up.all():
         return Zone(trace.name, nodes, None, None)
     recorded = Recorded.of(trace.up, trace.gap_seconds)
-    return Zone(trace.name, nodes, recorded, deprobe(recorded, look_seconds / 3600, shape))
+    try:
+        return Zone(trace.name, nodes, recorded, deprobe(recorded, look_seconds / 3600, shape))
+    except CannotCalibrate as error:
+        raise CannotCalibrate(f"{trace.name}: {error}") from None
 
 
-def _refuse_unusable(aligned: Sequence[Trace]) -> None:
+def refuse_unusable(aligned: Sequence[Trace]) -> None:
+    """Raises ValueError where one of these traces says too little for a market to have such a zone."""
     if len(aligned[0].values) * aligned[0].gap_seconds < _DAY_SECONDS:
         raise ValueError("the shortest trace is shorter than a day")
     for trace in aligned:

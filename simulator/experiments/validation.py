@@ -6,13 +6,15 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..core.randomness import PPM
 from ..core.scenario import Scenario
 from .arrays import NOTHING
 from .constant_hazard import LIVES_MIN, Taken, add_up, exponential_p, tolerance_of_rate
 from .seed_run import Plan, SeedRun
-from .targets import SOURCES, TARGETS, Part, Target
+from .targets import TARGETS, Part, Target
+from .trace_market import Played
 from .zones import trace_names
 
 Verdict = Literal["held", "missed", "not shown"]
@@ -32,7 +34,8 @@ class Row(Struct, frozen=True):
     """A target and what the simulation came to, or the reason why it is not shown.
 
     `simulated` is what is judged; `each_tick` the same at every tick, for statistics of availability only, and
-    `recorded` that of the traces given.
+    `recorded` that of the traces given. `of` says what was simulated: the scenario's own offers, or the zones of the
+    traces; then the bounds lie about what was recorded of these.
     """
 
     target: Target
@@ -44,13 +47,48 @@ class Row(Struct, frozen=True):
     recorded: float | None = None
     reaches_aim: bool | None = None
     reason: str = ""
+    of: Literal["own offers", "traces' zones"] = "own offers"
+
+    @property
+    def off_sd(self) -> float | None:
+        """By how many standard deviations of single runs their mean is above what was recorded."""
+        if self.recorded is None or self.simulated is None or not self.simulated.sd > 0:
+            return None
+        return (self.simulated.mean - self.recorded) / self.simulated.sd
 
 
-def judge(plan: Plan, runs: Sequence[SeedRun], recorded: Mapping[str, float] | None = None) -> tuple[Row, ...]:
-    """Every target against these runs; `recorded` are statistics of traces to show beside."""
+def judge(
+    plan: Plan, runs: Sequence[SeedRun], recorded: Mapping[str, float] | None = None, played: Played | None = None
+) -> tuple[Row, ...]:
+    """Every target against these runs; `recorded` are statistics of traces to show beside, `played` what the same
+    market made of their zones."""
     taken = [run.taken for run in runs if run.taken is not None]
-    together = add_up(taken) if taken else None
-    return tuple(_row(target, plan, runs, together, recorded or {}) for target in TARGETS)
+    together, told = add_up(taken) if taken else None, recorded or {}
+    return tuple(
+        _row_of_zones(target, played.runs, told)
+        if played is not None and _is_of_zones(target, told)
+        else _row(target, plan, runs, together, told)
+        for target in TARGETS
+    )
+
+
+def _is_of_zones(target: Target, recorded: Mapping[str, float]) -> bool:
+    """Whether the traces' zones show it; pairs that they do not have the scenario's own offers may have."""
+    return target.part == "zones" or (target.part == "pairs" and known(recorded.get(target.measure)) is not None)
+
+
+def _row_of_zones(target: Target, runs: Sequence[SeedRun], recorded: Mapping[str, float]) -> Row:
+    """What was made of the traces' zones, held against what was recorded of them."""
+    value = known(recorded.get(target.measure))
+    if value is None:
+        reason = "the traces given do not show it"
+        return Row(target, "not shown", target.low, target.high, reason=reason, of="traces' zones")
+    here = target.around(value)
+    simulated, each_tick = _of_offers(target, runs)
+    if here.low >= here.high or isnan(simulated.mean):
+        reason = "it was not seen at all in the recording" if here.low >= here.high else _NOTHING[target.part]
+        return Row(here, "not shown", here.low, here.high, recorded=value, reason=reason, of="traces' zones")
+    return _judged(Row(here, "not shown", here.low, here.high, simulated, each_tick, value, of="traces' zones"))
 
 
 def _row(
@@ -60,20 +98,22 @@ def _row(
     if taken is not None and target.measure == "rate_ratio":
         margin = tolerance_of_rate(taken)
         low, high = 1 - margin, 1 + margin
-    known = _known(recorded.get(target.measure))
+    value = known(recorded.get(target.measure))
     reason = _why_not(target, plan)
     simulated, each_tick = (None, None) if reason else _simulated(target, runs, taken)
     if simulated is None or isnan(simulated.mean):
-        return Row(target, "not shown", low, high, recorded=known, reason=reason or _nothing(target, taken))
-    return Row(
-        target,
-        "held" if low <= simulated.mean <= high else "missed",
-        low,
-        high,
-        simulated,
-        each_tick,
-        known,
-        None if target.aim is None else target.aim[0] <= simulated.mean <= target.aim[1],
+        return Row(target, "not shown", low, high, recorded=value, reason=reason or _nothing(target, taken))
+    return _judged(Row(target, "not shown", low, high, simulated, each_tick, value))
+
+
+def _judged(row: Row) -> Row:
+    """The row with its verdict on what was simulated."""
+    assert row.simulated is not None
+    mean, aim = row.simulated.mean, row.target.aim
+    return replace(
+        row,
+        verdict="held" if row.low <= mean <= row.high else "missed",
+        reaches_aim=None if aim is None else aim[0] <= mean <= aim[1],
     )
 
 
@@ -81,9 +121,7 @@ def _simulated(target: Target, runs: Sequence[SeedRun], taken: Taken | None) -> 
     """What came out, looked at as planned and at every tick."""
     name = target.measure
     if target.part in ("zones", "pairs"):
-        return spread([run.looked.get(name, NOTHING) for run in runs]), spread(
-            [run.each_tick.get(name, NOTHING) for run in runs]
-        )
+        return _of_offers(target, runs)
     if target.part != "poisson":
         return spread([run.others.get(name, NOTHING) for run in runs]), None
     if taken is None or not taken.due:
@@ -92,6 +130,15 @@ def _simulated(target: Target, runs: Sequence[SeedRun], taken: Taken | None) -> 
         return Spread(exponential_p(taken), NOTHING), None
     each = [run.taken.seen / run.taken.due for run in runs if run.taken is not None and run.taken.due]
     return Spread(taken.seen / taken.due, spread(each).sd), None
+
+
+def _of_offers(target: Target, runs: Sequence[SeedRun]) -> tuple[Spread, Spread]:
+    """What came out of the offers of these runs, looked at as planned and at every tick."""
+    looked, each_tick = (
+        spread([measured.get(target.measure, NOTHING) for measured in each])
+        for each in ([run.looked for run in runs], [run.each_tick for run in runs])
+    )
+    return looked, each_tick
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -113,7 +160,9 @@ def _why_not(target: Target, plan: Plan) -> str:
     if target.part == "fleets" and mode != "realistic":
         return f"measured of fleets in mode realistic, and this is mode {mode}"
     if target.part in ("zones", "pairs") and mode != "realistic":
-        return f"offers are always there in mode {mode}"
+        return (
+            "offers repeat recordings in mode replay" if mode == "replay" else f"offers are always there in mode {mode}"
+        )
     if target.part == "prices":
         return _why_no_prices(target, scenario) or _why_no_window(target, plan)
     return _why_no_zones(scenario) if target.part == "zones" else ""
@@ -167,74 +216,6 @@ def _nothing(target: Target, taken: Taken | None) -> str:
     return _NOTHING[target.part]
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """How many rows held, in a sentence."""
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("held", "missed", "not shown")}
-    aims = [row.reaches_aim for row in rows if row.reaches_aim is not None]
-    told = f"{len(rows)} statistics: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    return told + (f"; {sum(aims)} of {len(aims)} closer aims reached" if aims else "")
-
-
-def column_names(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The heads of the table's columns; what no row has is left out."""
-    recorded = ("recorded",) if any(row.recorded is not None for row in rows) else ()
-    each_tick = ("at every tick",) if any(row.each_tick is not None for row in rows) else ()
-    return ("statistic", "real", *recorded, "simulated", *each_tick, "tolerance", "verdict")
-
-
-def columns(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
-    """A row of the table as text."""
-    names = column_names(rows)
-    recorded = ("" if row.recorded is None else f"{row.recorded:.3g}",) if "recorded" in names else ()
-    each_tick = (_told(row.each_tick),) if "at every tick" in names else ()
-    return (row.target.name, row.target.real, *recorded, _told(row.simulated), *each_tick, _bounds(row), _verdict(row))
-
-
-def _told(value: Spread | None) -> str:
-    if value is None:
-        return ""
-    return f"{value.mean:.3g}" if isnan(value.sd) else f"{value.mean:.3g} ± {value.sd:.2g}"
-
-
-def _bounds(row: Row) -> str:
-    if row.target.measure == "rate_ratio" and row.verdict == "not shown":
-        return "3 standard errors"
-    bounds = f"{row.low:.4g}–{row.high:.4g}" if row.low < row.high else f"{row.low:g}"
-    return bounds if row.target.aim is None else f"{bounds} (aim {row.target.aim[0]:g}–{row.target.aim[1]:g})"
-
-
-def _verdict(row: Row) -> str:
-    if row.verdict == "not shown":
-        return f"not shown: {row.reason}"
-    return (
-        row.verdict if row.reaches_aim is None else f"{row.verdict}, aim {'reached' if row.reaches_aim else 'missed'}"
-    )
-
-
-def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """The table for other programs; what is not known is null."""
-    return [
-        {
-            "measure": row.target.measure,
-            "statistic": row.target.name,
-            "real": row.target.real,
-            "sources": [SOURCES[source] for source in row.target.sources],
-            "tolerance": [_known(row.low), _known(row.high)],
-            "aim": row.target.aim,
-            "simulated": _as_json(row.simulated),
-            "every_tick": _as_json(row.each_tick),
-            "recorded": _known(row.recorded),
-            "verdict": row.verdict,
-            "reaches_aim": row.reaches_aim,
-            "reason": row.reason or None,
-        }
-        for row in rows
-    ]
-
-
-def _as_json(value: Spread | None) -> dict[str, float | None] | None:
-    return None if value is None else {"mean": _known(value.mean), "sd": _known(value.sd)}
-
-
-def _known(value: float | None) -> float | None:
+def known(value: float | None) -> float | None:
+    """A statistic, or None where it is not known."""
     return None if value is None or isnan(value) else value

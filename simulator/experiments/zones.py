@@ -62,11 +62,12 @@ def observe(offer: OfferHistory, name: TraceName, recorder: Recorder, length_ms:
     return Trace(name, recorder.gap_ms / 1000 if rest_ms else gap_seconds, values)
 
 
-def observe_all(market: MarketHistory, names: Sequence[TraceName], recorder: Recorder) -> tuple[Trace, ...]:
-    """What a recorder writes of a market's offers, in their order."""
-    return tuple(
-        observe(offer, name, recorder, market.length_ms) for offer, name in zip(market.offers, names, strict=True)
-    )
+def observe_all(
+    market: MarketHistory, names: Sequence[TraceName], recorder: Recorder, ticks: int | None = None
+) -> tuple[Trace, ...]:
+    """What a recorder writes of a market's offers, in their order, for so many ticks or until the end."""
+    length_ms = market.length_ms if ticks is None else min(market.length_ms, ticks * recorder.gap_ms)
+    return tuple(observe(offer, name, recorder, length_ms) for offer, name in zip(market.offers, names, strict=True))
 
 
 def zones_of_one_gpu(traces: Iterable[Trace]) -> tuple[Trace, ...]:

@@ -96,6 +96,7 @@ def seed_run(seed: int = 1, **measured: float) -> SeedRun:
         others=measured,
         lives_h=np.zeros(0),
         by_distance={},
+        lifts={},
         lost_together=np.zeros(17, np.int64),
         taken=None,
         history=None,

@@ -1,21 +1,23 @@
 """The page and its pictures: in one file that refers to no other, beside what was recorded."""
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
-from matplotlib.image import imread
 from msgspec.structs import replace
 
-from simulator.experiments import plots
+from simulator.experiments import pictures as pictures_of_markets
 from simulator.experiments.many_seeds import run_seeds
 from simulator.experiments.page import page_text, write_page
-from simulator.experiments.plots import Picture, draw_all, draw_raster
+from simulator.experiments.pictures import Picture
+from simulator.experiments.plots import draw_all
+from simulator.experiments.rasters import recorded_is_first
 from simulator.experiments.recorded import Recorded, read_recorded
 from simulator.experiments.seed_run import Plan, SeedRun
+from simulator.experiments.trace_market import Played, play_traces
 from simulator.experiments.traces import Trace, TraceName, write_trace
 from simulator.experiments.validation import judge
 
@@ -28,6 +30,14 @@ CONDITIONS = replace(
     name="<b>bold</b> & $title",
     description='</p><script src="http://evil.example"></script>',
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse() -> Iterator[None]:
+    """Small pictures, which are soon drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures_of_markets, "_DPI", 40)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +60,21 @@ def runs() -> tuple[SeedRun, ...]:
 
 
 @pytest.fixture(scope="module")
+def played(recorded: Recorded) -> Played:
+    """The two zones, played by the same market under two seeds."""
+    market = play_traces(CONDITIONS, recorded.zones)
+    return Played(market, run_seeds(market.plan, [1, 2], jobs=1))
+
+
+@pytest.fixture(scope="module")
 def pictures(runs: tuple[SeedRun, ...], recorded: Recorded) -> tuple[Picture, ...]:
     return draw_all(plan(CONDITIONS), runs, recorded)
+
+
+@pytest.fixture(scope="module")
+def guessing(runs: tuple[SeedRun, ...], recorded: Recorded, played: Played) -> tuple[Picture, ...]:
+    """All pictures where the zones were played."""
+    return draw_all(plan(CONDITIONS), runs, recorded, played)
 
 
 def text(conditions: Plan, runs: tuple[SeedRun, ...], pictures: tuple[Picture, ...]) -> str:
@@ -78,43 +101,26 @@ def test_all_pictures_are_drawn_and_the_same_each_time(
     runs: tuple[SeedRun, ...], recorded: Recorded, pictures: tuple[Picture, ...]
 ) -> None:
     assert [picture.name for picture in pictures] == [
-        "prices",
-        "availability",
         "lifetimes",
         "hazard",
-        "together",
+        "lifts",
         "correlation",
+        "prices",
+        "offers",
+        "together",
     ]
     assert pictures == draw_all(plan(CONDITIONS), runs, recorded)
 
 
-def test_the_raster_is_blue_for_as_much_as_the_zones_are_up(tmp_path: Path, runs: tuple[SeedRun, ...]) -> None:
-    assert runs[0].history is not None
-    raster = draw_raster(plan(CONDITIONS), runs[0].history, None)
-    assert raster is not None
-    (tmp_path / "raster.png").write_bytes(raster.png)
-    pixels = imread(tmp_path / "raster.png")[..., :3]
-    blue = np.abs(pixels - np.array([0x00, 0x72, 0xB2]) / 255).max(axis=2) < 0.02
-    grey = np.abs(pixels - np.array([0xE4, 0xE4, 0xE4]) / 255).max(axis=2) < 0.02
-    assert blue.sum() / (blue.sum() + grey.sum()) == pytest.approx(runs[0].looked["availability"], abs=0.05)
-
-
-def test_a_raster_without_room_for_all_draws_some_from_all_over_the_catalogue_and_says_so(
-    runs: tuple[SeedRun, ...], monkeypatch: pytest.MonkeyPatch
+def test_what_is_measured_of_zones_is_that_of_the_played_ones_where_there_are_any(
+    pictures: tuple[Picture, ...], guessing: tuple[Picture, ...], played: Played
 ) -> None:
-    assert runs[0].history is not None
-    drawn: list[list[str]] = []
-    monkeypatch.setattr(plots, "_draw_zones", lambda _axes, traces: drawn.append([str(each.name) for each in traces]))
-    whole = draw_raster(plan(CONDITIONS), runs[0].history, None)
-    monkeypatch.setattr(plots, "ROWS_MAX", 2)
-    part = draw_raster(plan(CONDITIONS), runs[0].history, None)
-    assert whole is not None
-    assert part is not None
-    assert drawn == [
-        ["us-east-1a_v100_1", "us-east-1b_v100_1", "us-west-2a_v100_1"],
-        ["us-east-1a_v100_1", "us-west-2a_v100_1"],
-    ]
-    assert part.text == f"{whole.text} Of the 3 that change 2 are drawn, from all over the catalogue."
+    drawn = {picture.name: picture for picture in guessing}
+    before = {picture.name: picture for picture in pictures}
+    assert [*drawn] == ["guess", "answer", *before]
+    changed = {name for name, picture in before.items() if drawn[name].png != picture.png}
+    assert changed == {"lifetimes", "hazard", "lifts", "correlation", "offers"}
+    assert str(sum(len(run.lives_h) for run in played.runs)) in drawn["lifetimes"].text
 
 
 def test_a_market_in_which_nothing_goes_down_has_its_prices_alone() -> None:
@@ -154,6 +160,30 @@ def test_the_page_has_every_row_of_the_table(runs: tuple[SeedRun, ...]) -> None:
     for row in judge(plan(CONDITIONS), runs):
         assert f"<td>{row.target.name}</td>".replace(" & ", " &amp; ") in page.replace("&#x27;", "'")
     assert page.count('<tr class="') == len(judge(plan(CONDITIONS), runs))
+
+
+def test_the_reader_may_guess_before_the_page_tells_which_raster_is_which(
+    runs: tuple[SeedRun, ...], recorded: Recorded, played: Played, guessing: tuple[Picture, ...]
+) -> None:
+    """What tells is in an element that is closed; what could tell, the labelled raster, is in there too."""
+    page = page_text(plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, played)
+    png = {picture.name: b64encode(picture.png).decode() for picture in guessing}
+    before, details, after = re.split(r"<details>(?=<summary>Which is which)|</details>", page, maxsplit=2)
+    assert before.index(png["guess"]) < before.index("Of each zone two numbers come from the recording")
+    assert png["answer"] in details
+    first, second = "AB" if recorded_is_first(played) else "BA"
+    told = f"{first} was recorded, {second} is simulated."
+    assert told in details
+    assert told not in before + after
+    assert png["answer"] not in before + after
+    assert all(f"<td>{zone.name}</td><td>{zone.up.mean():.1%}</td>" in after for zone in recorded.zones)
+    assert after.index(png["lifetimes"]) < after.index("<h2>How close it comes</h2>") < after.index(png["offers"])
+
+
+def test_a_page_without_played_zones_says_why(runs: tuple[SeedRun, ...]) -> None:
+    page = page_text(plan(CONDITIONS), [1], judge(plan(CONDITIONS), runs), (), "In mode <none>")
+    assert "<p>In mode &lt;none&gt;</p>" in page
+    assert "<details>" not in page
 
 
 def test_page_and_pictures_are_written_into_a_new_folder(

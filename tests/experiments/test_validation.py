@@ -1,6 +1,5 @@
 """The table: rows that hold, rows that do not, and rows that a scenario cannot show."""
 
-import json
 from math import nan
 
 import numpy as np
@@ -13,9 +12,11 @@ from simulator.core.scenario import Scenario
 from simulator.experiments.constant_hazard import Taken
 from simulator.experiments.seed_run import SeedRun
 from simulator.experiments.targets import SOURCES, TARGETS
-from simulator.experiments.validation import Row, as_json, column_names, columns, judge, spread, summary
+from simulator.experiments.trace_market import Played, TraceMarket
+from simulator.experiments.validation import Row, judge, spread
 
 from ..core.builders import market, offer, scenario
+from ..core.recordings import replaying, trace
 from .markets import NINE, plan, poisson, realistic, seed_run, zone
 
 ZONES = realistic(*map(zone, NINE))
@@ -64,6 +65,7 @@ def test_what_every_tick_shows_is_told_and_not_judged() -> None:
 
 ONE_REGION = realistic(*(zone(f"us-east-1{letter}") for letter in "abcdefghi"))
 BUSY = scenario(market(offer(), prices=PriceSettings(activity=Factor(10_000_000))))
+REPLAYED = scenario(replaying(trace([1, 0])))
 MOVING = scenario(market(offer(provider_class="hyperscaler"), prices=PriceSettings()))
 
 
@@ -71,6 +73,7 @@ MOVING = scenario(market(offer(provider_class="hyperscaler"), prices=PriceSettin
     ("measure", "conditions", "reason"),
     [
         ("up_mean_h", poisson(20_000, 4), "offers are always there in mode poisson"),
+        ("phi_same_region", REPLAYED, "offers repeat recordings in mode replay"),
         ("up_mean_h", ONE_REGION, "needs nine zones in three regions, as recorded; here 9 in 1 have v100"),
         ("phi_other_region", ONE_REGION, "no such pair of offers"),
         ("severity_16", scenario(), "measured of fleets in mode realistic, and this is mode none"),
@@ -129,32 +132,71 @@ def test_the_law_of_lifetimes_needs_two_thousand_of_them() -> None:
     assert row("lives_ks_p", poisson(20_000, 4), skewed).verdict == "missed"
 
 
-def test_the_table_as_text_has_columns_only_for_what_is_known() -> None:
-    runs = [seed_run(1, up_mean_h=3.0), seed_run(2, up_mean_h=3.5)]
-    rows = judge(plan(ZONES), runs, {"up_mean_h": 3.22})
-    [told] = [columns(each, rows) for each in rows if each.target.measure == "up_mean_h"]
-    assert column_names(rows) == (
-        "statistic",
-        "real",
-        "recorded",
-        "simulated",
-        "at every tick",
-        "tolerance",
-        "verdict",
-    )
-    assert told == ("mean time up, h", "3.22", "3.22", "3.25 ± 0.35", "3.25 ± 0.35", "2.58–3.86", "held")
-    prices = judge(plan(scenario()), [seed_run(within_on_demand=1.0)])
-    assert column_names(prices) == ("statistic", "real", "simulated", "tolerance", "verdict")
-    assert summary(prices) == f"{len(TARGETS)} statistics: 1 held, 0 missed, {len(TARGETS) - 1} not shown"
-
-
-def test_as_json_what_is_not_known_is_null() -> None:
-    rows = judge(plan(ZONES), [seed_run(up_mean_h=3.0)], {"phi_other_gpu": nan})
-    told = {each["measure"]: each for each in json.loads(json.dumps(as_json(rows), allow_nan=False))}
-    assert told["up_mean_h"]["simulated"] == {"mean": 3.0, "sd": None}
-    assert (told["phi_other_gpu"]["recorded"], told["phi_other_gpu"]["verdict"]) == (None, "not shown")
-
-
 def test_the_spread_of_nothing_is_not_a_number() -> None:
     assert np.isnan(spread([nan]).mean)
     assert (spread([2.0, nan]).mean, np.isnan(spread([2.0]).sd)) == (2.0, True)
+
+
+def played(*runs: SeedRun) -> Played:
+    """Recorded zones that came out so."""
+    return Played(TraceMarket(plan(ZONES), ()), runs)
+
+
+def came_out(measure: str, value: float) -> SeedRun:
+    """A run in which one statistic came out so."""
+    return replace(seed_run(), looked={measure: value})
+
+
+def of_zones(measure: str, recorded: dict[str, float], *runs: SeedRun) -> Row:
+    """A row of a market of one region whose own offers show nothing, and that has played recorded zones."""
+    rows = judge(plan(ONE_REGION), [seed_run()], recorded, played(*runs))
+    [found] = [each for each in rows if each.target.measure == measure]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("measure", "recorded", "low", "high", "aim"),
+    [
+        ("up_mean_h", 6.44, 5.16, 7.72, None),
+        ("up_mean_h", 3.22, 2.58, 3.86, None),
+        ("co_interruption_lift", 6.22, 4, 10, (5, 10)),
+        ("phi_same_region", 0.232, 0.05, 0.35, None),
+        ("fail_given_fail 60min", 0.524, 0.424, 0.624, None),
+    ],
+)
+def test_played_zones_are_held_against_what_was_recorded_of_them(
+    measure: str, recorded: float, low: float, high: float, aim: tuple[float, float] | None
+) -> None:
+    """Within bounds as wide, as a ratio or as a difference, as they are about what market.md has."""
+    found = of_zones(measure, {measure: recorded}, came_out(measure, recorded))
+    assert (found.of, found.verdict, found.recorded) == ("traces' zones", "held", recorded)
+    assert [found.low, found.high] == pytest.approx([low, high])
+    assert list(found.target.aim or ()) == pytest.approx(list(aim or ()))
+    beyond = of_zones(measure, {measure: recorded}, came_out(measure, found.high + 0.001))
+    assert beyond.verdict == "missed"
+
+
+def test_how_far_off_a_statistic_is_is_told_in_spreads_of_single_runs() -> None:
+    runs = [seed_run(up_mean_h=3.0), seed_run(up_mean_h=4.0), seed_run(up_mean_h=5.0)]
+    assert of_zones("up_mean_h", {"up_mean_h": 3.5}, *runs).off_sd == pytest.approx(0.5)
+    assert of_zones("up_mean_h", {"up_mean_h": 3.5}, *runs[:1]).off_sd is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "recorded", "simulated", "reason"),
+    [
+        ("up_mean_h", nan, 3.0, "the traces given do not show it"),
+        ("all_zones_down", 0.0, 0.1, "it was not seen at all in the recording"),
+        ("up_mean_h", 3.0, nan, "too little happens"),
+    ],
+)
+def test_what_played_zones_do_not_show_says_why(measure: str, recorded: float, simulated: float, reason: str) -> None:
+    found = of_zones(measure, {measure: recorded}, came_out(measure, simulated))
+    assert (found.verdict, found.simulated, found.reason) == ("not shown", None, reason)
+
+
+def test_pairs_that_the_traces_do_not_have_are_those_of_the_scenario() -> None:
+    rows = judge(plan(ZONES), [seed_run(phi_other_gpu=0.05)], {"phi_same_region": 0.4}, played(seed_run()))
+    by_measure = {each.target.measure: each for each in rows}
+    assert (by_measure["phi_other_gpu"].of, by_measure["phi_other_gpu"].verdict) == ("own offers", "held")
+    assert by_measure["phi_same_region"].of == "traces' zones"

@@ -1,0 +1,117 @@
+"""Recorded zones played by a scenario's market, to be compared with the recording itself.
+
+Of each zone the market is told two numbers, those that `gpu-sim calibrate` finds: how much of the time it is up, and
+how often it goes down in an hour of that, behind what the recorder saw. Its region is the group in which it shares
+stress and shocks. All else is as the scenario says: the shape of availability, and what an interruption takes along.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from ..core.catalog import OfferSpec
+from ..core.clock import DAY_MS, HOUR_MS
+from ..core.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
+from ..core.quantities import Availability, Duration, Price, Share
+from ..core.randomness import PPM
+from ..core.realism import Shape
+from ..core.scenario import Scenario
+from .fitted_scenario import probability
+from .observation import Recorder
+from .seed_run import Plan, SeedRun
+from .trace_calibration import Zone, calibrate_zone, look_seconds_of, refuse_unusable
+from .traces import Trace, align
+
+_SPOT, _ON_DEMAND = Price(300_000), Price(1_000_000)
+
+
+class TraceMarket(Struct, frozen=True):
+    """A market of recorded zones: the `plan` by which it is run, and the `zones` with their two numbers."""
+
+    plan: Plan
+    zones: tuple[Zone, ...]
+
+
+class Played(Struct, frozen=True, eq=False):
+    """A market of recorded zones and its runs, the first with its history."""
+
+    market: TraceMarket
+    runs: tuple[SeedRun, ...]
+
+
+def why_not_played(scenario: Scenario) -> str:
+    """Why a scenario's market cannot play zones, and what is shown instead; nothing where it can."""
+    mode = scenario.market.interruptions.mode
+    if mode == "realistic":
+        return ""
+    if mode == "replay":
+        why = "offers repeat recordings tick by tick, and nothing of when they are up is simulated"
+        return f"In mode replay {why}: the recorded zones are not played, and stand over the offers as they are."
+    why = "offers are always there, so that this market has no zones that go down"
+    return f"In mode {mode} {why}: the recorded ones are not played, and what was recorded is shown by itself."
+
+
+def play_traces(
+    scenario: Scenario, traces: Sequence[Trace], look_seconds: float | None = None, export: Path | None = None
+) -> TraceMarket:
+    """The scenario's market with the zones of these traces as its only offers, looked at every `look_seconds`, found
+    from the traces unless given, and for as long as they last. The scenario is of mode realistic.
+
+    Raises ValueError where the traces cannot be used, CannotCalibrate where the market has no zone like one of them.
+    """
+    aligned = align(traces)
+    refuse_unusable(aligned)
+    settings = replace(scenario.market.interruptions, horizon=Duration(HOUR_MS))
+    every = look_seconds_of(aligned, look_seconds)
+    zones = tuple(calibrate_zone(trace, every, settings.shape or Shape()) for trace in aligned)
+    recorder = Recorder(round(aligned[0].gap_seconds * 1000), round(every * 1000))
+    ticks = len(aligned[0].values)
+    plan = Plan(
+        scenario=_only_zones(scenario, zones, settings),
+        days=-(-ticks * recorder.gap_ms // DAY_MS),
+        looked=recorder,
+        export=export,
+        fleets=False,
+        zones=tuple(zone.name for zone in zones),
+        ticks=ticks,
+    )
+    return TraceMarket(plan, zones)
+
+
+def _only_zones(scenario: Scenario, zones: Sequence[Zone], settings: InterruptionSettings) -> Scenario:
+    """The scenario with these offers alone, at one price. Nothing of them comes from elsewhere: they do not leave the
+    market, no recording is replayed, and the timeline, which is about other offers, is left out."""
+    market = replace(
+        scenario.market,
+        catalog=None,
+        offers=tuple(_offer(zone, settings) for zone in zones),
+        prices=PriceSettings(all="constant"),
+        interruptions=settings,
+        churn=ChurnSettings(),
+        replay=UNSET,
+    )
+    return replace(scenario, market=market, timeline=())
+
+
+def _offer(zone: Zone, settings: InterruptionSettings) -> OfferSpec:
+    """An offer that is up and goes down as the zone does; the GPUs of a node are rented together."""
+    name = zone.name
+    availability, chance = Availability(PPM), Share(0)
+    if zone.recorded is not None and zone.rates is not None:
+        availability, chance = zone.recorded.availability, probability(zone.rates.lost, settings)
+    gpu = f"{name.gpu} x{name.gpus}"
+    return OfferSpec(
+        provider_id="recorded",
+        provider_class="hyperscaler",
+        gpu_model=gpu,
+        vram_gb=16,
+        region=name.zone,
+        spot_price=_SPOT,
+        on_demand_price=_ON_DEMAND,
+        interruption_probability=chance,
+        capacity=1,
+        availability=availability,
+        group=f"{name.region} {gpu}",
+    )

@@ -1,0 +1,138 @@
+"""Recorded zones played by a scenario: two numbers of each come from the recording, the rest from the scenario."""
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from simulator.core.acts import Act, OutageAct
+from simulator.core.calibration import CannotCalibrate
+from simulator.core.catalog import CatalogSpec, Generate
+from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
+from simulator.core.quantities import Duration, Factor, Share
+from simulator.core.realism import Severity, Shape
+from simulator.core.scenario import Scenario
+from simulator.experiments.seed_run import run_seed
+from simulator.experiments.statistics import measure
+from simulator.experiments.trace_calibration import calibrate_traces
+from simulator.experiments.trace_market import play_traces, why_not_played
+from simulator.experiments.traces import Trace, TraceName
+
+from ..core.builders import DAY, HOUR, market, offer, scenario
+from ..core.recordings import replaying
+from ..core.recordings import trace as replayed
+from .known_market import LOOK_SECONDS, recordings
+from .markets import poisson
+from .recordings import trace
+
+SETTINGS = InterruptionSettings(
+    mode="realistic",
+    horizon=Duration(DAY),
+    shared=Share(900_000),
+    severity=Severity(a=Factor(500_000), b=Factor(500_000)),
+    shape=Shape(fragile=Share(200_000)),
+)
+OTHER = scenario(
+    replace(
+        market(offer("elsewhere"), interruptions=SETTINGS),
+        churn=ChurnSettings(all=ChurnTerms(stays=Duration(HOUR))),
+    )
+)
+CONDITIONS = replace(OTHER, timeline=(Act(at=Duration(0), outage=OutageAct()),))
+"""A market of another offer that leaves every hour, in an outage from the start on."""
+
+
+def test_of_each_zone_two_numbers_come_from_the_recording_and_the_rest_from_the_scenario() -> None:
+    traces = recordings(30)[:2]
+    played = play_traces(CONDITIONS, traces, LOOK_SECONDS)
+    conditions = played.plan.scenario
+    for spec, zone in zip(conditions.market.offers, played.zones, strict=True):
+        rates = conditions.market.calibrated(spec)
+        assert zone.recorded is not None
+        assert zone.rates is not None
+        assert rates is not None
+        assert spec.availability == zone.recorded.availability
+        assert rates.lost == pytest.approx(zone.rates.lost, rel=1e-4)
+        assert (spec.region, spec.group) == (zone.name.zone, "r1 v100 x1")
+    kept = ("shape", "shared", "severity", "spread", "reclaim")
+    assert all(getattr(conditions.market.interruptions, name) == getattr(SETTINGS, name) for name in kept)
+    assert played.zones != calibrate_traces(traces, LOOK_SECONDS, "shipped").zones
+
+
+def test_zones_are_looked_at_as_they_were_recorded_and_for_as_long() -> None:
+    recorded = recordings(30)[:3]
+    played = play_traces(CONDITIONS, [Trace(each.name, 195, each.values[:1000]) for each in recorded], LOOK_SECONDS)
+    assert (played.plan.looked.gap_ms, played.plan.looked.observe_every_ms) == (195_000, 631_000)
+    assert (played.plan.days, played.plan.ticks) == (3, 1000)
+    run = run_seed(played.plan, 1, with_history=True)
+    assert run.history is not None
+    seen = played.plan.observe(run.history, played.plan.looked)
+    assert [str(each.name) for each in seen] == [str(each.name) for each in recorded]
+    assert {len(each.values) for each in seen} == {1000}
+    assert run.looked["interruptions"] == sum(measure([each]).interruptions for each in seen)
+
+
+def test_how_often_was_looked_is_found_unless_told() -> None:
+    found = play_traces(CONDITIONS, recordings(30)[:2]).plan.looked
+    assert found.observe_every_ms == pytest.approx(631_000, rel=0.01)
+    assert play_traces(CONDITIONS, recordings(30)[:2], 1.0).plan.looked.observe_every_ms == 195_000
+
+
+def test_a_zone_comes_out_as_often_up_as_it_was() -> None:
+    """Neither the churn nor the timeline of the scenario touches it."""
+    recorded = recordings(30)[:2]
+    played = play_traces(CONDITIONS, recorded, LOOK_SECONDS)
+    runs = [run_seed(played.plan, seed).looked for seed in range(6)]
+    wanted = measure(recorded)
+    assert np.mean([run["availability"] for run in runs]) == pytest.approx(wanted.availability, abs=0.08)
+    per_hour = sum(run["interruptions"] for run in runs) / sum(run["availability"] * run["zones"] * 720 for run in runs)
+    assert per_hour == pytest.approx(wanted.interruptions_per_available_hour, rel=0.15)
+
+
+def test_a_zone_that_was_always_up_is_always_up_and_nodes_of_more_gpus_are_another_model() -> None:
+    always = trace("r2a", np.ones(2_000, np.int64), 195)
+    eight = Trace(TraceName("r1", "a", "v100", 8), 195, recordings(30)[0].values)
+    played = play_traces(CONDITIONS, [*recordings(30)[:1], eight, always], LOOK_SECONDS)
+    assert [each.gpu_model for each in played.plan.scenario.market.offers] == ["v100 x1", "v100 x8", "v100 x1"]
+    run = run_seed(played.plan, 1, with_history=True)
+    assert run.history is not None
+    *_, last = played.plan.observe(run.history, played.plan.looked)
+    assert last.up.all()
+
+
+def test_a_catalogue_makes_room_for_the_zones() -> None:
+    generated = replace(CONDITIONS.market, offers=(), catalog=CatalogSpec(Generate(5)))
+    played = play_traces(replace(CONDITIONS, market=generated), recordings(30)[:1], LOOK_SECONDS)
+    assert len(played.plan.scenario.market.offers) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.zeros(2_000, np.int64), "r5a_v100_1 was never up"),
+        (np.repeat([0, 1], 1_000), "r5a_v100_1 was never seen to go down"),
+        (np.tile([0, 1], 100), "shorter than a day"),
+    ],
+)
+def test_what_no_market_plays_is_told(values: np.ndarray[tuple[int], np.dtype[np.int64]], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        play_traces(CONDITIONS, [trace("r5a", values, 195)])
+
+
+def test_a_zone_that_no_offer_of_the_shape_is_like_is_named() -> None:
+    with pytest.raises(CannotCalibrate, match="r5a_v100_1: no offer of this shape"):
+        play_traces(CONDITIONS, [trace("r5a", np.tile([1, 0], 5_000), 195)])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        (CONDITIONS, ""),
+        (poisson(20_000, 4), "In mode poisson offers are always there"),
+        (scenario(), "In mode none offers are always there"),
+        (scenario(replaying(replayed([1, 0]))), "In mode replay offers repeat recordings"),
+    ],
+)
+def test_a_market_that_plays_no_zones_says_why_and_what_is_shown_instead(conditions: Scenario, says: str) -> None:
+    told = why_not_played(conditions)
+    assert told.startswith(says)
+    assert ("the recorded" in told) == bool(says)
