@@ -146,6 +146,8 @@ def spread(values: Sequence[float]) -> Spread:
     known = np.array([value for value in values if not isnan(value)])
     if not len(known):
         return Spread(NOTHING, NOTHING)
+    if len(known) > 1 and np.ptp(known) == 0:
+        return Spread(float(known[0]), 0.0)  # their mean in floats may lie beside them
     return Spread(float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else NOTHING)
 
 

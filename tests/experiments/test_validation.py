@@ -200,3 +200,8 @@ def test_pairs_that_the_traces_do_not_have_are_those_of_the_scenario() -> None:
     by_measure = {each.target.measure: each for each in rows}
     assert (by_measure["phi_other_gpu"].of, by_measure["phi_other_gpu"].verdict) == ("own offers", "held")
     assert by_measure["phi_same_region"].of == "traces' zones"
+
+
+def test_values_that_are_all_alike_have_no_spread_by_rounding() -> None:
+    found = spread([0.3] * 20)
+    assert (found.mean, found.sd) == (0.3, 0.0)
