@@ -85,12 +85,11 @@ def market(
     recorded = _read_recorded(traces)
     plan = Plan(_load(scenario_name), days, Recorder(gap, observe_every), _made("--export", export), fleets)
     is_told = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
-    zones = _zones_of(plan, recorded, observe_every / 1000 if is_told else None)
+    markets = _markets_of(plan, recorded, observe_every / 1000 if is_told else None)
     _made("--out", out)
     try:
-        runs, beside = _run(plan, zones, range(seed_first, seed_first + seeds), jobs)
-        played = None if isinstance(beside, str) else beside
-        rows = validation.judge(plan, runs, None if recorded is None else recorded.statistics, played)
+        runs, beside = _run(plan, markets, range(seed_first, seed_first + seeds), jobs)
+        rows = validation.judge(plan, runs, None if recorded is None else recorded.statistics, beside)
         if out is not None:
             click.echo(f"{_write_page(out, plan, runs, rows, recorded, beside)} is written", err=True)
     except OSError as error:
@@ -100,7 +99,7 @@ def market(
         told = about | {"observe_every_ms": observe_every} | _about_zones(beside) | {"rows": table.as_json(rows)}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        for line in (*_table(rows), *([beside] if isinstance(beside, str) and beside else [])):
+        for line in (*_table(rows), *([beside.why] if beside.why else [])):
             click.echo(line)
     ctx.exit(1 if any(row.verdict == "missed" for row in rows) else 0)
 
@@ -115,41 +114,39 @@ def _made(option: str, folder: Path | None) -> Path | None:
     return folder
 
 
-def _run(plan: Any, zones: Any, seeds: range, jobs: int | None) -> Any:
-    """The runs of the scenario's own offers, and what it made of recorded zones or why it made nothing of them."""
-    from .experiments import many_seeds
-    from .experiments.trace_market import Played
+def _run(plan: Any, markets: Any, seeds: range, jobs: int | None) -> Any:
+    """The runs of the scenario's own offers, and those of recorded zones and fleets."""
+    from .experiments.many_seeds import run_seeds
+    from .experiments.trace_market import Beside, Played
 
-    days = plan.days if isinstance(zones, str) else plan.days + zones.plan.days
-    with progress(days * len(seeds), "days of a market") as on_days:
-        runs = many_seeds.run_seeds(plan, seeds, jobs=jobs, on_days=on_days)
-        if isinstance(zones, str):
-            return runs, zones
-        return runs, Played(zones, many_seeds.run_seeds(zones.plan, seeds, jobs=jobs, on_days=on_days))
+    with progress((plan.days + markets.days) * len(seeds), "days of a market") as on_days:
+
+        def run(each: Any) -> Any:
+            return run_seeds(each, seeds, jobs=jobs, on_days=on_days)
+
+        own = run(plan)
+        zones = None if markets.zones is None else Played(markets.zones, run(markets.zones.plan))
+        fleets = tuple(Played(each, run(each.plan)) for each in markets.fleets)
+    return own, Beside(zones, fleets, markets.why)
 
 
-def _zones_of(plan: Any, recorded: Any, look_seconds: float | None) -> Any:
-    """The market of the recorded zones of single GPUs, or why there is none; nothing without such zones."""
+def _markets_of(plan: Any, recorded: Any, look_seconds: float | None) -> Any:
+    """The markets of recorded zones and fleets."""
     from .core.calibration import CannotCalibrate
-    from .experiments.trace_market import play_traces, why_not_played
+    from .experiments.trace_market import play_recorded
 
-    if recorded is None or not recorded.zones:
-        return ""
-    why = why_not_played(plan.scenario)
-    if why:
-        return why
     export = None if plan.export is None else plan.export / "played"
     try:
-        return play_traces(plan.scenario, recorded.zones, look_seconds, export)
+        return play_recorded(plan.scenario, recorded, look_seconds, fleets=plan.fleets, export=export)
     except (ValueError, CannotCalibrate) as error:
         raise CannotTry(f"--trace: {error}; without this trace the others can be played") from None
 
 
 def _about_zones(beside: Any) -> dict[str, object]:
     """What was made of recorded zones, for programs."""
-    if isinstance(beside, str):
-        return {"not_played": beside} if beside else {}
-    plan = beside.market.plan
+    if beside.zones is None:
+        return {"not_played": beside.why} if beside.why else {}
+    plan = beside.zones.market.plan
     looked = {"gap_ms": plan.looked.gap_ms, "observe_every_ms": plan.looked.observe_every_ms}
     return {"played": {"zones": [str(zone) for zone in plan.zones], "ticks": plan.ticks} | looked}
 
@@ -181,7 +178,7 @@ def _read_recorded(files: tuple[Path, ...]) -> Any:
 def _write_page(out: Path, plan: Any, runs: Any, rows: Any, recorded: Any, beside: Any) -> Path:
     with needs_extra("market"):
         from .experiments import page, plots
-    pictures = plots.draw_all(plan, runs, recorded, None if isinstance(beside, str) else beside)
+    pictures = plots.draw_all(plan, runs, recorded, beside)
     return page.write_page(out, plan, [run.seed for run in runs], rows, pictures, beside)
 
 

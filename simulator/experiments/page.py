@@ -13,10 +13,12 @@ from .seed_run import Plan
 from .table import column_names, columns, summary
 from .targets import SOURCES
 from .trace_calibration import Zone
-from .trace_market import Played
+from .trace_market import Beside, Played
 from .validation import Row
 
 PAGE = "market.html"
+
+_ALONE = Beside()
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -70,10 +72,10 @@ def write_page(
     seeds: Sequence[int],
     rows: Sequence[Row],
     pictures: Sequence[Picture],
-    beside: Played | str = "",
+    beside: Beside = _ALONE,
 ) -> Path:
     """Write the page and each picture as a PNG into a folder, which is made if need be; answers the page's path.
-    `beside` is what was made of recorded zones, or says why nothing was.
+    `beside` is what was made of recorded zones and fleets, or says why nothing was.
 
     Raises OSError.
     """
@@ -86,13 +88,13 @@ def write_page(
 
 
 def page_text(
-    plan: Plan, seeds: Sequence[int], rows: Sequence[Row], pictures: Sequence[Picture], beside: Played | str = ""
+    plan: Plan, seeds: Sequence[int], rows: Sequence[Row], pictures: Sequence[Picture], beside: Beside = _ALONE
 ) -> str:
     """The page as HTML. All text of the scenario is escaped."""
     return _PAGE.substitute(
         title=escape(f"The market of {plan.scenario.name}"),
         about=escape(_about(plan, seeds)),
-        played=(beside and f"<p>{escape(beside)}</p>") if isinstance(beside, str) else _guess(plan, beside, pictures),
+        played=_played(plan, beside, pictures),
         zones=_figures(pictures, "zones"),
         summary=escape(summary(rows)),
         head="".join(f"<th>{escape(name)}</th>" for name in (*column_names(rows), "sources")),
@@ -126,6 +128,13 @@ $zones
 </tbody>
 </table>
 </details>""")
+
+
+def _played(plan: Plan, beside: Beside, pictures: Sequence[Picture]) -> str:
+    """What was made of recorded zones, or why nothing was; nothing without traces."""
+    if beside.zones is not None:
+        return _guess(plan, beside.zones, pictures)
+    return beside.why and f"<p>{escape(beside.why)}</p>"
 
 
 def _guess(plan: Plan, played: Played, pictures: Sequence[Picture]) -> str:

@@ -9,40 +9,40 @@ from scipy.stats import expon, weibull_min
 
 from ..core.catalog import PROVIDER_CLASSES
 from ..core.clock import DAY_MS
-from .arrays import Floats, Whole
+from .arrays import Floats
 from .dependence import Distance
 from .headless import MarketHistory, OfferHistory
 from .lifetimes import AGES_H, fit_weibull, hazard_by_age, survival
-from .pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED, Picture, png_of, style
+from .pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED, Part, Picture, png_of, style
 from .rasters import draw_guess, draw_offers, some
 from .recorded import Recorded
 from .seed_run import LARGE, Plan, SeedRun
 from .statistics import NEAR_MINUTES
-from .trace_market import Played
+from .trace_market import Beside
+
+_ALONE = Beside()
 
 PATHS_MAX = 6
 """So many offers of a class have their prices drawn."""
 
 
 def draw_all(
-    plan: Plan, runs: Sequence[SeedRun], recorded: Recorded | None, played: Played | None = None
+    plan: Plan, runs: Sequence[SeedRun], recorded: Recorded | None, beside: Beside = _ALONE
 ) -> tuple[Picture, ...]:
-    """All pictures that the runs have something for; the first of them has its history. Where the recorded zones were
-    played, what is measured of zones is that, beside the recording."""
+    """All pictures that the runs have something for; the first of them has its history. Where recorded zones or fleets
+    were played, what is measured of such is that, beside the recording."""
     history = runs[0].history
     assert history is not None, "the first run keeps its history"
     recorded_zones = recorded.zones if recorded is not None else ()
     pictures: list[Picture | None] = []
-    if played is not None:
-        pictures += draw_guess(recorded_zones, played)
-    pictures += _draw_zones(runs if played is None else played.runs, runs, recorded)
+    if beside.zones is not None:
+        pictures += draw_guess(recorded_zones, beside.zones)
+    pictures += _draw_zones(runs if beside.zones is None else beside.zones.runs, runs, recorded)
     pictures += [
+        _draw_together(runs, recorded, beside),
         _draw_prices(history),
-        draw_offers(plan, history, recorded_zones if played is None else ()),
+        draw_offers(plan, history, recorded_zones if beside.zones is None else ()),
     ]
-    lost = np.sum([run.lost_together for run in runs], axis=0)
-    if lost[1:].any():
-        pictures.append(_draw_together(lost, recorded))
     return tuple(picture for picture in pictures if picture is not None)
 
 
@@ -165,7 +165,12 @@ def _nan_percentile(values: Floats, percent: float) -> Floats:
 # Togetherness
 
 
-def _draw_together(lost: Whole, recorded: Recorded | None) -> Picture:
+def _draw_together(own: Sequence[SeedRun], recorded: Recorded | None, beside: Beside) -> Picture | None:
+    """Of the fleets of traces, or where none of 16 nodes were played of those on the scenario's own offers."""
+    played = [each.runs for each in beside.fleets if each.market.zones[0].nodes == LARGE]
+    lost = np.sum([run.lost_together for run in (played[0] if played else own)], axis=0)
+    if not lost[1:].any():
+        return None
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "nodes of a fleet of 16 lost in the same five minutes", "share of lost nodes")
@@ -180,8 +185,10 @@ def _draw_together(lost: Whole, recorded: Recorded | None) -> Picture:
         axes.bar(nodes + shift, weights / weights.sum(), width, color=color, label=label)
     axes.set_xticks(nodes)
     axes.legend(fontsize=8, frameon=False)
-    text = "Nodes are seldom lost alone: what takes an offer down takes most of a fleet along."
-    return Picture("together", "How many nodes are lost together", text, png_of(figure))
+    text = "Nodes are seldom lost alone: what takes an offer down takes most of a fleet along. "
+    text += "The zones of the traces were played." if played else "Fleets on the scenario's own offers."
+    part: Part = "zones" if played else "offers"
+    return Picture("together", "How many nodes are lost together", text, png_of(figure), part)
 
 
 def _by_distance(runs: Sequence[SeedRun]) -> dict[Distance, Floats]:

@@ -18,6 +18,7 @@ class Recorded(Struct, frozen=True, eq=False):
     """What traces hold: single GPUs, as `zones`, of which those of one model are measured; and fleets."""
 
     zones: tuple[Trace, ...]
+    fleets: tuple[Trace, ...]
     statistics: dict[str, float]
     lives_h: Floats
     by_distance: dict[Distance, Floats]
@@ -33,11 +34,12 @@ def read_recorded(files: Iterable[Path]) -> Recorded | None:
     traces = [read_trace(file) for file in files]
     if not traces:
         return None
-    fleets = [trace for trace in traces if trace.values.max() > 1]
+    fleets = tuple(trace for trace in traces if trace.values.max() > 1)
     single = [trace for trace in traces if trace.values.max() <= 1]
     zones = align(single) if single else ()
     return Recorded(
         zones=zones,
+        fleets=fleets,
         statistics=measure_zones(zones) | _measure_fleets(fleets),
         lives_h=lives_h(zones_of_one_gpu(zones)),
         by_distance=correlation_by_distance(zones) if zones else {},

@@ -46,6 +46,13 @@ class Target(Struct, frozen=True):
     value: float | None = None
     carried: Literal["times", "plus"] = "times"
 
+    @property
+    def nodes(self) -> int | None:
+        """How many nodes the fleets have that it is about, where it is about fleets."""
+        if self.part != "fleets":
+            return None
+        return 4 if self.measure.endswith("_4") else 16
+
     def around(self, recorded: float) -> "Target":
         """The same target with its bounds about what was recorded elsewhere."""
         if self.value is None:

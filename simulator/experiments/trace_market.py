@@ -20,7 +20,8 @@ from ..core.realism import Shape
 from ..core.scenario import Scenario
 from .fitted_scenario import probability
 from .observation import Recorder
-from .seed_run import Plan, SeedRun
+from .recorded import Recorded
+from .seed_run import LARGE, SMALL, Plan, SeedRun
 from .trace_calibration import Zone, calibrate_zone, look_seconds_of, refuse_unusable
 from .traces import Trace, align
 
@@ -41,6 +42,28 @@ class Played(Struct, frozen=True, eq=False):
     runs: tuple[SeedRun, ...]
 
 
+class TraceMarkets(Struct, frozen=True):
+    """The markets of what was recorded: of the `zones` of single GPUs and of `fleets`, those of a size in one; or `why`
+    there is none, and what is shown instead."""
+
+    zones: TraceMarket | None = None
+    fleets: tuple[TraceMarket, ...] = ()
+    why: str = ""
+
+    @property
+    def days(self) -> int:
+        """How many days of a market all of them take."""
+        return sum(each.plan.days for each in (self.zones, *self.fleets) if each is not None)
+
+
+class Beside(Struct, frozen=True, eq=False):
+    """What became of `TraceMarkets`."""
+
+    zones: Played | None = None
+    fleets: tuple[Played, ...] = ()
+    why: str = ""
+
+
 def why_not_played(scenario: Scenario) -> str:
     """Why a scenario's market cannot play zones, and what is shown instead; nothing where it can."""
     mode = scenario.market.interruptions.mode
@@ -53,8 +76,32 @@ def why_not_played(scenario: Scenario) -> str:
     return f"In mode {mode} {why}: the recorded ones are not played, and what was recorded is shown by itself."
 
 
+def play_recorded(
+    scenario: Scenario,
+    recorded: Recorded | None,
+    look_seconds: float | None = None,
+    *,
+    fleets: bool = True,
+    export: Path | None = None,
+) -> TraceMarkets:
+    """The markets of what was recorded, with fleets only where those are wanted. Raises as `play_traces` does."""
+    if recorded is None:
+        return TraceMarkets()
+    why = why_not_played(scenario)
+    if why:
+        return TraceMarkets(why=why)
+    of_sizes = [[each for each in recorded.fleets if each.values.max() == size] for size in (LARGE, SMALL) if fleets]
+    zones = play_traces(scenario, recorded.zones, look_seconds) if recorded.zones else None
+    if zones is not None and export is not None:
+        zones = replace(zones, plan=replace(zones.plan, export=export))
+    return TraceMarkets(
+        zones=zones,
+        fleets=tuple(play_traces(scenario, traces, look_seconds, fleets=True) for traces in of_sizes if traces),
+    )
+
+
 def play_traces(
-    scenario: Scenario, traces: Sequence[Trace], look_seconds: float | None = None, export: Path | None = None
+    scenario: Scenario, traces: Sequence[Trace], look_seconds: float | None = None, *, fleets: bool = False
 ) -> TraceMarket:
     """The scenario's market with the zones of these traces as its only offers, looked at every `look_seconds`, found
     from the traces unless given, and for as long as they last. The scenario is of mode realistic.
@@ -70,10 +117,9 @@ def play_traces(
     ticks = len(aligned[0].values)
     plan = Plan(
         scenario=_only_zones(scenario, zones, settings),
-        days=-(-ticks * recorder.gap_ms // DAY_MS),
+        days=(ticks - 1) * recorder.gap_ms // DAY_MS + 1,
         looked=recorder,
-        export=export,
-        fleets=False,
+        fleets=fleets,
         zones=tuple(zone.name for zone in zones),
         ticks=ticks,
     )
@@ -96,7 +142,7 @@ def _only_zones(scenario: Scenario, zones: Sequence[Zone], settings: Interruptio
 
 
 def _offer(zone: Zone, settings: InterruptionSettings) -> OfferSpec:
-    """An offer that is up and goes down as the zone does; the GPUs of a node are rented together."""
+    """An offer that is up and goes down as the zone does, with as many nodes; the GPUs of a node are one here."""
     name = zone.name
     availability, chance = Availability(PPM), Share(0)
     if zone.recorded is not None and zone.rates is not None:
@@ -111,7 +157,7 @@ def _offer(zone: Zone, settings: InterruptionSettings) -> OfferSpec:
         spot_price=_SPOT,
         on_demand_price=_ON_DEMAND,
         interruption_probability=chance,
-        capacity=1,
+        capacity=zone.nodes,
         availability=availability,
         group=f"{name.region} {gpu}",
     )

@@ -14,13 +14,16 @@ from .arrays import NOTHING
 from .constant_hazard import LIVES_MIN, Taken, add_up, exponential_p, tolerance_of_rate
 from .seed_run import Plan, SeedRun
 from .targets import TARGETS, Part, Target
-from .trace_market import Played
+from .trace_market import Beside, Played
 from .zones import trace_names
 
 Verdict = Literal["held", "missed", "not shown"]
 
 ZONES, REGIONS = 9, 3
 """The recorded zones: the targets of zones depend on their number, and on how often each was up and interrupted."""
+
+
+_ALONE = Beside()
 
 
 class Spread(Struct, frozen=True):
@@ -58,33 +61,41 @@ class Row(Struct, frozen=True):
 
 
 def judge(
-    plan: Plan, runs: Sequence[SeedRun], recorded: Mapping[str, float] | None = None, played: Played | None = None
+    plan: Plan, runs: Sequence[SeedRun], recorded: Mapping[str, float] | None = None, beside: Beside = _ALONE
 ) -> tuple[Row, ...]:
-    """Every target against these runs; `recorded` are statistics of traces to show beside, `played` what the same
-    market made of their zones."""
+    """Every target against these runs; `recorded` are statistics of traces to show beside, and `beside` what the same
+    market made of their zones and fleets."""
     taken = [run.taken for run in runs if run.taken is not None]
     together, told = add_up(taken) if taken else None, recorded or {}
     return tuple(
-        _row_of_zones(target, played.runs, told)
-        if played is not None and _is_of_zones(target, told)
-        else _row(target, plan, runs, together, told)
+        _row(target, plan, runs, together, told) if played is None else _row_of_traces(target, played.runs, told)
         for target in TARGETS
+        for played in [_played(target, beside, told)]
     )
 
 
-def _is_of_zones(target: Target, recorded: Mapping[str, float]) -> bool:
-    """Whether the traces' zones show it; pairs that they do not have the scenario's own offers may have."""
-    return target.part == "zones" or (target.part == "pairs" and known(recorded.get(target.measure)) is not None)
+def _played(target: Target, beside: Beside, recorded: Mapping[str, float]) -> Played | None:
+    """What was made of the traces that show a target. Those without such pairs or fleets leave it to the scenario's own
+    offers."""
+    if target.part == "zones":
+        return beside.zones
+    if known(recorded.get(target.measure)) is None:
+        return None
+    if target.part == "pairs":
+        return beside.zones
+    if target.part != "fleets":
+        return None
+    return next((each for each in beside.fleets if each.market.zones[0].nodes == target.nodes), None)
 
 
-def _row_of_zones(target: Target, runs: Sequence[SeedRun], recorded: Mapping[str, float]) -> Row:
-    """What was made of the traces' zones, held against what was recorded of them."""
+def _row_of_traces(target: Target, runs: Sequence[SeedRun], recorded: Mapping[str, float]) -> Row:
+    """What was made of the traces, held against what was recorded of them."""
     value = known(recorded.get(target.measure))
     if value is None:
         reason = "the traces given do not show it"
         return Row(target, "not shown", target.low, target.high, reason=reason, of="traces' zones")
     here = target.around(value)
-    simulated, each_tick = _of_offers(target, runs)
+    simulated, each_tick = _measured(target, runs)
     if here.low >= here.high or isnan(simulated.mean):
         reason = "it was not seen at all in the recording" if here.low >= here.high else _NOTHING[target.part]
         return Row(here, "not shown", here.low, here.high, recorded=value, reason=reason, of="traces' zones")
@@ -119,26 +130,24 @@ def _judged(row: Row) -> Row:
 
 def _simulated(target: Target, runs: Sequence[SeedRun], taken: Taken | None) -> tuple[Spread | None, Spread | None]:
     """What came out, looked at as planned and at every tick."""
-    name = target.measure
-    if target.part in ("zones", "pairs"):
-        return _of_offers(target, runs)
     if target.part != "poisson":
-        return spread([run.others.get(name, NOTHING) for run in runs]), None
+        return _measured(target, runs)
     if taken is None or not taken.due:
         return None, None
-    if name == "lives_ks_p":
+    if target.measure == "lives_ks_p":
         return Spread(exponential_p(taken), NOTHING), None
     each = [run.taken.seen / run.taken.due for run in runs if run.taken is not None and run.taken.due]
     return Spread(taken.seen / taken.due, spread(each).sd), None
 
 
-def _of_offers(target: Target, runs: Sequence[SeedRun]) -> tuple[Spread, Spread]:
-    """What came out of the offers of these runs, looked at as planned and at every tick."""
-    looked, each_tick = (
-        spread([measured.get(target.measure, NOTHING) for measured in each])
-        for each in ([run.looked for run in runs], [run.each_tick for run in runs])
-    )
-    return looked, each_tick
+def _measured(target: Target, runs: Sequence[SeedRun]) -> tuple[Spread, Spread | None]:
+    """A statistic of these runs as it is looked at, and where that makes a difference at every tick."""
+    name = target.measure
+    if target.part in ("zones", "pairs"):
+        return spread([run.looked.get(name, NOTHING) for run in runs]), spread(
+            [run.each_tick.get(name, NOTHING) for run in runs]
+        )
+    return spread([run.others.get(name, NOTHING) for run in runs]), None
 
 
 def spread(values: Sequence[float]) -> Spread:

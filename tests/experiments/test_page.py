@@ -17,7 +17,7 @@ from simulator.experiments.plots import draw_all
 from simulator.experiments.rasters import recorded_is_first
 from simulator.experiments.recorded import Recorded, read_recorded
 from simulator.experiments.seed_run import Plan, SeedRun
-from simulator.experiments.trace_market import Played, play_traces
+from simulator.experiments.trace_market import Beside, Played, play_traces
 from simulator.experiments.traces import Trace, TraceName, write_trace
 from simulator.experiments.validation import judge
 
@@ -74,7 +74,7 @@ def pictures(runs: tuple[SeedRun, ...], recorded: Recorded) -> tuple[Picture, ..
 @pytest.fixture(scope="module")
 def guessing(runs: tuple[SeedRun, ...], recorded: Recorded, played: Played) -> tuple[Picture, ...]:
     """All pictures where the zones were played."""
-    return draw_all(plan(CONDITIONS), runs, recorded, played)
+    return draw_all(plan(CONDITIONS), runs, recorded, Beside(played))
 
 
 def text(conditions: Plan, runs: tuple[SeedRun, ...], pictures: tuple[Picture, ...]) -> str:
@@ -105,9 +105,9 @@ def test_all_pictures_are_drawn_and_the_same_each_time(
         "hazard",
         "lifts",
         "correlation",
+        "together",
         "prices",
         "offers",
-        "together",
     ]
     assert pictures == draw_all(plan(CONDITIONS), runs, recorded)
 
@@ -166,7 +166,7 @@ def test_the_reader_may_guess_before_the_page_tells_which_raster_is_which(
     runs: tuple[SeedRun, ...], recorded: Recorded, played: Played, guessing: tuple[Picture, ...]
 ) -> None:
     """What tells is in an element that is closed; what could tell, the labelled raster, is in there too."""
-    page = page_text(plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, played)
+    page = page_text(plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, Beside(played))
     png = {picture.name: b64encode(picture.png).decode() for picture in guessing}
     before, details, after = re.split(r"<details>(?=<summary>Which is which)|</details>", page, maxsplit=2)
     assert before.index(png["guess"]) < before.index("Of each zone two numbers come from the recording")
@@ -181,7 +181,7 @@ def test_the_reader_may_guess_before_the_page_tells_which_raster_is_which(
 
 
 def test_a_page_without_played_zones_says_why(runs: tuple[SeedRun, ...]) -> None:
-    page = page_text(plan(CONDITIONS), [1], judge(plan(CONDITIONS), runs), (), "In mode <none>")
+    page = page_text(plan(CONDITIONS), [1], judge(plan(CONDITIONS), runs), (), Beside(why="In mode <none>"))
     assert "<p>In mode &lt;none&gt;</p>" in page
     assert "<details>" not in page
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from simulator.experiments.table import as_json, column_names, columns, summary
 from simulator.experiments.targets import TARGETS
-from simulator.experiments.trace_market import Played, TraceMarket
+from simulator.experiments.trace_market import Beside, Played, TraceMarket
 from simulator.experiments.validation import Row, judge
 
 from ..core.builders import scenario
@@ -42,7 +42,7 @@ def test_it_has_columns_only_for_what_is_known() -> None:
 
 
 def test_where_zones_were_played_each_row_says_of_what_it_is() -> None:
-    played = Played(TraceMarket(plan(ZONES), ()), (seed_run(co_interruption_lift=6.0),))
+    played = Beside(Played(TraceMarket(plan(ZONES), ()), (seed_run(co_interruption_lift=6.0),)))
     runs = [replace(seed_run(within_on_demand=1.0), looked={})]
     rows = judge(plan(ZONES), runs, {"co_interruption_lift": 6.22}, played)
     told = cells(rows, "co_interruption_lift")

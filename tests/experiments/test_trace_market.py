@@ -1,5 +1,7 @@
 """Recorded zones played by a scenario: two numbers of each come from the recording, the rest from the scenario."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -11,11 +13,12 @@ from simulator.core.market_settings import ChurnSettings, ChurnTerms, Interrupti
 from simulator.core.quantities import Duration, Factor, Share
 from simulator.core.realism import Severity, Shape
 from simulator.core.scenario import Scenario
+from simulator.experiments.recorded import Recorded, read_recorded
 from simulator.experiments.seed_run import run_seed
 from simulator.experiments.statistics import measure
 from simulator.experiments.trace_calibration import calibrate_traces
-from simulator.experiments.trace_market import play_traces, why_not_played
-from simulator.experiments.traces import Trace, TraceName
+from simulator.experiments.trace_market import TraceMarkets, play_recorded, play_traces, why_not_played
+from simulator.experiments.traces import Trace, TraceName, write_trace
 
 from ..core.builders import DAY, HOUR, market, offer, scenario
 from ..core.recordings import replaying
@@ -97,6 +100,40 @@ def test_a_zone_that_was_always_up_is_always_up_and_nodes_of_more_gpus_are_anoth
     assert run.history is not None
     *_, last = played.plan.observe(run.history, played.plan.looked)
     assert last.up.all()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """One zone of single GPUs, a fleet of 16 and one of 8."""
+    folder = tmp_path_factory.mktemp("traces")
+    zone = recordings(30)[0]
+    nodes = [Trace(replace(zone.name, recording=f"of {size}"), 195, size * zone.values) for size in (16, 8)]
+    found = read_recorded(write_trace(folder, each) for each in (zone, *nodes))
+    assert found is not None
+    return found
+
+
+def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(recorded: Recorded, tmp_path: Path) -> None:
+    """None of 8 nodes are: nothing is measured of such."""
+    played = play_recorded(CONDITIONS, recorded, LOOK_SECONDS, export=tmp_path)
+    assert played.zones is not None
+    [fleets] = played.fleets
+    assert [plan.scenario.market.offers[0].capacity for plan in (played.zones.plan, fleets.plan)] == [1, 16]
+    assert [(plan.fleets, plan.export) for plan in (played.zones.plan, fleets.plan)] == [
+        (False, tmp_path),
+        (True, None),
+    ]
+    assert played.days == 60
+    run = run_seed(replace(fleets.plan, days=4), 2)
+    assert run.others["partner_16"] > 0.8
+    assert play_recorded(CONDITIONS, recorded, LOOK_SECONDS, fleets=False).fleets == ()
+
+
+def test_without_traces_or_where_offers_are_always_there_nothing_is_played(recorded: Recorded) -> None:
+    assert play_recorded(CONDITIONS, None) == TraceMarkets()
+    told = play_recorded(poisson(20_000, 4), recorded)
+    assert (told.zones, told.fleets, told.days) == (None, (), 0)
+    assert told.why.startswith("In mode poisson")
 
 
 def test_a_catalogue_makes_room_for_the_zones() -> None:

@@ -12,7 +12,9 @@ from simulator.core.scenario import Scenario
 from simulator.experiments.constant_hazard import Taken
 from simulator.experiments.seed_run import SeedRun
 from simulator.experiments.targets import SOURCES, TARGETS
-from simulator.experiments.trace_market import Played, TraceMarket
+from simulator.experiments.trace_calibration import Zone
+from simulator.experiments.trace_market import Beside, Played, TraceMarket
+from simulator.experiments.traces import TraceName
 from simulator.experiments.validation import Row, judge, spread
 
 from ..core.builders import market, offer, scenario
@@ -137,9 +139,9 @@ def test_the_spread_of_nothing_is_not_a_number() -> None:
     assert (spread([2.0, nan]).mean, np.isnan(spread([2.0]).sd)) == (2.0, True)
 
 
-def played(*runs: SeedRun) -> Played:
+def played(*runs: SeedRun) -> Beside:
     """Recorded zones that came out so."""
-    return Played(TraceMarket(plan(ZONES), ()), runs)
+    return Beside(Played(TraceMarket(plan(ZONES), ()), runs))
 
 
 def came_out(measure: str, value: float) -> SeedRun:
@@ -200,6 +202,21 @@ def test_pairs_that_the_traces_do_not_have_are_those_of_the_scenario() -> None:
     by_measure = {each.target.measure: each for each in rows}
     assert (by_measure["phi_other_gpu"].of, by_measure["phi_other_gpu"].verdict) == ("own offers", "held")
     assert by_measure["phi_same_region"].of == "traces' zones"
+
+
+def test_fleets_of_traces_are_held_against_those_that_were_played_with_as_many_nodes() -> None:
+    def fleets(nodes: int, severity: float) -> Played:
+        name = TraceName("us-east-1", "a", "v100")
+        return Played(TraceMarket(plan(ZONES), (Zone(name, nodes, None, None),)), (seed_run(severity_16=severity),))
+
+    beside = Beside(fleets=(fleets(4, 0.1), fleets(16, 0.7)))
+    own = seed_run(severity_16=0.6, partner_4=0.5)
+    rows = {row.target.measure: row for row in judge(plan(ZONES), [own], {"severity_16": 0.72}, beside)}
+    assert (rows["severity_16"].of, rows["severity_16"].recorded) == ("traces' zones", 0.72)
+    assert rows["severity_16"].simulated is not None
+    assert (rows["severity_16"].simulated.mean, rows["severity_16"].each_tick) == (0.7, None)
+    assert (rows["severity_16"].low, rows["severity_16"].high) == (0.5, 0.85)
+    assert (rows["partner_4"].of, rows["partner_4"].verdict) == ("own offers", "held")
 
 
 def test_values_that_are_all_alike_have_no_spread_by_rounding() -> None:
