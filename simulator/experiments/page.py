@@ -36,6 +36,7 @@ figure { margin: 0; } figcaption, .small { color: #555; font-size: .88rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .22rem .7rem .22rem 0; border-bottom: 1px solid #e2e2e2; vertical-align: top; }
+td:not(:first-child):not(:nth-last-child(2)) { white-space: nowrap; }
 th { border-bottom: 2px solid #999; }
 details { margin: .6rem 0; } summary { cursor: pointer; font-weight: 600; }
 .held { color: #00664b; } .missed { color: #a34700; font-weight: 600; } .not-shown { color: #666; }

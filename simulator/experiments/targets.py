@@ -64,7 +64,7 @@ class Target(Struct, frozen=True):
         assert self.value is not None
         low, high = bounds
         if self.carried == "plus":
-            return recorded + (low - self.value), recorded + (high - self.value)
+            return round(recorded + low - self.value, 3) + 0.0, round(recorded + high - self.value, 3) + 0.0  # no −0
         return recorded * (low / self.value), recorded * (high / self.value)
 
 
