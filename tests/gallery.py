@@ -1,11 +1,13 @@
 """The pictures of the gallery of markets: `python -m tests.gallery` draws each scenario's into scenarios/pictures.
 
 On the left a row for each offer, blue while it can be had; on the right what some of them cost over their on-demand
-price. Both are looked at 360 times, under the scenario's own seed and with no requests but its timeline's.
+price. Both are looked at 360 times, under the scenario's own seed and with no requests but its timeline's. Each picture
+carries a digest of what it shows, so that a stale one is found.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from simulator.core.catalog import PROVIDER_CLASSES, OfferSpec
 from simulator.core.clock import DAY_MS
@@ -39,6 +42,8 @@ DAYS = {
 PICTURES = folder("scenarios") / "pictures"
 LOOKS = 360
 COLORS_MAX = 64
+DIGEST = "Seen"
+"""What the text in a picture is called that holds the digest."""
 NAMED_MAX = 12
 """Where there are more offers than this, only their classes are named."""
 
@@ -54,6 +59,11 @@ class Seen(NamedTuple):
     days: float
     up: npt.NDArray[np.bool_]
     ratios: npt.NDArray[np.float64]
+
+    @property
+    def digest(self) -> str:
+        """Of all that is drawn."""
+        return sha256(repr((self.specs, self.days, self.up.tolist(), self.ratios.tolist())).encode()).hexdigest()
 
 
 def look_at(name: str) -> Seen:
@@ -86,8 +96,20 @@ def draw(seen: Seen) -> bytes:
     figure.savefig(drawn, format="png")
     with Image.open(drawn) as image:
         few = image.convert("RGB").quantize(COLORS_MAX, dither=Image.Dither.NONE)
-    few.save(small, format="png", optimize=True)
+    few.save(small, format="png", optimize=True, pnginfo=_carrying(seen.digest))
     return small.getvalue()
+
+
+def _carrying(digest: str) -> PngInfo:
+    info = PngInfo()
+    info.add_text(DIGEST, digest)
+    return info
+
+
+def digest_in(png: bytes) -> str:
+    """The digest of what a picture shows."""
+    with Image.open(BytesIO(png)) as image:
+        return str(image.info[DIGEST])
 
 
 def _draw_availability(axes: Axes, seen: Seen) -> None:

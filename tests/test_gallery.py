@@ -35,6 +35,12 @@ def test_a_picture_is_small_and_shown(name: str) -> None:
     assert f"](pictures/{name}.png)" in (folder("scenarios") / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", gallery.DAYS)
+def test_a_picture_shows_what_its_market_does_now(name: str) -> None:
+    png = (gallery.PICTURES / f"{name}.png").read_bytes()
+    assert gallery.digest_in(png) == gallery.look_at(name).digest, "python -m tests.gallery draws it anew"
+
+
 def test_the_command_draws_what_is_asked_for_the_same_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,9 +49,8 @@ def test_a_catalogue_with_all_columns_is_in_it(tmp_path: Path) -> None:
 
 def test_what_a_catalogue_says_for_another_mode_is_not_in_it(tmp_path: Path) -> None:
     header, *rows = CATALOG.splitlines()
-    (tmp_path / "mine.csv").write_text(
-        "\n".join([f"{header},availability,group", *(f"{r},0.5,g" for r in rows)]) + "\n"
-    )
+    more = [f"{row},{cells}" for row, cells in zip(rows, ("0.5,g", "always,g"), strict=True)]
+    (tmp_path / "mine.csv").write_text("\n".join([f"{header},availability,group", *more]) + "\n")
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\nmarket: {catalog: mine.csv}\n")
     document = json.loads(json.dumps(scenario_document(file)))

@@ -59,13 +59,15 @@ def lasted(simulation: Simulation) -> list[tuple[Rental, RentalTerminated | None
 
 
 @pytest.mark.parametrize("name", shipped_scenarios())
-def test_aws_tells_two_minutes_ahead_other_hyperscalers_half_a_minute_and_nobody_else(name: str) -> None:
+def test_aws_tells_two_minutes_ahead_other_hyperscalers_half_a_minute_and_others_hardly(name: str) -> None:
     market = load_scenario(name).market
     wanted = {
         spec.provider_id: 2 * MINUTE if spec.provider_id == "aws" else 30_000 * (spec.provider_class == "hyperscaler")
         for spec in market.offers
     }
     assert wanted
+    if name in ("realistic", "frozen-prices"):
+        wanted["runpod"] = 5_000
     assert {o.provider_id: market.notices.of(o.provider_id, o.provider_class) for o in market.offers} == wanted
 
 
@@ -105,7 +107,7 @@ def test_in_a_bad_week_bob_gets_nothing_on_four_days_and_loses_what_he_gets_on_t
     assert [len(each) for each in lost] == [4, 4, 2]
     assert [len({end.at for end in each}) for each in lost] == [1, 1, 1]
     after = [(each[0].at - rentals[0][0].created_ms) / HOUR for each, rentals in zip(lost, days, strict=True)]
-    assert after == pytest.approx([14 / 60, 6.0, 3.6], abs=0.01)
+    assert after == pytest.approx([14 / 60, 6.0, 3.7], abs=0.05)
     assert {end.cause for each in lost for end in each} == {"shock"}
     assert notices(simulation) == {end.rental_id: 2 * MINUTE for each in lost for end in each}
 
@@ -133,22 +135,22 @@ def test_on_black_friday_every_price_is_at_the_cap_for_a_day() -> None:
             assert sum(at_cap) < len(offers) // 2
 
 
-def test_on_black_friday_bob_gets_six_of_24_gpus_and_keeps_one() -> None:
+def test_on_black_friday_bob_gets_five_of_24_gpus_and_keeps_one() -> None:
     simulation = run("black-friday")
     refused = refusals(simulation)
-    assert len(refused) == 18
+    assert len(refused) == 19
     assert {at_min for at_min, _ in refused} == {3 * 60, 12 * 60, 24 * 60}
     rented = lasted(simulation)
-    assert [rental.created_ms // HOUR for rental, _ in rented] == [3, 3, 3, 12, 24, 24]
+    assert [rental.created_ms // HOUR for rental, _ in rented] == [3, 3, 12, 24, 24]
     for rental, _ in rented:
         cap = rental.offer.spec.on_demand_price
         assert (
             rental.price_micros_per_hour == cap if rental.created_ms > 6 * HOUR else rental.price_micros_per_hour < cap
         )
     lost = [(rental, end) for rental, end in rented if end is not None]
-    assert len(lost) == 5
+    assert len(lost) == 4
     assert {end.reason for _, end in lost} == {"interrupted"}
-    assert sum(end.at - rental.created_ms < 6 * HOUR for rental, end in lost) == 3
+    assert sum(end.at - rental.created_ms < 6 * HOUR for rental, end in lost) == 2
 
 
 # regional-outage

@@ -9,6 +9,7 @@ from simulator.core.catalog import PROVIDER_CLASSES, ProviderClass
 from simulator.core.commands import InterruptRental
 from simulator.core.market_settings import ChurnSettings, NoticeSettings, PriceSettings, ProvisioningSettings
 from simulator.core.provisioning import course, delay_ms
+from simulator.core.quantities import Duration
 from simulator.core.randomness import stream
 from simulator.core.simulation import Simulation
 from simulator.scenario_file import load_scenario
@@ -100,7 +101,11 @@ def test_realistic_is_as_measured() -> None:
         assert terms.never_ready == (50_000 if provider_class == "marketplace" else 0)
     assert (market.interruptions.mode, market.interruptions.horizon) == ("realistic", HOUR)
     assert market.interruptions.shared == 950_000
-    assert (market.availability, market.churn, market.notices) == (None, ChurnSettings(), NoticeSettings())
+    assert (market.availability, market.churn, market.notices) == (
+        None,
+        ChurnSettings(),
+        NoticeSettings(providers={"runpod": Duration(5_000)}),
+    )
 
 
 def test_in_realistic_bob_is_refused_where_an_offer_is_down_and_the_rest_goes_as_told() -> None:

@@ -4,7 +4,6 @@ Stress and phase of an offer make a finite Markov chain, so what the rates come 
 linear equations; the rates wanted are found by Newton's method on their logarithms. Rates are per hour.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -82,6 +81,12 @@ class _Chain(Struct, frozen=True):
     shape: Shape
     brief: float
     hit: float
+    shocks: float
+    """How often in an hour a shock of the group takes the offer down while it is up."""
+    pressures: tuple[float, ...]
+    holds: tuple[float, ...]
+    given: tuple[tuple[float, ...], ...]
+    """The rates from state to state but for those that are sought, which are 0 here."""
 
     @classmethod
     def of(cls, up: float, per_hour: float, shape: Shape) -> "_Chain":
@@ -89,7 +94,16 @@ class _Chain(Struct, frozen=True):
         mean_up, mean_down = 1.0 / per_hour, (1.0 - up) / (up * per_hour)
         brief = HOUR_MS / shape.brief * max(1.0, _BRIEF_LEAST / mean_down, _BRIEF_LEAST / mean_up)
         hit = min(shape.shock_reach / PPM, shape.shock_share / PPM * per_hour / shocks)
-        return cls(shape, brief, int(hit * PPM) / PPM)
+        hit = int(hit * PPM) / PPM
+        return cls(
+            shape,
+            brief,
+            hit,
+            shocks * hit,
+            tuple(shape.pressure(level) for level in range(LEVELS)),
+            tuple(shape.hold(level) for level in range(LEVELS)),
+            _given(shape, brief, brief + shocks * hit),
+        )
 
     def told(self, ln_settled: float, ln_long: float) -> tuple[float, float]:
         """The logit of the availability and the logarithm of the rate of interruptions that these rates give."""
@@ -104,35 +118,17 @@ class _Chain(Struct, frozen=True):
         """How often in an hour an offer goes down that is settled and fragile with these shares."""
         return settled * self.settled_ends(ln_settled, level) + fragile * (self.brief + self.shocks)
 
-    @property
-    def shocks(self) -> float:
-        """How often in an hour a shock of the group takes the offer down while it is up."""
-        return HOUR_MS / self.shape.shock_every * self.hit
-
     def settled_ends(self, ln_settled: float, level: int) -> float:
         """How often in an hour settled times end at a level of stress, by themselves or by a shock."""
-        return exp(ln_settled + self.shape.pressure(level)) + self.shocks
+        return exp(ln_settled + self.pressures[level]) + self.shocks
 
     def stationary(self, ln_settled: float, ln_long: float) -> list[list[float]]:
         """How likely each phase is in the long run, at each level of stress."""
-        size = LEVELS * PHASES
-        rates = [[0.0] * size for _ in range(size)]
-        long_share, fragile_share = self.shape.long / PPM, self.shape.fragile / PPM
+        rates = [list(row) for row in self.given]
         for level in range(LEVELS):
-            settled, fragile, short, long = (level * PHASES + phase for phase in range(PHASES))
-            for phase in (settled, fragile):
-                ends = self.brief + self.shocks if phase == fragile else self.settled_ends(ln_settled, level)
-                rates[phase][long] = ends * long_share
-                rates[phase][short] = ends * (1.0 - long_share)
-            for phase in (short, long):
-                ends = self.brief if phase == short else exp(ln_long - self.shape.hold(level))
-                rates[phase][fragile] = ends * fragile_share
-                rates[phase][settled] = ends * (1.0 - fragile_share)
-            for phase in (settled, fragile, short, long):
-                if level:
-                    rates[phase][phase - PHASES] = level * self.shape.goes_off
-                if level < LEVELS - 1:
-                    rates[phase][phase + PHASES] = (LEVELS - 1 - level) * self.shape.comes_on
+            start = level * PHASES
+            _go_down(rates, start + SETTLED, self.settled_ends(ln_settled, level), self.shape)
+            _come_back(rates, start + LONG, exp(ln_long - self.holds[level]), self.shape)
         flat = _stationary(rates)
         return [flat[level * PHASES : (level + 1) * PHASES] for level in range(LEVELS)]
 
@@ -151,20 +147,77 @@ class _Chain(Struct, frozen=True):
         )
 
 
-def _stationary(rates: Sequence[Sequence[float]]) -> list[float]:
-    """The stationary distribution of a Markov chain with these rates from state to state, by the elimination of
-    Grassmann, Taksar and Heyman, which subtracts nothing and so loses no digit."""
-    left = [list(row) for row in rates]
+def _given(shape: Shape, brief: float, fragile_ends: float) -> tuple[tuple[float, ...], ...]:
+    size = LEVELS * PHASES
+    rates = [[0.0] * size for _ in range(size)]
+    for state in range(size):
+        level, phase = divmod(state, PHASES)
+        if phase == FRAGILE:
+            _go_down(rates, state, fragile_ends, shape)
+        elif phase == SHORT:
+            _come_back(rates, state, brief, shape)
+        if level:
+            rates[state][state - PHASES] = level * shape.goes_off
+        if level < LEVELS - 1:
+            rates[state][state + PHASES] = (LEVELS - 1 - level) * shape.comes_on
+    return tuple(map(tuple, rates))
+
+
+def _go_down(rates: list[list[float]], state: int, ends: float, shape: Shape) -> None:
+    """Let an up phase end so often in an hour."""
+    start, long_share = state - state % PHASES, shape.long / PPM
+    rates[state][start + LONG] = ends * long_share
+    rates[state][start + SHORT] = ends * (1.0 - long_share)
+
+
+def _come_back(rates: list[list[float]], state: int, ends: float, shape: Shape) -> None:
+    """Let a down phase end so often in an hour."""
+    start, fragile_share = state - state % PHASES, shape.fragile / PPM
+    rates[state][start + FRAGILE] = ends * fragile_share
+    rates[state][start + SETTLED] = ends * (1.0 - fragile_share)
+
+
+def _earlier_neighbours() -> tuple[tuple[int, ...], ...]:
+    """Of each state the earlier ones to and from which there is a rate, once all later states have been eliminated."""
+    size = LEVELS * PHASES
+    linked = [{other for other in range(size) if _are_linked(state, other)} for state in range(size)]
+    for last in range(size - 1, 0, -1):
+        linked[last] = {other for other in linked[last] if other < last}
+        for other in linked[last]:
+            linked[other] |= linked[last] - {other}
+    return tuple(tuple(sorted(others)) for others in linked)
+
+
+def _are_linked(state: int, other: int) -> bool:
+    """Whether one may become the other: of one level and one of them up, or of the same phase at levels in a row."""
+    (level, phase), (other_level, other_phase) = divmod(state, PHASES), divmod(other, PHASES)
+    if level == other_level:
+        return (phase in _UP) != (other_phase in _UP)
+    return phase == other_phase and abs(level - other_level) == 1
+
+
+_UP = (SETTLED, FRAGILE)
+_EARLIER_NEIGHBOURS = _earlier_neighbours()
+
+
+def _stationary(left: list[list[float]]) -> list[float]:
+    """The stationary distribution of the chain with these rates from state to state, by the elimination of Grassmann,
+    Taksar and Heyman, which subtracts nothing and so loses no digit. It uses the rates up."""
     for last in range(len(left) - 1, 0, -1):
-        row = left[last]
-        leaves = total(row[:last])
-        for other in left[:last]:
+        row, near = left[last], _EARLIER_NEIGHBOURS[last]
+        leaves = 0.0
+        for state in near:
+            leaves += row[state]
+        for neighbour in near:
+            other = left[neighbour]
             share = other[last] = other[last] / leaves
-            if share:
-                for state in range(last):
-                    other[state] += share * row[state]
+            for state in near:
+                other[state] += share * row[state]
     found = [1.0]
     for state in range(1, len(left)):
-        found.append(total([found[before] * left[before][state] for before in range(state)]))
+        weight = 0.0
+        for before in _EARLIER_NEIGHBOURS[state]:
+            weight += found[before] * left[before][state]
+        found.append(weight)
     everything = total(found)
     return [weight / everything for weight in found]

@@ -1,6 +1,7 @@
 """What a market offers at the start: listed offer by offer, or generated."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ REALISTIC_ONLY = ("availability", "group")
 """What an offer says for interruptions of mode `realistic` alone."""
 
 
-class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs.
 
     `availability` is the share of the time that it can be had, and `group` names those with which it shares the stress
@@ -39,8 +40,7 @@ class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     group: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("provider_id", "gpu_model", "region"):
-            text: str = getattr(self, name)
+        for name, text in (("provider_id", self.provider_id), ("gpu_model", self.gpu_model), ("region", self.region)):
             if not is_line(text) or "|" in text:
                 raise ValueError(f"{name} must be 1 to 256 printable characters other than |")
         if self.group is not None and not is_line(self.group):
@@ -49,6 +49,8 @@ class OfferSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
             raise ValueError("vram_gb must be at least 1 and capacity at least 0")
         if self.interruption_probability >= 1_000_000:
             raise ValueError("interruption_probability must be below 1")
+        if self.interruption_probability == 0 and self.availability not in (None, 1_000_000):
+            raise ValueError("availability is always where interruption_probability is 0: nothing makes it go down")
         for price in (self.spot_price, self.on_demand_price):
             if price <= 0 or price % PRICE_STEP_MICROS:
                 raise ValueError("prices must be multiples of $0.001 above 0")
@@ -92,6 +94,12 @@ _MODELS = (
     ("H100", 80, 2_800),
     ("H200", 141, 4_000),
 )
+
+
+@lru_cache(maxsize=1)
+def generated_offers(count: int) -> tuple[OfferSpec, ...]:
+    """All of `generate_offers`. The latest are kept: those who check a scenario and the worlds of it share them."""
+    return tuple(generate_offers(count))
 
 
 def generate_offers(count: int) -> Iterator[OfferSpec]:

@@ -2,16 +2,17 @@
 
 An offer that left is not listed and cannot be rented. What runs there runs on with the luck that it would have had,
 and so do the offer's stress, shocks and outages. Its time away is no part of its `availability`, which is the share of
-the time that it can be had while it is there. All offers are there at the start. One that follows a trace stays: that
-says when it is there.
+the time that it can be had while it is there. A market begins in its long run: as many are away at the start as at any
+other time. One that follows a trace stays: that says when it is there.
 
 Turn n of an offer uses draws 2n and 2n+1 of the stream `churn/<offer>`: how long until the next, and the price with
-which it returns.
+which it returns; draw 1 says whether it is there at the start.
 """
 
-from .market_settings import MarketSettings
+from .catalog import PROVIDER_CLASSES
+from .market_settings import ChurnTerms, MarketSettings
 from .names import offer_name
-from .numerics import delay_ms
+from .numerics import delay_ms, uniform
 from .offer import Offer
 from .offers import Market
 from .randomness import draw, stream
@@ -24,11 +25,11 @@ DRAWS_PER_TURN = 2
 class Churn:
     """The offers of a market that leave and return. Its state is how often each has turned: an odd one is away."""
 
-    __slots__ = ("_market", "_schedule", "_seed", "_settings", "_turns")
+    __slots__ = ("_market", "_schedule", "_seed", "_terms", "_turns")
 
     def __init__(self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule) -> None:
         self._market = market
-        self._settings = settings
+        self._terms = {each: settings.churn_of(each) for each in PROVIDER_CLASSES}
         self._seed = seed
         self._schedule = schedule
         self._turns: dict[str, int] = {}
@@ -37,13 +38,18 @@ class Churn:
         meant = offers_meant(traces, [offer.spec for offer in market.offers])
         stays = {offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec, _ in meant}
         for offer in market.offers:
-            if settings.churn_of(offer.spec.provider_class) is not None and offer.name not in stays:
-                self._turns[offer.name] = 0
+            if self._terms[offer.spec.provider_class] is not None and offer.name not in stays:
+                self._open(offer)
                 self._await_turn(offer)
 
+    def _open(self, offer: Offer) -> None:
+        """Whether it is there at the start; its first turn has been, if it is not."""
+        terms, self._turns[offer.name] = self._terms_of(offer), 0
+        offer.is_away = uniform(self._draw(offer, 1)) * (terms.stays + terms.away) < terms.away
+        self._turns[offer.name] = int(offer.is_away)
+
     def _await_turn(self, offer: Offer) -> None:
-        terms = self._settings.churn_of(offer.spec.provider_class)
-        assert terms is not None, offer.name
+        terms = self._terms_of(offer)
         mean_ms = float(terms.away if offer.is_away else terms.stays)
         wait = delay_ms(self._draw(offer, 0), mean_ms)
         self._schedule.at(self._schedule.now_ms + wait, Priority.CHURN, offer)
@@ -55,6 +61,11 @@ class Churn:
         else:
             self._market.leave(offer)
         self._await_turn(offer)
+
+    def _terms_of(self, offer: Offer) -> ChurnTerms:
+        terms = self._terms[offer.spec.provider_class]
+        assert terms is not None, offer.name
+        return terms
 
     def _draw(self, offer: Offer, which: int) -> int:
         return draw(stream(self._seed, f"churn/{offer.name}"), self._turns[offer.name] * DRAWS_PER_TURN + which)

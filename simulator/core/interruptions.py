@@ -39,24 +39,23 @@ def own_delay_ms(key: bytes, hazard_: Hazard) -> int | None:
     return None if hazard_.own_mean_ms is None else delay_ms(draw(key, 0), hazard_.own_mean_ms)
 
 
-class ShockClock:
+class ShockClock(Struct, eq=False, gc=False):
     """The shocks of one offer: when the next is due, how severe it is. They happen whether or not anybody rents.
 
-    Its state is `draws`, the counter of the stream `shock/<offer>`, and `index`, the next shock's number.
+    Its state is `draws`, the counter of the stream `shock/<offer>`, which is `key`, and `index`, the next shock's
+    number.
     """
 
-    __slots__ = ("_key", "_mean_ms", "_severity", "draws", "index")
-
-    def __init__(self, key: bytes, hazard_: Hazard, severity: Severity = MIDDLING) -> None:
-        self._key = key
-        self._mean_ms = hazard_.shock_mean_ms
-        self._severity = severity
-        self.draws = 0
-        self.index = 0
+    key: bytes
+    hazard: Hazard
+    severity: Severity = MIDDLING
+    draws: int = 0
+    index: int = 0
 
     def delay_ms(self) -> int | None:
         """How long until the next shock, or None for ever."""
-        return None if self._mean_ms is None else delay_ms(self._draw(), self._mean_ms)
+        mean_ms = self.hazard.shock_mean_ms
+        return None if mean_ms is None else delay_ms(self._draw(), mean_ms)
 
     def number(self) -> int:
         """The number of the shock that is due now."""
@@ -66,7 +65,7 @@ class ShockClock:
     def strike(self) -> tuple[int, int]:
         """The number and the severity, in parts per million, of the shock that is due now (Jöhnk's method)."""
         index = self.number()
-        a, b = self._severity.a / PPM, self._severity.b / PPM
+        a, b = self.severity.a / PPM, self.severity.b / PPM
         while True:
             x = exp(-exponential(self._draw()) / a)
             y = exp(-exponential(self._draw()) / b)
@@ -74,7 +73,7 @@ class ShockClock:
                 return index, int(x / (x + y) * PPM + 0.5)
 
     def _draw(self) -> int:
-        drawn = draw(self._key, self.draws)
+        drawn = draw(self.key, self.draws)
         self.draws += 1
         return drawn
 

@@ -8,19 +8,15 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from .by_class import ByClass
-from .calibration import PoolRates, calibrate
 from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass
 from .clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
-from .numerics import exp, ln
+from .numerics import ln
 from .provisioning_parts import Parts, Sizes
 from .quantities import Availability, Duration, Factor, Share
 from .randomness import PPM
 from .realism import MIDDLING, Severity, Shape
 from .recordings import ReplaySettings
-
-CALIBRATED_EACH_MAX = 1_000
-"""In a market of more offers than this, those that go down about as often share their rates."""
 
 PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "mean_reverting", "replay"]
 
@@ -114,6 +110,7 @@ _AVAILABILITY_DEFAULTS: dict[ProviderClass, Availability] = {
     "hyperscaler": Availability(650_000),
     "exchange": Availability(600_000),
 }
+_USUAL = AvailabilitySettings()
 
 
 class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -249,8 +246,7 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         makes it go down."""
         if self.interruptions.mode != "realistic" or spec.interruption_probability == 0:
             return Availability(PPM)
-        classes = self.availability or AvailabilitySettings()
-        return spec.availability or classes.of(spec.provider_class)
+        return spec.availability or (self.availability or _USUAL).of(spec.provider_class)
 
     def availability_shown(self, spec: OfferSpec) -> int:
         """The share of the time that an offer is to be had, in parts per million: that of the trace that it follows, or
@@ -259,18 +255,6 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             if each.matches(spec.provider_id, spec.gpu_model, spec.region):
                 return each.recording.above_zero_ppm
         return self.availability_of(spec)
-
-    def calibrated(self, spec: OfferSpec, offers: int = 1) -> PoolRates | None:
-        """The rates at which an offer, one of so many, goes down and comes back, or None for one that is always there.
-        Of very many, one goes down up to a hundredth less often than its share of the hazard wants, so that few rates
-        have to be found; its rentals' own hazard makes up for it. Raises CannotCalibrate."""
-        availability = self.availability_of(spec)
-        if availability == PPM:
-            return None
-        per_hour = self.interruptions.goes_down_per_hour(spec.interruption_probability)
-        if offers > CALIBRATED_EACH_MAX:
-            per_hour = exp(int(ln(per_hour) * 100.0 + 100_000.0) / 100.0 - 1_000.0)
-        return calibrate(availability, per_hour, self.interruptions.shape or Shape())
 
     def churn_of(self, provider_class: ProviderClass) -> ChurnTerms | None:
         """How the offers of a class leave and return: its own terms, those for all, or the default; None where they

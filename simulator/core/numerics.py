@@ -26,14 +26,8 @@ _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11, _E12, _E13 = (1.0 
 def ln(x: float) -> float:
     """The natural logarithm of a finite x > 0, to about one unit in the last place."""
     assert 0.0 < x < math.inf, x
-    numerator, denominator = x.as_integer_ratio()
-    return _ln_ratio(numerator, denominator)
-
-
-def _ln_ratio(numerator: int, denominator: int) -> float:
-    exponent = numerator.bit_length() - denominator.bit_length()
-    mantissa = numerator / (denominator << exponent) if exponent >= 0 else (numerator << -exponent) / denominator
-    return _ln_scaled(mantissa, exponent)
+    half, exponent = math.frexp(x)  # only takes the bits apart: it rounds nothing
+    return _ln_scaled(half + half, exponent - 1)
 
 
 def _ln_of_steps(steps: int, bits: int) -> float:
@@ -64,7 +58,7 @@ def exp(x: float) -> float:
     series = (((((_E13 * rest + _E12) * rest + _E11) * rest + _E10) * rest + _E9) * rest + _E8) * rest + _E7
     series = (((((series * rest + _E6) * rest + _E5) * rest + _E4) * rest + _E3) * rest + _E2) * rest + _E1
     total = series * rest + _E0
-    return total * (1 << exponent) if exponent >= 0 else total / (1 << -exponent)
+    return math.ldexp(total, exponent)  # a power of two: it rounds nothing either
 
 
 def nano(x: float) -> int:
@@ -83,7 +77,9 @@ def total(numbers: Iterable[float]) -> float:
 
 def exponential(drawn: int) -> float:
     """A unit exponential from one draw: −ln of a uniform in (0, 1]."""
-    return -_ln_of_steps(drawn + 1, DRAW_BITS)
+    steps = drawn + 1
+    exponent = steps.bit_length()
+    return -_ln_scaled(steps * _INVERSE_POWERS[exponent], exponent - DRAW_BITS)
 
 
 def delay_ms(drawn: int, mean_ms: float) -> int:
@@ -184,8 +180,7 @@ def normal(drawn: int) -> float:
 
 
 def _rational(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: float) -> float:
-    above = below = 0.0
-    for a, b in zip(*coefficients, strict=True):
-        above = above * x + a
-        below = below * x + b
+    (a7, a6, a5, a4, a3, a2, a1, a0), (b7, b6, b5, b4, b3, b2, b1, b0) = coefficients
+    above = ((((((a7 * x + a6) * x + a5) * x + a4) * x + a3) * x + a2) * x + a1) * x + a0
+    below = ((((((b7 * x + b6) * x + b5) * x + b4) * x + b3) * x + b2) * x + b1) * x + b0
     return above / below

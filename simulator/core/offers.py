@@ -37,8 +37,8 @@ class Market:
     `recent` are the offers of the latest such changes, each as often as it changed."""
 
     __slots__ = (
-        "_by_folded_names",
-        "_by_names",
+        "_by_folded_name",
+        "_by_name",
         "_full",
         "_record",
         "_schedule",
@@ -67,8 +67,8 @@ class Market:
         self._full = full
         self.paths = PricePaths(settings, seed)
         self.offers = tuple(Offer(spec, self._path(spec, replayed or {})) for spec in specs)
-        self._by_names = {(o.spec.provider_id, o.spec.gpu_model, o.spec.region): o for o in self.offers}
-        self._by_folded_names = {_folded(*names): offer for names, offer in self._by_names.items()}
+        self._by_name = {offer.name: offer for offer in self.offers}
+        self._by_folded_name: dict[str, Offer] = {}
         self.names = OfferNames(tuple(offer.spec for offer in self.offers))
         schedule.on(Priority.PRICE, self._price_steps)
         for offer in self.offers:
@@ -86,7 +86,7 @@ class Market:
 
     def check_names(self, provider_id: str, gpu_model: str, region: str) -> None:
         """Raises InvalidValue for a name that the catalogue lacks, with the nearest that it has (A13)."""
-        if (provider_id, gpu_model, region) in self._by_names:
+        if offer_name(provider_id, gpu_model, region) in self._by_name:
             return
         for field, name in (("gpu_model", gpu_model), ("provider_id", provider_id), ("region", region)):
             problem = self.names.unknown(field, name)
@@ -108,9 +108,8 @@ class Market:
 
     def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
         """The offer of these names, whatever their case (A14). Raises OfferNotFound where nobody offers that (A13)."""
-        offer = self._by_names.get((provider_id, gpu_model, region))
-        if offer is None:
-            offer = self._by_folded_names.get(_folded(provider_id, gpu_model, region))
+        name = offer_name(provider_id, gpu_model, region)
+        offer = self._by_name.get(name) or self._folded().get(name.casefold())
         if offer is None:
             raise OfferNotFound(f'"{provider_id}" does not offer "{gpu_model}" in "{region}"')
         return offer
@@ -241,8 +240,13 @@ class Market:
 
     def named(self, name: str) -> Offer:
         """The offer of exactly that name; there is one."""
-        provider_id, gpu_model, region = name.split("|")
-        return self._by_names[provider_id, gpu_model, region]
+        return self._by_name[name]
+
+    def _folded(self) -> dict[str, Offer]:
+        """The offers by their names whatever the case, gathered when they are first asked for."""
+        if not self._by_folded_name:
+            self._by_folded_name = {name.casefold(): offer for name, offer in self._by_name.items()}
+        return self._by_folded_name
 
     def _price_steps(self, offer: Offer) -> None:
         schedule, path = self._schedule, offer.path
@@ -268,7 +272,3 @@ class Market:
         if self._full:
             spec = offer.spec
             self._record(PriceMoved(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, price))
-
-
-def _folded(provider_id: str, gpu_model: str, region: str) -> tuple[str, str, str]:
-    return provider_id.casefold(), gpu_model.casefold(), region.casefold()

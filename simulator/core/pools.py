@@ -4,7 +4,7 @@ All holding times are exponential, so that whenever a stress changes an offer's 
 be drawn anew. None of it depends on who rents. Its streams are `stress/model/<GPU model>`,
 `stress/group/<group>`, `shocks/<group>` and `reach/<offer>` for the shocks, and `pool/<offer>`.
 
-What happens here shows in the market `lead_ms` later: as long before an interruption as the longest notice is.
+What happens to an offer here shows in the market `lead_ms` later: as long before an interruption as its notice is.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from .market_settings import MarketSettings
 from .numerics import delay_ms, exp, uniform
 from .offer import Offer
 from .offers import Market
+from .pool_rates import MarketRates
 from .quantities import Share
 from .randomness import PPM, draw, happens, stream
 from .realism import Shape
@@ -44,12 +45,13 @@ class Stress:
 
 
 class Group:
-    """Offers that the same shocks strike; `index` is the number of the next one."""
+    """Offers that the same `stress` and the same shocks strike; `index` is the number of the next shock."""
 
-    __slots__ = ("index", "key", "name", "pools")
+    __slots__ = ("index", "key", "name", "pools", "stress")
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, stress: Stress) -> None:
         self.name = name
+        self.stress = stress
         self.key = stream(seed, f"shocks/{name}")
         self.index = 0
         self.pools: list[Pool] = []
@@ -58,10 +60,23 @@ class Group:
 class Pool:
     """An offer that goes down and comes back."""
 
-    __slots__ = ("draws", "key", "meets_shock", "model", "offer", "phase", "rates", "reach", "region", "ticket")
+    __slots__ = (
+        "draws",
+        "key",
+        "lead_ms",
+        "meets_shock",
+        "model",
+        "offer",
+        "phase",
+        "rates",
+        "reach",
+        "region",
+        "ticket",
+    )
 
-    def __init__(self, offer: Offer, rates: PoolRates, model: Stress, region: Stress, seed: int) -> None:
+    def __init__(self, offer: Offer, rates: PoolRates, lead_ms: int, model: Stress, region: Stress, seed: int) -> None:
         self.offer = offer
+        self.lead_ms = lead_ms
         self.rates = rates
         self.model = model
         self.region = region
@@ -105,14 +120,12 @@ class PoolsState(Struct, frozen=True):
 class Pools:
     """All offers of a market that go down and come back, and what makes them."""
 
-    def __init__(
-        self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule, struck: Struck, lead_ms: int
-    ) -> None:
+    def __init__(self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule, struck: Struck) -> None:
         self._shape = shape = settings.interruptions.shape or Shape()
         self._settings = settings.interruptions
         self._shows_stress = settings.interruptions.show == "current"
         self._market = market
-        self._lead_ms = lead_ms
+        self._notices = settings.notices
         self._schedule = schedule
         self._struck = struck
         self._stresses: dict[str, Stress] = {}
@@ -121,8 +134,11 @@ class Pools:
         self._pools: dict[str, Pool] = {}
         self._pressure = tuple(exp(shape.pressure(level)) for level in range(LEVELS))
         self._hold = tuple(exp(shape.hold(level)) for level in range(LEVELS))
+        self._on_prices = tuple(shape.pressure(level) - shape.mean_pressure for level in range(LEVELS))
+        self._stays_ms = HOUR_MS / shape.comes_on, HOUR_MS / shape.goes_off
+        rates = MarketRates(settings)
         for offer in market.offers:
-            self._open(offer, settings, seed)
+            self._open(offer, rates.of(offer.spec), seed)
         schedule.on(Priority.STRESS, self._stress_flips)
         schedule.on(Priority.GROUP_SHOCK, self._group_is_struck)
         schedule.on(Priority.POOL, self._changes)
@@ -134,16 +150,18 @@ class Pools:
         for pool in self._pools.values():
             self._await_change(pool)
 
-    def _open(self, offer: Offer, settings: MarketSettings, seed: int) -> None:
-        spec, rates = offer.spec, settings.calibrated(offer.spec, len(self._market.offers))
+    def _open(self, offer: Offer, rates: PoolRates | None, seed: int) -> None:
         if rates is None:
             return
-        group = self._groups.setdefault(spec.shock_group, Group(spec.shock_group, seed))
-        model = self._stress(f"model/{spec.gpu_model}", seed)
-        region = self._stress(f"group/{spec.shock_group}", seed)
-        pool = self._pools[offer.name] = Pool(offer, rates, model, region, seed)
+        model = self._stress(f"model/{offer.spec.gpu_model}", seed)
+        name = offer.spec.shock_group
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = Group(name, seed, self._stress(f"group/{name}", seed))
+        lead_ms = int(self._notices.of(offer.spec.provider_id, offer.spec.provider_class))
+        pool = self._pools[offer.name] = Pool(offer, rates, lead_ms, model, group.stress, seed)
         group.pools.append(pool)
-        for stress in (model, region):
+        for stress in (model, group.stress):
             self._under[stress.name].append(pool)
         self._press(pool)
         offer.is_down = not pool.is_up
@@ -168,7 +186,7 @@ class Pools:
     # What comes next
 
     def _await_flip(self, stress: Stress) -> None:
-        wait = stress.wait_ms(HOUR_MS / (self._shape.goes_off if stress.is_on else self._shape.comes_on))
+        wait = stress.wait_ms(self._stays_ms[stress.is_on])
         self._schedule.at(self._schedule.now_ms + wait, Priority.STRESS, stress)
 
     def _await_shock(self, group: Group) -> None:
@@ -202,7 +220,7 @@ class Pools:
 
     def _press(self, pool: Pool) -> None:
         """The stress on it moves its price too, about what it is in the long run."""
-        pool.offer.path.pressure = self._shape.pressure(pool.level) - self._shape.mean_pressure
+        pool.offer.path.pressure = self._on_prices[pool.level]
 
     # What the schedule does
 
@@ -238,7 +256,7 @@ class Pools:
             self._struck(pool.offer)
         else:
             pool.phase = FRAGILE if happens(pool.draw(), self._shape.fragile) else SETTLED
-        self._schedule.at(self._schedule.now_ms + self._lead_ms, Priority.SHOWN, pool)
+        self._schedule.at(self._schedule.now_ms + pool.lead_ms, Priority.SHOWN, pool)
         self._await_change(pool)
 
     def _shows(self, pool: Pool) -> None:

@@ -4,9 +4,11 @@ The latent ln(price / on-demand price) is kept in whole 10⁻⁹ and rounded aft
 more often and time run faster for those that come back to an anchor; it never changes the size of a step.
 """
 
+from functools import lru_cache
+
 from msgspec import Struct
 
-from .catalog import OfferSpec, ProviderClass
+from .catalog import PROVIDER_CLASSES, OfferSpec, ProviderClass
 from .clock import DAY_MS
 from .market_settings import PriceSettings
 from .money import PRICE_STEP_MICROS
@@ -80,8 +82,8 @@ class PricePath:
         self._mean_ms = 0.0 if self._process is None else 1.0 / (self._process.steps_per_day * self._days_per_ms)
         self._cap_steps = on_demand_micros // PRICE_STEP_MICROS
         self._floor_micros = min(start_micros, class_floor * PRICE_STEP_MICROS)
-        self._floor_nano = nano(ln(self._floor_micros / on_demand_micros))
-        self._anchor_nano = self.latent_nano = nano(ln(start_micros / on_demand_micros))
+        self._floor_nano = _latent_nano(self._floor_micros, on_demand_micros)
+        self._anchor_nano = self.latent_nano = _latent_nano(start_micros, on_demand_micros)
         self.price_micros = start_micros
         self.moved_ms = 0
         self.steps = 0
@@ -139,25 +141,32 @@ class PricePath:
         self.moved_ms, self.steps = state.moved_ms, state.steps
 
 
+@lru_cache(maxsize=10_000)
+def _latent_nano(price_micros: int, on_demand_micros: int) -> int:
+    """ln(price / on-demand price); very many offers have few different prices."""
+    return nano(ln(price_micros / on_demand_micros))
+
+
 class PricePaths:
     """The price paths of a market and the levels that they share: one for each GPU model of which hosts set prices."""
 
-    __slots__ = ("_levels", "_seed", "_settings")
+    __slots__ = ("_activity", "_levels", "_processes", "_seed")
 
     def __init__(self, settings: PriceSettings, seed: int) -> None:
-        self._settings = settings
+        self._activity = settings.activity
+        self._processes = {each: settings.process(each) for each in PROVIDER_CLASSES}
         self._seed = seed
         self._levels: dict[str, PriceLevel] = {}
 
     def open(self, spec: OfferSpec) -> PricePath:
         """The path of an offer, at its start."""
         name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
-        process_name = self._settings.process(spec.provider_class)
-        process = process_for(process_name, spec.provider_class, stream(self._seed, f"pace/{name}"))
+        pace = stream(self._seed, f"pace/{name}")
+        process = process_for(self._processes[spec.provider_class], spec.provider_class, pace)
         return PricePath(
             stream(self._seed, f"price/{name}"),
             process,
-            activity=self._settings.activity,
+            activity=self._activity,
             start_micros=int(spec.spot_price),
             on_demand_micros=int(spec.on_demand_price),
             provider_class=spec.provider_class,
@@ -167,7 +176,7 @@ class PricePaths:
     def _level(self, gpu_model: str) -> PriceLevel:
         level = self._levels.get(gpu_model)
         if level is None:
-            level = self._levels[gpu_model] = PriceLevel(gpu_model, self._seed, self._settings.activity)
+            level = self._levels[gpu_model] = PriceLevel(gpu_model, self._seed, self._activity)
         return level
 
     def state(self) -> tuple[LevelState, ...]:

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from .acts import Act
 from .calibration import CannotCalibrate
-from .catalog import CatalogSpec, OfferSpec, generate_offers
+from .catalog import CatalogSpec, OfferSpec, generated_offers
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .fault_rules import FaultRule, rule_problems
 from .market_settings import MarketSettings
 from .names import did_you_mean, is_line, is_name, is_token, offer_name
 from .offer_names import OfferNames, Path
+from .pool_rates import MarketRates
 from .quantities import Duration, Factor, Instant, Money
 from .recordings import Playback, offers_meant
 from .replay_problems import churn_problems, replay_problems
@@ -110,9 +111,10 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
 def _market_problems(
     market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
 ) -> Iterator[tuple[Path, str]]:
+    rates = MarketRates(market)
     for offer in offers:
         try:
-            market.calibrated(offer, len(offers))
+            rates.of(offer)
         except CannotCalibrate as problem:
             name = offer_name(offer.provider_id, offer.gpu_model, offer.region)
             yield ("market", "interruptions"), f'offer "{name}": {problem}'
@@ -178,7 +180,7 @@ def _act_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path
 def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:
     """The offers at the start: those listed, or those of a generated catalogue."""
     if isinstance(market.catalog, CatalogSpec):
-        return tuple(generate_offers(market.catalog.generate.offers))
+        return generated_offers(market.catalog.generate.offers)
     assert market.catalog is None, "a catalogue's name is for the loader to resolve"
     return market.offers
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from .accepted import Accepted
 from .accounts import Accounts
+from .building import no_garbage
 from .churn import Churn
 from .clock import DEFAULT_START, epoch_ms
 from .commands import (
@@ -46,6 +47,7 @@ class Simulation:
     whole ms since the start, money whole micro-dollars.
     """
 
+    @no_garbage()
     def __init__(self, scenario: Scenario, *, seed: int | None = None, start_epoch_ms: int | None = None) -> None:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed

@@ -2,16 +2,17 @@
 
 A strike is drawn as long before it happens as a notice is, so that the notice can come first. What runs then, and what
 begins to run in between, knows when it will fall and is told of that a notice ahead, or at once where it is too late.
-Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is how long after it (`spread/<rental>`).
+Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is how long after it (`spread/<rental>`):
+each is met at an instant of its own, and so is one that begins to run after the strike and before that.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
 
 from .events import Cause, Event, InterruptionNotified
+from .exposed import UNTOUCHED, Exposed, ExposedState, Strike
 from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
 from .market_settings import MarketSettings
 from .numerics import uniform
@@ -24,44 +25,6 @@ from .replayed_offers import Loss, ReplayedOffers
 from .schedule import Priority, Schedule, Subject
 
 _OF_POOLS = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.POOL, Priority.SHOWN)
-
-
-class Strike(Struct, frozen=True, gc=False, array_like=True):
-    """An offer's rentals will be struck: when, the number of the shock, and the share of them that falls; or how many
-    GPUs are `left` to them, where a trace counts those."""
-
-    at_ms: int
-    shock: int
-    severity_ppm: int
-    left: int | None = None
-
-
-class Exposed(Struct, eq=False):
-    """An offer, what it exposes its rentals to, those that run, and the strikes to come, next first: those that were
-    `told` of, and those behind them that were not."""
-
-    offer: Offer
-    hazard: Hazard
-    shocks: ShockClock
-    notice_ms: int
-    running: dict[str, Rental]
-    told: deque[Strike]
-    coming: deque[Strike]
-
-    @property
-    def name(self) -> str:
-        """That of the offer."""
-        return self.offer.name
-
-
-class ExposedState(Struct, frozen=True, array_like=True):
-    """An offer's counters of shocks, the ids of what runs in the order in which it began to, the strikes to come."""
-
-    draws: int
-    index: int
-    running: tuple[str, ...]
-    told: tuple[Strike, ...]
-    coming: tuple[Strike, ...]
 
 
 class TakeBacksState(Struct, frozen=True):
@@ -90,42 +53,53 @@ class TakeBacks:
         self._record = record
         self._take = take
         self._spread_ms = int(settings.interruptions.spread)
-        providers = {(offer.spec.provider_id, offer.spec.provider_class) for offer in market.offers}
-        self._lead_ms = max((int(settings.notices.of(*each)) for each in sorted(providers)), default=0)
-        self._pools = Pools(market, settings, seed, schedule, self._pool_is_struck, self._lead_ms)
+        self._notices = settings.notices
+        self._pools = Pools(market, settings, seed, schedule, self._pool_is_struck)
         self._replayed = ReplayedOffers(market, settings, schedule, self._loses)
-        self._by_offer = {offer.name: self._expose(offer, settings) for offer in market.offers}
+        self._settings = settings.interruptions
+        self._exposed: dict[str, Exposed] = {}
         schedule.on(Priority.SHOCK, self._strikes)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
         schedule.on(Priority.TAKE_BACK, self._falls)
         schedule.on(Priority.NOTICE, self._notifies)
-        for exposed in self._by_offer.values():
-            self._await_shock(exposed, schedule.now_ms)
+        for offer in market.offers:
+            if self._pools.lost_per_hour(offer) is None:  # the others go down instead of meeting shocks
+                self._await_shock(self._of(offer), schedule.now_ms)
 
-    def _expose(self, offer: Offer, settings: MarketSettings) -> Exposed:
+    def _of(self, offer: Offer) -> Exposed:
+        """What is known of an offer, from the first time on that anybody wants to know."""
+        exposed = self._exposed.get(offer.name)
+        if exposed is None:
+            shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), self._hazard(offer), self._settings.severity)
+            notice_ms = int(self._notices.of(offer.spec.provider_id, offer.spec.provider_class))
+            exposed = self._exposed[offer.name] = Exposed(offer, shocks, notice_ms)
+        return exposed
+
+    def _hazard(self, offer: Offer) -> Hazard:
         probability_ppm, lost = offer.spec.interruption_probability, self._pools.lost_per_hour(offer)
-        rates = hazard(0 if self._replayed.has(offer) else probability_ppm, settings.interruptions)
-        if lost is not None:  # it goes down instead of meeting shocks
-            rates = Hazard(settings.interruptions.own_mean_ms(probability_ppm, lost), None)
-        shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), rates, settings.interruptions.severity)
-        notice_ms = int(settings.notices.of(offer.spec.provider_id, offer.spec.provider_class))
-        return Exposed(offer, rates, shocks, notice_ms, {}, deque(), deque())
+        if lost is not None:
+            return Hazard(self._settings.own_mean_ms(probability_ppm, lost), None)
+        return hazard(0 if self._replayed.has(offer) else probability_ppm, self._settings)
 
     def begins(self, rental: Rental) -> None:
         """The rental runs from now on: its hazard counts."""
-        now, exposed = self._schedule.now_ms, self._by_offer[rental.offer.name]
+        now, exposed = self._schedule.now_ms, self._of(rental.offer)
         exposed.running[rental.rental_id] = rental
-        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.hazard)
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.shocks.hazard)
+        ends_ms = self._late_falls_ms(exposed, rental)
+        for at_ms in ends_ms:
+            self._take_at(at_ms, rental)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
+            ends_ms.append(now + own)
         if exposed.notice_ms:
-            self._foresee(exposed, rental, None if own is None else now + own)
+            self._foresee(exposed, rental, min(ends_ms, default=None))
 
     def has_room(self, rental: Rental) -> bool:
         """Whether a rental can begin to run: a trace may say that its GPUs are not there."""
         if not self._replayed.has(rental.offer):
             return True
-        running = self._by_offer[rental.offer.name].running.values()
+        running = self._of(rental.offer).running.values()
         return self._replayed.has_room(rental.offer, rental.command.gpu_count + _gpus(running))
 
     def keeps_gpus(self, offer: Offer, cause: Cause | None) -> bool:
@@ -134,7 +108,7 @@ class TakeBacks:
 
     def over(self, rental: Rental) -> None:
         """The rental has ended."""
-        self._by_offer[rental.offer.name].running.pop(rental.rental_id, None)
+        self._of(rental.offer).running.pop(rental.rental_id, None)
 
     def close(self) -> None:
         """Nothing is taken back any more; whoever would do it is let go of."""
@@ -152,10 +126,11 @@ class TakeBacks:
             self._expect(exposed, since_ms + delay)
 
     def _pool_is_struck(self, offer: Offer) -> None:
-        self._expect(self._by_offer[offer.name], self._schedule.now_ms + self._lead_ms)
+        exposed = self._of(offer)
+        self._expect(exposed, self._schedule.now_ms + exposed.notice_ms)
 
     def _loses(self, offer: Offer, loss: Loss) -> None:
-        exposed = self._by_offer[offer.name]
+        exposed = self._of(offer)
         self._await(exposed, Strike(loss.at_ms, exposed.shocks.number(), loss.severity_ppm, loss.left))
 
     def _expect(self, exposed: Exposed, at_ms: int) -> None:
@@ -170,12 +145,21 @@ class TakeBacks:
             self._schedule.at(told, Priority.NOTICE, exposed)
 
     def _strikes(self, exposed: Exposed) -> None:
-        strike = (exposed.told if exposed.notice_ms else exposed.coming).popleft()
+        strike = (exposed.told if exposed.notice_ms else exposed.coming).pop(0)
         self._market.shock_struck(exposed.offer, strike.shock, strike.severity_ppm)
         for rental in self._hit(strike, tuple(exposed.running.values())):
             self._take_at(self._falls_ms(strike, rental), rental)
+        if self._is_spread(exposed.offer):
+            exposed.past.append(strike)
+            exposed.forget_past(self._schedule.now_ms - self._spread_ms)
         if not exposed.notice_ms:
             self._await_shock(exposed, strike.at_ms)
+
+    def _late_falls_ms(self, exposed: Exposed, rental: Rental) -> list[int]:
+        """When a rental that begins to run falls to what struck before."""
+        exposed.forget_past(self._schedule.now_ms - self._spread_ms)
+        falls_ms = (self._falls_ms(strike, rental) for strike in exposed.past if self._hit(strike, (rental,)))
+        return [at_ms for at_ms in falls_ms if at_ms > self._schedule.now_ms]
 
     def _take_at(self, due_ms: int, rental: Rental) -> None:
         if due_ms > self._schedule.now_ms:
@@ -196,7 +180,7 @@ class TakeBacks:
         if isinstance(subject, Rental):
             self._notify(subject)
             return
-        strike = subject.coming.popleft()
+        strike = subject.coming.pop(0)
         subject.told.append(strike)
         self._tell(subject, strike)
         self._await_shock(subject, strike.at_ms)
@@ -205,10 +189,9 @@ class TakeBacks:
         for rental in self._hit(strike, tuple(exposed.running.values())):
             self._will_fall(exposed, rental, self._falls_ms(strike, rental))
 
-    def _foresee(self, exposed: Exposed, rental: Rental, own_ms: int | None) -> None:
-        """What is known of the end of a rental that begins to run: its own, or a strike that was told of already. One
-        that comes only after an end that is known brings no earlier one."""
-        falls_ms = own_ms
+    def _foresee(self, exposed: Exposed, rental: Rental, falls_ms: int | None) -> None:
+        """What is known of the end of a rental that begins to run: the one given, or a strike that was told of already.
+        One that comes only after an end that is known brings no earlier one."""
         for strike in exposed.told:
             if strike.left is not None:
                 self._tell(exposed, strike)
@@ -264,35 +247,38 @@ class TakeBacks:
         return fallen
 
     def _falls_ms(self, strike: Strike, rental: Rental) -> int:
-        """When a rental falls to a strike that hits it: at once where a trace says when."""
-        if not self._spread_ms or self._replayed.has(rental.offer):
+        """When a rental falls to a strike that hits it."""
+        if not self._is_spread(rental.offer):
             return strike.at_ms
         drawn = draw(stream(self._seed, f"spread/{rental.name}"), strike.shock)
         return strike.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
+
+    def _is_spread(self, offer: Offer) -> bool:
+        """Whether rentals fall one by one after a strike of the offer; a trace itself says when."""
+        return self._spread_ms > 0 and not self._replayed.has(offer)
 
     # Snapshots
 
     def state(self) -> TakeBacksState:
         """What a snapshot holds of it."""
         return TakeBacksState(
-            offers=tuple(
-                ExposedState(
-                    each.shocks.draws, each.shocks.index, tuple(each.running), tuple(each.told), tuple(each.coming)
-                )
-                for each in self._by_offer.values()
-            ),
+            offers=tuple(map(self._state_of, self._market.offers)),
             pools=self._pools.state(),
             replayed=self._replayed.state(),
         )
 
     def restore(self, state: TakeBacksState, find: Callable[[str], Rental]) -> None:
         """Be as the state says; `find` gives the rental of an id."""
-        for exposed, told in zip(self._by_offer.values(), state.offers, strict=True):
-            exposed.shocks.draws, exposed.shocks.index = told.draws, told.index
-            exposed.running = {id_: find(id_) for id_ in told.running}
-            exposed.told, exposed.coming = deque(told.told), deque(told.coming)
+        for offer, told in zip(self._market.offers, state.offers, strict=True):
+            if told == UNTOUCHED and offer.name not in self._exposed:
+                continue
+            self._of(offer).restore(told, find)
         self._pools.restore(state.pools)
         self._replayed.restore(state.replayed)
+
+    def _state_of(self, offer: Offer) -> ExposedState:
+        exposed = self._exposed.get(offer.name)
+        return UNTOUCHED if exposed is None else exposed.state()
 
     def name_subject(self, priority: int, subject: Any) -> Subject:
         """What a snapshot calls the subject of an event that is about an offer or a stress."""
@@ -302,9 +288,9 @@ class TakeBacks:
     def find_subject(self, priority: int, name: Subject) -> object | None:
         """The inverse of `name_subject`; None where it is about no offer."""
         if priority == Priority.NOTICE and isinstance(name, tuple):
-            return self._by_offer[str(name[0])]
+            return self._of(self._market.named(str(name[0])))
         if priority == Priority.SHOCK:
-            return self._by_offer[str(name)]
+            return self._of(self._market.named(str(name)))
         if priority not in _OF_POOLS:
             return None
         return self._replayed.find_subject(name) or self._pools.find_subject(priority, name)

@@ -132,9 +132,11 @@ class _Log:
             (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region): index
             for index, offer in enumerate(self._offers)
         }
-        self._standing = [Standing(offer.spec.capacity, is_down=offer.is_down) for offer in self._offers]
+        self._standing = [
+            Standing(offer.spec.capacity, is_down=offer.is_down, is_away=offer.is_away) for offer in self._offers
+        ]
         self._up_at_start = [standing.is_up for standing in self._standing]
-        self._moved: list[list[int]] = [[] for _ in self._offers]
+        self._moved = [[0] if offer.is_away else [] for offer in self._offers]
         self._turned: list[list[int]] = [[] for _ in self._offers]
         self._priced: list[list[int]] = [[0] for _ in self._offers]
         self._prices = [[offer.price_micros_per_hour] for offer in self._offers]

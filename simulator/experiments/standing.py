@@ -11,9 +11,9 @@ class Standing:
 
     __slots__ = ("_capacities", "_outages", "_stock", "is_away", "is_down")
 
-    def __init__(self, stock: int, *, is_down: bool) -> None:
+    def __init__(self, stock: int, *, is_down: bool, is_away: bool = False) -> None:
         self.is_down = is_down
-        self.is_away = False
+        self.is_away = is_away
         self._stock = stock
         self._outages: set[int] = set()
         self._capacities: dict[int, int] = {}

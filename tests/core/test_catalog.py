@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from simulator.core.catalog import Generate, OfferSpec, generate_offers
+from simulator.core.catalog import Generate, OfferSpec, generate_offers, generated_offers
 from simulator.core.names import offer_name
+from simulator.core.quantities import Availability
 
 from .builders import offer
 
@@ -23,6 +24,7 @@ from .builders import offer
         ({"vram_gb": 0}, "vram_gb must be at least 1"),
         ({"capacity": -1}, "capacity at least 0"),
         ({"interruption_probability": 1_000_000}, "below 1"),
+        ({"interruption_probability": 0, "availability": Availability(999_999)}, "availability is always where"),
         ({"spot_price": 411_000}, "above on_demand_price"),
         ({"spot_price": 0}, "above 0"),
         ({"spot_price": 287_500}, "multiples of"),
@@ -43,6 +45,7 @@ def test_an_impossible_offer_is_refused(changes: dict[str, Any], says: str) -> N
         {"vram_gb": 1},
         {"interruption_probability": 999_999},
         {"interruption_probability": 0},
+        {"interruption_probability": 0, "availability": Availability(1_000_000)},
         {"spot_price": 410_000},
     ],
 )
@@ -63,6 +66,11 @@ def test_generated_offers_are_the_same_every_time_and_all_different() -> None:
     assert offers == tuple(generate_offers(1_000))
     assert len({offer_name(o.provider_id, o.gpu_model, o.region) for o in offers}) == 1_000
     assert (offers[0].region, offers[999].region) == ("region-00000", "region-00999")
+
+
+def test_a_catalogue_that_is_kept_is_the_one_asked_for() -> None:
+    for count in (30, 40, 40, 30):
+        assert generated_offers(count) == tuple(generate_offers(count))
 
 
 def test_a_longer_catalogue_begins_with_the_shorter_one() -> None:

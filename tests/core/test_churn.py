@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from scipy.stats import binomtest
 
 from simulator.core.catalog import OfferSpec, ProviderClass
 from simulator.core.errors import OfferUnavailable
@@ -78,7 +79,7 @@ def test_offers_leave_and_return_as_often_as_said() -> None:
     1,670 leave, so the standard errors of both means are 2.5 %, and five of them are allowed."""
     sim = simulation(*many(), churn=ChurnSettings(marketplace=ChurnTerms()))
     away = dict.fromkeys((spec.region for spec in many()), 0)
-    began: dict[str, int] = {}
+    began = {shown.spec.region: 0 for shown in sim.market.offers if shown.is_away}
     sim.advance(250 * DAY)
     for event in seen(sim, OfferLeft, OfferReturned):
         if isinstance(event, OfferLeft):
@@ -89,6 +90,15 @@ def test_offers_leave_and_return_as_often_as_said() -> None:
     left, back = len(seen(sim, OfferLeft)), len(seen(sim, OfferReturned))
     assert abs(left / (40 * 250 - away_days) / 0.2 - 1) < 0.125
     assert abs(away_days / back - 1) < 0.125
+
+
+def test_as_many_are_away_at_the_start_as_in_the_long_run() -> None:
+    sim = simulation(*many(count=2_000), churn=ChurnSettings(marketplace=ChurnTerms()))
+    for day in range(3):
+        sim.advance(day * 10 * DAY)
+        away = sum(shown.is_away for shown in sim.market.offers)
+        interval = binomtest(away, 2_000, 1 / 6).proportion_ci(confidence_level=0.999)
+        assert interval.low <= 1 / 6 <= interval.high, (day, away)
 
 
 def test_an_offer_that_left_is_not_listed_and_cannot_be_rented_until_it_returns() -> None:
@@ -139,9 +149,10 @@ def test_the_luck_of_rentals_and_of_offers_is_what_it_would_have_been(interrupti
     specs = tuple(offer(f"region-{number}", probability_ppm=20_000) for number in range(12))
     off = ChurnSettings(all=ChurnTerms(away=Duration(0)))
     found = []
-    for churn in (off, BRISK):
-        sim = simulation(*specs, interruptions=interruptions, churn=churn)
-        rentals = [rent(sim, spec=spec) for spec in specs if sim.market.find(*names(spec)).is_listed]
+    markets = [(churn, simulation(*specs, interruptions=interruptions, churn=churn)) for churn in (off, BRISK)]
+    there = [spec for spec in specs if all(sim.market.find(*names(spec)).is_listed for _, sim in markets)]
+    for churn, sim in markets:
+        rentals = [rent(sim, spec=spec) for spec in there]
         sim.advance(20 * DAY)
         assert (turns(sim) > 100) == (churn is BRISK)
         ends = [(rental.rental_id, rental.terminated_ms, rental.reason) for rental in rentals]

@@ -55,6 +55,11 @@ def test_a14_an_offer_is_found_whatever_the_case_of_its_names(names: tuple[str, 
     assert Stall().market.find(*names).spec is H100
 
 
+def test_a14_an_offer_is_found_whatever_the_case_again_and_again() -> None:
+    market = Stall().market
+    assert market.find("GCP", "h100", "US-CENTRAL1, us") is market.find("Gcp", "H100", "us-central1, US")
+
+
 def test_a14_case_is_ignored_in_every_script() -> None:
     assert Stall().market.find("vast-ai", "L40S", "STRASSE, DE").spec is L40S
 
@@ -88,6 +93,16 @@ def test_a13_names_that_the_catalogue_has_are_valid_also_where_nobody_offers_all
 def test_a13_a_combination_that_nobody_offers_is_not_found() -> None:
     with pytest.raises(OfferNotFound, match='"gcp" does not offer "H100" in "Quebec, CA"'):
         Stall().market.find("gcp", "H100", "Quebec, CA")
+
+
+def test_the_parts_of_a_name_are_not_to_be_confused() -> None:
+    """The separator of a name is in none of its parts, whatever a client sends."""
+    market = Stall().market
+    spec = H100
+    with pytest.raises(OfferNotFound):
+        market.find(f"{spec.provider_id}|{spec.gpu_model}", spec.region, "")
+    with pytest.raises(InvalidValue):
+        market.check_names(f"{spec.provider_id}|{spec.gpu_model}", spec.region, "")
 
 
 def test_f6_offers_are_listed_with_their_current_price_in_the_catalogues_order() -> None:

@@ -11,6 +11,7 @@ from simulator.core.catalog import OfferSpec
 from simulator.core.errors import OfferUnavailable
 from simulator.core.events import OfferCameBack, OfferWentDown, ShockStruck
 from simulator.core.market_settings import AvailabilitySettings, InterruptionSettings
+from simulator.core.pool_rates import MarketRates
 from simulator.core.quantities import Availability, Duration, Factor, Share
 from simulator.core.realism import Shape
 from simulator.core.scenario import BillingSettings
@@ -58,7 +59,7 @@ def times_up(sim: Simulation, opening: dict[str, bool]) -> tuple[int, int]:
 
 
 def opening_of(sim: Simulation) -> dict[str, bool]:
-    return {offer.spec.region: offer.is_listed for offer in sim.market.offers}
+    return {offer.spec.region: not offer.is_down for offer in sim.market.offers}
 
 
 def test_availability_and_rate_are_those_wanted() -> None:
@@ -160,7 +161,7 @@ def test_one_offer_more_changes_nothing_for_the_others() -> None:
 
 
 def test_always_and_a_probability_of_nothing_keep_an_offer_there() -> None:
-    sim = world(zone("always", available=1_000_000), zone("never lost", probability_ppm=0))
+    sim = world(zone("always", available=1_000_000), zone("never lost", probability_ppm=0, available=None))
     sim.advance(30 * DAY)
     assert turns(sim) == []
     assert {event.region for event in seen(sim, ShockStruck)} == {"always"}, "its hazard is as in mode poisson"
@@ -176,8 +177,19 @@ def test_a_class_says_how_much_of_the_time_its_offers_can_be_had() -> None:
     assert of is not None
     assert (of.of("marketplace"), of.of("exchange")) == (300_000, 990_000)
     assert AvailabilitySettings().of("hyperscaler") == 650_000
-    rates = settings.calibrated(settings.offers[0])
-    assert rates == settings.calibrated(zone("a", available=300_000))
+    rates = MarketRates(settings)
+    assert rates.of(settings.offers[0]) == rates.of(zone("a", available=300_000))
+
+
+def test_no_other_offer_moves_an_offers_changes_whatever_notice_it_gives() -> None:
+    """Also not one of a class that says so long before."""
+    host, cloud = zone("a"), replace(zone("b", group="another", gpu_model="B200"), provider_class="hyperscaler")
+    alone, beside = world(host), world(cloud, host)
+    for sim in (alone, beside):
+        sim.advance(20 * DAY)
+    assert len(turns(alone)) > 50
+    assert turns(alone) == [turn for turn in turns(beside) if turn[1] == "a"]
+    assert len(turns(beside)) > len(turns(alone))
 
 
 def test_what_is_shown_is_the_long_run_or_the_stress_of_the_moment() -> None:
@@ -210,7 +222,7 @@ def test_what_is_shown_under_stress_stays_below_1(probability_ppm: int) -> None:
 def test_what_is_shown_under_stress_averages_to_the_long_run() -> None:
     """Weighted by how much of the time an offer can be had under each stress."""
     settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic"))
-    rates = settings.calibrated(settings.offers[0])
+    rates = MarketRates(settings).of(settings.offers[0])
     assert rates is not None
     ups = [
         weight * (level[0] + level[1])
@@ -222,19 +234,42 @@ def test_what_is_shown_under_stress_averages_to_the_long_run() -> None:
 
 @pytest.mark.parametrize("probability_ppm", [1, 500, 20_000, 250_000, 900_000])
 @pytest.mark.parametrize("shared_ppm", [300_000, 1_000_000])
-def test_in_a_vast_market_few_rates_are_found_and_each_rental_has_its_probability_all_the_same(
+def test_few_rates_are_found_and_each_rental_has_its_probability_all_the_same(
     probability_ppm: int, shared_ppm: int
 ) -> None:
     settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic", shared=Share(shared_ppm)))
     wanted = settings.interruptions.goes_down_per_hour(probability_ppm)
     hazard_per_hour = HOUR / settings.interruptions.mean_life_ms(probability_ppm)
-    for offers, least in ((1_000, 1.0), (1_001, 0.99)):
-        rates = settings.calibrated(zone("a", probability_ppm=probability_ppm), offers)
-        assert rates is not None
-        assert least - 1e-12 <= rates.lost / wanted <= 1.0 + 1e-12
-        own_mean_ms = settings.interruptions.own_mean_ms(probability_ppm, rates.lost)
-        own = 0.0 if own_mean_ms is None else HOUR / own_mean_ms
-        assert own + rates.lost * settings.interruptions.severity.mean == pytest.approx(hazard_per_hour, rel=1e-8)
+    rates = MarketRates(settings).of(zone("a", probability_ppm=probability_ppm))
+    assert rates is not None
+    assert 0.99 - 1e-12 <= rates.lost / wanted <= 1.0 + 1e-12
+    own_mean_ms = settings.interruptions.own_mean_ms(probability_ppm, rates.lost)
+    own = 0.0 if own_mean_ms is None else HOUR / own_mean_ms
+    assert own + rates.lost * settings.interruptions.severity.mean == pytest.approx(hazard_per_hour, rel=1e-8)
+
+
+def test_rates_are_shared_by_those_alone_that_go_down_as_often_and_are_there_as_much() -> None:
+    rates = MarketRates(market(zone("a"), interruptions=InterruptionSettings(mode="realistic")))
+    first = rates.of(zone("a", probability_ppm=250_000))
+    assert first is not None
+    assert rates.of(zone("b", probability_ppm=250_500)) is first
+    for other in (zone("c", probability_ppm=260_000), zone("d", available=660_000)):
+        assert rates.of(other) not in (None, first)
+    often = MarketRates(market(interruptions=InterruptionSettings(mode="realistic", shared=Share(900_000))))
+    assert often.of(zone("a")) not in (None, first), "another market has its own"
+
+
+def test_what_nobody_asked_about_is_in_a_snapshot_as_what_nothing_happened_to() -> None:
+    """Offers that went down are known since, the others are not; the run goes on as if there had been no snapshot."""
+    sim = world(*(zone(f"r{number}", group=f"g{number}", probability_ppm=9_000) for number in range(9)))
+    sim.advance(2 * DAY)
+    struck = {event.region for event in seen(sim, ShockStruck)}
+    assert 0 < len(struck) < 9
+    again = Simulation.restored(sim.scenario, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms)
+    assert again.rentals.takebacks.state() == sim.rentals.takebacks.state()
+    for run in (sim, again):
+        run.advance(20 * DAY)
+    assert again.rentals.takebacks.state() == sim.rentals.takebacks.state()
 
 
 def test_a_shape_without_stress_or_flapping_makes_times_exponential() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from scipy.stats import binomtest
 
 from simulator.core import takebacks
+from simulator.core.commands import TerminateRental
 from simulator.core.distributions import fixed
 from simulator.core.events import InterruptionNotified, RentalRunning, RentalTerminated
 from simulator.core.interruptions import is_hit
@@ -206,6 +208,40 @@ def test_one_after_the_other_falls_where_shocks_are_spread() -> None:
     assert 0 <= min(delays) < spread / 4
     assert spread * 3 / 4 < max(delays) <= spread
     assert len(set(ends[0].values())) < len(set(ends[1].values()))
+
+
+@pytest.mark.parametrize("shared", [500_000, 1_000_000])
+def test_the_advertised_probability_is_exact_where_shocks_are_spread_too(shared: int) -> None:
+    """Of rentals of an hour, one after the other: a strike also meets who begins to run within its spread."""
+    sim = world(notice=0, spread=Duration(HOUR), shared=Share(shared), provisioning_ms=1)
+    fallen, rentals = 0, 3_000
+    for _ in range(rentals):
+        rental = rent(sim)
+        sim.advance(sim.now_ms + 1 + HOUR)
+        fallen += rental.reason == "interrupted"
+        sim.execute(TerminateRental("alice", rental.rental_id))
+    interval = binomtest(fallen, rentals, 0.3).proportion_ci(confidence_level=0.999)
+    assert interval.low <= 0.3 <= interval.high, fallen / rentals
+
+
+@pytest.mark.parametrize("mode", ["poisson", "realistic"])
+def test_who_begins_to_run_after_a_strike_may_still_fall_to_it_within_its_spread(mode: str) -> None:
+    """Whoever begins before the strike and falls at some instant falls at the same one when beginning after it."""
+    ends: list[dict[str, int]] = []
+    for provisioning_ms in (1_000, HOUR):
+        sim = world(
+            mode=mode, notice=0, spread=Duration(HOUR), shared=Share(1_000_000), provisioning_ms=provisioning_ms
+        )
+        while not sim.market.offers[0].is_listed:
+            sim.step(sim.now_ms + DAY)
+        for _ in range(500):
+            rent(sim)
+        began_ms = sim.now_ms + HOUR
+        sim.advance(sim.now_ms + 30 * DAY)
+        fallen = [end for end in seen(sim, RentalTerminated) if end.cause == "shock" and end.at > began_ms]
+        ends.append({end.rental_id: end.at for end in fallen})
+    assert ends[0].items() <= ends[1].items()
+    assert len(ends[0]) > 100
 
 
 def test_a_rental_that_is_to_fall_is_not_struck_down_twice() -> None:

@@ -10,6 +10,7 @@ from simulator.core.acts import Act, OutageAct
 from simulator.core.calibration import CannotCalibrate
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
+from simulator.core.pool_rates import MarketRates
 from simulator.core.quantities import Duration, Factor, Share
 from simulator.core.realism import Severity, Shape
 from simulator.core.scenario import Scenario
@@ -49,12 +50,12 @@ def test_of_each_zone_two_numbers_come_from_the_recording_and_the_rest_from_the_
     played = play_traces(CONDITIONS, traces, LOOK_SECONDS)
     conditions = played.plan.scenario
     for spec, zone in zip(conditions.market.offers, played.zones, strict=True):
-        rates = conditions.market.calibrated(spec)
+        rates = MarketRates(conditions.market).of(spec)
         assert zone.recorded is not None
         assert zone.rates is not None
         assert rates is not None
         assert spec.availability == zone.recorded.availability
-        assert rates.lost == pytest.approx(zone.rates.lost, rel=1e-4)
+        assert 0.9899 < rates.lost / zone.rates.lost < 1.0001  # rates lie on a ladder of hundredths
         assert (spec.region, spec.group) == (zone.name.zone, "r1 v100 x1")
     kept = ("shape", "shared", "severity", "spread", "reclaim")
     assert all(getattr(conditions.market.interruptions, name) == getattr(SETTINGS, name) for name in kept)
@@ -88,7 +89,8 @@ def test_a_zone_comes_out_as_often_up_as_it_was() -> None:
     wanted = measure(recorded)
     assert np.mean([run["availability"] for run in runs]) == pytest.approx(wanted.availability, abs=0.08)
     per_hour = sum(run["interruptions"] for run in runs) / sum(run["availability"] * run["zones"] * 720 for run in runs)
-    assert per_hour == pytest.approx(wanted.interruptions_per_available_hour, rel=0.15)
+    # means of six such runs differ by a tenth; a rate that the looks were not taken out of would be a third too low
+    assert per_hour == pytest.approx(wanted.interruptions_per_available_hour, rel=0.25)
 
 
 def test_a_zone_that_was_always_up_is_always_up_and_nodes_of_more_gpus_are_another_model() -> None:
