@@ -87,7 +87,7 @@ def calibrate(
         text = fitted_scenario.write_scenario(market, output.stem)
     except ScenarioError as error:
         raise CannotTry(f"the names of these traces make no scenario: {error}") from None
-    for line in (*_zones(market), *_shape(market)):
+    for line in (*_zones(market), *_shape(market), *fitted_scenario.told_of_losses(market)):
         click.echo(line)
     if seeds and market.measured:
         scenario = parse_scenario(text, origin=str(output), folder=None)
@@ -128,7 +128,7 @@ def _zones(market: Any) -> Iterator[str]:
             rows.append((str(zone.name), "always", "", "", "0%"))
         else:
             rates = f"{zone.recorded.per_hour:.4f}", f"{zone.rates.lost:.4f}"
-            chance = format_share(probability(zone.rates.lost))
+            chance = format_share(probability(zone.rates.lost, market.interruptions))
             rows.append((str(zone.name), format_share(zone.recorded.availability), *rates, chance))
     yield from _columns(rows)
     yield f"looked at every {market.look_seconds:.1f} s: what came and went in between is in the real rates"

@@ -40,6 +40,8 @@ def test_it_prints_what_it_found_and_writes_a_scenario_that_checks(folder: Path,
     _, _, recorded, really, probability = lines[1].split()
     assert 0.3 < float(recorded) < float(really) < 2
     assert "the shape is the shipped one" in lines
+    assert any(line.startswith("shared and severity are as shipped: to see them takes 30 losses") for line in lines)
+    assert "shock_share is as shipped: no trait of traces, but a guard" in lines
     assert any(line.startswith("fano_zone 24h") and "±" in line for line in lines)
     assert lines[-1] == f"{output} is written"
     checked = CliRunner().invoke(main, ["check", str(output)])
@@ -65,6 +67,15 @@ def test_a_fit_shows_the_shipped_shape_beside(tmp_path: Path, monkeypatch: pytes
     shape = load_scenario(str(tmp_path / "five.yaml")).market.interruptions.shape
     assert shape is not None
     assert shape.long > 400_000
+
+
+def test_zones_that_count_nodes_show_how_many_rentals_fall_together(tmp_path: Path) -> None:
+    single = recordings(30)[0]
+    file = write_trace(tmp_path, trace("r1a", single.values * 16, single.gap_seconds))
+    told = calibrate(file, "--output", tmp_path / "fleet.yaml", "--seeds", 0)
+    says = "shared 100%, severity 0.98 on average: from "
+    assert any(line.startswith(says) for line in told.stdout.splitlines()), told.output
+    assert load_scenario(str(tmp_path / "fleet.yaml")).market.interruptions.shared == 1_000_000
 
 
 def test_looks_at_each_tick_leave_the_rates_as_recorded(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A scenario whose market behaves like recorded zones, and what its statistics are when it is run and recorded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import expm1
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..core.scenario import Scenario
 from ..notation import format_duration, format_share
 from ..scenario_file import parse_scenario
 from .headless import run_market
+from .node_losses import LOSSES_MIN
 from .observation import Recorder
 from .statistics import TraceStatistics, measure
 from .trace_calibration import CalibratedMarket, Zone
@@ -24,7 +25,6 @@ from .zones import observe_all
 NODES_UNKNOWN = 16
 """How many nodes an offer has where a trace says only whether one could be had."""
 
-_SHIPPED = InterruptionSettings(mode="realistic")
 
 _REMARK = """\
 # Availability, group, interruption_probability and shape are from the traces. What traces do not hold is made up:
@@ -41,23 +41,40 @@ def write_scenario(market: CalibratedMarket, name: str) -> str:
         f"{f' of {days:.3g} days' if days else ''}, looked at every {market.look_seconds:.0f} s; "
         f"the shape of their availability is {how}."
     )
-    interruptions: dict[str, Any] = {"mode": "realistic"}
-    shape = shape_document(market.shape)
-    if shape:
-        interruptions["shape"] = shape
     document = {
         "scenario": 1,
         "name": name,
         "description": description,
         "market": {
-            "offers": [_offer(zone) for zone in market.zones],
+            "offers": [_offer(zone, market.interruptions) for zone in market.zones],
             "prices": {"all": "constant"},
-            "interruptions": interruptions,
+            "interruptions": _interruptions_document(market),
         },
     }
-    text = _REMARK + yaml.safe_dump(document, sort_keys=False, width=300, allow_unicode=True, default_flow_style=None)
+    remark = _REMARK + "".join(f"# {line}.\n" for line in told_of_losses(market))
+    text = remark + yaml.safe_dump(document, sort_keys=False, width=300, allow_unicode=True, default_flow_style=None)
     parse_scenario(text, origin=name, folder=None)
     return text
+
+
+def told_of_losses(market: CalibratedMarket) -> Iterator[str]:
+    """Where that comes from which says how many rentals fall together, and what no trace shows."""
+    if market.losses is None:
+        yield f"shared and severity are as shipped: to see them takes {LOSSES_MIN} losses of zones that count nodes"
+    else:
+        shared, mean, count = format_share(market.losses.shared), market.losses.severity.mean, market.losses.losses
+        yield f"shared {shared}, severity {mean:.2f} on average: from {count} losses of two nodes or more"
+    yield "shock_share is as shipped: no trait of traces, but a guard"
+
+
+def _interruptions_document(market: CalibratedMarket) -> dict[str, Any]:
+    document: dict[str, Any] = {"mode": "realistic"}
+    if market.losses is not None:
+        severity = market.losses.severity
+        document["shared"] = _written(market.losses.shared)
+        document["severity"] = {"a": _written(severity.a), "b": _written(severity.b)}
+    shape = shape_document(market.shape)
+    return document | ({"shape": shape} if shape else {})
 
 
 def shape_document(shape: Shape) -> dict[str, Any]:
@@ -80,7 +97,7 @@ def _written(value: int) -> str | float:
     return format_duration(value) if isinstance(value, Duration) else value / PPM
 
 
-def _offer(zone: Zone) -> dict[str, Any]:
+def _offer(zone: Zone, settings: InterruptionSettings) -> dict[str, Any]:
     name = zone.name
     gpu = name.gpu.upper() if name.gpus == 1 else f"{name.gpu.upper()} x{name.gpus}"
     return {
@@ -91,14 +108,14 @@ def _offer(zone: Zone) -> dict[str, Any]:
         "region": name.zone,
         "spot_price": "0.300",
         "on_demand_price": "1.000",
-        "interruption_probability": format_share(0 if zone.rates is None else probability(zone.rates.lost)),
+        "interruption_probability": format_share(0 if zone.rates is None else probability(zone.rates.lost, settings)),
         "capacity": zone.nodes if zone.nodes > 1 else NODES_UNKNOWN,
         "availability": "always" if zone.recorded is None else format_share(zone.recorded.availability),
         "group": f"{name.region} {gpu}",
     }
 
 
-def probability(per_hour: float, settings: InterruptionSettings = _SHIPPED) -> Share:
+def probability(per_hour: float, settings: InterruptionSettings) -> Share:
     """The chance of being interrupted within the horizon on an offer that goes down so often in an hour of being up:
     what `InterruptionSettings.goes_down_per_hour` takes."""
     hazard = per_hour * settings.severity.mean * PPM / settings.shared * settings.horizon / HOUR_MS

@@ -6,11 +6,13 @@ from typing import Literal
 from msgspec import Struct
 
 from ..core.calibration import CannotCalibrate, PoolRates
+from ..core.market_settings import InterruptionSettings
 from ..core.realism import Shape
 from .deprobing import Recorded, deprobe
 from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
 from .lifetimes import interruptions
 from .look_interval import find_look_interval
+from .node_losses import NodeLosses, fit_losses
 from .traces import Trace, TraceName, align
 from .zones import zones_of_one_gpu
 
@@ -33,13 +35,23 @@ class Zone(Struct, frozen=True):
 
 class CalibratedMarket(Struct, frozen=True, eq=False):
     """What was found. `measured` are the traces that change of the GPU model with the most of them, to which a shape is
-    fitted; `fitted` says that it was."""
+    fitted; `fitted` says that it was. `losses` are those of the traces that count nodes, None where too few do."""
 
     zones: tuple[Zone, ...]
     measured: tuple[Trace, ...]
     shape: Shape
     fitted: bool
     look_seconds: float
+    losses: NodeLosses | None = None
+
+    @property
+    def interruptions(self) -> InterruptionSettings:
+        """How its offers are interrupted: as shipped but for what was found."""
+        shape = None if self.shape == Shape() else self.shape
+        if self.losses is None:
+            return InterruptionSettings(mode="realistic", shape=shape)
+        shared, severity = self.losses.shared, self.losses.severity
+        return InterruptionSettings(mode="realistic", shape=shape, shared=shared, severity=severity)
 
 
 def calibrate_traces(
@@ -59,7 +71,7 @@ def calibrate_traces(
     measured = zones_of_one_gpu(aligned)
     shape = _shape(measured, every, choice, on_look)
     zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)
-    return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every)
+    return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every, fit_losses(aligned))
 
 
 def look_seconds_of(aligned: Sequence[Trace], told: float | None) -> float:

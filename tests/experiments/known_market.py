@@ -16,6 +16,7 @@ from ..core.builders import HOUR, market, offer, scenario
 from .markets import LOOKED
 
 LOOK_SECONDS = 631.0
+SETTINGS = InterruptionSettings(mode="realistic")
 
 UNLIKE = Shape(
     fragile=Share(150_000),
@@ -35,12 +36,12 @@ def recordings(days: int, seed: int = 1, shape: Shape = UNLIKE, gpu: str = "v100
     """What the recorder writes of them."""
     offers = (
         replace(
-            offer(zone, provider_class="hyperscaler", gpu_model=gpu, probability_ppm=probability(lost)),
+            offer(zone, provider_class="hyperscaler", gpu_model=gpu, probability_ppm=probability(lost, SETTINGS)),
             availability=Availability(round(up * 1_000_000)),
             group="one",
         )
         for zone, (up, lost) in ZONES.items()
     )
-    conditions = scenario(market(*offers, interruptions=InterruptionSettings(mode="realistic", shape=shape)))
+    conditions = scenario(market(*offers, interruptions=replace(SETTINGS, shape=shape)))
     names = [TraceName(zone[:-1], zone[-1], gpu, 1, "mine") for zone in ZONES]
     return observe_all(run_market(conditions, seed, days, fleets=False), names, LOOKED)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Share
-from simulator.core.realism import Shape
+from simulator.core.quantities import Factor, Share
+from simulator.core.realism import Severity, Shape
 from simulator.core.scenario import Scenario
 from simulator.experiments.fitted_scenario import (
     days_to_run,
@@ -16,11 +16,17 @@ from simulator.experiments.fitted_scenario import (
 )
 from simulator.experiments.statistics import measure
 from simulator.experiments.trace_calibration import CalibratedMarket, calibrate_traces
-from simulator.experiments.traces import TraceName
+from simulator.experiments.traces import Trace, TraceName
 from simulator.scenario_file import parse_scenario
 
-from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from .known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
 from .recordings import trace
+
+THIRTEEN = Severity(a=Factor(5_000_000), b=Factor(1_150_000))
+"""The narrowest about thirteen sixteenths."""
+
+ALL = Severity(a=Factor(5_000_000), b=Factor(100_000))
+"""As near to all as there is."""
 
 
 def loaded(market: CalibratedMarket, name: str = "mine") -> Scenario:
@@ -29,17 +35,22 @@ def loaded(market: CalibratedMarket, name: str = "mine") -> Scenario:
 
 
 def test_the_probability_is_that_of_the_rate() -> None:
-    settings = InterruptionSettings(mode="realistic")
-    for per_hour in (0.001, 0.1, 0.7, 2.3):
-        assert settings.goes_down_per_hour(probability(per_hour)) == pytest.approx(per_hour, rel=2e-3)
-    assert (probability(1e-9), probability(1e9)) == (1, 999_999)
+    shipped = InterruptionSettings(mode="realistic")
+    severe = InterruptionSettings(mode="realistic", shared=Share(990_000), severity=Severity(b=Factor(100_000)))
+    for settings in (shipped, severe):
+        for per_hour in (0.001, 0.1, 0.7, 2.3):
+            found = probability(per_hour, settings)
+            assert settings.goes_down_per_hour(found) == pytest.approx(per_hour, rel=2e-3)
+        assert (probability(1e-9, settings), probability(1e9, settings)) == (1, 999_999)
 
 
 def test_zones_become_offers() -> None:
     node = trace("r2a", np.repeat(np.tile([16, 3, 0], 50), 60), 195)
     eight = node.__class__(TraceName("r2", "b", "v100", 8), 195, node.values // 16)
     scenario = loaded(calibrate_traces([*recordings(30)[:1], node, eight, trace("r3a", np.ones(9_000, int), 195)]))
-    assert scenario.market.interruptions == InterruptionSettings(mode="realistic")
+    assert scenario.market.interruptions == InterruptionSettings(
+        mode="realistic", shared=Share(1_000_000), severity=THIRTEEN
+    )
     offers = scenario.market.offers
     assert [(each.region, each.gpu_model, each.group, each.capacity) for each in offers] == [
         ("r1a", "V100", "r1 V100", 16),
@@ -51,12 +62,31 @@ def test_zones_become_offers() -> None:
     assert (offers[3].availability, offers[3].interruption_probability) == (1_000_000, 0)
 
 
+def test_what_fleets_lose_is_written_and_leaves_the_rates_as_they_are() -> None:
+    single = recordings(30)[0]
+    fleet = Trace(single.name, single.gap_seconds, single.values * 16)
+    markets = [calibrate_traces([each], LOOK_SECONDS) for each in (single, fleet)]
+    shipped, severe = (loaded(market).market for market in markets)
+    assert shipped.interruptions == SETTINGS
+    assert severe.interruptions == markets[1].interruptions
+    assert (severe.interruptions.shared, severe.interruptions.severity) == (1_000_000, ALL)
+    assert "# shared 100%, severity 0.98 on average: from " in write_scenario(markets[1], "mine")
+    rates = [
+        each.interruptions.goes_down_per_hour(each.offers[0].interruption_probability) for each in (shipped, severe)
+    ]
+    assert rates == pytest.approx([rates[0]] * 2, rel=2e-3)
+
+
 def test_a_shape_is_written_where_it_differs() -> None:
     traces = recordings(30)[:2]
     shipped = calibrate_traces(traces)
     assert "shape:" not in write_scenario(shipped, "mine")
     fitted = CalibratedMarket(shipped.zones, shipped.measured, UNLIKE, True, LOOK_SECONDS)
     assert loaded(fitted).market.interruptions.shape == UNLIKE
+    assert loaded(fitted).market.interruptions == fitted.interruptions
+    assert "# shared and severity are as shipped: to see them takes 30 losses of zones" in write_scenario(
+        fitted, "mine"
+    )
     assert shape_document(Shape()) == {}
     assert shape_document(Shape(long=Share(500_000))) == {"long": "50%"}
 
