@@ -14,6 +14,7 @@ from simulator.core.market_settings import (
     AvailabilitySettings,
     InterruptionSettings,
     MarketSettings,
+    NoticeSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
@@ -194,6 +195,12 @@ def test_a_token_is_visible_ascii(token: str) -> None:
 def test_a_scenario_has_a_name_of_one_line(name: str) -> None:
     says = "a name is one line of 1 to 256 printable characters"
     assert list(find_problems(scenario(name=name), (offer(),))) == [(("name",), says)]
+
+
+def test_notices_are_of_providers_that_offer_something() -> None:
+    notices = NoticeSettings(providers={"GCP": Duration(1), "azure": Duration(2), "vast-ai": Duration(3)})
+    found = find_problems(scenario(MarketSettings(offers=OFFERS, notices=notices)), OFFERS)
+    assert list(found) == [(("market", "notices", "providers", "azure"), 'no offer has provider "azure"')]
 
 
 def test_a_market_needs_offers() -> None:
