@@ -166,6 +166,8 @@ def _read_recorded(files: tuple[Path, ...]) -> Any:
     from .scenario_error import ScenarioError
 
     for file in files:
+        if file.is_dir():
+            raise CannotTry(f"--trace {file}: this is a folder; name its files, with a --trace for each")
         if not file.is_file():
             beside = [each.name for each in file.parent.glob("*.json")]
             raise CannotTry(f"--trace {file}: there is no such file{did_you_mean(file.name, beside)}")

@@ -108,6 +108,7 @@ def test_page_pictures_and_traces_are_written_and_can_be_given_again(zones: Path
     }
     [lasting] = [row for row in answer["rows"] if row["measure"] == "up_mean_h"]
     played = sorted((again / "played" / "seed-1").iterdir())
+    assert [file.name for file in played] == [file.name for file in files]
     recorded, simulated = (measure(map(read_trace, each)).up_mean_h for each in (files, played))
     assert (lasting["of"], lasting["recorded"]) == ("traces' zones", recorded)
     assert lasting["simulated"]["mean"] == simulated != recorded
@@ -143,7 +144,7 @@ def test_how_often_zones_of_traces_are_looked_at_can_be_told(zones: Path, tmp_pa
             ("calm", "--trace", "no__us-east-1a_v100_1.json"),
             "--trace no__us-east-1a_v100_1.json: there is no such file",
         ),
-        (("calm", "--trace", "tests"), "--trace tests: there is no such file"),
+        (("calm", "--trace", "tests"), "--trace tests: this is a folder; name its files"),
         (("calm", "--gap", "0s"), "--gap and --observe-every are above 0s"),
         (("calm", "--observe-every", "0s"), "--gap and --observe-every are above 0s"),
         (("calm", "--gap", "soon"), "expected a duration"),

@@ -40,7 +40,8 @@ def draw_offers(plan: Plan, history: MarketHistory, recorded: Sequence[Trace] = 
     text = f"{LEGEND} A row per offer, looked at as a recorder would."
     if len(simulated) > ROWS_MAX:
         text += f" Of the {len(simulated)} that change {ROWS_MAX} are drawn, from all over the catalogue."
-    return Picture("offers", "Availability of each offer", text, png_of(_figure(panels)), "offers")
+    title = "Availability of each offer" if simulated else "Availability as it was recorded"
+    return Picture("offers", title, text, png_of(_figure(panels)), "offers")
 
 
 def draw_guess(recorded: Sequence[Trace], played: Played) -> tuple[Picture, Picture]:

@@ -55,7 +55,7 @@ class Plan(Struct, frozen=True):
     def observe(self, market: MarketHistory, recorder: Recorder) -> tuple[Trace, ...]:
         """What a recorder writes of the offers of this plan's market."""
         specs = [offer.spec for offer in market.offers]
-        names = self.zones or trace_names(specs, f"{RECORDING}-{_plain(self.scenario.name)}")
+        names = self.zones or trace_names(specs, recording_of(self.scenario))
         return observe_all(market, names, recorder, self.ticks)
 
 
@@ -76,6 +76,11 @@ class SeedRun(Struct, frozen=True, eq=False):
     lost_together: Whole
     taken: Taken | None
     history: MarketHistory | None
+
+
+def recording_of(scenario: Scenario) -> str:
+    """What recordings of a scenario's market are called."""
+    return f"{RECORDING}-{scenario.name.replace('/', '-')}"
 
 
 def run_seed(
@@ -185,10 +190,6 @@ def _availability(offer: OfferHistory, length_ms: int) -> float:
     edges = np.concatenate([[0], offer.turned_ms, [length_ms]])
     spans = np.diff(edges)
     return float(spans[0 if offer.up_at_start else 1 :: 2].sum() / length_ms)
-
-
-def _plain(name: str) -> str:
-    return name.replace("/", "-")
 
 
 def _mean(values: Floats) -> float:

@@ -21,7 +21,7 @@ from ..core.scenario import Scenario
 from .fitted_scenario import probability
 from .observation import Recorder
 from .recorded import Recorded
-from .seed_run import LARGE, SMALL, Plan, SeedRun
+from .seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
 from .trace_calibration import Zone, calibrate_zone, look_seconds_of, refuse_unusable
 from .traces import Trace, align
 
@@ -120,7 +120,7 @@ def play_traces(
         days=(ticks - 1) * recorder.gap_ms // DAY_MS + 1,
         looked=recorder,
         fleets=fleets,
-        zones=tuple(zone.name for zone in zones),
+        zones=tuple(replace(zone.name, recording=recording_of(scenario)) for zone in zones),
         ticks=ticks,
     )
     return TraceMarket(plan, zones)

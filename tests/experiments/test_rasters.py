@@ -108,6 +108,7 @@ def test_recorded_zones_that_nothing_was_made_of_are_shown_alone(run: SeedRun) -
     always = replace(run.history, offers=tuple(steady))
     alone = draw_offers(plan(CONDITIONS), always, ZONES)
     assert alone is not None
+    assert alone.title == "Availability as it was recorded"
     assert blue_share(pixels_of(alone)) == pytest.approx(np.mean([each.up.mean() for each in ZONES]), abs=0.05)
     assert draw_offers(plan(CONDITIONS), always) is None
 
