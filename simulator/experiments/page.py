@@ -145,10 +145,10 @@ def _guess(plan: Plan, played: Played, pictures: Sequence[Picture]) -> str:
     how = (
         f"One of them is what the traces given hold, the other is what the market of {plan.scenario.name} made of the "
         f"same zones under seed {seed}. Of each zone two numbers come from the recording: how much of the time it was "
-        "up, and how often it went down in an hour of that. Zones of a region share its stress. All else is as the "
-        "scenario says, but for its timeline and its other offers. Both were looked at every "
-        f"{looked.observe_every_ms / 1000:.4g} s and written every {looked.gap_ms / 1000:g} s, for as long as the "
-        "recording lasts. What is measured of the played zones, here and in the table, is of all seeds."
+        "up, and how often it went down in an hour of that; nothing else says when. Zones of a region share its "
+        "stress. All else is as the scenario says, but for its other offers, its churn and its timeline. Both were "
+        f"looked at every {looked.observe_every_ms / 1000:.4g} s and written every {looked.gap_ms / 1000:g} s, for as "
+        "long as the recording lasts. What is measured of the played zones, here and in the table, is of all seeds."
     )
     return _GUESS.substitute(
         guess=_figures(pictures, "guess"),

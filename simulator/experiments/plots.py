@@ -54,9 +54,8 @@ def _draw_zones(runs: Sequence[SeedRun], own: Sequence[SeedRun], recorded: Recor
         yield _draw_hazard(runs, recorded)
     if any(run.lifts for run in runs):
         yield _draw_lifts(runs, recorded)
-    by_distance = _by_distance(runs) | {
-        apart: values for apart, values in _by_distance(own).items() if not len(_by_distance(runs).get(apart, ()))
-    }
+    shown = {apart: values for apart, values in _by_distance(runs).items() if len(values)}
+    by_distance = _by_distance(own) | shown
     if any(map(len, by_distance.values())):
         yield _draw_correlation(by_distance, recorded)
 
