@@ -11,12 +11,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..core.acts import CapacityAct, OutageAct
 from ..core.catalog import OfferSpec
 from ..core.clock import DAY_MS
 from ..core.events import (
     ActEnded,
     ActStarted,
+    CapacityChanged,
     GpusReturned,
     OfferCameBack,
     OfferLeft,
@@ -132,9 +132,7 @@ class _Log:
             (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region): index
             for index, offer in enumerate(self._offers)
         }
-        self._standing = [
-            Standing(offer.spec.capacity, is_down=offer.is_down, is_away=offer.is_away) for offer in self._offers
-        ]
+        self._standing = [Standing(offer) for offer in self._offers]
         self._up_at_start = [standing.is_up for standing in self._standing]
         self._moved = [[0] if offer.is_away else [] for offer in self._offers]
         self._turned: list[list[int]] = [[] for _ in self._offers]
@@ -145,6 +143,7 @@ class _Log:
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             ActStarted: self._act_changes,
             ActEnded: self._act_changes,
+            CapacityChanged: self._capacity_changed,
             PriceMoved: self._price_moved,
             OfferWentDown: self._offer_turned,
             OfferCameBack: self._offer_turned,
@@ -187,18 +186,21 @@ class _Log:
         self._prices[index].append(event.price_micros_per_hour)
 
     def _act_changes(self, event: ActStarted | ActEnded) -> None:
-        """Of the acts outages and capacities alone decide whether an offer can be had."""
-        act = self._simulation.scenario.timeline[event.act].market_act
-        if not isinstance(act, OutageAct | CapacityAct):
+        """Of the acts outages alone decide whether an offer can be had; what others do to it is told."""
+        act = self._simulation.scenario.timeline[event.act].outage
+        if act is None:
             return
         for offer in self._simulation.market.matching(act):
-            names = offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region
-            with self._watching(names, event.at) as standing:
-                if isinstance(event, ActStarted):
-                    standing.begin(event.act, act)
-                else:
-                    standing.end(event.act)
-            self._keeper.came_back(names)  # more GPUs may be free than before
+            with self._watching(
+                (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at
+            ) as standing:
+                standing.outages ^= {event.act}
+
+    def _capacity_changed(self, event: CapacityChanged) -> None:
+        names = event.provider_id, event.gpu_model, event.region
+        with self._watching(names, event.at) as standing:
+            standing.capacity = event.capacity
+        self._keeper.came_back(names)  # more GPUs may be free than before
 
     def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
         with self._watching((event.provider_id, event.gpu_model, event.region), event.at) as standing:
