@@ -132,6 +132,20 @@ def _zones(market: Any) -> Iterator[str]:
             rows.append((str(zone.name), format_share(zone.recorded.availability), *rates, chance))
     yield from _columns(rows)
     yield f"looked at every {market.look_seconds:.1f} s: what came and went in between is in the real rates"
+    yield from _kept(market.zones, market.look_seconds, market.shape)
+
+
+def _kept(zones: Any, look_seconds: float, shape: Any) -> Iterator[str]:
+    """The zones whose rate is the recorded one, and how much of it would be seen."""
+    from .experiments.deprobing import seen_per_hour
+
+    for zone in zones:
+        if not zone.deprobed:
+            seen = seen_per_hour(zone.rates, shape, look_seconds / 3600)
+            yield (
+                f"{zone.name}: was down for about a look at a time, and no rate is seen so often; its rate is the one "
+                f"recorded, of which {seen:.4f} /h would be seen"
+            )
 
 
 def _shape(market: Any) -> Iterator[str]:
@@ -146,6 +160,8 @@ def _shape(market: Any) -> Iterator[str]:
     yield from _columns(
         [("shape", "fitted", "shipped"), *((name, str(found[name]), str(shipped[name])) for name in found)]
     )
+    if market.left_out:
+        yield f"fitted without {', '.join(map(str, market.left_out))}, whose real rates cannot be told"
 
 
 def _statistics(market: Any, runs: Any) -> Iterator[str]:

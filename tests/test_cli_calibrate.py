@@ -127,10 +127,24 @@ def test_names_that_make_no_scenario_are_told_and_nothing_written(folder: Path, 
         assert not output.exists()
 
 
+def test_one_zone_whose_rate_cannot_be_told_stops_nothing(tmp_path: Path) -> None:
+    """Of eleven days it was down for one look."""
+    values = np.ones(4_900, np.int64)
+    values[2_000] = 0
+    file, output = write_trace(tmp_path, trace("r5a", values, 195)), tmp_path / "x.yaml"
+    told = calibrate(file, "--output", output, "--seeds", 0)
+    assert told.exit_code == 0, told.output
+    lines = told.stdout.splitlines()
+    assert lines[1].split()[:4] == ["r5a_v100_1", "99.9796%", "0.0038", "0.0038"]
+    assert lines[3].startswith("r5a_v100_1: was down for about a look at a time, and no rate is seen so often")
+    assert "# r5a_v100_1 goes down as often as was seen" in output.read_text()
+    assert load_scenario(str(output)).market.offers[0].availability == 999_796
+
+
 def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_path: Path) -> None:
     """Up and down at every other tick, which nothing that forgets does."""
     file, output = write_trace(tmp_path, trace("r5a", np.tile([1, 0], 5_000), 195)), tmp_path / "x.yaml"
     told = calibrate(file, "--output", output)
     assert told.exit_code == 1
-    assert "no offer of this shape" in told.stderr
+    assert "r5a_v100_1: no offer of this shape" in told.stderr
     assert not output.exists()

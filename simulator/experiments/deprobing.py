@@ -19,6 +19,9 @@ _STEPS_MAX = 30
 _STEP_MAX = 0.7
 _CLOSE = 1e-6
 
+CHANCE_MAX = 1.5
+"""Looks that know nothing of each other see most changes; a recording with so many times as many is like no offer."""
+
 
 class Recorded(Struct, frozen=True):
     """What was recorded of one zone: the share of the time that it was up, and its interruptions in an hour of that."""
@@ -32,6 +35,11 @@ class Recorded(Struct, frozen=True):
         share = float(up.mean())
         per_hour = len(interruptions(up)) / (float(up.sum()) * gap_seconds / 3600)
         return cls(Availability(min(999_999, max(1, round(share * 1_000_000)))), per_hour)
+
+    def changes_by_chance(self, every_h: float) -> float:
+        """Its changes over those that looks every so many hours see where they know nothing of each other: about 1
+        where downs are a look long."""
+        return self.per_hour * every_h / (1 - self.availability / 1_000_000)
 
 
 def seen_per_hour(rates: PoolRates, shape: Shape, every_h: float) -> float:
@@ -61,3 +69,17 @@ def deprobe(recorded: Recorded, every_h: float, shape: Shape, guess: float | Non
         f"no offer of this shape that can be had {recorded.availability / 10_000:g}% of the time is seen to go down "
         f"{recorded.per_hour:.4f} times in an hour of that"
     )
+
+
+def deprobe_or_keep(recorded: Recorded, every_h: float, shape: Shape) -> tuple[PoolRates, bool]:
+    """As `deprobe`, and True; or, where each down is about a look long, so that no rate is seen so often, the rates of
+    an offer that really goes down as often as was recorded, and False.
+
+    Raises CannotCalibrate where up and down take turns more than by chance too, which no offer does.
+    """
+    try:
+        return deprobe(recorded, every_h, shape), True
+    except CannotCalibrate:
+        if recorded.changes_by_chance(every_h) > CHANCE_MAX:
+            raise
+        return calibrate(recorded.availability, recorded.per_hour, shape), False

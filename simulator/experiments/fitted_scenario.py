@@ -51,7 +51,7 @@ def write_scenario(market: CalibratedMarket, name: str) -> str:
             "interruptions": _interruptions_document(market),
         },
     }
-    remark = _REMARK + "".join(f"# {line}.\n" for line in told_of_losses(market))
+    remark = _REMARK + "".join(f"# {line}.\n" for line in (*told_of_losses(market), *_told_of_rates(market)))
     text = remark + yaml.safe_dump(document, sort_keys=False, width=300, allow_unicode=True, default_flow_style=None)
     parse_scenario(text, origin=name, folder=None)
     return text
@@ -65,6 +65,13 @@ def told_of_losses(market: CalibratedMarket) -> Iterator[str]:
         shared, mean, count = format_share(market.losses.shared), market.losses.severity.mean, market.losses.losses
         yield f"shared {shared}, severity {mean:.2f} on average: from {count} losses of two nodes or more"
     yield "shock_share is as shipped: no trait of traces, but a guard"
+
+
+def _told_of_rates(market: CalibratedMarket) -> Iterator[str]:
+    """Which zones have a rate that is not behind what was seen but what was seen."""
+    for zone in market.zones:
+        if not zone.deprobed:
+            yield f"{zone.name} goes down as often as was seen: what came and went between looks cannot be told there"
 
 
 def _interruptions_document(market: CalibratedMarket) -> dict[str, Any]:

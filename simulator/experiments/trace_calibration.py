@@ -8,7 +8,7 @@ from msgspec import Struct
 from ..core.calibration import CannotCalibrate, PoolRates
 from ..core.market_settings import InterruptionSettings
 from ..core.realism import Shape
-from .deprobing import Recorded, deprobe
+from .deprobing import Recorded, deprobe_or_keep
 from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
 from .lifetimes import interruptions
 from .look_interval import find_look_interval
@@ -24,18 +24,21 @@ _DAY_SECONDS = 86_400
 class Zone(Struct, frozen=True):
     """One zone of a market: the most nodes seen there, what was recorded, and its rates.
 
-    `recorded` and `rates` are None for a zone that was always up.
+    `recorded` and `rates` are None for a zone that was always up. `deprobed` says that `rates` allow for what came and
+    went between looks; otherwise, where that cannot be told, the rate is the one recorded.
     """
 
     name: TraceName
     nodes: int
     recorded: Recorded | None
     rates: PoolRates | None
+    deprobed: bool = True
 
 
 class CalibratedMarket(Struct, frozen=True, eq=False):
     """What was found. `measured` are the traces that change of the GPU model with the most of them, to which a shape is
-    fitted; `fitted` says that it was. `losses` are those of the traces that count nodes, None where too few do."""
+    fitted; `fitted` says that it was, but for zones `left_out`, whose rates nobody can tell. `losses` are those of the
+    traces that count nodes, None where too few do."""
 
     zones: tuple[Zone, ...]
     measured: tuple[Trace, ...]
@@ -43,6 +46,7 @@ class CalibratedMarket(Struct, frozen=True, eq=False):
     fitted: bool
     look_seconds: float
     losses: NodeLosses | None = None
+    left_out: tuple[TraceName, ...] = ()
 
     @property
     def interruptions(self) -> InterruptionSettings:
@@ -69,9 +73,11 @@ def calibrate_traces(
     refuse_unusable(aligned)
     every = look_seconds_of(aligned, look_seconds)
     measured = zones_of_one_gpu(aligned)
-    shape = _shape(measured, every, choice, on_look)
+    telling = tuple(trace for trace in measured if calibrate_zone(trace, every, Shape()).deprobed)
+    shape = _shape(telling, every, choice, on_look)
     zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)
-    return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every, fit_losses(aligned))
+    left_out = () if shape is None else tuple(trace.name for trace in measured if trace not in telling)
+    return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every, fit_losses(aligned), left_out)
 
 
 def look_seconds_of(aligned: Sequence[Trace], told: float | None) -> float:
@@ -81,29 +87,32 @@ def look_seconds_of(aligned: Sequence[Trace], told: float | None) -> float:
 
 
 def _shape(
-    measured: Sequence[Trace], look_seconds: float, choice: ShapeChoice | None, on_look: Callable[[], None]
+    telling: Sequence[Trace], look_seconds: float, choice: ShapeChoice | None, on_look: Callable[[], None]
 ) -> Shape | None:
     """The shape fitted to these zones, or None where it stays as shipped."""
-    enough = bool(measured) and shows_shape(measured)
+    enough = bool(telling) and shows_shape(telling)
     if choice == "fit" and not enough:
         raise ValueError(
-            f"to fit a shape takes {ZONES_MIN} zones that change, of one GPU model, and {DAYS_MIN} days of each"
+            f"to fit a shape takes {ZONES_MIN} zones that change, of one GPU model, and {DAYS_MIN} days of each, which "
+            "are down for more than a look at a time"
         )
     if choice == "shipped" or not enough:
         return None
-    return fit_shape(measured, setting_of(measured, look_seconds), on_look)
+    return fit_shape(telling, setting_of(telling, look_seconds), on_look)
 
 
 def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
-    """What an offer of this shape needs to be seen as this zone was. Raises CannotCalibrate where none is seen so."""
+    """What an offer of this shape needs to be seen as this zone was, or to go down as often as was recorded where no
+    more of that can be seen. Raises CannotCalibrate, with the zone, where there is no such offer."""
     nodes = int(trace.values.max())
     if trace.up.all():
         return Zone(trace.name, nodes, None, None)
     recorded = Recorded.of(trace.up, trace.gap_seconds)
     try:
-        return Zone(trace.name, nodes, recorded, deprobe(recorded, look_seconds / 3600, shape))
+        rates, deprobed = deprobe_or_keep(recorded, look_seconds / 3600, shape)
     except CannotCalibrate as error:
         raise CannotCalibrate(f"{trace.name}: {error}") from None
+    return Zone(trace.name, nodes, recorded, rates, deprobed)
 
 
 def refuse_unusable(aligned: Sequence[Trace]) -> None:

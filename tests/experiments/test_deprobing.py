@@ -6,7 +6,7 @@ import pytest
 from simulator.core.calibration import CannotCalibrate, calibrate
 from simulator.core.quantities import Availability, Factor, Share
 from simulator.core.realism import Shape
-from simulator.experiments.deprobing import Recorded, deprobe, seen_per_hour
+from simulator.experiments.deprobing import Recorded, deprobe, deprobe_or_keep, seen_per_hour
 
 from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
 from .recordings import marks
@@ -51,3 +51,28 @@ def test_a_recording_says_how_often_it_was_up_and_interrupted_in_an_hour_of_that
 def test_nobody_sees_more_than_a_change_at_each_look() -> None:
     with pytest.raises(CannotCalibrate, match="no offer of this shape"):
         deprobe(Recorded(Availability(500_000), 1.001 / LOOK_H), LOOK_H, STEADY)
+
+
+def test_a_rate_is_kept_where_downs_are_a_look_long() -> None:
+    """Once for a look in eleven days: no rate is seen so often, however high."""
+    up = np.ones(1_500, np.bool_)
+    up[700] = False
+    brief = Recorded.of(up, LOOK_SECONDS)
+    with pytest.raises(CannotCalibrate, match=r"99\.9333% of the time"):
+        deprobe(brief, LOOK_H, Shape())
+    rates, deprobed = deprobe_or_keep(brief, LOOK_H, Shape())
+    assert (rates, deprobed) == (calibrate(brief.availability, brief.per_hour, Shape()), False)
+    assert seen_per_hour(rates, Shape(), LOOK_H) < brief.per_hour
+
+
+def test_a_rate_is_found_where_downs_last() -> None:
+    lasting = Recorded(Availability(900_000), 0.1)
+    assert deprobe_or_keep(lasting, LOOK_H, Shape()) == (deprobe(lasting, LOOK_H, Shape()), True)
+
+
+def test_turns_taken_more_than_by_chance_are_refused() -> None:
+    """Up and down at every other look; looks at a coin see half as many changes."""
+    turns = Recorded.of(np.tile([True, False], 700), LOOK_SECONDS)
+    assert turns.changes_by_chance(LOOK_H) == pytest.approx(2)
+    with pytest.raises(CannotCalibrate, match="no offer of this shape"):
+        deprobe_or_keep(turns, LOOK_H, Shape())

@@ -77,6 +77,18 @@ def test_what_fleets_lose_is_written_and_leaves_the_rates_as_they_are() -> None:
     assert rates == pytest.approx([rates[0]] * 2, rel=2e-3)
 
 
+def test_a_zone_that_keeps_the_recorded_rate_has_a_remark() -> None:
+    brief = trace("r2d", np.repeat([1, 0, 1], [6_000, 3, 7_289]), 195)
+    market = calibrate_traces([*recordings(30)[:1], brief])
+    remarks = [line for line in write_scenario(market, "mine").splitlines() if line.startswith("#")]
+    assert [line for line in remarks if "r1a_v100_1" in line] == []
+    assert remarks[-1].startswith("# r2d_v100_1 goes down as often as was seen")
+    offers = loaded(market).market.offers
+    assert InterruptionSettings(mode="realistic").goes_down_per_hour(
+        offers[1].interruption_probability
+    ) == pytest.approx(1 / (13_289 * 195 / 3600), rel=2e-3)
+
+
 def test_a_shape_is_written_where_it_differs() -> None:
     traces = recordings(30)[:2]
     shipped = calibrate_traces(traces)

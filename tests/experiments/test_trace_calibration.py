@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from simulator.core.calibration import CannotCalibrate
 from simulator.core.realism import Shape
 from simulator.experiments.trace_calibration import calibrate_traces
 from simulator.experiments.traces import Trace
@@ -14,6 +15,8 @@ from .recordings import trace
 ALWAYS = trace("r2a", np.full(5_000, 4), 195)
 NEVER = trace("r2b", np.zeros(5_000, np.int64), 195)
 COMES_UP = trace("r2c", np.repeat([0, 1], 2_500), 195)
+BRIEFLY = trace("r2d", np.repeat([1, 0, 1], [6_000, 3, 7_289]), 195)
+TAKES_TURNS = trace("r2e", np.tile([1, 1, 1, 0, 0, 0], 2_215), 195)
 
 
 def test_few_zones_keep_the_shipped_shape_and_their_own_rates() -> None:
@@ -54,6 +57,35 @@ def test_the_shape_is_fitted_to_the_gpu_with_the_most_zones_where_it_is_shown(mo
     assert (market.shape, market.fitted, len(market.zones)) == (UNLIKE, True, 6)
     assert not calibrate_traces(recordings(30), choice="shipped").fitted
     assert len(asked) == 1
+
+
+def test_a_zone_whose_rate_cannot_be_told_keeps_it_and_stops_no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def fit(zones: tuple[Trace, ...], *_: object) -> Shape:
+        asked.append(len(zones))
+        return UNLIKE
+
+    monkeypatch.setattr("simulator.experiments.trace_calibration.fit_shape", fit)
+    market = calibrate_traces([*recordings(30), BRIEFLY])
+    assert (asked, market.fitted, market.left_out) == ([5], True, (BRIEFLY.name,))
+    assert [zone.deprobed for zone in market.zones] == [True] * 5 + [False]
+    assert len(market.measured) == 6
+    zone = market.zones[5]
+    assert zone.recorded is not None
+    assert zone.rates is not None
+    assert zone.rates.lost == zone.recorded.per_hour
+    few = calibrate_traces([*recordings(30)[:4], BRIEFLY])
+    assert (few.fitted, few.left_out, few.zones[4].deprobed) == (False, (), False)
+    with pytest.raises(ValueError, match="more than a look at a time"):
+        calibrate_traces([*recordings(30)[:4], BRIEFLY], choice="fit")
+    assert len(asked) == 1
+
+
+def test_a_zone_that_is_like_no_offer_is_named() -> None:
+    for traces in ([*recordings(30), TAKES_TURNS], [*recordings(30)[:1], TAKES_TURNS]):
+        with pytest.raises(CannotCalibrate, match="r2e_v100_1: no offer of this shape"):
+            calibrate_traces(traces, 631.0)
 
 
 def test_what_cannot_be_used_is_refused() -> None:
