@@ -20,7 +20,7 @@ GAP_SECONDS_MAX = 1_000_000_000
 class TraceMetadata(Struct):
     """What of a trace's metadata matters here."""
 
-    gap_seconds: Annotated[int, Meta(gt=0, le=GAP_SECONDS_MAX)] | Annotated[float, Meta(gt=0, le=GAP_SECONDS_MAX)]
+    gap_seconds: int | float
 
 
 class TraceDocument(Struct):
@@ -33,7 +33,12 @@ class TraceDocument(Struct):
 def read_trace_file(path: Path) -> TraceDocument:
     """What a trace's file says. Raises ScenarioError with file, field and reason where it holds none."""
     try:
-        return msgspec.json.decode(read_text(path, BYTES_MAX), type=TraceDocument)
+        document = msgspec.json.decode(read_text(path, BYTES_MAX), type=TraceDocument)
     except msgspec.DecodeError as error:
         reason, _, field = str(error).partition(" - at `$.")
         raise ScenarioError(Problem(str(path), None, None, field.rstrip("`"), reason)) from None
+    gap_seconds = document.metadata.gap_seconds
+    if not 0 < gap_seconds <= GAP_SECONDS_MAX:  # bounds of the type would be told as those of whole numbers alone
+        reason = f"Expected a number > 0 and <= {GAP_SECONDS_MAX}, got {gap_seconds}"
+        raise ScenarioError(Problem(str(path), None, None, "metadata.gap_seconds", reason))
+    return document

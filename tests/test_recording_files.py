@@ -47,7 +47,7 @@ def test_a_trace_is_read_as_steps_whatever_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "field", "reason"),
     [
-        ('{"metadata": {"gap_seconds": 0}, "data": [1]}', "metadata.gap_seconds", "Expected `int` >= 1"),
+        ('{"metadata": {"gap_seconds": 0}, "data": [1]}', "metadata.gap_seconds", "Expected a number > 0"),
         ('{"metadata": {"gap_seconds": 0.0005}, "data": [1]}', "metadata.gap_seconds", "whole milliseconds"),
         ('{"metadata": {"gap_seconds": 5}, "data": []}', "data", "length >= 1"),
         ('{"metadata": {"gap_seconds": 5}, "data": [1, -1]}', "data[1]", "Expected `int` >= 0"),
