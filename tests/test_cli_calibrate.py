@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator.cli import main
+from simulator.core.realism import Shape
 from simulator.experiments.traces import write_trace
 from simulator.scenario_file import load_scenario
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_tried_is_told(folder: Path, tmp_path: Path) -> None:
         ([never], "r5b_v100_1 was never up"),
         ([one, other_gap], "different gaps"),
         ([one, one], "two traces of r1a_v100_1"),
-        ([one, "--shape", "fit"], "takes 5 zones"),
+        ([one, "--shape", "fit"], "takes 4 zones"),
         ([one, "--observe-every", "0s"], "above 0s"),
         ([one, "--observe-every", "soon"], "soon"),
         ([one, "--output", tmp_path / "no" / "x.yaml", "--seeds", "0"], "cannot be written"),
@@ -139,6 +140,53 @@ def test_one_zone_whose_rate_cannot_be_told_stops_nothing(tmp_path: Path) -> Non
     assert lines[3].startswith("r5a_v100_1: was down for about a look at a time, and no rate is seen so often")
     assert "# r5a_v100_1 goes down as often as was seen" in output.read_text()
     assert load_scenario(str(output)).market.offers[0].availability == 999_796
+
+
+def test_zones_held_out_are_run_in_the_market_of_the_others(folder: Path, tmp_path: Path) -> None:
+    """The shipped shape, to which these zones are quite unlike; the scenario is as without them."""
+    output, files = tmp_path / "mine.yaml", sorted(folder.glob("*r1*"))
+    alone = calibrate(*files, "--output", output, "--seeds", 2).stdout.splitlines(), output.read_bytes()
+    others = [write_trace(tmp_path, each) for each in recordings(30)[3:]]
+    against = [part for file in others for part in ("--against", file)]
+    told = calibrate(*files, *against, "--output", output, "--seeds", 2)
+    assert (told.exit_code, output.read_bytes()) == (1, alone[1]), told.output
+    lines = told.stdout.splitlines()
+    assert lines[: len(alone[0]) - 1] == alone[0][:-1]
+    zones = [line.split() for line in lines[len(alone[0]) :]]
+    assert zones[0] == ["held", "out", "available", "recorded", "/h", "really", "/h", "probability"]
+    assert [zone[0] for zone in zones[1:3]] == ["r1d_v100_1", "r1e_v100_1"]
+    assert zones[4] == ["statistic", "recorded", "simulated", "tolerance", "verdict"]
+    rows = [line for line in lines if line.endswith(("held", "missed"))]
+    assert any(line.startswith("Weibull k of the times up") and "±" in line for line in rows)
+    missed = sum(line.endswith("missed") for line in rows)
+    assert lines[-2] == f"12 statistics: {len(rows) - missed} held, {missed} missed, 1 not shown"
+    assert lines[-1] == f"{output} is written"
+
+
+def test_zones_held_out_of_the_same_shape_hold(tmp_path: Path) -> None:
+    files = [write_trace(tmp_path, each) for each in recordings(30, shape=Shape())]
+    against = [part for file in files[1:] for part in ("--against", file)]
+    told = calibrate(files[0], *against, "--output", tmp_path / "mine.yaml", "--seeds", 3)
+    assert told.exit_code == 0, told.output
+    assert "12 statistics: 11 held, 0 missed, 1 not shown" in told.stdout
+
+
+def test_zones_that_cannot_be_held_out_are_told_with_the_option(folder: Path, tmp_path: Path) -> None:
+    one, two, *_ = sorted(folder.glob("*.json"))
+    turns = write_trace(tmp_path, trace("r5a", np.tile([1, 1, 1, 0, 0, 0], 2_215), 195))
+    other_gpu = write_trace(tmp_path, trace("r5b", np.tile([0, 1, 1], 5_000), 195, "k80"))
+    output = tmp_path / "x.yaml"
+    refused: list[tuple[list[object], int, str]] = [
+        ([one, "--against", one], 2, "--against: r1a_v100_1 is one of the zones that are fitted"),
+        ([one, "--against", other_gpu], 2, "--against: r5b_k80_1 is of another GPU"),
+        ([one, "--against", tmp_path / "x__r1a_v100_1.json"], 2, "--against: "),
+        ([one, "--against", two, "--seeds", 0], 2, "--against needs --seeds above 0"),
+        ([one, "--against", turns], 1, "--against: r5a_v100_1: no offer of this shape"),
+    ]
+    for arguments, code, says in refused:
+        told = calibrate(*arguments, "--output", output)
+        assert (told.exit_code, says in told.stderr) == (code, True), told.output
+        assert not output.exists()
 
 
 def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_path: Path) -> None:

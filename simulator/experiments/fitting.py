@@ -24,7 +24,7 @@ from .shape_space import AXES, bounds, shape_at, tidied
 from .statistics import measure
 from .traces import Trace
 
-ZONES_MIN = 5
+ZONES_MIN = 4
 DAYS_MIN = 20
 """Fewer zones, or shorter recordings, do not show a shape."""
 

@@ -75,10 +75,10 @@ def test_a_zone_whose_rate_cannot_be_told_keeps_it_and_stops_no_fit(monkeypatch:
     assert zone.recorded is not None
     assert zone.rates is not None
     assert zone.rates.lost == zone.recorded.per_hour
-    few = calibrate_traces([*recordings(30)[:4], BRIEFLY])
-    assert (few.fitted, few.left_out, few.zones[4].deprobed) == (False, (), False)
+    few = calibrate_traces([*recordings(30)[:3], BRIEFLY])
+    assert (few.fitted, few.left_out, few.zones[3].deprobed) == (False, (), False)
     with pytest.raises(ValueError, match="more than a look at a time"):
-        calibrate_traces([*recordings(30)[:4], BRIEFLY], choice="fit")
+        calibrate_traces([*recordings(30)[:3], BRIEFLY], choice="fit")
     assert len(asked) == 1
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_used_is_refused() -> None:
     ]:
         with pytest.raises(ValueError, match=says):
             calibrate_traces(traces)
-    with pytest.raises(ValueError, match="takes 5 zones that change, of one GPU model, and 20 days"):
-        calibrate_traces(recordings(30)[:4], choice="fit")
-    with pytest.raises(ValueError, match="takes 5 zones that change"):
+    with pytest.raises(ValueError, match="takes 4 zones that change, of one GPU model, and 20 days"):
+        calibrate_traces(recordings(30)[:3], choice="fit")
+    with pytest.raises(ValueError, match="takes 4 zones that change"):
         calibrate_traces([ALWAYS], choice="fit")
