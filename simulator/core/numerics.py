@@ -171,7 +171,7 @@ _TAIL = (
 def normal(drawn: int) -> float:
     """A standard normal variable from one draw, by the inverse distribution function (AS 241)."""
     doubled = 2 * drawn + 1  # the middle of the draw's cell, over 2**65
-    q = (doubled - DRAW_RANGE) / (2 * DRAW_RANGE)
+    q = (doubled - DRAW_RANGE) * _INVERSE_POWERS[DRAW_BITS + 1]
     if abs(q) <= 0.425:
         return q * _rational(_CENTRAL, 0.180625 - q * q)
     r = math.sqrt(-_ln_of_steps(min(doubled, 2 * DRAW_RANGE - doubled), DRAW_BITS + 1))

@@ -40,11 +40,12 @@ class PriceLevel:
 
     def move_to(self, now_ms: int) -> int:
         """Take the steps that are due by now, and say where that leads, in 10⁻⁹ of ln price."""
-        due = now_ms * self._activity // (PPM * STEP_MS)
-        while self._steps < due:
-            news = normal(draw(self._key, self._steps)) * _NEWS
-            self._nano = nano(self._nano / NANO * _KEPT + news)
-            self._steps += 1
+        due, steps = now_ms * self._activity // (PPM * STEP_MS), self._steps
+        if steps < due:
+            at = self._nano
+            for step in range(steps, due):
+                at = nano(at / NANO * _KEPT + normal(draw(self._key, step)) * _NEWS)
+            self._nano, self._steps = at, due
         return self._nano
 
     def state(self) -> LevelState:

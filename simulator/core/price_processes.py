@@ -4,6 +4,7 @@ A process works on the latent ln(price / on-demand price). Step n of an offer us
 stream `price/<offer>`: when it comes, how large it is, of which sort.
 """
 
+from functools import lru_cache
 from math import sqrt
 from typing import Protocol
 
@@ -101,7 +102,7 @@ class Smoothed(Struct, frozen=True):
         latest = range(max(0, n - (self.memory - 1) * DRAWS_PER_STEP), n + 1, DRAWS_PER_STEP)
         z = 0.0
         for before in latest:
-            z += normal(draw(key, before + 1))
+            z += _news(key, before + 1)
         z /= sqrt(len(latest))
         size = self.step_scale * (exp(self.step_shape * abs(z)) - 1.0)
         step = size if z > 0 else -size
@@ -109,6 +110,12 @@ class Smoothed(Struct, frozen=True):
         step += gap * ((exp(-reach) if reach < REACH_MAX else 0.0) - 1.0)
         most = self.step_max
         return most if step > most else -most if step < -most else step
+
+
+@lru_cache(maxsize=10_000)
+def _news(key: bytes, n: int) -> float:
+    """A normal draw of a smoothed price, which counts in several steps."""
+    return normal(draw(key, n))
 
 
 _LISTED = ListPrice(steps_per_day=0.01, step_min=0.10, step_max=0.16)

@@ -1,11 +1,13 @@
 """Price processes: their measured rates and sizes."""
 
 import math
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import islice, pairwise
 from statistics import fmean, median, pstdev
 
 import pytest
 
+from simulator.core import price_processes
 from simulator.core.catalog import ProviderClass
 from simulator.core.clock import DAY_MS
 from simulator.core.market_settings import PriceProcessName
@@ -145,6 +147,28 @@ def test_a_smoothed_price_that_moves_about_daily_trends_from_day_to_day() -> Non
     mean = fmean(changes)
     together = fmean((a - mean) * (b - mean) for a, b in pairwise(changes))
     assert 0.27 <= together / pstdev(changes) ** 2 <= 0.47
+
+
+def test_the_draws_that_are_kept_are_those_of_the_price_that_asks() -> None:
+    """Two prices that move in turns go the ways that each goes alone, with nothing kept before any of its steps."""
+
+    def steps(key: str) -> Iterator[int]:
+        moving = path("smoothed", key=key)
+        now = moving.first_delay_ms() or 0
+        while True:
+            now += moving.step(now)
+            yield moving.latent_nano
+
+    def alone(key: str) -> list[int]:
+        found = []
+        for latent_nano in islice(steps(key), 40):
+            price_processes._news.cache_clear()
+            found.append(latent_nano)
+        return found
+
+    in_turns = list(islice(zip(steps("price/x"), steps("price/y"), strict=True), 40))
+    assert in_turns == list(zip(alone("price/x"), alone("price/y"), strict=True))
+    assert len(set(in_turns)) == 40
 
 
 def test_a_smoothed_price_comes_back_by_its_half_life() -> None:
