@@ -4,11 +4,17 @@ import asyncio
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from simulator.api import listing
+from simulator.api.listing import Listing
 from simulator.core.acts import Act, OutageAct, PriceAct
+from simulator.core.market_settings import MarketSettings
 from simulator.core.quantities import Duration, Price
 from simulator.core.scenario import ApiSettings
+from simulator.world import World
 
 from ..core.builders import market, offer
 from .asgi import RENT, Api, scenario
@@ -226,3 +232,26 @@ def test_answers_to_many_queries_are_kept_within_bounds_and_stay_right(api: Api)
     for number in range(600):
         assert listed(api, f"?max_price=0.{number:06d}") == []
     assert listed(api, "?max_price=0.287") == ["runpod Quebec", "vast-ai Quebec"]
+
+
+def test_answers_are_kept_up_to_so_many_bytes_and_stay_right(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Listing(api.world)
+    everything = len(kept.answer(b"").body)
+    monkeypatch.setattr(listing, "ANSWERS_BYTES_MAX", 2 * everything)
+    for number in range(9):
+        assert kept.answer(b"max_price=%d" % (10 + number)).body == kept.answer(b"").body
+    assert list(kept._answers) == [b"", b"max_price=18"]
+    assert kept._answers_bytes == 2 * everything
+    monkeypatch.setattr(listing, "ANSWERS_BYTES_MAX", 1)
+    assert kept.answer(b"min_vram=1").body == kept.answer(b"min_vram=2").body
+    assert list(kept._answers) == [b"min_vram=2"]
+
+
+def test_the_rows_of_few_bounds_on_memory_are_kept_and_stay_right(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "BY_MEMORY_MAX", 2)
+    of_memory = MarketSettings(offers=tuple(replace(offer(f"r{gb}, US"), vram_gb=gb) for gb in (8, 16, 24, 48)))
+    kept = Listing(World("x", scenario(market=of_memory)))
+    for least in (9, 17, 25, 9, 17, 49, 1):
+        found = msgspec.json.decode(kept.answer(b"min_vram=%d&max_price=%d" % (least, 1 + least)).body)["data"]
+        assert [each["vram_gb"] for each in found] == [gb for gb in (16, 24, 48, 8) if gb >= least]
+        assert len(kept._by_memory) <= 2

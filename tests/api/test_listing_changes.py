@@ -5,7 +5,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from simulator.api import listed_rows
 from simulator.api.listing import FEW, Listing
 from simulator.core.acts import CapacityAct, OutageAct, PriceAct
 from simulator.core.commands import PlayAct, TerminateRental
@@ -22,17 +24,28 @@ QUERIES = (
     b"provider=VAST-AI",
     b"gpu_model=RTX%204090&provider=vast-ai&max_price=0.28",
     b"max_price=0.28",
+    b"min_vram=16",
     b"min_vram=25",
+    b"min_vram=81",
+    b"gpu_model=H100&min_vram=24",
+    b"gpu_model=H100&provider=other&min_vram=48&max_price=0.28",
     b"gpu_model=none",
     b"provider=other&min_vram=24&max_price=2",
 )
 PLACES = 40
 
 
+@pytest.fixture(autouse=True, params=[3, 128])
+def rows_in_a_block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few rows a block is soon full and soon empty."""
+    monkeypatch.setattr(listed_rows, "BLOCK_ROWS", request.param)
+
+
 def spec(number: int) -> Any:
     model, provider = ("H100", "RTX 4090")[number % 2], ("vast-ai", "other")[number // 2 % 2]
     spot = 200_000 + number * 3_000
-    return offer(f"r{number}", gpu_model=model, provider_id=provider, spot=spot, capacity=1, probability_ppm=200_000)
+    one = offer(f"r{number}", gpu_model=model, provider_id=provider, spot=spot, capacity=1, probability_ppm=200_000)
+    return replace(one, vram_gb=(16, 24, 24, 48, 80)[number % 5])
 
 
 def restless() -> Simulation:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from simulator.api import listing, problems
+from simulator.api.listed_rows import SortedRows
 from simulator.core import offers
 from simulator.core.money import format_price
 from simulator.core.offer import Offer
@@ -24,10 +25,12 @@ def filters_are_joined_by_or(soil: Soil) -> None:
     """F5: an offer that matches any of the filters is listed."""
     sound = listing.Listing._select
 
-    def select(self: Any, parameters: Query) -> list[listing.Row]:
+    def select(self: Any, parameters: Query) -> SortedRows:
         matching = [sound(self, {name: value}) for name, value in parameters.items()]
         everything = sound(self, {})
-        return [row for row in everything if any(row in rows for rows in matching)] if matching else everything
+        return (
+            SortedRows(row for row in everything if any(row in rows for rows in matching)) if matching else everything
+        )
 
     soil.plant(listing.Listing, "_select", select)
 
@@ -40,10 +43,10 @@ def max_price_is_exclusive(soil: Soil) -> None:
     """F5: an offer at exactly the maximum is left out."""
     sound = listing.Listing._select
 
-    def select(self: Any, parameters: Query) -> list[listing.Row]:
+    def select(self: Any, parameters: Query) -> SortedRows:
         rows = sound(self, parameters)
         limit = Decimal(parameters.get("max_price", "Infinity")) * 1_000_000
-        return [row for row in rows if row.price_micros < limit]
+        return SortedRows(row for row in rows if row.price_micros < limit)
 
     soil.plant(listing.Listing, "_select", select)
 
@@ -53,9 +56,9 @@ def min_vram_is_compared_as_text(soil: Soil) -> None:
     """F5: 9 GB are more than 24, since "9" comes after "2"."""
     sound = listing.Listing._select
 
-    def select(self: Any, parameters: Query) -> list[listing.Row]:
+    def select(self: Any, parameters: Query) -> SortedRows:
         rows = sound(self, {name: value for name, value in parameters.items() if name != "min_vram"})
-        return [row for row in rows if str(row.offer.spec.vram_gb) >= parameters.get("min_vram", "")]
+        return SortedRows(row for row in rows if str(row.vram_gb) >= parameters.get("min_vram", ""))
 
     soil.plant(listing.Listing, "_select", select)
 
@@ -94,8 +97,8 @@ def offers_are_listed_by_name(soil: Soil) -> None:
     """A15: the cheapest offer is not the first."""
     sound = listing.Listing._select
 
-    def select(self: Any, parameters: Query) -> list[listing.Row]:
-        return sorted(sound(self, parameters), key=lambda row: row[1:4])
+    def select(self: Any, parameters: Query) -> SortedRows:
+        return SortedRows(sorted(sound(self, parameters), key=lambda row: row[1:4]))
 
     soil.plant(listing.Listing, "_select", select)
 
@@ -105,13 +108,13 @@ def names_match_in_one_case_only(soil: Soil) -> None:
     """A14: a filter finds a name in the catalogue's spelling alone."""
     sound = listing.Listing._select
 
-    def select(self: Any, parameters: Query) -> list[listing.Row]:
+    def select(self: Any, parameters: Query) -> SortedRows:
         named = {"gpu_model": "gpu_model", "provider": "provider_id"}
-        return [
+        return SortedRows(
             row
             for row in sound(self, parameters)
             if all(getattr(row, named[name]) == value for name, value in parameters.items() if name in named)
-        ]
+        )
 
     soil.plant(listing.Listing, "_select", select)
 
