@@ -49,12 +49,12 @@ class Group:
 
     __slots__ = ("index", "key", "name", "pools", "stress")
 
-    def __init__(self, name: str, seed: int, stress: Stress) -> None:
+    def __init__(self, name: str, seed: int, stress: Stress, pools: "list[Pool]") -> None:
         self.name = name
         self.stress = stress
+        self.pools = pools
         self.key = stream(seed, f"shocks/{name}")
         self.index = 0
-        self.pools: list[Pool] = []
 
 
 class Pool:
@@ -157,12 +157,12 @@ class Pools:
         name = offer.spec.shock_group
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = Group(name, seed, self._stress(f"group/{name}", seed))
+            region = self._stress(f"group/{name}", seed)
+            group = self._groups[name] = Group(name, seed, region, self._under[region.name])
         lead_ms = int(self._notices.of(offer.spec.provider_id, offer.spec.provider_class))
         pool = self._pools[offer.name] = Pool(offer, rates, lead_ms, model, group.stress, seed)
+        self._under[model.name].append(pool)
         group.pools.append(pool)
-        for stress in (model, group.stress):
-            self._under[stress.name].append(pool)
         self._press(pool)
         offer.is_down = not pool.is_up
         if self._shows_stress:
