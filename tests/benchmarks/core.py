@@ -5,11 +5,15 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from itertools import cycle
+from statistics import median
+from typing import Literal
 
 from msgspec.structs import replace
 
 from simulator import Scenario, Simulation, load_scenario
-from simulator.core.catalog import CatalogSpec, Generate
+from simulator.api.listing import Listing
+from simulator.core.calibration import calibrate
+from simulator.core.catalog import CatalogSpec, Generate, generated_offers
 from simulator.core.clock import DAY_MS, MINUTE_MS
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import OfferUnavailable
@@ -17,7 +21,8 @@ from simulator.core.events import RentalTerminated
 from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
 from simulator.core.offer import Offer
 from simulator.core.quantities import Factor, Money
-from simulator.core.scenario import AccountSpec, BillingSettings
+from simulator.core.scenario import AccountSpec, BillingSettings, find_problems, opening_offers
+from simulator.world import World
 
 RICH = (AccountSpec("alice", None, Money(10**15)),)
 ROUNDS = 5
@@ -91,21 +96,46 @@ def thirty_days() -> tuple[float, int, int]:
     return spent, len(simulation.rentals.by_id), len(simulation.events)
 
 
-def many_offers() -> tuple[float, float]:
-    """A hundred thousand offers: seconds to load, and megabytes."""
-    market = MarketSettings(catalog=CatalogSpec(Generate(100_000)))
+def many_offers(mode: Literal["poisson", "realistic"]) -> tuple[float, float, float]:
+    """A hundred thousand offers: seconds to check the scenario, seconds to load it, and megabytes."""
+    market = MarketSettings(catalog=CatalogSpec(Generate(100_000)), interruptions=InterruptionSettings(mode=mode))
     scenario = Scenario(name="many", market=market)
+    generated_offers.cache_clear()
+    calibrate.cache_clear()
     gc.collect()
     began = time.perf_counter()
+    assert not any(find_problems(scenario, opening_offers(market)))
+    checked = time.perf_counter()
     simulation = Simulation(scenario)
-    spent = time.perf_counter() - began
+    loaded = time.perf_counter()
     del simulation
+    generated_offers.cache_clear()
     tracemalloc.start()
     simulation = Simulation(scenario)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert simulation.now_ms == 0
-    return spent, held / 1e6
+    return checked - began, loaded - checked, held / 1e6
+
+
+def list_ms(query: bytes) -> tuple[float, float, int]:
+    """Milliseconds for an offers list of a hundred thousand offers that is asked for anew, and for one that was asked
+    for before the market changed last; and its rows."""
+    world = World("many", Scenario(name="many", market=MarketSettings(catalog=CatalogSpec(Generate(100_000)))))
+    listing = Listing(world)
+    listing.answer(b"max_price=0.001")
+    began = time.perf_counter()
+    rows = listing.answer(query).body.count(b'"gpu_model"')
+    first = time.perf_counter() - began
+    again = []
+    for _ in range(20):
+        version = world.simulation.market.version
+        while world.simulation.market.version == version:
+            world.simulation.step(DAY_MS)
+        began = time.perf_counter()
+        listing.answer(query)
+        again.append(time.perf_counter() - began)
+    return 1e3 * first, 1e3 * median(again), rows
 
 
 def market_days(offers: int, days: int) -> tuple[float, int]:
@@ -147,8 +177,12 @@ def main() -> None:
     runs = [thirty_days() for _ in range(3)]
     seconds, rentals, events = min(runs)
     print(f"30 days of the default market, 100 rentals: {seconds:.2f} s ({rentals} rentals, {events} events)")
-    seconds, megabytes = many_offers()
-    print(f"100,000 offers: {seconds:.2f} s, {megabytes:.0f} MB")
+    for mode in ("poisson", "realistic"):
+        check, load, megabytes = many_offers(mode)
+        print(f"100,000 offers, {mode}: {check:.2f} s to check, {load:.2f} s to load, {megabytes:.0f} MB")
+    for query in ("", "gpu_model=H100", "min_vram=80", "gpu_model=H100&max_price=1.2"):
+        first, again, rows = list_ms(query.encode())
+        print(f"a list of {rows:,} of them: {first:.2f} ms the first time, {again:.2f} ms after a change (?{query})")
     for offers, days in ((25_000, 1), (50_000, 1), (100_000, 1), (25_000, 2), (25_000, 4)):
         seconds, events = market_days(offers, days)
         print(f"{days} days of {offers:,} offers: {seconds:.2f} s ({events} events)")
