@@ -168,12 +168,8 @@ def _why_not(target: Target, plan: Plan) -> str:
     mode = scenario.market.interruptions.mode
     if target.part == "poisson":
         return "" if mode == "poisson" else f"the hazard is not constant in mode {mode}"
-    if target.part == "fleets" and mode != "realistic":
-        return f"measured of fleets in mode realistic, and this is mode {mode}"
-    if target.part in ("zones", "pairs") and mode != "realistic":
-        return (
-            "offers repeat recordings in mode replay" if mode == "replay" else f"offers are always there in mode {mode}"
-        )
+    if target.part in ("zones", "pairs", "fleets") and mode not in ("realistic", "replay"):
+        return f"offers do not go down by themselves in mode {mode}"
     if target.part == "prices":
         return _why_no_prices(target, scenario) or _why_no_window(target, plan)
     return _why_no_zones(scenario) if target.part == "zones" else ""
@@ -184,6 +180,8 @@ def _why_no_prices(target: Target, scenario: Scenario) -> str:
     prices = scenario.market.prices
     if target.of_class is None:
         return ""
+    if prices.replays(target.of_class):
+        return "prices repeat a series here"
     if prices.process(target.of_class) == "constant":
         return "prices are constant here"
     activity = prices.activity / PPM

@@ -18,7 +18,7 @@ from simulator.experiments.traces import TraceName
 from simulator.experiments.validation import Row, judge, spread
 
 from ..core.builders import market, offer, scenario
-from ..core.recordings import replaying, trace
+from ..core.recordings import priced, replaying, series, trace
 from .markets import NINE, plan, poisson, realistic, seed_run, zone
 
 ZONES = realistic(*map(zone, NINE))
@@ -68,17 +68,19 @@ def test_what_every_tick_shows_is_told_and_not_judged() -> None:
 ONE_REGION = realistic(*(zone(f"us-east-1{letter}") for letter in "abcdefghi"))
 BUSY = scenario(market(offer(), prices=PriceSettings(activity=Factor(10_000_000))))
 REPLAYED = scenario(replaying(trace([1, 0])))
+REPLAYED_PRICES = scenario(priced(series([300_000, 310_000])))
 MOVING = scenario(market(offer(provider_class="hyperscaler"), prices=PriceSettings()))
 
 
 @pytest.mark.parametrize(
     ("measure", "conditions", "reason"),
     [
-        ("up_mean_h", poisson(20_000, 4), "offers are always there in mode poisson"),
-        ("phi_same_region", REPLAYED, "offers repeat recordings in mode replay"),
+        ("up_mean_h", poisson(20_000, 4), "offers do not go down by themselves in mode poisson"),
+        ("phi_same_region", REPLAYED, "no such pair of offers"),
+        ("marketplace_change", REPLAYED_PRICES, "prices repeat a series here"),
         ("up_mean_h", ONE_REGION, "needs nine zones in three regions, as recorded; here 9 in 1 have v100"),
         ("phi_other_region", ONE_REGION, "no such pair of offers"),
-        ("severity_16", scenario(), "measured of fleets in mode realistic, and this is mode none"),
+        ("severity_16", scenario(), "offers do not go down by themselves in mode none"),
         ("severity_16", ZONES, "no offer has a fleet of that size that loses nodes"),
         ("rate_ratio", ZONES, "the hazard is not constant in mode realistic"),
         ("rate_ratio", poisson(20_000, 4), "nothing was interrupted"),
@@ -96,6 +98,11 @@ MOVING = scenario(market(offer(provider_class="hyperscaler"), prices=PriceSettin
 def test_what_is_not_shown_says_why(measure: str, conditions: Scenario, reason: str) -> None:
     found = row(measure, conditions, seed_run())
     assert (found.verdict, found.simulated, found.reason) == ("not shown", None, reason)
+
+
+def test_zones_that_repeat_recordings_are_shown() -> None:
+    nine = replaying(trace([1, 0]), offers=tuple(map(zone, NINE)))
+    assert row("up_mean_h", scenario(nine), seed_run(up_mean_h=3.0)).verdict == "held"
 
 
 def test_what_depends_on_how_long_one_looks_is_judged_of_runs_as_long_as_recorded() -> None:
