@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.catalog import ProviderClass
 from ..core.clock import DAY_MS
-from .arrays import NOTHING, Floats
+from .arrays import NOTHING, Floats, mean
 from .headless import MarketHistory, OfferHistory
 from .price_statistics import (
     daily_medians,
@@ -40,8 +40,8 @@ def measure_prices(market: MarketHistory) -> dict[str, float]:
         "marketplace_change": typical_change(by_day),
         "marketplace_persistence": _median([persistence_less_noise(daily_medians(prices)) for prices in models]),
         "regional_spread": _median([float(regional_spread(prices).mean()) for prices in models]),
-        "hyperscaler_frozen": _mean([_frozen(market, scalers, window) for window in windows]),
-        "hyperscaler_step": _mean(
+        "hyperscaler_frozen": mean([_frozen(market, scalers, window) for window in windows]),
+        "hyperscaler_step": mean(
             [max((_largest_step(offer, window) for offer in scalers), default=NOTHING) for window in windows]
         ),
         "hyperscaler_floor": min(
@@ -100,10 +100,6 @@ def _largest_step(offer: OfferHistory, window: tuple[int, int]) -> float:
 def _is_within(offer: OfferHistory) -> bool:
     micros = np.rint(offer.prices * 1_000_000)
     return bool(np.all((micros > 0) & (micros <= int(offer.spec.on_demand_price))))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else NOTHING
 
 
 def _median(values: Sequence[float]) -> float:

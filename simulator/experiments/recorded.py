@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from .arrays import Floats, Whole
+from .arrays import Floats, Whole, mean_known
 from .dependence import Distance, correlation_by_distance
 from .fleets import measure_fleet
-from .seed_run import LARGE, SCARCE, lives_h, lost_together, mean_known, measure_lifts, measure_zones
+from .seed_run import LARGE, SCARCE, lives_h, lost_together, measure_lifts, measure_zones
 from .traces import Trace, align, read_trace
 from .zones import zones_of_one_gpu
 

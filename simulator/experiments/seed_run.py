@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from ..core.scenario import Scenario
-from .arrays import NOTHING, Floats, Whole
+from .arrays import Floats, Whole, mean, mean_known
 from .constant_hazard import Taken, count_taken
 from .dependence import Distance, correlation_by_distance, phi
 from .fleets import losses, measure_fleet
@@ -120,7 +120,7 @@ def measure_zones(traces: Sequence[Trace]) -> dict[str, float]:
     if not zones:
         return {}
     other_gpu = correlation_by_distance(align(traces))[Distance.OTHER_GPU]
-    return measure(zones).by_name() | {"phi_other_gpu": _mean(other_gpu)}
+    return measure(zones).by_name() | {"phi_other_gpu": mean(other_gpu)}
 
 
 def measure_lifts(traces: Sequence[Trace]) -> dict[Distance, Floats]:
@@ -190,12 +190,3 @@ def _availability(offer: OfferHistory, length_ms: int) -> float:
     edges = np.concatenate([[0], offer.turned_ms, [length_ms]])
     spans = np.diff(edges)
     return float(spans[0 if offer.up_at_start else 1 :: 2].sum() / length_ms)
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else NOTHING
-
-
-def mean_known(values: Sequence[float]) -> float:
-    """The mean of the values that are not NaN."""
-    return _mean(np.array([value for value in values if not np.isnan(value)]))

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from .arrays import NOTHING, Floats, Marks, Whole
+from .arrays import NOTHING, Floats, Marks, Whole, mean, mean_known
 from .dependence import CoInterruption, Distance, co_interruption, failure_later, fano, lifts, phi
 from .lifetimes import complete_runs, distance_from_exponential, fit_weibull, hazard, interruptions
 from .traces import Trace, align
@@ -100,10 +100,10 @@ def measure(traces: Iterable[Trace]) -> TraceStatistics:
         interruptions=sum(map(len, events)),
         availability=float(ups.mean()),
         interruptions_per_available_hour=_per_available_hour(events, ups, gap_seconds),
-        up_mean_h=_mean(lives_h),
+        up_mean_h=mean(lives_h),
         up_median_h=_percentile(lives_h, 50),
         up_p90_h=_percentile(lives_h, 90),
-        down_mean_h=_mean(outages_h),
+        down_mean_h=mean(outages_h),
         down_median_h=_percentile(outages_h, 50),
         down_p90_h=_percentile(outages_h, 90),
         up_weibull_k=weibull.k,
@@ -112,12 +112,12 @@ def measure(traces: Iterable[Trace]) -> TraceStatistics:
         hazard_0_30min_per_h=hazard(lives_h, 0, 0.5),
         hazard_1_2h_per_h=hazard(lives_h, 1, 2),
         hazard_4_8h_per_h=hazard(lives_h, 4, 8),
-        phi_same_region=_mean_known([correlations[pair] for pair in same_region]),
-        phi_other_region=_mean_known([correlations[pair] for pair in other_region]),
+        phi_same_region=mean_known([correlations[pair] for pair in same_region]),
+        phi_other_region=mean_known([correlations[pair] for pair in other_region]),
         co_interruption_same_region=together.share,
         co_interruption_same_region_by_chance=together.by_chance,
         all_zones_down=float((~ups.any(axis=0)).mean()),
-        fano_zone=_over_windows(gap_seconds, lambda window: _mean_known(_fanos(events, ups, window))),
+        fano_zone=_over_windows(gap_seconds, lambda window: mean_known(_fanos(events, ups, window))),
         fano_all=_over_windows(gap_seconds, lambda window: fano(np.concatenate(events), ups.shape[1], window)),
         fail_given_fail=_failures(ups, gap_seconds, up_now=False),
         fail_given_success=_failures(ups, gap_seconds, up_now=True),
@@ -174,16 +174,7 @@ def _failures(ups: Marks, gap_seconds: float, *, up_now: bool) -> tuple[float, .
     """The mean over the zones that change. It is NaN where one of them is not seen in this state early enough."""
     changing = ups[ups.any(axis=1) & ~ups.all(axis=1)]
     lags = [_ticks(minutes * 60, gap_seconds) for minutes in LAGS_MINUTES]
-    return tuple(_mean(np.array([failure_later(up, lag, up_now=up_now) for up in changing])) for lag in lags)
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else NOTHING
-
-
-def _mean_known(values: Sequence[float]) -> float:
-    """The mean of the values that are not NaN."""
-    return _mean(np.array([value for value in values if not np.isnan(value)]))
+    return tuple(mean(np.array([failure_later(up, lag, up_now=up_now) for up in changing])) for lag in lags)
 
 
 def _percentile(values: Floats, percent: float) -> float:
