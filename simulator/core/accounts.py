@@ -53,8 +53,12 @@ class Accounts:
         self._ledger.post(CreditAdded(now_ms, name, amount_micros))
 
     def restore(self, names: Iterable[str]) -> None:
-        """Be those of a snapshot, whose balances the ledger restores."""
-        self.names = dict.fromkeys(names)
+        """Be those of a snapshot, whose balances the ledger restores. Raises ValueError unless they are names, and
+        first those that were there at the start."""
+        told, first = tuple(names), tuple(self.names)
+        self.names = dict.fromkeys(told)
+        if len(self.names) < len(told) or told[: len(first)] != first or not all(map(is_name, told)):
+            raise ValueError("an account has no name, or that of another, or is not where it was at the start")
 
 
 def _check_amount(param: str, micros: int, *, least: int) -> None:

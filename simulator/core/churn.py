@@ -15,6 +15,7 @@ from .names import offer_name
 from .numerics import delay_ms, uniform
 from .offer import Offer
 from .offers import Market
+from .pending import Pending
 from .randomness import draw, stream
 from .recordings import offers_meant
 from .schedule import Priority, Schedule
@@ -74,8 +75,9 @@ class Churn:
         """What a snapshot holds of it: the turns of those that come and go, in the catalogue's order."""
         return tuple(self._turns.values())
 
-    def restore(self, state: tuple[int, ...]) -> None:
-        """Be as the state says."""
+    def restore(self, state: tuple[int, ...], pending: Pending) -> None:
+        """Be as the state says. Raises ValueError unless the next turn of each offer is pending."""
         for name, turns in zip(self._turns, state, strict=True):
+            pending.take_one(Priority.CHURN, name)
             self._turns[name] = turns
             self._market.named(name).is_away = turns % 2 == 1

@@ -1,29 +1,30 @@
 """An offer whose rentals may be struck: what exposes them, which run, and the strikes that are known."""
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
+from .bounds import Natural
 from .interruptions import ShockClock
 from .offer import Offer
+from .pending import Pending
 from .rental import Rental
+from .schedule import Priority
 
 
 class Strike(Struct, frozen=True, gc=False, array_like=True):
     """An offer's rentals will be struck: when, the number of the shock, and the share of them that falls; or how many
     GPUs are `left` to them, where a trace counts those."""
 
-    at_ms: int
-    shock: int
-    severity_ppm: int
-    left: int | None = None
+    at_ms: Natural
+    shock: Natural
+    severity_ppm: Natural
+    left: Natural | None = None
 
 
 class ExposedState(Struct, frozen=True, array_like=True):
     """An offer's counters of shocks, the ids of what runs in the order in which it began to, and its strikes."""
 
-    draws: int = 0
-    index: int = 0
+    draws: Natural = 0
+    index: Natural = 0
     running: tuple[str, ...] = ()
     told: tuple[Strike, ...] = ()
     coming: tuple[Strike, ...] = ()
@@ -61,8 +62,18 @@ class Exposed(Struct, eq=False, gc=False):
         strikes = (tuple(each) for each in (self.told, self.coming, self.past))
         return ExposedState(self.shocks.draws, self.shocks.index, tuple(self.running), *strikes)
 
-    def restore(self, state: ExposedState, find: Callable[[str], Rental]) -> None:
-        """Be as the state says; `find` gives the rental of an id."""
+    def restore(self, state: ExposedState, running: dict[str, Rental], pending: Pending) -> None:
+        """Be as the state says, and take what runs here out of all that runs. Raises ValueError or KeyError unless each
+        strike to come is pending, and the notice of each that was not told of."""
         self.shocks.draws, self.shocks.index = state.draws, state.index
-        self.running = {id_: find(id_) for id_ in state.running}
+        self.running = {id_: running.pop(id_) for id_ in state.running}
         self.told, self.coming, self.past = list(state.told), list(state.coming), list(state.past)
+        notices_ms = [strike.at_ms - self.notice_ms for strike in self.coming] if self.notice_ms else []
+        pending.take_due(Priority.SHOCK, self.name, [strike.at_ms for strike in (*self.told, *self.coming)])
+        pending.take_due(Priority.NOTICE, (self.name, 0), notices_ms)
+        if self.told and not self.notice_ms:
+            raise ValueError(f"{self.name} told of what it never tells of")
+        if any(strike.at_ms > pending.now_ms for strike in self.past):
+            raise ValueError(f"{self.name} was struck in the future")
+        if any(rental.offer is not self.offer for rental in self.running.values()):
+            raise ValueError(f"what is to run on {self.name} runs on another offer")

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .bounds import Natural
 from .errors import FaultNotFound
-from .fault_rules import OPERATIONS, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
-from .names import did_you_mean
+from .fault_rules import OPERATIONS, RESERVED, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
+from .names import did_you_mean, is_name
 from .quantities import Share
 from .randomness import PPM, draw, happens, stream
 
@@ -59,10 +60,10 @@ class AccountCounts(Struct, frozen=True, gc=False):
     in tokens × the ms of `per`, as of which instant."""
 
     account: str
-    hits: int = 0
-    spent: int = 0
+    hits: Natural = 0
+    spent: Natural = 0
     level: int = 0
-    level_ms: int = 0
+    level_ms: Natural = 0
 
 
 class RuleState(Struct, frozen=True):
@@ -172,6 +173,20 @@ def _is_drawn(tally: _Tally, number: int, probability: Share) -> bool:
     return probability == PPM or (probability > 0 and happens(draw(tally.stream, number), probability))
 
 
+def _is_possible(state: RuleState, now_ms: int) -> bool:
+    """Whether a rule can have met that by an instant."""
+    limit = state.rule.effect.rate_limit
+    level_most = 0 if limit is None else limit.limit * limit.per
+    return (
+        0 <= state.added_ms <= now_ms
+        and len({counts.account for counts in state.counts}) == len(state.counts)
+        and all(
+            counts.spent <= counts.hits and 0 <= counts.level <= level_most and counts.level_ms <= now_ms
+            for counts in state.counts
+        )
+    )
+
+
 class FaultState:
     """The fault rules of a world with their counters. `write_down` takes the lines for the journal.
 
@@ -189,7 +204,7 @@ class FaultState:
         self.any_selectors = False
         self._matching: dict[tuple[Operation, str], tuple[str, ...]] = {}
         self._rules: dict[str, _Rule] = {}
-        self.restore(tuple(RuleState(rule, 0) for rule in rules))
+        self._begin(0)
 
     def matching(self, operation: Operation, account: str, offer: OfferName | None) -> tuple[str, ...]:
         """The rules that are about a request of these names, in order."""
@@ -264,15 +279,24 @@ class FaultState:
 
     def reset(self, now_ms: int) -> None:
         """The scenario's rules again, as if they were added now."""
-        self.restore(tuple(RuleState(rule, now_ms) for rule in self._opening))
+        self._begin(now_ms)
         self._write_down(FaultRulesReset())
 
     def state(self) -> tuple[RuleState, ...]:
         """The rules in order with their counters, as plain values."""
         return tuple(rule.state() for rule in self._rules.values())
 
-    def restore(self, state: tuple[RuleState, ...]) -> None:
-        """Go on from a state."""
+    def _begin(self, now_ms: int) -> None:
+        self.restore(tuple(RuleState(rule, now_ms) for rule in self._opening), now_ms)
+
+    def restore(self, state: tuple[RuleState, ...], now_ms: int) -> None:
+        """Go on from a state. Raises ValueError where rules never are so by now."""
+        names = {each.rule.name for each in state}
+        if len(names) < len(state) or RESERVED in names or not all(map(is_name, names)):
+            raise ValueError("a fault rule has no name, or that of another")
+        for each in state:
+            if not _is_possible(each, now_ms):
+                raise ValueError(f'the fault rule "{each.rule.name}" cannot have counted so')
         self._rules = {each.rule.name: _Rule(each, self._seed) for each in state}
         self._look()
 

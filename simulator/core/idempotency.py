@@ -57,6 +57,10 @@ class Keys:
         """What a snapshot holds of them."""
         return tuple(self._stored.values())
 
-    def restore(self, state: tuple[StoredKey, ...]) -> None:
-        """Be as the state says."""
+    def restore(self, state: tuple[StoredKey, ...], now_ms: int) -> None:
+        """Be as the state says. Raises ValueError where keys did not come one after the other, up to now."""
         self._stored = OrderedDict(((stored.account, stored.key.text), stored) for stored in state)
+        expiries_ms = [stored.expires_ms for stored in state]
+        in_order = [KEY_LIFE_MS, *expiries_ms, now_ms + KEY_LIFE_MS]
+        if len(self._stored) < len(state) or in_order != sorted(in_order):
+            raise ValueError("an Idempotency-Key is there twice, or lasts too long or too short")

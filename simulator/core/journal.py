@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from .bounds import Natural
 from .clock import YEAR_MS, format_instant
 from .commands import Command
 from .errors import JournalInvalid
@@ -38,8 +39,8 @@ _encode = msgspec.json.Encoder(enc_hook=int).encode
 class Mark(Struct, frozen=True, order=True):
     """A place in a journal: how many events, and how many other lines, come before it."""
 
-    events: int = 0
-    lines: int = 0
+    events: Natural = 0
+    lines: Natural = 0
 
 
 class RestoredFrom(Struct, frozen=True):

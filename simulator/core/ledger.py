@@ -9,6 +9,8 @@ from itertools import accumulate
 
 from msgspec import Struct
 
+from .bounds import Natural
+
 Posting = tuple[str, int]
 """A ledger account and a signed amount in micro-dollars."""
 
@@ -90,7 +92,7 @@ class LedgerState(Struct, frozen=True):
     """The balances of the ledger accounts, and how many entries made them."""
 
     balances: dict[str, int]
-    entries: int
+    entries: Natural
 
 
 class Ledger:

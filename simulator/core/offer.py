@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from .acts import OutageAct
+from .bounds import Natural
 from .catalog import OfferSpec
 from .money import PRICE_MICROS_MAX, quantize_price
 from .names import offer_name
@@ -19,8 +20,8 @@ class OfferState(Struct, frozen=True, array_like=True):
 
     path: PriceState
     is_down: bool
-    used: int
-    outages: tuple[int, ...]
+    used: Natural
+    outages: tuple[Natural, ...]
     overlays: tuple[Overlay, ...]
 
 

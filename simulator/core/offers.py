@@ -21,6 +21,7 @@ from .names import offer_name
 from .offer import Offer, OfferState
 from .offer_names import OfferNames
 from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over
+from .pending import Pending
 from .prices import PricePath, PricePaths
 from .recordings import Playback
 from .replayed_prices import ReplayedPrice
@@ -224,10 +225,12 @@ class Market:
         """What a snapshot holds of the offers, in the catalogue's order."""
         return tuple(offer.state() for offer in self.offers)
 
-    def restore(self, state: tuple[OfferState, ...]) -> None:
-        """Be as the state says."""
+    def restore(self, state: tuple[OfferState, ...], pending: Pending) -> None:
+        """Be as the state says, and await the steps of prices that are pending. Raises ValueError where it never is
+        so."""
         for offer, told in zip(self.offers, state, strict=True):
-            offer.path.restore(told.path)
+            awaited_ms = [due_ms for due_ms, _ in pending.take(Priority.PRICE, offer.name)]
+            offer.path.restore(told.path, pending.now_ms, awaited_ms)
             offer.is_down, offer.used = told.is_down, told.used
             offer.outages, offer.overlays = told.outages, told.overlays
             offer.price_micros_per_hour, offer.capacity = offer.under_acts()

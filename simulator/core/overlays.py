@@ -3,13 +3,14 @@
 from typing import Literal
 
 from .acts import CapacityAct, OutageAct, PriceAct, ProvisioningAct, VanishAct
+from .bounds import Natural
 
 ACTS_OVER_OFFER_MAX = 100
 """So many acts lie over one offer at most before a called one is refused; a timeline is as long as its file."""
 
 OverlayKind = Literal["price_set", "price_multiply", "price_capped", "capacity", "stuck", "fails", "vanish"]
 
-Overlay = tuple[int, OverlayKind, int]
+Overlay = tuple[Natural, OverlayKind, Natural]
 """An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs, else 0)."""
 
 OverlayAct = PriceAct | CapacityAct | ProvisioningAct | VanishAct

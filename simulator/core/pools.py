@@ -8,15 +8,18 @@ What happens to an offer here shows in the market `lead_ms` later: as long befor
 """
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from .calibration import FRAGILE, LEVELS, LONG, SETTLED, SHORT, PoolRates
+from .bounds import Natural
+from .calibration import FRAGILE, LEVELS, LONG, PHASES, SETTLED, SHORT, PoolRates
 from .clock import HOUR_MS
 from .market_settings import MarketSettings
 from .numerics import delay_ms, exp, uniform
 from .offer import Offer
 from .offers import Market
+from .pending import Pending
 from .pool_rates import MarketRates
 from .quantities import Share
 from .randomness import PPM, draw, happens, stream
@@ -112,9 +115,9 @@ class Pool:
 class PoolsState(Struct, frozen=True):
     """Stresses as (is on, draws), groups by their index, pools as (phase, draws, ticket, meets shock), in order."""
 
-    stresses: tuple[tuple[bool, int], ...] = ()
-    groups: tuple[int, ...] = ()
-    pools: tuple[tuple[int, int, Ticket, bool], ...] = ()
+    stresses: tuple[tuple[bool, Natural], ...] = ()
+    groups: tuple[Natural, ...] = ()
+    pools: tuple[tuple[Annotated[int, Meta(ge=0, lt=PHASES)], Natural, Ticket, bool], ...] = ()
 
 
 class Pools:
@@ -273,17 +276,28 @@ class Pools:
             pools=tuple((pool.phase, pool.draws, pool.ticket, pool.meets_shock) for pool in self._pools.values()),
         )
 
-    def restore(self, state: PoolsState) -> None:
-        """Be as the state says."""
+    def restore(self, state: PoolsState, pending: Pending) -> None:
+        """Be as the state says. Raises ValueError where that is not what the pending events make of it."""
         for stress, told in zip(self._stresses.values(), state.stresses, strict=True):
             stress.is_on, stress.draws = told
+            pending.take_one(Priority.STRESS, stress.name)
         for group, index in zip(self._groups.values(), state.groups, strict=True):
             group.index = index
+            pending.take_one(Priority.GROUP_SHOCK, group.name)
         for pool, known in zip(self._pools.values(), state.pools, strict=True):
             pool.phase, pool.draws, pool.ticket, pool.meets_shock = known
+            self._check(pool, pending)
             self._press(pool)
             if self._shows_stress:
                 pool.offer.interruption_ppm = self._probability(pool)
+
+    def _check(self, pool: Pool, pending: Pending) -> None:
+        """What comes next is pending, and what is decided and does not show yet."""
+        is_up = pool.is_up != bool(len(pending.take(Priority.SHOWN, pool.name)) % 2)
+        if pending.take_one(Priority.POOL, pool.name) != pool.ticket or pool.offer.is_down == is_up:
+            raise ValueError(f"{pool.name} is not where its pending events lead on from")
+        if pool.meets_shock and pool.is_up:
+            raise ValueError(f"{pool.name} cannot wait for a shock that strikes what is left, for it is up")
 
     def find_subject(self, priority: int, name: Subject) -> Stress | Group | Pool:
         """What a snapshot's name of the subject of one of their events means."""

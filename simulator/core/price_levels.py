@@ -5,9 +5,11 @@ six hours and not when somebody asks, so it depends on the seed alone and on no 
 """
 
 from math import sqrt
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from .bounds import Natural
 from .clock import DAY_MS, HOUR_MS
 from .numerics import LN2, NANO, exp, nano, normal
 from .quantities import Factor
@@ -16,6 +18,8 @@ from .randomness import PPM, draw, stream
 STEP_MS = 6 * HOUR_MS
 SPREAD = 0.25
 HALF_LIFE_MS = 3 * DAY_MS
+NANO_MAX = 100 * NANO
+"""No level comes near it, however lucky."""
 _KEPT = exp(-LN2 * STEP_MS / HALF_LIFE_MS)
 _NEWS = SPREAD * sqrt(1.0 - _KEPT * _KEPT)
 
@@ -23,8 +27,8 @@ _NEWS = SPREAD * sqrt(1.0 - _KEPT * _KEPT)
 class LevelState(Struct, frozen=True, array_like=True):
     """Where a level stands: its value in 10⁻⁹, and the counter of its stream."""
 
-    nano: int
-    steps: int
+    nano: Annotated[int, Meta(ge=-NANO_MAX, le=NANO_MAX)]
+    steps: Natural
 
 
 class PriceLevel:
@@ -40,7 +44,7 @@ class PriceLevel:
 
     def move_to(self, now_ms: int) -> int:
         """Take the steps that are due by now, and say where that leads, in 10⁻⁹ of ln price."""
-        due, steps = now_ms * self._activity // (PPM * STEP_MS), self._steps
+        due, steps = self._due(now_ms), self._steps
         if steps < due:
             at = self._nano
             for step in range(steps, due):
@@ -48,10 +52,16 @@ class PriceLevel:
             self._nano, self._steps = at, due
         return self._nano
 
+    def _due(self, now_ms: int) -> int:
+        """How many steps are due by an instant."""
+        return now_ms * self._activity // (PPM * STEP_MS)
+
     def state(self) -> LevelState:
         """What a snapshot holds of it."""
         return LevelState(self._nano, self._steps)
 
-    def restore(self, state: LevelState) -> None:
-        """Be as the state says."""
+    def restore(self, state: LevelState, now_ms: int) -> None:
+        """Be as the state says. Raises ValueError where that is ahead of its time."""
+        if state.steps > self._due(now_ms):
+            raise ValueError("the level of a price is ahead of its time")
         self._nano, self._steps = state.nano, state.steps

@@ -4,10 +4,12 @@ The latent ln(price / on-demand price) is kept in whole 10⁻⁹ and rounded aft
 more often and time run faster for those that come back to an anchor; it never changes the size of a step.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec import Struct
 
+from .bounds import Natural
 from .catalog import PROVIDER_CLASSES, OfferSpec, ProviderClass
 from .clock import DAY_MS
 from .market_settings import PriceSettings
@@ -32,8 +34,8 @@ class PriceState(Struct, frozen=True, array_like=True):
 
     price_micros: int
     latent_nano: int
-    moved_ms: int
-    steps: int
+    moved_ms: Natural
+    steps: Natural
 
 
 class PricePath:
@@ -135,8 +137,16 @@ class PricePath:
         """What a snapshot holds of it."""
         return PriceState(self.price_micros, self.latent_nano, self.moved_ms, self.steps)
 
-    def restore(self, state: PriceState) -> None:
-        """Be as the state says."""
+    def restore(self, state: PriceState, now_ms: int, awaited_ms: Sequence[int]) -> None:
+        """Be as the state says; `awaited_ms` is when steps are pending. Raises ValueError where it never is so."""
+        if not (
+            state.moved_ms <= now_ms
+            and self._floor_nano <= state.latent_nano <= 0
+            and self._floor_micros <= state.price_micros <= self._cap_steps * PRICE_STEP_MICROS
+            and state.price_micros % PRICE_STEP_MICROS == 0
+            and len(awaited_ms) == (self._process is not None)
+        ):
+            raise ValueError("a price is where its process never leads, or does not move as it does")
         self.price_micros, self.latent_nano = state.price_micros, state.latent_nano
         self.moved_ms, self.steps = state.moved_ms, state.steps
 
@@ -183,7 +193,7 @@ class PricePaths:
         """What a snapshot holds of the levels, in the order in which the catalogue has their GPU models."""
         return tuple(level.state() for level in self._levels.values())
 
-    def restore(self, state: tuple[LevelState, ...]) -> None:
-        """Be as the state says."""
+    def restore(self, state: tuple[LevelState, ...], now_ms: int) -> None:
+        """Be as the state says. Raises ValueError where it never is so."""
         for level, told in zip(self._levels.values(), state, strict=True):
-            level.restore(told)
+            level.restore(told, now_ms)

@@ -147,6 +147,11 @@ class Playback:
         at_ms = rounds * (self._period_ms or 0) + self._changes[index][0]
         return self._offset_ms + at_ms * self._scale // PPM
 
+    def is_at(self, changes: int, at_ms: int) -> bool:
+        """Whether so many changes have come by an instant, and no more."""
+        latest_ms, next_ms = self.due_ms(changes - 1) if changes else 0, self.due_ms(changes)
+        return latest_ms is not None and latest_ms <= at_ms and (next_ms is None or at_ms < next_ms)
+
     def value(self, changes: int) -> int:
         """The value once so many changes have come."""
         return self._changes[(changes - 1) % len(self._changes)][1] if changes and self._changes else self._opening

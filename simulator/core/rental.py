@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from .billing import Session
+from .bounds import Natural
 from .commands import RentGpu
 from .events import Phase, Reason
 from .holds import Hold
@@ -27,8 +28,8 @@ class Rental(Struct, eq=False, gc=False):
     """
 
     rental_id: str
-    number: int
-    ordinal: int
+    number: Natural
+    ordinal: Natural
     offer: Offer
     command: RentGpu
     price_micros_per_hour: int
@@ -40,7 +41,7 @@ class Rental(Struct, eq=False, gc=False):
     billed_micros: int | None = None
     tickets: tuple[Ticket, ...] = ()
     idle_ticket: Ticket = NO_TICKET
-    mass_interrupts_met: int = 0
+    mass_interrupts_met: Natural = 0
     held_back: bool = False
     is_due: bool = False
     phase: Phase | None = None
@@ -85,10 +86,10 @@ class RentalsState(Struct, frozen=True):
     now.
     """
 
-    created: int
-    ended_total: int
+    created: Natural
+    ended_total: Natural
     live: tuple[Rental, ...]
     ended: tuple[Rental, ...]
     hidden: tuple[str, ...]
-    ordinals: tuple[tuple[str, str, int], ...]
+    ordinals: tuple[tuple[str, str, Natural], ...]
     exhaustion: dict[str, Ticket]

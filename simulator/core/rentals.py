@@ -1,5 +1,6 @@
 """The life of rentals: provisioning → running → terminated, and why they end (F10, F11)."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from .acts import InterruptAct
@@ -22,10 +23,12 @@ from .money import cost_micros, format_usd
 from .names import rental_id, rental_name
 from .offer_rentals import Reclaimed, RentPlan
 from .offers import Market
+from .pending import Pending
 from .provisioning import Provisioning
 from .randomness import PPM, draw, stream
 from .rental import Rental, RentalsState
 from .rental_book import RentalBook
+from .rental_states import check_rentals
 from .scenario import Scenario
 from .schedule import Priority, Schedule, Subject, Ticket
 from .takebacks import TakeBacks
@@ -245,14 +248,43 @@ class Rentals(RentalBook):
             exhaustion=dict(self._exhaustion),
         )
 
-    def restore(self, state: RentalsState) -> None:
-        """Be as the state says, and take its rentals over."""
+    def restore(self, state: RentalsState, accounts: Iterable[str], pending: Pending) -> None:
+        """Be as the state says, and take its rentals over. Raises ValueError where no run is so."""
+        names = frozenset(accounts)
+        check_rentals(state, names, self._billing, self._seed, pending)
         hidden = frozenset(state.hidden)
         for rental in state.ended:
             rental.hidden = rental.rental_id in hidden
         self.refill(state.live, state.ended, created=state.created, ended_total=state.ended_total)
         self._ordinals = {(account, offer): count for account, offer, count in state.ordinals}
         self._exhaustion = dict(state.exhaustion)
+        self._check_money(names, pending)
+        self._check_gpus(pending)
+
+    def _check_money(self, accounts: Iterable[str], pending: Pending) -> None:
+        """Raises ValueError unless what is held is what the rentals hold, and each exhaustion of credit is pending."""
+        for account in accounts:
+            holds = [rental.hold for rental in self.live_of(account)]
+            if self._ledger.held(account) != sum(hold.amount_micros for hold in holds if hold.status == "active"):
+                raise ValueError(f'the rentals of "{account}" hold another amount than its account')
+        for account, ticket in self._exhaustion.items():
+            if pending.take_one(Priority.CREDIT_EXHAUSTION, account) != ticket:
+                raise ValueError(f'the credit of "{account}" ends at another event')
+
+    def _check_gpus(self, pending: Pending) -> None:
+        """Raises ValueError unless the GPUs in use are those of rentals, and those that the market will give back."""
+        used: Counter[str] = Counter()
+        for rental in self.live():
+            used[rental.offer.name] += rental.command.gpu_count
+        for subject, events in pending.take_all(Priority.AVAILABILITY).items():
+            if not isinstance(subject, tuple) or subject[1] < 1:
+                raise ValueError(f"no GPUs come back to {subject!r}")
+            used[str(subject[0])] += subject[1] * len(events)
+        for offer in self._market.offers:
+            if offer.used != used.pop(offer.name, 0):
+                raise ValueError(f"of {offer.name} {offer.used} GPUs are in use, and others are accounted for")
+        if used:
+            raise ValueError(f"GPUs come back to an offer that is none: {next(iter(used))}")
 
     def name_subject(self, priority: int, subject: object) -> Subject:
         """What a snapshot calls the subject of one of their events."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from .market_settings import MarketSettings
 from .offer import Offer
 from .offers import Market
+from .pending import Pending
 from .randomness import PPM
 from .recordings import Playback, PlayedTrace, offers_meant
 from .schedule import Priority, Schedule, Subject
@@ -135,13 +136,21 @@ class ReplayedOffers:
         """What a snapshot holds of them: how many changes of each are known, and shown."""
         return tuple((replayed.known, replayed.shown) for replayed in self._replayed.values())
 
-    def restore(self, state: tuple[tuple[int, int], ...]) -> None:
-        """Be as the state says. Raises ValueError where none of these offers could be so."""
+    def restore(self, state: tuple[tuple[int, int], ...], pending: Pending) -> None:
+        """Be as the state says. Raises ValueError where these offers are not so by now."""
         for replayed, (known, shown) in zip(self._replayed.values(), state, strict=True):
-            if not 0 <= shown <= known:
-                raise ValueError(f"{replayed.name} shows {shown} of {known} changes")
             replayed.known, replayed.shown = known, shown
+            self._check(replayed, pending)
             self._set(replayed)
+
+    def _check(self, replayed: ReplayedOffer, pending: Pending) -> None:
+        playback, lead_ms, now_ms = replayed.playback, replayed.lead_ms, pending.now_ms
+        if not (playback.is_at(replayed.shown, now_ms) and playback.is_at(replayed.known, now_ms + lead_ms)):
+            raise ValueError(f"{replayed.name} shows {replayed.shown} of {replayed.known} changes")
+        shown_ms = [playback.due_ms(n) for n in range(replayed.shown, replayed.known)]
+        next_ms = playback.due_ms(replayed.known)
+        pending.take_due(Priority.SHOWN, replayed.name, shown_ms)
+        pending.take_due(Priority.POOL, replayed.name, [] if next_ms is None else [next_ms - lead_ms])
 
     def find_subject(self, name: Subject) -> ReplayedOffer | None:
         """What a snapshot's name of the subject of one of their events means, if it is one of them."""

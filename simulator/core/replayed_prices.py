@@ -1,5 +1,7 @@
 """Prices as they were recorded: each holds until the next."""
 
+from collections.abc import Sequence
+
 from .prices import PriceState
 from .recordings import Playback
 
@@ -33,7 +35,10 @@ class ReplayedPrice:
         """What a snapshot holds of it."""
         return PriceState(self.price_micros, 0, 0, self.steps)
 
-    def restore(self, state: PriceState) -> None:
-        """Be as the state says."""
+    def restore(self, state: PriceState, now_ms: int, awaited_ms: Sequence[int]) -> None:
+        """Be as the state says; `awaited_ms` is when steps are pending. Raises ValueError where it never is so."""
+        due_ms = self._playback.due_ms(state.steps)
+        if not self._playback.is_at(state.steps, now_ms) or list(awaited_ms) != ([] if due_ms is None else [due_ms]):
+            raise ValueError("a price is not where its series is")
         self.steps = state.steps
         self.price_micros = self._playback.value(state.steps)

@@ -66,7 +66,10 @@ def restored_run(
         scenario, bytes(decoded.simulation), seed=seed, start_epoch_ms=start_epoch_ms, history=history
     )
     run = _with_faults(simulation)
-    run.faults.restore(decoded.faults)
+    try:
+        run.faults.restore(decoded.faults, simulation.now_ms)
+    except ValueError as error:
+        raise SnapshotInvalid(f"the snapshot does not fit its scenario: {error}") from None
     return run
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from .bounds import NOW_MS_MAX, Natural
 
 Ticket = int
 """Identifies a scheduled event, to cancel it."""
@@ -44,9 +46,9 @@ Subject = str | tuple[str | int, int]
 class ScheduleState(Struct, frozen=True):
     """Where the schedule stands, and its pending events as (due, priority, ticket, subject), next first."""
 
-    now_ms: int
-    sequence: int
-    pending: tuple[tuple[int, int, Ticket, Subject], ...]
+    now_ms: Annotated[int, Meta(ge=0, le=NOW_MS_MAX)]
+    sequence: Natural
+    pending: tuple[tuple[int, Annotated[int, Meta(ge=0, lt=len(Priority))], Ticket, Subject], ...]
 
 
 class Schedule:

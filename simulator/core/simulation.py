@@ -29,6 +29,7 @@ from .interventions import Interventions
 from .journal import Journal, Mark, Recorded
 from .ledger import Entry, Ledger
 from .offers import Market
+from .pending import Pending
 from .rental import Rental
 from .rentals import Rentals
 from .scenario import Scenario, opening_offers, replayed_series
@@ -96,11 +97,10 @@ class Simulation:
         """
         simulation = cls(scenario, seed=seed, start_epoch_ms=start_epoch_ms)
         decoded = decode_state(state, SimulationState, simulation.market.named)
-        check_state(decoded)
         try:
             simulation._restore(decoded, history)
         except (LookupError, ValueError) as error:
-            raise SnapshotInvalid(f"the snapshot does not fit its scenario: {error!r}") from None
+            raise SnapshotInvalid(f"the snapshot does not fit its scenario: {error}") from None
         return simulation
 
     # Time
@@ -259,18 +259,22 @@ class Simulation:
         """How many events are no longer held: `events` begins after them."""
         return self._journal.dropped
 
+    @no_garbage()
     def _restore(self, state: SimulationState, history: History | None) -> None:
         events = [] if history is None else history.events
+        check_state(state)
+        pending = Pending(state.schedule)
         self._accounts.restore(state.accounts)
         self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
-        self.market.restore(state.offers)
-        self.market.paths.restore(state.levels)
-        self._churn.restore(state.churn)
+        self.market.restore(state.offers, pending)
+        self.market.paths.restore(state.levels, pending.now_ms)
+        self._churn.restore(state.churn, pending)
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
-        self.rentals.restore(replace(state.rentals, ended=ended))
-        self.rentals.takebacks.restore(state.takebacks, self.rentals.by_id.__getitem__)
-        self._keys.restore(state.keys)
-        self.timeline.restore(state.timeline)
+        self.rentals.restore(replace(state.rentals, ended=ended), state.accounts, pending)
+        self.rentals.takebacks.restore(state.takebacks, self.rentals.by_id, pending)
+        self._keys.restore(state.keys, pending.now_ms)
+        self.timeline.restore(state.timeline, pending)
+        pending.check_empty()
         self._schedule.restore(state.schedule, self._find_subject)
         if history is None:
             self._journal.go_on(self.now_ms, state.journal)

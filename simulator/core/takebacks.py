@@ -6,11 +6,12 @@ Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is h
 each is met at an instant of its own, and so is one that begins to run after the strike and before that.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from .bounds import Natural
 from .events import Cause, Event, InterruptionNotified
 from .exposed import UNTOUCHED, Exposed, ExposedState, Strike
 from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
@@ -18,6 +19,7 @@ from .market_settings import MarketSettings
 from .numerics import uniform
 from .offer import Offer
 from .offers import Market
+from .pending import Pending
 from .pools import Pools, PoolsState
 from .randomness import draw, stream
 from .rental import Rental
@@ -32,7 +34,7 @@ class TakeBacksState(Struct, frozen=True):
 
     offers: tuple[ExposedState, ...]
     pools: PoolsState
-    replayed: tuple[tuple[int, int], ...]
+    replayed: tuple[tuple[Natural, Natural], ...]
 
 
 class TakeBacks:
@@ -267,14 +269,24 @@ class TakeBacks:
             replayed=self._replayed.state(),
         )
 
-    def restore(self, state: TakeBacksState, find: Callable[[str], Rental]) -> None:
-        """Be as the state says; `find` gives the rental of an id."""
+    def restore(self, state: TakeBacksState, rentals: Mapping[str, Rental], pending: Pending) -> None:
+        """Be as the state says; `rentals` are all that there are, by their ids. Raises ValueError where it never is
+        so."""
+        left = {id_: rental for id_, rental in rentals.items() if rental.status == "running"}
         for offer, told in zip(self._market.offers, state.offers, strict=True):
             if told == UNTOUCHED and offer.name not in self._exposed:
                 continue
-            self._of(offer).restore(told, find)
-        self._pools.restore(state.pools)
-        self._replayed.restore(state.replayed)
+            self._of(offer).restore(told, left, pending)
+            if offer.is_down and self._pools.lost_per_hour(offer) is None and not self._replayed.has(offer):
+                raise ValueError(f"{offer.name} is always there, and yet it is down")
+        if left:
+            raise ValueError(f"{next(iter(left))} runs, and on no offer")
+        for rental in rentals.values():
+            notice_ms = self._of(rental.offer).notice_ms
+            if (rental.interrupts_ms or 0) > (rental.noticed_ms or 0) + notice_ms:
+                raise ValueError(f"{rental.rental_id} was told too early when it will be interrupted")
+        self._pools.restore(state.pools, pending)
+        self._replayed.restore(state.replayed, pending)
 
     def _state_of(self, offer: Offer) -> ExposedState:
         exposed = self._exposed.get(offer.name)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from .acts import Act, InterruptAct, MarketAct, OutageAct, PassingAct, ProvisioningAct
+from .bounds import Natural
 from .commands import AddCredit, Command, MoveRental, PlayAct, RentGpu, TerminateRental, TouchRental
 from .errors import Refusal
 from .events import ActEnded, ActRefused, ActStarted, Event
 from .interventions import Interventions
 from .offers import Market
 from .overlays import overlay_of
+from .pending import Pending
 from .rental import Rental
 from .rentals import Rentals
 from .schedule import Priority, Schedule, Subject
@@ -28,7 +30,7 @@ class TimelineState(Struct, frozen=True):
     """How many acts there have been, which called ones are still to end, and which rentals the scenario's have made,
     by their names there."""
 
-    acts_total: int
+    acts_total: Natural
     called: dict[int, PlayAct]
     rented: dict[str, str]
 
@@ -82,19 +84,32 @@ class Timeline:
 
     def _await_end(self, number: int, act: MarketAct, begins_ms: int) -> bool:
         """Schedule the end of a passing act: at that instant it is over for all that happens then."""
-        if not isinstance(act, PassingAct) or act.for_ is None:
+        ends_ms = _ends_ms(act, begins_ms)
+        if ends_ms is None:
             return False
-        self._schedule.at(begins_ms + act.for_, Priority.ACT_END, _Due(number, ends=True))
+        self._schedule.at(ends_ms, Priority.ACT_END, _Due(number, ends=True))
         return True
 
     def state(self) -> TimelineState:
         """What a snapshot holds of it."""
         return TimelineState(self.acts_total, dict(self._called), dict(self._rented))
 
-    def restore(self, state: TimelineState) -> None:
-        """Be as the state says."""
+    def restore(self, state: TimelineState, pending: Pending) -> None:
+        """Be as the state says. Raises ValueError unless just those acts are pending that are still to come, and all
+        that lie over offers have begun."""
         self.acts_total = state.acts_total
         self._called, self._rented = dict(state.called), dict(state.rented)
+        for number, act in enumerate(self._acts):
+            ends_ms = _ends_ms(act.market_act, act.at)
+            pending.take_due(Priority.TIMELINE, (number, 0), _still(pending, act.at))
+            pending.take_due(Priority.ACT_END, (number, 1), _still(pending, ends_ms))
+        for number, command in self._called.items():
+            pending.take_one(Priority.ACT_END, (number, 1))
+            if not len(self._acts) <= number < self.acts_total or _ends_ms(command.act, 0) is None:
+                raise ValueError(f"act {number} was not called, or has no end")
+        over = {n for offer in self._market.offers for n in (*offer.outages, *(each[0] for each in offer.overlays))}
+        if self.acts_total < len(self._acts) or any(number >= self.acts_total for number in over):
+            raise ValueError("there are fewer acts than have begun")
 
     def name_subject(self, due: _Due) -> Subject:
         """What a snapshot calls the beginning or the end of an act."""
@@ -160,6 +175,16 @@ class Timeline:
                 self._perform(TouchRental(rental_id))
         except Refusal as refusal:
             self._record(ActRefused(self._schedule.now_ms, account, act.kind, refusal.code))
+
+
+def _ends_ms(act: MarketAct | None, begins_ms: int) -> int | None:
+    """When an act is over, if it ever is."""
+    return begins_ms + act.for_ if isinstance(act, PassingAct) and act.for_ is not None else None
+
+
+def _still(pending: Pending, at_ms: int | None) -> list[int]:
+    """An instant, if it is still to come."""
+    return [] if at_ms is None or at_ms <= pending.now_ms else [at_ms]
 
 
 def _perform_nothing(command: Command) -> Rental | None:

@@ -245,7 +245,7 @@ def test_a_state_restored_goes_on_as_the_first_would_have() -> None:
     encoded = msgspec.json.encode(first.state.state(), enc_hook=int)
     decoded = msgspec.json.decode(encoded, type=tuple[RuleState, ...], dec_hook=lambda type_, value: type_(value))
     second = Faults()
-    second.state.restore(decoded)
+    second.state.restore(decoded, 3_000)
     assert second.state.operations
     assert second.state.state() == first.state.state()
     for now_ms in range(3_000, 6_000, 89):

@@ -57,5 +57,5 @@ def test_it_resumes_from_its_state() -> None:
     first = level()
     first.move_to(40 * DAY_MS)
     again = level()
-    again.restore(first.state())
+    again.restore(first.state(), 40 * DAY_MS)
     assert again.move_to(80 * DAY_MS) == first.move_to(80 * DAY_MS)

@@ -1,0 +1,68 @@
+"""The pending events of a snapshot, by what they are about. Each part takes out those that it awaits: what another
+part awaits, or nobody, is then no event of this run."""
+
+from collections.abc import Iterable, Sequence
+
+from .schedule import NO_TICKET, Priority, ScheduleState, Subject, Ticket
+
+Awaited = list[tuple[int, Ticket]]
+"""Events as (due, ticket), next first."""
+
+
+class Pending:
+    """The events that nobody has taken out yet, as of `now_ms`. Raises ValueError for events that no schedule has."""
+
+    __slots__ = ("_events", "_sequence", "_tickets", "now_ms")
+
+    def __init__(self, state: ScheduleState) -> None:
+        self.now_ms = state.now_ms
+        self._sequence = state.sequence
+        self._tickets = {ticket for _, _, ticket, _ in state.pending}
+        self._events: tuple[dict[Subject, Awaited], ...] = tuple({} for _ in Priority)
+        if len(self._tickets) < len(state.pending) or NO_TICKET in self._tickets or not self.were_given(self._tickets):
+            raise ValueError("two pending events have one ticket, or one has a ticket that nobody was given")
+        for due_ms, kind, ticket, subject in sorted(state.pending, key=_order):
+            if due_ms < state.now_ms:
+                raise ValueError("a pending event lies in the past")
+            self._events[kind].setdefault(subject, []).append((due_ms, ticket))
+
+    def has(self, ticket: Ticket) -> bool:
+        """Whether an event with this ticket is pending, taken out or not."""
+        return ticket in self._tickets
+
+    def were_given(self, tickets: Iterable[Ticket]) -> bool:
+        """Whether these are tickets of events that were scheduled, pending or not, or none."""
+        return all(NO_TICKET <= ticket < self._sequence for ticket in tickets)
+
+    def take(self, kind: Priority, subject: Subject) -> Awaited:
+        """The events of a kind about a subject."""
+        return self._events[kind].pop(subject, [])
+
+    def take_all(self, kind: Priority) -> dict[Subject, Awaited]:
+        """The events of a kind, by their subjects."""
+        taken = dict(self._events[kind])
+        self._events[kind].clear()
+        return taken
+
+    def take_one(self, kind: Priority, subject: Subject) -> Ticket:
+        """The ticket of the one event of a kind about a subject. Raises ValueError unless there is exactly one."""
+        taken = self.take(kind, subject)
+        if len(taken) != 1:
+            raise ValueError(f"{len(taken)} events of kind {kind.name} are pending for {subject!r}, not one")
+        return taken[0][1]
+
+    def take_due(self, kind: Priority, subject: Subject, dues_ms: Sequence[int | None]) -> None:
+        """Take the events of a kind about a subject. Raises ValueError unless they are due at just these instants."""
+        taken = [due_ms for due_ms, _ in self.take(kind, subject)]
+        if taken != list(dues_ms):
+            raise ValueError(f"events of kind {kind.name} are pending for {subject!r} at {taken}, not at {dues_ms}")
+
+    def check_empty(self) -> None:
+        """Raises ValueError where an event is left."""
+        for kind in Priority:
+            for subject in self._events[kind]:
+                raise ValueError(f"nothing awaits the event of kind {kind.name} that is pending for {subject!r}")
+
+
+def _order(event: tuple[int, int, Ticket, Subject]) -> tuple[int, int, Ticket]:
+    return event[:3]

@@ -1,0 +1,233 @@
+"""Snapshots that somebody has changed: each part knows what it can be, and refuses to be anything else."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+
+from simulator.core.errors import SnapshotInvalid
+from simulator.core.run import new_run, restored_run
+from simulator.core.schedule import Priority
+
+from .builders import HOUR
+from .rich import MODES, live, rich_scenario
+
+State = dict[str, Any]
+START = 1_700_000_000_000
+LATER = 10**15
+MARKETPLACE, HYPERSCALER, EXCHANGE = range(3)
+
+
+@cache
+def taken(mode: str) -> bytes:
+    """A snapshot of that world."""
+    run = new_run(rich_scenario(mode), seed=1, start_epoch_ms=START)
+    live(run)
+    return run.state()
+
+
+def restore(mode: str, state: bytes) -> bytes:
+    """What a restored run says of itself."""
+    run = restored_run(rich_scenario(mode), state, seed=1, start_epoch_ms=START)
+    run.simulation.advance(30 * HOUR)
+    run.simulation.ledger.audit()
+    return run.state()
+
+
+def events(state: State, kind: Priority) -> list[list[Any]]:
+    """The pending events of a kind."""
+    return [event for event in state["schedule"]["pending"] if event[1] == kind]
+
+
+def lose(state: State, kind: Priority) -> None:
+    """The first pending event of a kind is gone."""
+    state["schedule"]["pending"].remove(events(state, kind)[0])
+
+
+def awaits(state: State, kind: Priority, subject: object) -> None:
+    """One event more is pending."""
+    schedule = state["schedule"]
+    schedule["pending"].append([schedule["now_ms"] + HOUR, kind, schedule["sequence"], subject])
+    schedule["sequence"] += 1
+
+
+def rental(state: State, *, runs: bool) -> dict[str, Any]:
+    """A live rental that runs, or one that does not and is kept back."""
+    found: dict[str, Any] = next(
+        each for each in state["rentals"]["live"] if (each["running_ms"] is not None) == runs and runs != each["is_due"]
+    )
+    return found
+
+
+def noticed(state: State) -> dict[str, Any]:
+    """A rental that was told of its end."""
+    rentals = (*state["rentals"]["live"], *state["rentals"]["ended"])
+    return next(each for each in rentals if each["noticed_ms"] is not None)
+
+
+def offer_state(state: State, offer: int) -> list[Any]:
+    """What was lost, struck and told on an offer."""
+    found: list[Any] = state["takebacks"]["offers"][offer]
+    return found
+
+
+def move(state: State, kind: Priority) -> None:
+    """The first pending event of a kind comes a little later."""
+    events(state, kind)[0][0] += 1
+
+
+def forget_exhaustion(state: State) -> None:
+    """An exhaustion of credit is another event."""
+    state["rentals"]["exhaustion"]["bob"] = 0
+
+
+def run_elsewhere(state: State) -> None:
+    """What runs on one offer is said to run on another."""
+    offers = state["takebacks"]["offers"]
+    offers[MARKETPLACE][2], offers[EXCHANGE][2] = offers[EXCHANGE][2], offers[MARKETPLACE][2]
+
+
+def add_gpus(state: State, subject: object, gpus: int = 0) -> None:
+    """GPUs will come back that nobody took."""
+    state["offers"][MARKETPLACE][2] += gpus
+    awaits(state, Priority.AVAILABILITY, subject)
+
+
+Forgery = tuple[str, Callable[[State], object], str]
+FORGERIES: dict[str, Forgery] = {
+    "a price in the future": ("poisson", lambda s: s["offers"][0][0].__setitem__(2, LATER), "its process never leads"),
+    "a price above its cap": ("poisson", lambda s: s["offers"][0][0].__setitem__(0, 10**9), "its process never leads"),
+    "a price that stands still": ("poisson", lambda s: lose(s, Priority.PRICE), "its process never leads"),
+    "a price behind its series": ("replay", lambda s: s["offers"][EXCHANGE][0].__setitem__(3, 2), "its series is"),
+    "a price ahead of its series": ("replay", lambda s: move(s, Priority.PRICE), "its series is"),
+    "a level ahead of its time": ("poisson", lambda s: s["levels"][0].__setitem__(1, LATER), "ahead of its time"),
+    "draws below none": ("poisson", lambda s: offer_state(s, 0).__setitem__(0, -1), ">= 0"),
+    "a counter without end": ("poisson", lambda s: s["churn"].__setitem__(0, 2**70), "<= "),
+    "a phase that there is not": ("realistic", lambda s: s["takebacks"]["pools"]["pools"][0].__setitem__(0, 9), "<= 3"),
+    "an offer that never returns": ("poisson", lambda s: lose(s, Priority.CHURN), "CHURN"),
+    "a stress that never ends": ("realistic", lambda s: lose(s, Priority.STRESS), "STRESS"),
+    "a group that is never struck": ("realistic", lambda s: lose(s, Priority.GROUP_SHOCK), "GROUP_SHOCK"),
+    "an offer that is up and down": ("realistic", lambda s: s["offers"][1].__setitem__(1, False), "lead on from"),
+    "an event of another pool": (
+        "realistic",
+        lambda s: s["takebacks"]["pools"]["pools"][0].__setitem__(2, 0),
+        "lead on",
+    ),
+    "an offer up that waits as if down": (
+        "realistic",
+        lambda s: s["takebacks"]["pools"]["pools"][0].__setitem__(3, True),
+        "for it is up",
+    ),
+    "an offer down that is always there": ("poisson", lambda s: s["offers"][0].__setitem__(1, True), "yet it is down"),
+    "a trace ahead of its time": ("replay", lambda s: s["takebacks"]["replayed"][0].__setitem__(0, LATER), "changes"),
+    "a trace that ends early": ("replay", lambda s: lose(s, Priority.POOL), "POOL"),
+    "a strike that does not come": ("poisson", lambda s: offer_state(s, 0).__setitem__(4, []), "SHOCK"),
+    "a strike of which nobody is told": ("poisson", lambda s: lose(s, Priority.NOTICE), "NOTICE"),
+    "a notice where none is given": (
+        "poisson",
+        lambda s: offer_state(s, EXCHANGE).__setitem__(slice(3, 5), reversed(offer_state(s, EXCHANGE)[3:5])),
+        "never tells of",
+    ),
+    "a strike past and to come": (
+        "poisson",
+        lambda s: offer_state(s, 0)[5].append([LATER, 0, 1, None]),
+        "struck in the future",
+    ),
+    "a rental that runs nowhere": ("poisson", lambda s: offer_state(s, EXCHANGE).__setitem__(2, []), "on no offer"),
+    "what runs and is not known": ("poisson", lambda s: offer_state(s, 0).__setitem__(2, ["rent_none"]), "'rent_none'"),
+    "a rental that runs elsewhere": ("realistic", run_elsewhere, "runs on another offer"),
+    "an end told of too early": ("poisson", lambda s: noticed(s).update(interrupts_ms=LATER), "too early"),
+    "an end told of, and not when": ("poisson", lambda s: noticed(s).update(noticed_ms=None), "cannot be"),
+    "rentals that were not counted": ("poisson", lambda s: s["rentals"].update(created=99), "not as many"),
+    "an ordinal that was not counted": (
+        "poisson",
+        lambda s: s["rentals"]["live"][0].update(ordinal=9),
+        "never counted",
+    ),
+    "a hold of another amount": (
+        "poisson",
+        lambda s: s["rentals"]["live"][0]["hold"].update(amount_micros=1),
+        "cannot",
+    ),
+    "a live rental that was billed": ("poisson", lambda s: s["rentals"]["live"][0].update(billed_micros=1), "cannot"),
+    "a bill of another amount": ("poisson", lambda s: s["rentals"]["ended"][0].update(billed_micros=1), "cannot be"),
+    "an ended rental with an event": ("poisson", lambda s: s["rentals"]["ended"][0].update(tickets=[3]), "has ended"),
+    "a ticket of another event": ("poisson", lambda s: rental(s, runs=True).update(tickets=[0]), "not those that it"),
+    "a ticket to come": ("poisson", lambda s: rental(s, runs=True)["tickets"].append(LATER), "not those that it"),
+    "a running rental that is due": (
+        "poisson",
+        lambda s: rental(s, runs=True).update(is_due=True),
+        "not those that it",
+    ),
+    "a rental that waits for nothing": ("poisson", lambda s: rental(s, runs=False).update(is_due=False), "not those"),
+    "a rental due and not kept back": ("poisson", lambda s: rental(s, runs=False).update(held_back=False), "not those"),
+    "a rental with no events": (
+        "poisson",
+        lambda s: rental(s, runs=False).update(tickets=[], is_due=False),
+        "not those",
+    ),
+    "money held for nothing": (
+        "poisson",
+        lambda s: s["ledger"]["balances"].update({"alice/held": 1, "revenue": s["ledger"]["balances"]["revenue"] - 1}),
+        "hold another amount",
+    ),
+    "money from nowhere": ("poisson", lambda s: s["ledger"]["balances"].update(revenue=0), "sum to zero"),
+    "money of nobody": ("poisson", lambda s: s["accounts"].remove("carol"), "balance of nobody"),
+    "more entries than events": ("poisson", lambda s: s["ledger"].update(entries=10**6), "more entries"),
+    "credit that ends at another event": ("poisson", forget_exhaustion, "ends at another event"),
+    "credit that ends unasked": ("poisson", lambda s: awaits(s, Priority.CREDIT_EXHAUSTION, "carol"), "nothing awaits"),
+    "GPUs that are not in use": ("poisson", lambda s: s["offers"][0].__setitem__(2, LATER), "accounted for"),
+    "GPUs of no offer": ("poisson", lambda s: add_gpus(s, ["a|b|c", 1]), "an offer that is none"),
+    "GPUs fewer than none": ("poisson", lambda s: add_gpus(s, ["marketplace|RTX 4090|region-0", -1], -1), "come back"),
+    "GPUs without a number": ("poisson", lambda s: add_gpus(s, "marketplace|RTX 4090|region-0"), "come back"),
+    "an account that is gone": ("poisson", lambda s: s["accounts"].reverse(), "is not where it was"),
+    "a key that lasts too long": ("poisson", lambda s: s["keys"][-1].update(expires_ms=LATER), "Idempotency-Key"),
+    "an act that does not come": ("poisson", lambda s: lose(s, Priority.TIMELINE), "TIMELINE"),
+    "an act that does not end": ("poisson", lambda s: lose(s, Priority.ACT_END), "ACT_END"),
+    "an act that was not called": (
+        "poisson",
+        lambda s: s["timeline"]["called"]["4"]["capacity"].update({"for": None}),
+        "was not called",
+    ),
+    "an act that has not begun": ("poisson", lambda s: s["offers"][0][3].append(99), "fewer acts"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_what_no_run_can_be_is_refused_by_the_part_that_knows(forgery: str) -> None:
+    mode, forge, told = FORGERIES[forgery]
+    state = msgspec.json.decode(taken(mode))
+    forge(state["simulation"])
+    with pytest.raises(SnapshotInvalid) as refusal:
+        restore(mode, msgspec.json.encode(state))
+    assert told in refusal.value.message
+
+
+FORGED_RULES: dict[str, Callable[[State], object]] = {
+    "added later": lambda rule: rule.update(added_ms=LATER),
+    "more spent than hit": lambda rule: rule["counts"][0].update(spent=LATER),
+    "a bucket that is too full": lambda rule: rule["counts"][0].update(level=LATER),
+    "a bucket filled up later": lambda rule: rule["counts"][0].update(level_ms=LATER),
+    "an account twice": lambda rule: rule["counts"].append(rule["counts"][0]),
+    "no name": lambda rule: rule["rule"].update(name="no name\n"),
+    "the name of the header": lambda rule: rule["rule"].update(name="header"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGED_RULES)
+def test_a_fault_rule_that_cannot_have_counted_so_is_refused(forgery: str) -> None:
+    state = msgspec.json.decode(taken("poisson"))
+    FORGED_RULES[forgery](state["faults"][0])
+    with pytest.raises(SnapshotInvalid, match="fault rule"):
+        restore("poisson", msgspec.json.encode(state))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_state_that_nobody_changed_goes_on(mode: str) -> None:
+    state = taken(mode)
+    run = restored_run(rich_scenario(mode), state, seed=1, start_epoch_ms=START)
+    again = {**msgspec.json.decode(run.state())["simulation"], "journal": None}
+    assert again == {**msgspec.json.decode(state)["simulation"], "journal": None}
+    assert restore(mode, state) != state
