@@ -19,9 +19,10 @@ class Pending:
         self._sequence = state.sequence
         self._tickets = {ticket for _, _, ticket, _ in state.pending}
         self._events: tuple[dict[Subject, Awaited], ...] = tuple({} for _ in Priority)
-        if len(self._tickets) < len(state.pending) or NO_TICKET in self._tickets or not self.were_given(self._tickets):
+        least, most = min(self._tickets, default=0), max(self._tickets, default=-1)
+        if len(self._tickets) < len(state.pending) or least < 0 or most >= state.sequence:
             raise ValueError("two pending events have one ticket, or one has a ticket that nobody was given")
-        for due_ms, kind, ticket, subject in sorted(state.pending, key=_order):
+        for due_ms, kind, ticket, subject in sorted(state.pending):  # no two tickets are the same
             if due_ms < state.now_ms:
                 raise ValueError("a pending event lies in the past")
             self._events[kind].setdefault(subject, []).append((due_ms, ticket))
@@ -62,7 +63,3 @@ class Pending:
         for kind in Priority:
             for subject in self._events[kind]:
                 raise ValueError(f"nothing awaits the event of kind {kind.name} that is pending for {subject!r}")
-
-
-def _order(event: tuple[int, int, Ticket, Subject]) -> tuple[int, int, Ticket]:
-    return event[:3]
