@@ -28,7 +28,6 @@ class ExposedState(Struct, frozen=True, array_like=True):
     running: tuple[str, ...] = ()
     told: tuple[Strike, ...] = ()
     coming: tuple[Strike, ...] = ()
-    past: tuple[Strike, ...] = ()
 
 
 UNTOUCHED = ExposedState()
@@ -37,7 +36,7 @@ UNTOUCHED = ExposedState()
 
 class Exposed(Struct, eq=False, gc=False):
     """An offer, the shocks that it exposes its rentals to, those that run, and the strikes to come, next first: those
-    that were `told` of, and those behind them that were not. Those `past` may still meet what begins to run."""
+    that were `told` of, and those behind them that were not."""
 
     offer: Offer
     shocks: ShockClock
@@ -45,21 +44,15 @@ class Exposed(Struct, eq=False, gc=False):
     running: dict[str, Rental] = {}
     told: list[Strike] = []
     coming: list[Strike] = []
-    past: list[Strike] = []
 
     @property
     def name(self) -> str:
         """That of the offer."""
         return self.offer.name
 
-    def forget_past(self, before_ms: int) -> None:
-        """Let go of the strikes up to an instant."""
-        while self.past and self.past[0].at_ms <= before_ms:
-            self.past.pop(0)
-
     def state(self) -> ExposedState:
         """What a snapshot holds of it."""
-        strikes = (tuple(each) for each in (self.told, self.coming, self.past))
+        strikes = tuple(self.told), tuple(self.coming)
         return ExposedState(self.shocks.draws, self.shocks.index, tuple(self.running), *strikes)
 
     def restore(self, state: ExposedState, running: dict[str, Rental], pending: Pending) -> None:
@@ -67,13 +60,11 @@ class Exposed(Struct, eq=False, gc=False):
         strike to come is pending, and the notice of each that was not told of."""
         self.shocks.draws, self.shocks.index = state.draws, state.index
         self.running = {id_: running.pop(id_) for id_ in state.running}
-        self.told, self.coming, self.past = list(state.told), list(state.coming), list(state.past)
+        self.told, self.coming = list(state.told), list(state.coming)
         notices_ms = [strike.at_ms - self.notice_ms for strike in self.coming] if self.notice_ms else []
         pending.take_due(Priority.SHOCK, self.name, [strike.at_ms for strike in (*self.told, *self.coming)])
         pending.take_due(Priority.NOTICE, (self.name, 0), notices_ms)
         if self.told and not self.notice_ms:
             raise ValueError(f"{self.name} told of what it never tells of")
-        if any(strike.at_ms > pending.now_ms for strike in self.past):
-            raise ValueError(f"{self.name} was struck in the future")
         if any(rental.offer is not self.offer for rental in self.running.values()):
             raise ValueError(f"what is to run on {self.name} runs on another offer")

@@ -3,9 +3,13 @@
 The advertised probability p is the chance of interruption within the horizon while running (A1). Of the
 hazard −ln(1−p)/horizon the share `shared` comes from shocks that strike the whole offer. Each shock draws a
 severity S from a Beta distribution, and each running rental falls with probability S; so shocks arrive at
-shared × hazard / E[S], and p stays exact for each rental. Where offers go up and down (`pools.py`), each way down is
-such a shock. Offers that follow a trace (`replayed_offers.py`) are interrupted by it alone.
+shared × hazard / E[S], and p stays exact for each rental. Where rentals fall one by one over a `spread`, those fall
+who run at the shock, and nobody who began after it: what a young rental is so spared, its own hazard makes up for.
+Where offers go up and down (`pools.py`), each way down is such a shock. Offers that follow a trace
+(`replayed_offers.py`) are interrupted by it alone.
 """
+
+from math import sqrt
 
 from msgspec import Struct
 
@@ -16,10 +20,12 @@ from .realism import MIDDLING, Severity
 
 
 class Hazard(Struct, frozen=True, gc=False):
-    """Mean times in ms to a rental's own interruption and to its offer's next shock; None for never."""
+    """Mean times in ms to a rental's own interruption, to its offer's next shock, and to one that takes the rental
+    along; None for never."""
 
     own_mean_ms: float | None
     shock_mean_ms: float | None
+    shared_mean_ms: float | None = None
 
 
 def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
@@ -31,12 +37,26 @@ def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
     return Hazard(
         mean_ms * PPM / own_ppm if own_ppm else None,
         mean_ms * PPM / shared_ppm * settings.severity.mean if shared_ppm else None,
+        mean_ms * PPM / shared_ppm if shared_ppm else None,
     )
 
 
-def own_delay_ms(key: bytes, hazard_: Hazard) -> int | None:
+def own_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int = 0) -> int | None:
     """How long a rental runs until its own interruption, or None for ever; `key` is the stream `own/<rental>`."""
-    return None if hazard_.own_mean_ms is None else delay_ms(draw(key, 0), hazard_.own_mean_ms)
+    spared = _spared_delay_ms(key, hazard_, spread_ms)
+    if hazard_.own_mean_ms is None:
+        return spared
+    own = delay_ms(draw(key, 0), hazard_.own_mean_ms)
+    return own if spared is None else min(own, spared)
+
+
+def _spared_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int) -> int | None:
+    """When a rental falls in place of the shocks that it is spared, having begun after them: at age a < spread that is
+    the share 1 − a / spread of all shocks, so that together its hazard by them is constant."""
+    if not spread_ms or hazard_.shared_mean_ms is None:
+        return None
+    left = 1.0 - exponential(draw(key, 1)) * 2.0 * hazard_.shared_mean_ms / spread_ms
+    return max(1, int(spread_ms * (1.0 - sqrt(left)))) if left > 0.0 else None
 
 
 class ShockClock(Struct, eq=False, gc=False):

@@ -2,8 +2,7 @@
 
 A strike is drawn as long before it happens as a notice is, so that the notice can come first. What runs then, and what
 begins to run in between, knows when it will fall and is told of that a notice ahead, or at once where it is too late.
-Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is how long after it (`spread/<rental>`):
-each is met at an instant of its own, and so is one that begins to run after the strike and before that.
+Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is how long after it (`spread/<rental>`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from .bounds import Natural
+from .clock import HOUR_MS
 from .events import Cause, Event, InterruptionNotified
 from .exposed import UNTOUCHED, Exposed, ExposedState, Strike
 from .interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
@@ -80,22 +80,19 @@ class TakeBacks:
     def _hazard(self, offer: Offer) -> Hazard:
         probability_ppm, lost = offer.spec.interruption_probability, self._pools.lost_per_hour(offer)
         if lost is not None:
-            return Hazard(self._settings.own_mean_ms(probability_ppm, lost), None)
+            taken_mean_ms = HOUR_MS / (lost * self._settings.severity.mean)
+            return Hazard(self._settings.own_mean_ms(probability_ppm, lost), None, taken_mean_ms)
         return hazard(0 if self._replayed.has(offer) else probability_ppm, self._settings)
 
     def begins(self, rental: Rental) -> None:
         """The rental runs from now on: its hazard counts."""
         now, exposed = self._schedule.now_ms, self._of(rental.offer)
         exposed.running[rental.rental_id] = rental
-        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.shocks.hazard)
-        ends_ms = self._late_falls_ms(exposed, rental)
-        for at_ms in ends_ms:
-            self._take_at(at_ms, rental)
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.shocks.hazard, self._spread_ms)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
-            ends_ms.append(now + own)
         if exposed.notice_ms:
-            self._foresee(exposed, rental, min(ends_ms, default=None))
+            self._foresee(exposed, rental, None if own is None else now + own)
 
     def has_room(self, rental: Rental) -> bool:
         """Whether a rental can begin to run: a trace may say that its GPUs are not there."""
@@ -151,17 +148,8 @@ class TakeBacks:
         self._market.shock_struck(exposed.offer, strike.shock, strike.severity_ppm)
         for rental in self._hit(strike, tuple(exposed.running.values())):
             self._take_at(self._falls_ms(strike, rental), rental)
-        if self._is_spread(exposed.offer):
-            exposed.past.append(strike)
-            exposed.forget_past(self._schedule.now_ms - self._spread_ms)
         if not exposed.notice_ms:
             self._await_shock(exposed, strike.at_ms)
-
-    def _late_falls_ms(self, exposed: Exposed, rental: Rental) -> list[int]:
-        """When a rental that begins to run falls to what struck before."""
-        exposed.forget_past(self._schedule.now_ms - self._spread_ms)
-        falls_ms = (self._falls_ms(strike, rental) for strike in exposed.past if self._hit(strike, (rental,)))
-        return [at_ms for at_ms in falls_ms if at_ms > self._schedule.now_ms]
 
     def _take_at(self, due_ms: int, rental: Rental) -> None:
         if due_ms > self._schedule.now_ms:
@@ -192,8 +180,8 @@ class TakeBacks:
             self._will_fall(exposed, rental, self._falls_ms(strike, rental))
 
     def _foresee(self, exposed: Exposed, rental: Rental, falls_ms: int | None) -> None:
-        """What is known of the end of a rental that begins to run: the one given, or a strike that was told of already.
-        One that comes only after an end that is known brings no earlier one."""
+        """What is known of the end of a rental that begins to run: its own, or a strike that was told of already. One
+        that comes only after an end that is known brings no earlier one."""
         for strike in exposed.told:
             if strike.left is not None:
                 self._tell(exposed, strike)
@@ -250,14 +238,10 @@ class TakeBacks:
 
     def _falls_ms(self, strike: Strike, rental: Rental) -> int:
         """When a rental falls to a strike that hits it."""
-        if not self._is_spread(rental.offer):
+        if not self._spread_ms or self._replayed.has(rental.offer):  # a trace itself says when
             return strike.at_ms
         drawn = draw(stream(self._seed, f"spread/{rental.name}"), strike.shock)
         return strike.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
-
-    def _is_spread(self, offer: Offer) -> bool:
-        """Whether rentals fall one by one after a strike of the offer; a trace itself says when."""
-        return self._spread_ms > 0 and not self._replayed.has(offer)
 
     # Snapshots
 

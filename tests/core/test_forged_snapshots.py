@@ -130,11 +130,6 @@ FORGERIES: dict[str, Forgery] = {
         lambda s: offer_state(s, EXCHANGE).__setitem__(slice(3, 5), reversed(offer_state(s, EXCHANGE)[3:5])),
         "never tells of",
     ),
-    "a strike past and to come": (
-        "poisson",
-        lambda s: offer_state(s, 0)[5].append([LATER, 0, 1, None]),
-        "struck in the future",
-    ),
     "a rental that runs nowhere": ("poisson", lambda s: offer_state(s, EXCHANGE).__setitem__(2, []), "on no offer"),
     "what runs and is not known": ("poisson", lambda s: offer_state(s, 0).__setitem__(2, ["rent_none"]), "'rent_none'"),
     "a rental that runs elsewhere": ("realistic", run_elsewhere, "runs on another offer"),
