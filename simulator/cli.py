@@ -1,4 +1,5 @@
-"""The command line: arguments in, exit codes out. 0 it held, 1 it did not, 2 it could not be tried.
+"""The command line: arguments in, exit codes out. 0 it held, 1 it did not, 2 it could not be tried,
+and 130 somebody broke it off.
 
 Each command imports what it needs when it runs, so that none waits for what another one needs.
 """
@@ -20,6 +21,9 @@ from .cli_verify import verify
 from .core.quantities import Factor
 from .core.scenario import ClockSettings, Scenario
 
+BROKEN_OFF = 130
+"""What shells take for an end by ^C: it is none of the three others."""
+
 
 class _Clock(click.ParamType[ClockSettings]):
     """`real`, `manual`, or `xN` for a clock N times as fast."""
@@ -40,7 +44,18 @@ class _Clock(click.ParamType[ClockSettings]):
             self.fail(f"{value!r} is not real, manual or xN such as x60: {error}", param, ctx)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Commands of which one that is broken off ends as shells expect of it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nbroken off", err=True)
+            ctx.exit(BROKEN_OFF)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gpu-sim")
 def main() -> None:
     """A spot-GPU rental API on localhost, with a simulated market behind it and a clock that you can hold still."""

@@ -92,6 +92,7 @@ def calibrate(
         raise CannotTry("--observe-every is above 0s")
     if against and not seeds:
         raise CannotTry("--against needs --seeds above 0")
+    _check_output(output)
     with needs_extra("calibrate"):
         from .experiments import fitted_scenario
     from .core.calibration import CannotCalibrate
@@ -121,6 +122,14 @@ def calibrate(
         raise CannotTry(f"{output} cannot be written: {error.strerror}") from None
     click.echo(f"{output} is written")
     ctx.exit(1 if missed else 0)
+
+
+def _check_output(output: Path) -> None:
+    """Before all the work, whether there is a place to write to. Raises CannotTry."""
+    if output.is_dir():
+        raise CannotTry(f"--output {output} is a folder")
+    if not output.parent.is_dir():
+        raise CannotTry(f"--output {output} cannot be written: {output.parent} is no folder")
 
 
 def _read(files: Sequence[Path], against: Sequence[Path]) -> tuple[Any, Any]:

@@ -139,16 +139,18 @@ def _markets_of(plan: Any, recorded: Any, look_seconds: float | None) -> Any:
     try:
         return play_recorded(plan.scenario, recorded, look_seconds, fleets=plan.fleets, export=export)
     except (ValueError, CannotCalibrate) as error:
-        raise CannotTry(f"--trace: {error}; without this trace the others can be played") from None
+        others = "" if len(recorded.zones) < 2 else "; without this trace the others can be played"
+        raise CannotTry(f"--trace: {error}{others}") from None
 
 
 def _about_zones(beside: Any) -> dict[str, object]:
     """What was made of recorded zones, for programs."""
+    left_out = {"not_played": beside.why} if beside.why else {}
     if beside.zones is None:
-        return {"not_played": beside.why} if beside.why else {}
+        return left_out
     plan = beside.zones.market.plan
     looked = {"gap_ms": plan.looked.gap_ms, "observe_every_ms": plan.looked.observe_every_ms}
-    return {"played": {"zones": [str(zone) for zone in plan.zones], "ticks": plan.ticks} | looked}
+    return {"played": {"zones": [str(zone) for zone in plan.zones], "ticks": plan.ticks} | looked} | left_out
 
 
 def _load(name: str) -> Scenario:

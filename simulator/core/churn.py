@@ -45,8 +45,8 @@ class Churn:
 
     def _open(self, offer: Offer) -> None:
         """Whether it is there at the start; its first turn has been, if it is not."""
-        terms, self._turns[offer.name] = self._terms_of(offer), 0
-        offer.is_away = uniform(self._draw(offer, 1)) * (terms.stays + terms.away) < terms.away
+        terms, drawn = self._terms_of(offer), draw(self._stream(offer), 1)
+        offer.is_away = uniform(drawn) * (terms.stays + terms.away) < terms.away
         self._turns[offer.name] = int(offer.is_away)
 
     def _await_turn(self, offer: Offer) -> None:
@@ -69,7 +69,10 @@ class Churn:
         return terms
 
     def _draw(self, offer: Offer, which: int) -> int:
-        return draw(stream(self._seed, f"churn/{offer.name}"), self._turns[offer.name] * DRAWS_PER_TURN + which)
+        return draw(self._stream(offer), self._turns[offer.name] * DRAWS_PER_TURN + which)
+
+    def _stream(self, offer: Offer) -> bytes:
+        return stream(self._seed, f"churn/{offer.name}")
 
     def state(self) -> tuple[int, ...]:
         """What a snapshot holds of it: the turns of those that come and go, in the catalogue's order."""

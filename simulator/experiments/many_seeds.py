@@ -1,6 +1,7 @@
 """Many seeds of a market, on as many processes as there are cores."""
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -28,7 +29,8 @@ def _in_parallel(
     plan: Plan, seeds: Iterable[int], processes: int, on_days: Callable[[int], None]
 ) -> tuple[SeedRun, ...]:
     """Processes are started afresh rather than forked, which is safe whatever this one has started."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    quiet = signal.SIGINT, signal.SIG_DFL  # whoever breaks off is told of it once, by this process
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=signal.signal, initargs=quiet) as pool:
         pending = [pool.submit(run_seed, plan, seed, with_history=number == 0) for number, seed in enumerate(seeds)]
         try:
             for done in as_completed(pending):

@@ -120,6 +120,8 @@ $guess
 <details><summary>Which is which</summary>
 <p>$which</p>
 $answer
+<p>What the model is known to miss of the nine zones that it was fitted to: stress comes and goes at once, so that fewer
+days are mixed than in the recording, and fewer times up last beyond two days.</p>
 </details>
 <details><summary>The two numbers of each zone</summary>
 <table>
@@ -133,9 +135,8 @@ $zones
 
 def _played(plan: Plan, beside: Beside, pictures: Sequence[Picture]) -> str:
     """What was made of recorded zones, or why nothing was; nothing without traces."""
-    if beside.zones is not None:
-        return _guess(plan, beside.zones, pictures)
-    return beside.why and f"<p>{escape(beside.why)}</p>"
+    guess = "" if beside.zones is None else _guess(plan, beside.zones, pictures)
+    return guess + (beside.why and f"<p>{escape(beside.why)}</p>")
 
 
 def _guess(plan: Plan, played: Played, pictures: Sequence[Picture]) -> str:

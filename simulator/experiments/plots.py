@@ -184,7 +184,7 @@ def _draw_together(own: Sequence[SeedRun], recorded: Recorded | None, beside: Be
         axes.bar(nodes + shift, weights / weights.sum(), width, color=color, label=label)
     axes.set_xticks(nodes)
     axes.legend(fontsize=8, frameon=False)
-    text = "Nodes are seldom lost alone: what takes an offer down takes most of a fleet along. "
+    text = "Of all nodes of fleets of 16 that were lost, the share that went in a tick together with so many others. "
     text += "The zones of the traces were played." if played else "Fleets on the scenario's own offers."
     part: Part = "zones" if played else "offers"
     return Picture("together", "How many nodes are lost together", text, png_of(figure), part)

@@ -11,7 +11,7 @@ _ALWAYS = ("statistic", "real", "simulated", "tolerance", "verdict")
 _OPTIONAL: dict[str, Callable[[Row], str]] = {
     "recorded": lambda row: "" if row.recorded is None else f"{row.recorded:.3g}",
     "off by": lambda row: "" if row.off_sd is None else f"{row.off_sd:+.1f} sd",
-    "at every tick": lambda row: _told(row.each_tick),
+    "at every tick, not judged": lambda row: _told(row.each_tick),
 }
 """The columns that a table has where one of its rows has something for them."""
 
@@ -28,7 +28,17 @@ def column_names(rows: Sequence[Row]) -> tuple[str, ...]:
     """The heads of the table's columns; what no row has is left out."""
     optional = [name for name, cell in _OPTIONAL.items() if any(cell(row) for row in rows)]
     of = ["of"] if any(row.of != "own offers" for row in rows) else []
-    shown = ("statistic", "real", "recorded", "simulated", "off by", "at every tick", "tolerance", "of", "verdict")
+    shown = (
+        "statistic",
+        "real",
+        "recorded",
+        "simulated",
+        "off by",
+        "at every tick, not judged",
+        "tolerance",
+        "of",
+        "verdict",
+    )
     return tuple(name for name in shown if name in (*_ALWAYS, *optional, *of))
 
 

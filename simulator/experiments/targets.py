@@ -1,5 +1,6 @@
 """What real markets were measured to be like, and how close a simulated one has to come: one table, with sources."""
 
+from math import inf
 from typing import Literal
 
 from msgspec import Struct
@@ -30,7 +31,7 @@ class Target(Struct, frozen=True):
     number; `measure` is what the statistic is called where it is measured, and `of_class` whose prices it is about.
     What depends on how long one looks is measured over `window_days`, as it was recorded. `value` is what was measured
     of the recorded zones, for statistics that traces have; `carried` says whether the bounds lie so many times away
-    from it or so far.
+    from it or so far, and `most` beyond which nothing can be.
     """
 
     measure: str
@@ -45,6 +46,7 @@ class Target(Struct, frozen=True):
     window_days: int | None = None
     value: float | None = None
     carried: Literal["times", "plus"] = "times"
+    most: float = inf
 
     @property
     def nodes(self) -> int | None:
@@ -64,8 +66,10 @@ class Target(Struct, frozen=True):
         assert self.value is not None
         low, high = bounds
         if self.carried == "plus":
-            return round(recorded + low - self.value, 3) + 0.0, round(recorded + high - self.value, 3) + 0.0  # no −0
-        return recorded * (low / self.value), recorded * (high / self.value)
+            around = round(recorded + low - self.value, 3) + 0.0, round(recorded + high - self.value, 3) + 0.0  # no −0
+        else:
+            around = recorded * (low / self.value), recorded * (high / self.value)
+        return around[0], min(around[1], self.most)
 
 
 def _price(
@@ -82,17 +86,18 @@ def _zone(
     low: float,
     high: float,
     aim: tuple[float, float] | None = None,
+    most: float = inf,
 ) -> Target:
-    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), aim, value=real)
+    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), aim, value=real, most=most)
 
 
 def _phi(measure: str, name: str, real: str, value: float, low: float, high: float, *sources: str) -> Target:
-    return Target(measure, name, real, low, high, "pairs", sources, value=value, carried="plus")
+    return Target(measure, name, real, low, high, "pairs", sources, value=value, carried="plus", most=1)
 
 
 def _fails(minutes: float, ago: str, real: float, low: float, high: float) -> Target:
     measure, name = f"fail_given_fail {minutes:g}min", f"launch fails, given one failed {ago} ago"
-    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), value=real, carried="plus")
+    return Target(measure, name, f"{real:.3g}", low, high, "zones", ("V1",), value=real, carried="plus", most=1)
 
 
 TARGETS = (
@@ -111,7 +116,7 @@ TARGETS = (
     _zone("fano_zone 6h", "Fano factor, one zone, 6 h", 1.82, 1.3, 2.2),
     _zone("fano_zone 24h", "Fano factor, one zone, 24 h", 2.81, 1.5, 4),
     _zone("fano_all 24h", "Fano factor, all zones, 24 h", 5.17, 2, 7, (4, 7)),
-    _zone("all_zones_down", "all zones down", 0.00794, 0.001, 0.03, (0.004, 0.015)),
+    _zone("all_zones_down", "all zones down", 0.00794, 0.001, 0.03, (0.004, 0.015), most=1),
     _fails(3.25, "3 min", 0.962, 0.862, 1.0),
     _fails(15, "15 min", 0.843, 0.743, 0.943),
     _fails(60, "1 h", 0.724, 0.624, 0.824),
@@ -134,7 +139,7 @@ TARGETS = (
     Target("lives_ks_p", "KS test of lifetimes against the exponential, p", "> 0.01", 0.01, 1, "poisson", ("M",)),
     _price("marketplace_unchanged", "days without a change", "0.52–0.61", 0.45, 0.70, "marketplace"),
     _price("marketplace_change", "median |log change|", "0.11–0.18", 0.05, 0.20, "marketplace"),
-    _price("marketplace_persistence", "daily AR(1) of a GPU's median", "0.60–0.91", 0.6, 0.95, "marketplace"),
+    _price("marketplace_persistence", "daily AR(1) of a GPU's median", "0.60–0.91", 0.6, 0.95, "marketplace", 73),
     _price("regional_spread", "sd of log price across regions", "0.34", 0.2, 0.5, "marketplace"),
     _price("hyperscaler_frozen", "offers that never move in 90 days", "0.75", 0.60, 0.90, "hyperscaler", FROZEN_DAYS),
     _price("hyperscaler_step", "largest step in 90 days", "0.051", 0, 0.06, "hyperscaler", FROZEN_DAYS),

@@ -43,8 +43,8 @@ class Played(Struct, frozen=True, eq=False):
 
 
 class TraceMarkets(Struct, frozen=True):
-    """The markets of what was recorded: of the `zones` of single GPUs and of `fleets`, those of a size in one; or `why`
-    there is none, and what is shown instead."""
+    """The markets of what was recorded: of the `zones` of single GPUs and of `fleets`, those of a size in one; and
+    `why` something is not among them, and what is shown instead."""
 
     zones: TraceMarket | None = None
     fleets: tuple[TraceMarket, ...] = ()
@@ -91,12 +91,15 @@ def play_recorded(
     if why:
         return TraceMarkets(why=why)
     of_sizes = [[each for each in recorded.fleets if each.values.max() == size] for size in (LARGE, SMALL) if fleets]
+    others = [str(each.name) for each in recorded.fleets if each.values.max() not in (LARGE, SMALL)]
+    why = f"Fleets of {LARGE} and of {SMALL} nodes are played, and so {', '.join(others)} was not." if others else ""
     zones = play_traces(scenario, recorded.zones, look_seconds) if recorded.zones else None
     if zones is not None and export is not None:
         zones = replace(zones, plan=replace(zones.plan, export=export))
     return TraceMarkets(
         zones=zones,
         fleets=tuple(play_traces(scenario, traces, look_seconds, fleets=True) for traces in of_sizes if traces),
+        why=why,
     )
 
 

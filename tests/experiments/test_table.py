@@ -32,7 +32,7 @@ def test_it_has_columns_only_for_what_is_known() -> None:
         "recorded": "3.22",
         "simulated": "3.25 ± 0.35",
         "off by": "+0.1 sd",
-        "at every tick": "3.25 ± 0.35",
+        "at every tick, not judged": "3.25 ± 0.35",
         "tolerance": "2.58–3.86",
         "verdict": "held",
     }

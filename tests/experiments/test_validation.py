@@ -106,11 +106,14 @@ def test_zones_that_repeat_recordings_are_shown() -> None:
 
 
 def test_what_depends_on_how_long_one_looks_is_judged_of_runs_as_long_as_recorded() -> None:
-    frozen, _ = (
-        [each for each in judge(plan(MOVING, days), [seed_run(hyperscaler_frozen=0.7)]) if each.target.window_days]
+    measured = seed_run(hyperscaler_frozen=0.7)
+    long, short = (
+        {each.target.measure: each for each in judge(plan(MOVING, days), [measured]) if each.target.window_days}
         for days in (90, 89)
     )
-    assert [each.verdict for each in frozen] == ["held", "not shown"]
+    assert long.keys() == {"marketplace_persistence", "hyperscaler_frozen", "hyperscaler_step"}
+    assert (long["hyperscaler_frozen"].verdict, short["hyperscaler_frozen"].verdict) == ("held", "not shown")
+    assert short["hyperscaler_step"].reason == "needs 90 days, as recorded; here 89"
 
 
 def test_without_fleets_there_is_nothing_to_say_of_rentals() -> None:
