@@ -45,6 +45,25 @@ class PoolRates(Struct, frozen=True):
     phases: tuple[tuple[float, ...], ...]
 
 
+def between(one: PoolRates, other: PoolRates, share: float, per_hour: float) -> PoolRates:
+    """The rates of an offer that goes down `per_hour` times in an hour of being up, of which two others go down a
+    little less and a little more often: so large a share of the way from the one to the other. Where those are a
+    hundredth apart it does so to within two ten-thousandths, if it goes down once in some months or more often."""
+
+    def on_the_way(here: float, there: float) -> float:
+        return here + (there - here) * share
+
+    return PoolRates(
+        lost=per_hour,
+        lost_at=tuple(map(on_the_way, one.lost_at, other.lost_at)),
+        settled=on_the_way(one.settled, other.settled),
+        long=on_the_way(one.long, other.long),
+        brief=on_the_way(one.brief, other.brief),
+        hit_ppm=int(on_the_way(one.hit_ppm, other.hit_ppm) + 0.5),
+        phases=one.phases if share < 0.5 else other.phases,
+    )
+
+
 class CannotCalibrate(Exception):
     """No rates give that availability together with that rate of interruptions; the text says why."""
 
