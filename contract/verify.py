@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -21,6 +22,9 @@ from .verdicts import Clause, Verdicts, meanings
 FOLDER = Path(__file__).resolve().parent
 OF_THE_DOCUMENT = frozenset({"test_document.py"})
 """Tests of this folder that ask no server."""
+
+AGAIN_SECONDS = 0.1
+"""After so long a signal that was lost is sent again."""
 
 
 class CannotTry(Exception):
@@ -76,7 +80,8 @@ def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = Non
     only = [_known(name) for name in wanted.only]
     _check(wanted)
     arguments = [str(path) for path in sorted(FOLDER.glob("test_*.py")) if path.name not in OF_THE_DOCUMENT]
-    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider", *wanted.options()]
+    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
+    arguments += ["-p", "no:unraisableexception", *wanted.options()]  # it would take the place of `_hearing_again`
     if only:
         arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
     verdicts, stash = Verdicts(on_test), _Stash()
@@ -149,9 +154,33 @@ def _ending_in_order() -> Iterator[None]:
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with _hearing_again():
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _hearing_again() -> Iterator[None]:
+    """A signal that came while the interpreter called back (Hypothesis watches the collection of garbage) is lost: what
+    is raised there goes nowhere. It is sent again a little later."""
+    before = sys.unraisablehook
+    again: list[threading.Timer] = []
+
+    def hear(lost: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            before(lost)
+            return
+        again.append(threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
+        again[-1].start()
+
+    sys.unraisablehook = hear
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for each in again:
+            each.cancel()
 
 
 @contextmanager
