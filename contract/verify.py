@@ -181,6 +181,7 @@ def _hearing_again() -> Iterator[None]:
         sys.unraisablehook = before
         for each in again:
             each.cancel()
+            each.join()
 
 
 @contextmanager
