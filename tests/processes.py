@@ -42,7 +42,7 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Com
     """A command that ends by itself."""
     given = environment() if env is None else env
     command = [*GPU_SIM, *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=60, env=given)
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=240, env=given)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def test_without_the_extra_it_says_what_to_install(missing: str, arguments: list
         text=True,
         cwd=ROOT,
         env=environment(),
-        timeout=60,
+        timeout=240,
     )
     assert told.returncode == 2
     says = f"{missing} is missing: {arguments[0]} needs the extra, pip install 'gpu-market-simulator[market]'"

@@ -37,7 +37,7 @@ def journal_elsewhere(interpreter: str, seed: int = 1, **environment: str) -> by
         env={**clean_environment(), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), **environment},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     return finished.stdout
 
