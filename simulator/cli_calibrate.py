@@ -126,8 +126,6 @@ def calibrate(
 
 def _check_output(output: Path) -> None:
     """Before all the work, whether there is a place to write to. Raises CannotTry."""
-    if output.is_dir():
-        raise CannotTry(f"--output {output} is a folder")
     if not output.parent.is_dir():
         raise CannotTry(f"--output {output} cannot be written: {output.parent} is no folder")
 

@@ -219,3 +219,12 @@ def test_errors_go_to_stderr_and_are_one_line() -> None:
 
 def test_the_version_is_that_of_the_project() -> None:
     assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_who_breaks_a_command_off_gets_the_exit_code_of_shells_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simulator.scenario_file.shipped_scenarios", break_off)
+    told = invoke("scenarios")
+    assert (told.exit_code, "broken off" in told.stderr) == (130, True)

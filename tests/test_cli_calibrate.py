@@ -196,3 +196,9 @@ def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_
     assert told.exit_code == 1
     assert "r5a_v100_1: no offer of this shape" in told.stderr
     assert not output.exists()
+
+
+def test_where_nothing_can_be_written_it_says_so_before_the_work(folder: Path, tmp_path: Path) -> None:
+    told = calibrate(*folder.glob("*.json"), "--output", tmp_path / "none" / "mine.yaml")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert told.stderr.endswith(f"{tmp_path / 'none'} is no folder\n")

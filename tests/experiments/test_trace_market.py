@@ -126,6 +126,8 @@ def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(recorded: R
         (True, None),
     ]
     assert played.days == 60
+    left_out = [str(each.name) for each in recorded.fleets if each.values.max() == 8]
+    assert played.why == f"Fleets of 16 and of 4 nodes are played, and so {', '.join(left_out)} was not."
     run = run_seed(replace(fleets.plan, days=4), 2)
     assert run.others["partner_16"] > 0.8
     assert play_recorded(CONDITIONS, recorded, LOOK_SECONDS, fleets=False).fleets == ()
