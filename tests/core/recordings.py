@@ -88,3 +88,8 @@ def world(settings: MarketSettings, *, seed: int = 1, **how: Any) -> Simulation:
 def turns(sim: Simulation) -> list[tuple[int, bool]]:
     """When the offer went down (False) or came back."""
     return [(event.at, isinstance(event, OfferCameBack)) for event in seen(sim, OfferWentDown, OfferCameBack)]
+
+
+def nodes(*counts: int, notice: int = 0, **how: Any) -> Simulation:
+    """An offer with so many nodes in each minute, and no more after the last."""
+    return world(replaying(trace(counts, loop=False), notice=notice, **how))
