@@ -117,7 +117,7 @@ def test_a_marker_is_judged_also_where_the_test_has_no_world(team: Team) -> None
         pass
 
     @pytest.mark.gpu_sim(sed=1)
-    @pytest.mark.skip
+    @pytest.mark.skip(reason="what a team skips takes no world")
     def test_skipped():
         pass
 
