@@ -1,93 +1,69 @@
-"""The README's commands and programs run as they stand there."""
+"""The commands and programs of all READMEs run as they stand there."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from ..processes import GPU_SIM, ROOT, environment, serving
+from ..processes import GPU_SIM, environment, serving
+from ..support.markdown import Block, blocks_of, check_forms
+from ..support.readmes import READMES
 
-README = (ROOT / "README.md").read_text()
 ADDRESS = "http://127.0.0.1:4780"
-LANGUAGES = {"sh", "sh no-test", "python", "yaml", "dockerfile", "js", "json", "text"}
-"""What the README's blocks may be; of these, `sh` and `python` are run."""
-
-
-class Block(NamedTuple):
-    """A fenced block: its info string, its text, its line, the paragraph above it."""
-
-    info: str
-    text: str
-    line: int
-    above: str
-
-
-def blocks_of(readme: str) -> list[Block]:
-    """All fenced blocks. A fence that is not closed, or not plain, is refused."""
-    found: list[Block] = []
-    info, begun, body = None, 0, list[str]()
-    lines = readme.splitlines()
-    for number, line in enumerate(lines, 1):
-        if line.lstrip().startswith(("```", "~~~")):
-            fence = re.fullmatch(r"```([a-z -]*)", line)
-            assert fence, f"line {number}: an unknown form of fence: {line}"
-            if info is None:
-                info, begun, body = fence[1], number, []
-            else:
-                assert not fence[1], f"line {number}: a fence in a fence"
-                above = "\n".join(lines[: begun - 1]).rstrip().rpartition("\n\n")[2]
-                found.append(Block(info, "\n".join(body) + "\n", begun, above))
-                info = None
-        elif info is not None:
-            body.append(line)
-    assert info is None, f"line {begun}: the fence is not closed"
-    return found
-
-
-def check_forms(blocks: list[Block]) -> None:
-    """Refuses a block of which it is not clear whether it is to be run."""
-    for block in blocks:
-        assert block.info in LANGUAGES, f"line {block.line}: an unknown form of block: {block.info!r}"
-        if block.info == "sh no-test":
-            reason = block.above and not block.above.startswith(("#", "```", "|"))
-            assert reason, f"line {block.line}: a block that is not run needs its reason above it"
-
-
-BLOCKS = blocks_of(README)
-SHELL = [block for block in BLOCKS if block.info == "sh"]
-PYTHON = [block for block in BLOCKS if block.info == "python"]
-TESTS = [block for block in PYTHON if re.search(r"^def test_", block.text, re.MULTILINE)]
-PROGRAMS = [block for block in PYTHON if block not in TESTS]
 
 
 class Session(NamedTuple):
-    """A server as the README starts it, and the blocks that follow in another shell."""
+    """A server as a README starts it, or none, and the blocks that follow in another shell, with what they print."""
 
-    arguments: list[str]
+    readme: str
+    arguments: list[str] | None
     blocks: list[Block]
+    printed: list[Block]
+
+    def __str__(self) -> str:
+        command = "no server" if self.arguments is None else " ".join(["serve", *self.arguments])
+        return f"{self.readme}: {command}"
 
 
-def sessions_of(blocks: list[Block]) -> list[Session]:
-    """Each block that starts a server, with the blocks up to the next such."""
-    found: list[Session] = []
+class Program(NamedTuple):
+    """A block of Python in a README."""
+
+    readme: str
+    block: Block
+
+    def __str__(self) -> str:
+        return f"{self.readme}: line {self.block.line}"
+
+
+BLOCKS = {name: blocks_of(text) for name, text in READMES.items()}
+PYTHON = [Program(name, block) for name, blocks in BLOCKS.items() for block in blocks if block.info == "python"]
+TESTS = [program for program in PYTHON if re.search(r"^def test_", program.block.text, re.MULTILINE)]
+PROGRAMS = [program for program in PYTHON if program not in TESTS]
+
+
+def sessions_of(readme: str, blocks: list[Block]) -> list[Session]:
+    """Each block that starts a server, with the blocks up to the next such; before the first one there is no server."""
+    found = [Session(readme, None, [], [])]
     for block in blocks:
-        if re.search(r"\bgpu-sim serve\b", block.text) is None:
-            assert found, f"line {block.line}: no server has been started by then"
+        if block.info == "text":
+            found[-1].printed.append(block)
+        elif block.info == "sh" and re.search(r"\bgpu-sim serve\b", block.text) is None:
             found[-1].blocks.append(block)
-            continue
-        assert block.text.count("\n") == 1, f"line {block.line}: a server is started by one line of its own"
-        program, command, *arguments = shlex.split(block.text.rpartition("&&")[2])
-        assert (Path(program).name, command) == ("gpu-sim", "serve")
-        found.append(Session(arguments, []))
-    return found
+        elif block.info == "sh":
+            assert block.text.count("\n") == 1, f"line {block.line}: a server is started by one line of its own"
+            program, command, *arguments = shlex.split(block.text.rpartition("&&")[2])
+            assert (Path(program).name, command) == ("gpu-sim", "serve")
+            found.append(Session(readme, arguments, [], []))
+    return found if found[0].blocks else found[1:]
 
 
-SESSIONS = sessions_of(SHELL)
+SESSIONS = [session for readme, blocks in BLOCKS.items() for session in sessions_of(readme, blocks)]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +76,8 @@ SESSIONS = sessions_of(SHELL)
         ("```sh\nx\n", "not closed"),
         ("# Title\n\n```sh no-test\nx\n```\n", "needs its reason"),
         ("```sh no-test\nx\n```\n", "needs its reason"),
+        ("```text\nx\n```\n", "no sh block comes before"),
+        ("Why:\n\n```sh no-test\nx\n```\n\n```text\nx\n```\n", "no sh block comes before"),
     ],
 )
 def test_a_block_of_an_unknown_form_is_refused(readme: str, says: str) -> None:
@@ -111,35 +89,46 @@ def test_a_block_may_say_above_why_it_is_not_run() -> None:
     check_forms(blocks_of("# Title\n\nIt needs a container:\n\n```sh no-test\nx\n```\n"))
 
 
-def test_of_every_block_it_is_clear_whether_it_is_run() -> None:
-    check_forms(BLOCKS)
+@pytest.mark.parametrize("readme", READMES)
+def test_of_every_block_it_is_clear_whether_it_is_run(readme: str) -> None:
+    check_forms(BLOCKS[readme])
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_shell_block_is_in_a_session(readme: str) -> None:
+    starts = [session for session in SESSIONS if session.readme == readme and session.arguments is not None]
+    run = [block for session in SESSIONS if session.readme == readme for block in session.blocks]
+    assert len(starts) + len(run) == sum(block.info == "sh" for block in BLOCKS[readme])
 
 
 def test_the_server_and_the_tests_are_one_line_each_on_the_first_screen() -> None:
-    first_screen = README.splitlines()[:40]
+    first_screen = READMES["README.md"].splitlines()[:40]
     for ending in ("gpu-sim serve", "python -m pytest -n auto --maxprocesses 4 --dist loadfile"):
         one_line = re.compile(rf"python3 -m venv \S+ && .*/{ending}")
         assert sum(one_line.fullmatch(line) is not None for line in first_screen) == 1
 
 
-def test_there_is_a_session_on_the_default_scenario() -> None:
-    assert SESSIONS[0].arguments == []
-    assert SESSIONS[0].blocks
+def test_the_first_session_rents_on_the_default_scenario_and_shows_what_comes_of_it() -> None:
+    first = SESSIONS[0]
+    assert (first.readme, first.arguments) == ("README.md", [])
+    assert "/v1/gpu/rent" in "".join(block.text for block in first.blocks).replace("post v1", "/v1")
+    assert '"termination_reason":"interrupted"' in first.printed[0].text
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: " ".join(["serve", *session.arguments]))
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_the_session_runs_as_it_stands_there(session: Session, tmp_path: Path) -> None:
     command = tmp_path / "bin" / "gpu-sim"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {shlex.join(GPU_SIM)} "$@"\n')
     command.chmod(0o755)
-    path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
-    env = environment(PATH=path, PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    with serving(tmp_path / "ready.json", *session.arguments) as server:
-        script = "".join(block.text for block in session.blocks)
-        script = script.replace(ADDRESS, server.url).replace("/tmp/", f"{tmp_path}/").replace(".venv/bin/", "")
+    env = environment(PATH=os.pathsep.join([str(command.parent), os.environ["PATH"]]))
+    server = nullcontext() if session.arguments is None else serving(tmp_path / "ready.json", *session.arguments)
+    with server as running:
+        script = "".join(block.text for block in session.blocks).replace("/tmp/", f"{tmp_path}/")
+        if running is not None:
+            script = script.replace(ADDRESS, running.url)
         ended = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
+            ["bash", "-euo", "pipefail", "-c", script.replace(".venv/bin/", "")],
             check=False,
             capture_output=True,
             text=True,
@@ -150,26 +139,40 @@ def test_the_session_runs_as_it_stands_there(session: Session, tmp_path: Path) -
     assert ended.returncode == 0, ended.stderr
     assert '"error":' not in ended.stdout
     assert "urn:gpu-sim:" not in ended.stdout
-    assert not session.blocks or '"rental_id":' in ended.stdout
+    for block in session.printed:
+        assert block.text in ended.stdout, f"line {block.line}"
+    assert session.printed or not session.blocks or running is None or '"rental_id":' in ended.stdout
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: f"line-{block.line}")
-def test_every_program_runs_as_it_stands_there(block: Block, tmp_path: Path) -> None:
-    env = environment(PYTHONPATH=str(ROOT))
-    subprocess.run([sys.executable, "-W", "error", "-c", block.text], check=True, cwd=tmp_path, env=env, timeout=120)
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_every_program_runs_as_it_stands_there(program: Program, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", program.block.text]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment(), timeout=120)
 
 
 def test_there_are_test_files_with_and_without_http() -> None:
-    assert [block for block in TESTS if "gpu_sim" in block.text]
-    assert [block for block in TESTS if "Simulation(" in block.text]
+    assert [program for program in TESTS if "gpu_sim" in program.block.text]
+    assert [program for program in TESTS if "Simulation(" in program.block.text]
 
 
-@pytest.mark.parametrize("block", TESTS, ids=lambda block: f"line-{block.line}")
-def test_every_test_file_passes_as_it_stands_there(block: Block, tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(block.text)
+@pytest.mark.parametrize("program", TESTS, ids=str)
+def test_every_test_file_passes_as_it_stands_there(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(program.block.text)
     command = [sys.executable, "-m", "pytest", "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-rA"]
     ended = subprocess.run(
         command, check=False, cwd=tmp_path, env=environment(), timeout=120, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stdout
-    assert ended.stdout.count("PASSED ") == block.text.count("def test_")
+    assert ended.stdout.count("PASSED ") == program.block.text.count("def test_")
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_whole_scenario_of_a_readme_is_sound(readme: str, tmp_path: Path) -> None:
+    for block in BLOCKS[readme]:
+        if block.info == "yaml" and block.text.startswith("scenario: 1"):
+            file = tmp_path / "mine.yaml"
+            file.write_text(block.text)
+            checked = subprocess.run(
+                [*GPU_SIM, "check", str(file)], check=False, capture_output=True, text=True, cwd=tmp_path, timeout=60
+            )
+            assert checked.returncode == 0, checked.stderr
