@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from .processes import ROOT, environment, serving
+from .support.readmes import READMES
 
 RENT = {
     "gpu_model": "RTX 4090",
@@ -75,6 +76,18 @@ def test_the_wheel_holds_every_scenario(wheel: Path) -> None:
     shipped = {f"simulator/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")}
     assert len(shipped) >= 9
     assert shipped <= set(names(wheel))
+
+
+@pytest.mark.parametrize("name", [name for name in READMES if not name.startswith(("README.md", "tests/"))])
+def test_the_wheel_holds_every_readme_but_that_of_the_tests(wheel: Path, name: str) -> None:
+    inside = "gpu_sim/README.md" if name == "simulator/README.md" else name.removeprefix("simulator/")
+    assert (inside if inside.startswith("gpu_sim/") else f"gpu_sim/{inside}") in names(wheel)
+
+
+def test_the_first_page_is_the_description_of_the_wheel(wheel: Path) -> None:
+    (metadata,) = [name for name in names(wheel) if name.endswith(".dist-info/METADATA")]
+    with zipfile.ZipFile(wheel) as archive:
+        assert READMES["README.md"] in archive.read(metadata).decode()
 
 
 def test_the_wheel_holds_no_leftovers(wheel: Path) -> None:
