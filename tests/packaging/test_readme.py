@@ -12,10 +12,13 @@ from typing import NamedTuple
 import pytest
 
 from ..processes import GPU_SIM, environment, serving
-from ..support.markdown import Block, blocks_of, check_forms
+from ..support.markdown import Block, blocks_of, check_forms, indented_blocks_of
 from ..support.readmes import READMES
 
 ADDRESS = "http://127.0.0.1:4780"
+RENT = re.compile(r"v1/gpu/rent\b")
+SECONDS_MAX = 240
+"""When a block counts as hanging: the slowest takes some ten seconds of a fast machine."""
 
 
 class Session(NamedTuple):
@@ -92,6 +95,13 @@ def test_a_block_may_say_above_why_it_is_not_run() -> None:
 @pytest.mark.parametrize("readme", READMES)
 def test_of_every_block_it_is_clear_whether_it_is_run(readme: str) -> None:
     check_forms(BLOCKS[readme])
+    assert indented_blocks_of(READMES[readme]) == []
+
+
+def test_a_block_without_a_fence_is_found() -> None:
+    assert indented_blocks_of("Run it:\n\n    gpu-sim serve\n    more\n\n```sh\n\n    x\n```\n- a\n    b\n") == [
+        "    gpu-sim serve"
+    ]
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -111,7 +121,7 @@ def test_the_server_and_the_tests_are_one_line_each_on_the_first_screen() -> Non
 def test_the_first_session_rents_on_the_default_scenario_and_shows_what_comes_of_it() -> None:
     first = SESSIONS[0]
     assert (first.readme, first.arguments) == ("README.md", [])
-    assert "/v1/gpu/rent" in "".join(block.text for block in first.blocks).replace("post v1", "/v1")
+    assert RENT.search("".join(block.text for block in first.blocks))
     assert '"termination_reason":"interrupted"' in first.printed[0].text
 
 
@@ -134,20 +144,21 @@ def test_the_session_runs_as_it_stands_there(session: Session, tmp_path: Path) -
             text=True,
             cwd=tmp_path,
             env=env,
-            timeout=120,
+            timeout=SECONDS_MAX,
         )
     assert ended.returncode == 0, ended.stderr
     assert '"error":' not in ended.stdout
     assert "urn:gpu-sim:" not in ended.stdout
     for block in session.printed:
         assert block.text in ended.stdout, f"line {block.line}"
-    assert session.printed or not session.blocks or running is None or '"rental_id":' in ended.stdout
+    if RENT.search(script) is not None and not session.printed:
+        assert '"rental_id":' in ended.stdout
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 def test_every_program_runs_as_it_stands_there(program: Program, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", program.block.text]
-    subprocess.run(command, check=True, cwd=tmp_path, env=environment(), timeout=120)
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment(), timeout=SECONDS_MAX)
 
 
 def test_there_are_test_files_with_and_without_http() -> None:
@@ -160,7 +171,7 @@ def test_every_test_file_passes_as_it_stands_there(program: Program, tmp_path: P
     (tmp_path / "test_it.py").write_text(program.block.text)
     command = [sys.executable, "-m", "pytest", "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-rA"]
     ended = subprocess.run(
-        command, check=False, cwd=tmp_path, env=environment(), timeout=120, capture_output=True, text=True
+        command, check=False, cwd=tmp_path, env=environment(), timeout=SECONDS_MAX, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stdout
     assert ended.stdout.count("PASSED ") == program.block.text.count("def test_")
@@ -173,6 +184,11 @@ def test_every_whole_scenario_of_a_readme_is_sound(readme: str, tmp_path: Path) 
             file = tmp_path / "mine.yaml"
             file.write_text(block.text)
             checked = subprocess.run(
-                [*GPU_SIM, "check", str(file)], check=False, capture_output=True, text=True, cwd=tmp_path, timeout=60
+                [*GPU_SIM, "check", str(file)],
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=tmp_path,
+                timeout=SECONDS_MAX,
             )
             assert checked.returncode == 0, checked.stderr

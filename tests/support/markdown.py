@@ -74,6 +74,11 @@ def prose_of(markdown: str) -> str:
     return "\n".join(kept)
 
 
+def indented_blocks_of(markdown: str) -> list[str]:
+    """The first lines of blocks without a fence, which would escape being run."""
+    return re.findall(r"(?:\A|^[ \t]*\n)((?: {4}|\t).*\S.*)", prose_of(markdown), re.MULTILINE)
+
+
 def anchors_of(markdown: str) -> list[str]:
     """The anchors of the headings, as GitHub makes them: in lower case, without punctuation, with hyphens for spaces,
     and with a number behind one that was there before."""
