@@ -9,7 +9,7 @@ from ..core.quantities import Money
 from .control_request import body_as, enter, page, window
 from .control_views import account_view, entries_view
 from .front import Exchange
-from .problems import Reply, json_reply
+from .replies import Reply, json_reply
 
 
 class NewAccount(Struct, forbid_unknown_fields=True):

@@ -15,7 +15,8 @@ from ..world import ADVANCE_MS_MAX, World
 from .control_request import body_as, enter
 from .control_views import clock_view, event_view
 from .front import Exchange
-from .problems import NotReached, Reply, json_reply
+from .problems import NotReached
+from .replies import Reply, json_reply
 
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
 

@@ -6,7 +6,7 @@ from ..world import World
 from .control_request import enter, window
 from .control_views import events_view
 from .front import Exchange
-from .problems import Reply, json_reply
+from .replies import Reply, json_reply
 
 _BYTES_PER_TURN = 1 << 19
 

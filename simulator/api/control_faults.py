@@ -14,7 +14,7 @@ from ..notation import format_duration, format_share
 from ..world import World
 from .control_request import Nothing, body_as, enter, page
 from .front import Exchange
-from .problems import Reply, json_reply
+from .replies import Reply, json_reply
 
 
 class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):

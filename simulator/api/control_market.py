@@ -16,7 +16,7 @@ from ..core.commands import PlayAct
 from .control_request import body_as, enter, page
 from .control_views import act_view, offer_view
 from .front import Exchange
-from .problems import Reply, json_reply
+from .replies import Reply, json_reply
 
 
 async def get_market(exchange: Exchange) -> Reply:

@@ -6,7 +6,7 @@ from importlib import import_module
 from ..worlds import Worlds
 from .event_stream import EventStreams
 from .front import Exchange
-from .problems import Reply
+from .replies import Reply
 from .traffic import Traffic
 from .wire import parse_query
 

@@ -8,7 +8,7 @@ from ..core.commands import Command, HideRental, InterruptRental, MoveRental, To
 from .control_request import Nothing, body_as, enter, page
 from .control_views import rental_view
 from .front import Exchange
-from .problems import Reply, json_reply
+from .replies import Reply, json_reply
 
 
 class Vanish(Struct, forbid_unknown_fields=True):

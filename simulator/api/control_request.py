@@ -13,7 +13,8 @@ from ..core.names import did_you_mean
 from ..notation import decode_quantity
 from ..world import World
 from .front import Exchange
-from .problems import MissingField, Reply, UnknownField, WorldRequired, json_reply
+from .problems import MissingField, UnknownField, WorldRequired
+from .replies import Reply, json_reply
 from .wire import decode_json, parse_query
 
 PAGE_DEFAULT = 100

@@ -16,8 +16,9 @@ from ..world import World
 from .control_request import body_as, select, window
 from .front import Exchange
 from .logged_request import LoggedRequest, logged_request
-from .problems import NotHeld, Reply, RequestLogOff, json_reply
+from .problems import NotHeld, RequestLogOff
 from .redaction import Redactor
+from .replies import Reply, json_reply
 from .request_match import Match, Mismatch, shortened
 
 NEAREST_SHOWN_MAX = 5

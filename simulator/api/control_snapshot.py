@@ -5,7 +5,7 @@ import asyncio
 from .control_request import enter, select
 from .control_views import clock_view
 from .front import Exchange
-from .problems import Reply, json_reply
+from .replies import Reply, json_reply
 from .wire import check_media
 
 _EVENTS_PER_TURN = 4_000

@@ -18,7 +18,8 @@ from ..worlds import DEFAULT_WORLD, WorldExists, Worlds
 from .control_request import body_as, enter, select
 from .control_views import clock_view
 from .front import Exchange
-from .problems import Reply, ScenarioInvalid, json_reply
+from .problems import ScenarioInvalid
+from .replies import Reply, json_reply
 from .wire import parse_query
 
 SEED_MAX = 2**63 - 1

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .front import Exchange
-from .problems import NotFound, Reply
+from .problems import NotFound
+from .replies import Reply
 
 DOCS_PATH = "/docs"
 

@@ -6,7 +6,7 @@ import msgspec
 
 from ..contract_file import load_contract
 from .front import Exchange
-from .problems import Reply
+from .replies import Reply
 
 
 async def openapi(exchange: Exchange) -> Reply:

@@ -22,7 +22,7 @@ from .control_events import list_events
 from .control_request import select, whole_number
 from .control_views import events_view
 from .front import Exchange
-from .problems import Headers, Reply, Stream
+from .replies import Headers, Reply, Stream
 
 HEARTBEAT_SECONDS = 15.0
 EVENTS_BEHIND_MAX = 10_000

@@ -7,16 +7,8 @@ from ..core.errors import Refusal
 from ..core.fault_rules import Operation
 from ..core.faults import Injection
 from ..pacing import Pacer, wall_epoch_ms
-from .problems import (
-    Headers,
-    InvalidToken,
-    NotFound,
-    PayloadTooLarge,
-    Reply,
-    UnsupportedMediaType,
-    api_problem,
-    json_reply,
-)
+from .problems import InvalidToken, NotFound, PayloadTooLarge, UnsupportedMediaType, api_problem
+from .replies import Headers, Reply, json_reply
 
 RETRY_AFTER_SECONDS = 1
 """What an injected 429 or 503 says unless the rule says otherwise."""

@@ -21,7 +21,8 @@ from ..worlds import DEFAULT_WORLD, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .fault_header import HEADER
 from .faults import carry_out, on_arrival
-from .problems import MethodNotAllowed, PayloadTooLarge, Reply, Stream, api_problem, control_problem, json_reply
+from .problems import MethodNotAllowed, PayloadTooLarge, api_problem, control_problem
+from .replies import Reply, Stream, json_reply
 from .transport import Connections, InjectedDisconnect
 from .wire import (
     Disconnected,

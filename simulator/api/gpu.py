@@ -15,7 +15,7 @@ from ..world import World
 from .auth import header_values, unknown_token
 from .front import Exchange, rental_id_in
 from .listing import Listing
-from .problems import Headers, Reply, json_reply
+from .replies import Headers, Reply, json_reply
 from .wire import boolean, check_fields, decode_json, parse_query, positive_integer, ssh_key, text
 
 _REQUIRED = dict.fromkeys(("gpu_model", "provider_id", "region", "model_id", "docker_image"), text)

@@ -15,7 +15,7 @@ from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..world import World
 from .listed_rows import Row, SortedRows
-from .problems import Reply
+from .replies import Reply
 from .wire import parse_query
 
 PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")

@@ -17,7 +17,7 @@ from ..core.money import MICROS_PER_DOLLAR
 from ..world import World
 from ..worlds import Worlds
 from .event_stream import EventStreams
-from .problems import Reply
+from .replies import Reply
 from .traffic import BOUNDS_NS, OTHER_RULES, RULES_COUNTED_MAX, Traffic
 
 _NS_PER_SECOND = 1_000_000_000

@@ -11,10 +11,7 @@ Refusal
     └── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff, NotHeld
 """
 
-from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
-
-import msgspec
 
 from ..core import errors
 from ..core.errors import Refusal
@@ -22,8 +19,7 @@ from ..core.money import format_usd
 from ..store import StateUnavailable
 from ..world import WorldNotFound
 from ..worlds import DefaultWorldKept, WorldExists
-
-Headers = tuple[tuple[bytes, bytes], ...]
+from .replies import Headers, Reply, json_reply
 
 
 class WireRefusal(Refusal):
@@ -182,30 +178,6 @@ KINDS: dict[type[Refusal], Kind] = {
     RequestLogOff: Kind(409, "conflict_error"),
     NotHeld: Kind(409, "conflict_error"),
 }
-
-
-class Reply:
-    """An answer before the headers that every answer has."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, body: bytes, headers: Headers = ()) -> None:
-        self.status = status
-        self.body = body
-        self.headers: Headers = headers if status == 204 else (*headers, (b"content-length", b"%d" % len(body)))
-        """Those given, and the body's length where there may be a body (RFC 9110, 8.6)."""
-
-
-class Stream(NamedTuple):
-    """An answer with status 200 that goes on until its parts end or the client goes away."""
-
-    parts: AsyncGenerator[bytes, None]
-    headers: Headers = ()
-
-
-def json_reply(status: int, content: Any, headers: Headers = (), media: bytes = b"application/json") -> Reply:
-    """An answer in JSON."""
-    return Reply(status, msgspec.json.encode(content), ((b"content-type", media), *headers))
 
 
 def api_problem(refusal: Refusal) -> Reply:

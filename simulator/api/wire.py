@@ -18,12 +18,11 @@ from .problems import (
     InvalidJson,
     MissingField,
     PayloadTooLarge,
-    Reply,
-    Stream,
     UnknownField,
     UnknownParameter,
     UnsupportedMediaType,
 )
+from .replies import Reply, Stream
 
 DRAINED_BYTES_MAX = 1 << 20
 DRAIN_SECONDS_MAX = 2.0

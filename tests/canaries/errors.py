@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from starlette.types import Scope
 
-from simulator.api import auth, front, gpu, problems, wire
+from simulator.api import auth, front, gpu, problems, replies, wire
 from simulator.core import rentals
 from simulator.core.errors import InsufficientCredit, Refusal
 from simulator.core.offer_rentals import RentPlan
@@ -21,12 +21,12 @@ def change_errors(soil: Soil, change: Callable[[dict[str, Any]], object]) -> Non
     """Plant a defect into the inside of every error envelope."""
     sound = problems.api_problem
 
-    def api_problem(refusal: Refusal) -> problems.Reply:
+    def api_problem(refusal: Refusal) -> replies.Reply:
         reply = sound(refusal)
         content = msgspec.json.decode(reply.body)
         change(content["error"])
         kept = tuple(pair for pair in reply.headers if pair[0] not in (b"content-type", b"content-length"))
-        return problems.json_reply(reply.status, content, kept)
+        return replies.json_reply(reply.status, content, kept)
 
     soil.plant(front, "api_problem", api_problem)
 
@@ -35,7 +35,7 @@ def drop_header(soil: Soil, name: bytes) -> None:
     """Plant a defect into the headers of every refusal."""
     sound = problems._headers
 
-    def headers(refusal: Refusal) -> problems.Headers:
+    def headers(refusal: Refusal) -> replies.Headers:
         return tuple(pair for pair in sound(refusal) if pair[0] != name)
 
     soil.plant(problems, "_headers", headers)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from simulator.api import front, gpu, problems
+from simulator.api import front, gpu, replies
 from simulator.core import holds, rentals
 from simulator.core.errors import InsufficientCredit
 from simulator.core.ledger import RentalSettled
@@ -92,7 +92,7 @@ def deleting_again_bills_again(soil: Soil) -> None:
     """A11: a second DELETE settles a second time."""
     sound = gpu.terminate_rental
 
-    async def terminate_rental(exchange: Any) -> problems.Reply:
+    async def terminate_rental(exchange: Any) -> replies.Reply:
         rental = _rental_of(exchange)
         if rental is not None and rental.terminated_ms is not None and rental.billed_micros:
             _settle(exchange, rental, 0)
@@ -109,7 +109,7 @@ def parallel_deletes_capture_twice(soil: Soil) -> None:
     sound = gpu.terminate_rental
     looking: dict[str, asyncio.Event] = {}
 
-    async def terminate_rental(exchange: Any) -> problems.Reply:
+    async def terminate_rental(exchange: Any) -> replies.Reply:
         rental = _rental_of(exchange)
         if rental is None or rental.terminated_ms is not None:
             return await sound(exchange)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from simulator.api import listing, problems
+from simulator.api import listing, replies
 from simulator.api.listed_rows import SortedRows
 from simulator.core import offers
 from simulator.core.money import format_price
@@ -68,10 +68,10 @@ def count_is_of_all_offers(soil: Soil) -> None:
     """F3: the count ignores the filters."""
     sound = listing.Listing._compose
 
-    def compose(self: Any, query: bytes) -> problems.Reply:
+    def compose(self: Any, query: bytes) -> replies.Reply:
         answer = msgspec.json.decode(sound(self, query).body)
         answer["count"] = len(self._select({}))
-        return problems.json_reply(200, answer)
+        return replies.json_reply(200, answer)
 
     soil.plant(listing.Listing, "_compose", compose)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.api import front, gpu, problems
+from simulator.api import front, gpu, replies
 from simulator.core.rental import Rental
 from simulator.core.rentals import Rentals
 from simulator.core.simulation import Simulation
@@ -44,7 +44,7 @@ def looking_is_activity(soil: Soil) -> None:
     """A19: a GET changes when the rental ends."""
     sound = gpu.get_rental
 
-    async def get_rental(exchange: Any) -> problems.Reply:
+    async def get_rental(exchange: Any) -> replies.Reply:
         reply = await sound(exchange)
         simulation: Simulation = exchange.world.simulation
         rental = simulation.rentals.by_id[front.rental_id_in(exchange.scope["path"])]

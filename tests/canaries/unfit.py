@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.api import listing, problems
+from simulator.api import listing, replies
 from simulator.core import billing
 
 from .money import MINIMUM
@@ -33,7 +33,7 @@ def nothing_is_wrong(soil: Soil) -> None:
 def everything_fails(soil: Soil) -> None:
     """The clause fails, but because the server does."""
 
-    def compose(self: Any, query: bytes) -> problems.Reply:
+    def compose(self: Any, query: bytes) -> replies.Reply:
         raise LookupError(query)
 
     soil.plant(listing.Listing, "_compose", compose)
@@ -43,7 +43,7 @@ def everything_fails(soil: Soil) -> None:
 def something_else_is_wrong(soil: Soil) -> None:
     """The clause fails, but because of what another one is about."""
 
-    def compose(self: Any, query: bytes) -> problems.Reply:
-        return problems.json_reply(200, {"object": "offers", "count": len(self._select({})), "data": []})
+    def compose(self: Any, query: bytes) -> replies.Reply:
+        return replies.json_reply(200, {"object": "offers", "count": len(self._select({})), "data": []})
 
     soil.plant(listing.Listing, "_compose", compose)
