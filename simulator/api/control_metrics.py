@@ -5,10 +5,10 @@ from importlib import import_module
 
 from ..worlds import Worlds
 from .event_stream import EventStreams
+from .fields import parse_query
 from .front import Exchange
 from .replies import Reply
 from .traffic import Traffic
-from .wire import parse_query
 
 
 class Figures:

@@ -12,10 +12,11 @@ from ..core.errors import InvalidValue
 from ..core.names import did_you_mean
 from ..notation import decode_quantity
 from ..world import World
+from .bodies import decode_json
+from .fields import parse_query
 from .front import Exchange
 from .problems import MissingField, UnknownField, WorldRequired
 from .replies import Reply, json_reply
-from .wire import decode_json, parse_query
 
 PAGE_DEFAULT = 100
 

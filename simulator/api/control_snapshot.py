@@ -2,11 +2,11 @@
 
 import asyncio
 
+from .bodies import check_media
 from .control_request import enter, select
 from .control_views import clock_view
 from .front import Exchange
 from .replies import Reply, json_reply
-from .wire import check_media
 
 _EVENTS_PER_TURN = 4_000
 

@@ -17,10 +17,10 @@ from ..world import World
 from ..worlds import DEFAULT_WORLD, WorldExists, Worlds
 from .control_request import body_as, enter, select
 from .control_views import clock_view
+from .fields import parse_query
 from .front import Exchange
 from .problems import ScenarioInvalid
 from .replies import Reply, json_reply
-from .wire import parse_query
 
 SEED_MAX = 2**63 - 1
 _PROBLEMS_SHOWN_MAX = 5

@@ -19,19 +19,12 @@ from ..pacing import stopwatch_ns
 from ..world import World, WorldNotFound
 from ..worlds import DEFAULT_WORLD, Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
+from .bodies import Disconnected, check_media, declares_json, read_body, send_and_drain, send_stream
 from .fault_header import HEADER
 from .faults import carry_out, on_arrival
 from .problems import MethodNotAllowed, PayloadTooLarge, api_problem, control_problem
 from .replies import Reply, Stream, json_reply
 from .transport import Connections, InjectedDisconnect
-from .wire import (
-    Disconnected,
-    check_media,
-    declares_json,
-    read_body,
-    send_and_drain,
-    send_stream,
-)
 
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20

@@ -13,10 +13,11 @@ from ..core.money import format_price, format_usd
 from ..core.rental import Rental, Status
 from ..world import World
 from .auth import header_values, unknown_token
+from .bodies import decode_json
+from .fields import boolean, check_fields, parse_query, positive_integer, ssh_key, text
 from .front import Exchange, rental_id_in
 from .listing import Listing
 from .replies import Headers, Reply, json_reply
-from .wire import boolean, check_fields, decode_json, parse_query, positive_integer, ssh_key, text
 
 _REQUIRED = dict.fromkeys(("gpu_model", "provider_id", "region", "model_id", "docker_image"), text)
 _OPTIONAL = {"gpu_count": positive_integer, "ssh_key": ssh_key, "fine_tuned": boolean}

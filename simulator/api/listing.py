@@ -14,9 +14,9 @@ from ..core.money import MICROS_PER_DOLLAR, format_price
 from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..world import World
+from .fields import parse_query
 from .listed_rows import Row, SortedRows
 from .replies import Reply
-from .wire import parse_query
 
 PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")
 ANSWERS_MAX = 256

@@ -11,7 +11,7 @@ from ..request_log import Logged
 from ..request_record import RequestRecord
 from .front import Exchange
 from .redaction import Redactor
-from .wire import parse_json
+from .strict_json import parse_json
 
 PATH_CHARACTERS_MAX = 2_048
 """How much is shown of a path."""

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..worlds import Worlds
+from .fields import SSH_KEY_TYPES
 from .known_tokens import KnownTokens
-from .wire import SSH_KEY_TYPES
 
 REDACTED = "[redacted]"
 

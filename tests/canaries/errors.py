@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from starlette.types import Scope
 
-from simulator.api import auth, front, gpu, problems, replies, wire
+from simulator.api import auth, fields, front, gpu, problems, replies
 from simulator.core import rentals
 from simulator.core.errors import InsufficientCredit, Refusal
 from simulator.core.offer_rentals import RentPlan
@@ -142,7 +142,7 @@ def no_methods_are_told(soil: Soil) -> None:
 )
 def unknown_fields_are_dropped(soil: Soil) -> None:
     """A13: a slip in a field's name goes unnoticed."""
-    sound = wire.check_fields
+    sound = fields.check_fields
 
     def check_fields(*arguments: Any, refuse_unknown: bool) -> dict[str, Any]:
         return sound(*arguments, refuse_unknown=False)
