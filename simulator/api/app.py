@@ -23,17 +23,8 @@ from .auth import ControlAccess
 from .control_metrics import Figures
 from .control_requests import Requests
 from .event_stream import EventStreams
-from .front import (
-    METRICS_PATH,
-    OFFERS_PATH,
-    RENT_PATH,
-    RENTALS_PATH,
-    SNAPSHOT_PATH,
-    Endpoint,
-    Front,
-    Handler,
-    Operate,
-)
+from .exchange import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Handler, Operate
+from .front import Front
 from .problems import NotFound
 from .recorder import Recorder, Write
 from .transport import Connections

@@ -8,7 +8,7 @@ from ..core.names import is_token
 from ..core.quantities import Money
 from .control_request import body_as, enter, page, window
 from .control_views import account_view, entries_view
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply, json_reply
 
 

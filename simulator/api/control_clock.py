@@ -14,7 +14,7 @@ from ..happened import Happened
 from ..world import ADVANCE_MS_MAX, World
 from .control_request import body_as, enter
 from .control_views import clock_view, event_view
-from .front import Exchange
+from .exchange import Exchange
 from .problems import NotReached
 from .replies import Reply, json_reply
 

@@ -5,7 +5,7 @@ import asyncio
 from ..world import World
 from .control_request import enter, window
 from .control_views import events_view
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply, json_reply
 
 _BYTES_PER_TURN = 1 << 19

@@ -13,7 +13,7 @@ from ..core.quantities import Duration, Share
 from ..notation import format_duration, format_share
 from ..world import World
 from .control_request import Nothing, body_as, enter, page
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply, json_reply
 
 

@@ -15,7 +15,7 @@ from ..core.acts import (
 from ..core.commands import PlayAct
 from .control_request import body_as, enter, page
 from .control_views import act_view, offer_view
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply, json_reply
 
 

@@ -5,8 +5,8 @@ from importlib import import_module
 
 from ..worlds import Worlds
 from .event_stream import EventStreams
+from .exchange import Exchange
 from .fields import parse_query
-from .front import Exchange
 from .replies import Reply
 from .traffic import Traffic
 

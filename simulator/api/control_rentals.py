@@ -7,7 +7,7 @@ from ..core.acts import Transition
 from ..core.commands import Command, HideRental, InterruptRental, MoveRental, TouchRental
 from .control_request import Nothing, body_as, enter, page
 from .control_views import rental_view
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply, json_reply
 
 

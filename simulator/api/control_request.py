@@ -13,8 +13,8 @@ from ..core.names import did_you_mean
 from ..notation import decode_quantity
 from ..world import World
 from .bodies import decode_json
+from .exchange import Exchange
 from .fields import parse_query
-from .front import Exchange
 from .problems import MissingField, UnknownField, WorldRequired
 from .replies import Reply, json_reply
 

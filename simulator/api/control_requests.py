@@ -14,7 +14,7 @@ from ..pacing import Slice
 from ..request_log import Logged, RequestLog
 from ..world import World
 from .control_request import body_as, select, window
-from .front import Exchange
+from .exchange import Exchange
 from .logged_request import LoggedRequest, logged_request
 from .problems import NotHeld, RequestLogOff
 from .redaction import Redactor

@@ -5,7 +5,7 @@ import asyncio
 from .bodies import check_media
 from .control_request import enter, select
 from .control_views import clock_view
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply, json_reply
 
 _EVENTS_PER_TURN = 4_000

@@ -17,8 +17,8 @@ from ..world import World
 from ..worlds import DEFAULT_WORLD, WorldExists, Worlds
 from .control_request import body_as, enter, select
 from .control_views import clock_view
+from .exchange import Exchange
 from .fields import parse_query
-from .front import Exchange
 from .problems import ScenarioInvalid
 from .replies import Reply, json_reply
 

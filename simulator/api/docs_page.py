@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from .front import Exchange
+from .exchange import Exchange
 from .problems import NotFound
 from .replies import Reply
 

@@ -5,7 +5,7 @@ from functools import cache
 import msgspec
 
 from ..contract_file import load_contract
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Reply
 
 

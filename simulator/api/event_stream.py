@@ -21,7 +21,7 @@ from .auth import header_values
 from .control_events import list_events
 from .control_request import select, whole_number
 from .control_views import events_view
-from .front import Exchange
+from .exchange import Exchange
 from .replies import Headers, Reply, Stream
 
 HEARTBEAT_SECONDS = 15.0

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from starlette.types import Message, Send
 
@@ -12,13 +11,11 @@ from ..core.faults import Injection
 from ..core.randomness import PPM
 from ..rulings import decide_fault
 from ..world import ADVANCE_MS_MAX
+from .exchange import Exchange
 from .fault_header import asked_for
 from .fault_replies import injected_reply
 from .problems import InvalidToken
 from .transport import Connection, InjectedDisconnect
-
-if TYPE_CHECKING:
-    from .front import Exchange
 
 WALL_SECONDS_MAX = 60.0
 """No injected wait takes longer on the wall, whatever the rule says."""
@@ -29,7 +26,7 @@ Perform = Callable[[Send], Awaitable[None]]
 """The rest of a request's way, up to its answer."""
 
 
-def on_arrival(exchange: "Exchange") -> Injection | None:
+def on_arrival(exchange: Exchange) -> Injection | None:
     """The fault for a request that has arrived: what its header asks for, else what the rules decide.
 
     Raises InvalidValue for a header that cannot be read.
@@ -44,7 +41,7 @@ def on_arrival(exchange: "Exchange") -> Injection | None:
 
 
 async def carry_out(
-    injection: Injection, exchange: "Exchange", perform: Perform, send: Send, connection: Connection | None
+    injection: Injection, exchange: Exchange, perform: Perform, send: Send, connection: Connection | None
 ) -> None:
     """Let the fault happen to the request; a delay comes first. Where the client is cut off, and there is no
     connection since the application is called in process, raises InjectedDisconnect."""
@@ -95,7 +92,7 @@ class _Recorded:
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def _twice(exchange: "Exchange", perform: Perform, send: Send) -> None:
+async def _twice(exchange: Exchange, perform: Perform, send: Send) -> None:
     """The request arrives a second time right after it was answered; the client hears the first answer."""
     first = _Recorded()
     await perform(first)
@@ -106,7 +103,7 @@ async def _twice(exchange: "Exchange", perform: Perform, send: Send) -> None:
 
 
 async def _spoil(
-    effect: FaultEffect, answer: _Recorded, exchange: "Exchange", send: Send, connection: Connection | None
+    effect: FaultEffect, answer: _Recorded, exchange: Exchange, send: Send, connection: Connection | None
 ) -> None:
     """Send an answer cut short, broken or piece by piece. HEAD has no body, so nothing to spoil."""
     if exchange.scope["method"] == "HEAD":
@@ -124,7 +121,7 @@ async def _spoil(
         await _close(connection)
 
 
-async def _drip(drip: Drip, answer: _Recorded, exchange: "Exchange", send: Send, connection: Connection | None) -> None:
+async def _drip(drip: Drip, answer: _Recorded, exchange: Exchange, send: Send, connection: Connection | None) -> None:
     await send(answer.start)
     body, pause, waited = answer.body, drip.every / 1000, 0.0
     while len(body) > drip.bytes and waited < WALL_SECONDS_MAX and not _is_pointless(exchange, connection):
@@ -135,7 +132,7 @@ async def _drip(drip: Drip, answer: _Recorded, exchange: "Exchange", send: Send,
     await send({"type": "http.response.body", "body": body})
 
 
-async def _delay(injection: Injection, exchange: "Exchange") -> None:
+async def _delay(injection: Injection, exchange: Exchange) -> None:
     """Virtual under a manual clock moves that clock, for so long did the request take; all else waits on the wall,
     and the clock catches up.
 
@@ -161,7 +158,7 @@ async def _wait(seconds: float, is_pointless: Callable[[], bool]) -> None:
         remaining -= _LOOK_SECONDS
 
 
-def _is_pointless(exchange: "Exchange", connection: Connection | None) -> bool:
+def _is_pointless(exchange: Exchange, connection: Connection | None) -> bool:
     """Whether nobody is left to wait for: the server is about to end, or the client has gone."""
     return exchange.world.stopping or (connection is not None and not connection.is_open)
 
@@ -178,7 +175,7 @@ async def _close(connection: Connection | None) -> None:
     await connection.close()
 
 
-def _named_offer(exchange: "Exchange") -> OfferName | None:
+def _named_offer(exchange: Exchange) -> OfferName | None:
     """The offer that a request concerns: that of its rental, also where the API is kept from knowing it, or the one its
     body names, if it names one at all."""
     if exchange.operation == "rent_gpu":

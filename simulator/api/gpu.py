@@ -14,8 +14,8 @@ from ..core.rental import Rental, Status
 from ..world import World
 from .auth import header_values, unknown_token
 from .bodies import decode_json
+from .exchange import Exchange, rental_id_in
 from .fields import boolean, check_fields, parse_query, positive_integer, ssh_key, text
-from .front import Exchange, rental_id_in
 from .listing import Listing
 from .replies import Headers, Reply, json_reply
 

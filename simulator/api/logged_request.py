@@ -9,7 +9,7 @@ from ..core.errors import Refusal
 from ..pacing import wall_epoch_ms
 from ..request_log import Logged
 from ..request_record import RequestRecord
-from .front import Exchange
+from .exchange import Exchange
 from .redaction import Redactor
 from .strict_json import parse_json
 

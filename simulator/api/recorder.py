@@ -6,7 +6,7 @@ from ..pacing import stopwatch_ns
 from ..request_log import Logged
 from ..worlds import Worlds
 from .auth import bearer_token
-from .front import Exchange
+from .exchange import Exchange
 from .logged_request import PATH_CHARACTERS_MAX, log_line
 from .problems import InvalidToken
 from .redaction import Redactor

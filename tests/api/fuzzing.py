@@ -12,7 +12,8 @@ from starlette.routing import Route, Router
 
 from simulator.api.app import build_app
 from simulator.api.auth import ControlAccess
-from simulator.api.front import Endpoint, Front
+from simulator.api.exchange import Endpoint
+from simulator.api.front import Front
 from simulator.api.transport import InjectedDisconnect
 from simulator.core.names import offer_name, rental_id, rental_name
 from simulator.resources import folder

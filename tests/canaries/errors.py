@@ -7,6 +7,7 @@ import msgspec
 from starlette.types import Scope
 
 from simulator.api import auth, fields, front, gpu, problems, replies
+from simulator.api.exchange import Exchange, operation_of
 from simulator.core import rentals
 from simulator.core.errors import InsufficientCredit, Refusal
 from simulator.core.offer_rentals import RentPlan
@@ -94,9 +95,9 @@ def unknown_paths_are_told_to_anybody(soil: Soil) -> None:
     """A13: the route comes before the token."""
     sound = front.Front._enter_api
 
-    def enter_api(self: front.Front, exchange: front.Exchange) -> bool:
+    def enter_api(self: front.Front, exchange: Exchange) -> bool:
         path = exchange.scope["path"]
-        if not any(front.operation_of(method, path) for method in ("GET", "POST")):
+        if not any(operation_of(method, path) for method in ("GET", "POST")):
             try:
                 return sound(self, exchange)
             except problems.InvalidToken:
@@ -153,10 +154,10 @@ def unknown_fields_are_dropped(soil: Soil) -> None:
 @canary("test_errors.py::test_a25_every_answer_has_a_request_id_of_its_own", shows=r"len\(set\(ids\)\) == len\(ids\)")
 def request_ids_are_all_the_same(soil: Soil) -> None:
     """A25: two requests cannot be told apart."""
-    sound = front.Exchange.headers
+    sound = Exchange.headers
 
-    def headers(self: front.Exchange) -> Any:
+    def headers(self: Exchange) -> Any:
         _, *others = sound(self)
         return (b"x-request-id", b"req_1"), *others
 
-    soil.plant(front.Exchange, "headers", headers)
+    soil.plant(Exchange, "headers", headers)

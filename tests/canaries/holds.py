@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from simulator.api import front, gpu, replies
+from simulator.api import gpu, replies
+from simulator.api.exchange import rental_id_in
 from simulator.core import holds, rentals
 from simulator.core.errors import InsufficientCredit
 from simulator.core.ledger import RentalSettled
@@ -134,7 +135,7 @@ def parallel_deletes_capture_twice(soil: Soil) -> None:
 
 def _rental_of(exchange: Any) -> Rental | None:
     simulation: Simulation = exchange.world.simulation
-    return simulation.rentals.by_id.get(front.rental_id_in(exchange.scope["path"]))
+    return simulation.rentals.by_id.get(rental_id_in(exchange.scope["path"]))
 
 
 def _settle(exchange: Any, rental: Rental, held: int) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from simulator.api import front, gpu, replies
+from simulator.api import gpu, replies
+from simulator.api.exchange import rental_id_in
 from simulator.core.rental import Rental
 from simulator.core.rentals import Rentals
 from simulator.core.simulation import Simulation
@@ -47,7 +48,7 @@ def looking_is_activity(soil: Soil) -> None:
     async def get_rental(exchange: Any) -> replies.Reply:
         reply = await sound(exchange)
         simulation: Simulation = exchange.world.simulation
-        rental = simulation.rentals.by_id[front.rental_id_in(exchange.scope["path"])]
+        rental = simulation.rentals.by_id[rental_id_in(exchange.scope["path"])]
         if rental.status == "running":
             simulation.rentals.touch(rental)
         return reply
