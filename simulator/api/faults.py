@@ -11,7 +11,7 @@ from ..core.faults import Injection
 from ..core.randomness import PPM
 from ..rulings import decide_fault
 from ..world import ADVANCE_MS_MAX
-from .exchange import Exchange
+from .exchange import Exchange, rental_id_in
 from .fault_header import asked_for
 from .fault_replies import injected_reply
 from .problems import InvalidToken
@@ -182,8 +182,7 @@ def _named_offer(exchange: Exchange) -> OfferName | None:
         return _offer_in(exchange.body)
     if exchange.operation == "list_offers":
         return None
-    rental_id = exchange.scope["path"].rpartition("/")[2]
-    rental = exchange.world.simulation.rentals.by_id.get(rental_id)
+    rental = exchange.world.simulation.rentals.by_id.get(rental_id_in(exchange.scope["path"]))
     if rental is None or rental.account != exchange.account:
         return None
     spec = rental.offer.spec
