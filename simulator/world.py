@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -83,8 +83,6 @@ class World:
 
     def _take_up(self, run: Run) -> None:
         self.simulation, self.faults = run
-        self.listing: Any = None
-        """What the API keeps of this simulation's offers list."""
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
         """Where the clock stops, in ms since the start: the end of the calendar."""
         self._calendar = Calendar(self.simulation.start_epoch_ms)

@@ -25,6 +25,7 @@ from .control_requests import Requests
 from .event_stream import EventStreams
 from .exchange import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Handler, Operate
 from .front import Front
+from .listing import Listings
 from .problems import NotFound
 from .recorder import Recorder, Write
 from .transport import Connections
@@ -46,13 +47,14 @@ def build_app(
     connections = Connections() if connections is None else connections
     recorder = Recorder(worlds, log)
     streams = EventStreams() if streams is None else streams
+    listings = Listings()
     requests = Requests(recorder.redactor)
     figures = Figures(worlds, recorder.traffic, streams)
     router = Router(
         routes=[
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
             _route(RENT_PATH, POST=gpu.rent_gpu),
-            _route(OFFERS_PATH, GET=gpu.list_offers),
+            _route(OFFERS_PATH, GET=listings.list_offers),
             _route("/openapi.json", GET=documents.openapi),
             _route(docs_page.DOCS_PATH, GET=docs_page.page),
             _route(docs_page.DOCS_PATH + "/{name}", GET=docs_page.asset),
@@ -92,7 +94,7 @@ def build_app(
         default=_not_found,
     )
     operations: dict[Operation, Operate] = {
-        "list_offers": gpu.list_offers,
+        "list_offers": listings.list_offers,
         "rent_gpu": gpu.rent_gpu,
         "get_rental": gpu.get_rental,
         "terminate_rental": gpu.terminate_rental,

@@ -1,4 +1,4 @@
-"""The four endpoints under /v1/gpu (F1). What is listed is in `listing.py`; here are the rentals."""
+"""The rentals under /v1/gpu (F1): rent, look, terminate. The offers list is in `listing.py`."""
 
 import json
 from hashlib import blake2b
@@ -16,21 +16,11 @@ from .auth import header_values, unknown_token
 from .bodies import decode_json
 from .exchange import Exchange, rental_id_in
 from .fields import boolean, check_fields, parse_query, positive_integer, ssh_key, text
-from .listing import Listing
 from .replies import Headers, Reply, json_reply
 
 _REQUIRED = dict.fromkeys(("gpu_model", "provider_id", "region", "model_id", "docker_image"), text)
 _OPTIONAL = {"gpu_count": positive_integer, "ssh_key": ssh_key, "fine_tuned": boolean}
 _REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
-
-
-async def list_offers(exchange: Exchange) -> Reply:
-    """The offers that match (F3–F6)."""
-    world = exchange.world
-    listing: Listing | None = world.listing
-    if listing is None:
-        listing = world.listing = Listing(world)
-    return listing.answer(exchange.scope["query_string"])
 
 
 async def rent_gpu(exchange: Exchange) -> Reply:

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -13,7 +14,9 @@ from ..core.errors import InvalidValue
 from ..core.money import MICROS_PER_DOLLAR, format_price
 from ..core.offer import Offer
 from ..core.randomness import PPM
+from ..core.simulation import Simulation
 from ..world import World
+from .exchange import Exchange
 from .fields import parse_query
 from .listed_rows import Row, SortedRows
 from .replies import Reply
@@ -45,20 +48,20 @@ class Listing:
         "_by_memory",
         "_encoded",
         "_listed",
+        "_market",
         "_memories",
         "_refuse_unknown",
         "_rows",
-        "_simulation",
         "_version",
     )
 
     def __init__(self, world: World) -> None:
-        self._simulation = world.simulation
+        self._market = world.simulation.market
         self._refuse_unknown = world.scenario.api.unknown_fields == "refuse"
         self._version = -1
         self._encoded: dict[str, Row] = {}
         self._listed: dict[str, Row] = {}
-        self._memories = sorted({offer.spec.vram_gb for offer in world.simulation.market.offers})
+        self._memories = sorted({offer.spec.vram_gb for offer in self._market.offers})
         self._rows: dict[Asked, SortedRows] = {}
         self._by_memory: dict[Asked, SortedRows] = {}
         self._answers: dict[bytes, Reply] = {}
@@ -66,7 +69,7 @@ class Listing:
 
     def answer(self, query: bytes) -> Reply:
         """The answer to a raw query string. Raises UnknownParameter or InvalidValue (A14)."""
-        if self._version != self._simulation.market.version:
+        if self._version != self._market.version:
             self._refresh()
         known = self._answers.get(query)
         if known is None:
@@ -83,7 +86,7 @@ class Listing:
 
     def _refresh(self) -> None:
         """Take up what has changed: offer by offer where it is little."""
-        market = self._simulation.market
+        market = self._market
         changes = market.version - self._version
         self._answers.clear()
         self._answers_bytes = 0
@@ -173,6 +176,26 @@ class Listing:
                 del self._by_memory[next(iter(self._by_memory))]
             self._by_memory[asked] = rows
         return rows
+
+
+class Listings:
+    """The listing of each simulation whose offers have been asked for, for as long as there is that simulation."""
+
+    def __init__(self) -> None:
+        # A listing refers to the market and not to the simulation, whose `close` cuts the ties from the one to the
+        # other: otherwise each listing would keep its own key here, and no deleted or reset world would be freed.
+        self._by_simulation: WeakKeyDictionary[Simulation, Listing] = WeakKeyDictionary()
+
+    async def list_offers(self, exchange: Exchange) -> Reply:
+        """The offers that match (F3–F6)."""
+        return self.of(exchange.world).answer(exchange.scope["query_string"])
+
+    def of(self, world: World) -> Listing:
+        """The listing of the world's simulation, a new one after a reset or a snapshot put back."""
+        listing = self._by_simulation.get(world.simulation)
+        if listing is None:
+            listing = self._by_simulation[world.simulation] = Listing(world)
+        return listing
 
 
 def _by_names(row: Row) -> tuple[Asked, ...]:

@@ -1,20 +1,24 @@
 """The offers list: its shape, filters and order (F3–F6, A14, A15)."""
 
 import asyncio
+import gc
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
+from weakref import ref
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from simulator.api import listing
-from simulator.api.listing import Listing
+from simulator.api.listing import Listing, Listings
 from simulator.core.acts import Act, OutageAct, PriceAct
 from simulator.core.market_settings import MarketSettings
 from simulator.core.quantities import Duration, Price
 from simulator.core.scenario import ApiSettings
 from simulator.world import World
+from simulator.worlds import Worlds
 
 from ..core.builders import market, offer
 from .asgi import RENT, Api, scenario
@@ -255,3 +259,51 @@ def test_the_rows_of_few_bounds_on_memory_are_kept_and_stay_right(api: Api, monk
         found = msgspec.json.decode(kept.answer(b"min_vram=%d&max_price=%d" % (least, 1 + least)).body)["data"]
         assert [each["vram_gb"] for each in found] == [gb for gb in (16, 24, 48, 8) if gb >= least]
         assert len(kept._by_memory) <= 2
+
+
+class WatchedListing(Listing):
+    """A listing whose end can be seen: it takes weak references."""
+
+
+ENDS: dict[str, Callable[[Worlds, World], Coroutine[Any, Any, None]]] = {
+    "deleted": lambda worlds, world: worlds.drop(world),
+    "reset": lambda worlds, world: worlds.reset(world),
+    "restored": lambda worlds, world: worlds.restore(world, world.snapshot()),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_listing_is_freed_with_the_simulation_it_is_of(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(listing, "Listing", WatchedListing)
+    listings, worlds = Listings(), Worlds()
+    for name in ("w", "other"):
+        worlds.add(World(name, scenario(market=FOUR, accounts=())))
+    first, of_other = (ref(listings.of(worlds.by_name[name])) for name in ("w", "other"))
+    assert listings.of(worlds.by_name["w"]) is first()
+    assert first() is not of_other()
+    gc.collect()
+    gc.disable()
+    try:
+        runner.run(ENDS[end](worlds, worlds.by_name["w"]))
+        assert first() is None
+    finally:
+        gc.enable()
+    assert listings.of(worlds.by_name["other"]) is of_other()
+    assert of_other() is not None
+
+
+@pytest.mark.parametrize("end", ["reset", "restored"])
+def test_a_world_that_begins_anew_gets_a_new_listing(runner: asyncio.Runner, end: str) -> None:
+    listings, worlds = Listings(), Worlds()
+    world = World("w", scenario(market=FOUR))
+    worlds.add(world)
+    before = listings.of(world)
+    offers = before.answer(b"").body
+    runner.run(ENDS[end](worlds, world))
+    after = listings.of(world)
+    assert after is not before
+    world.simulation.market.begin_outage(world.simulation.market.offers[0], 0)
+    assert before.answer(b"").body == offers
+    assert after.answer(b"").body != offers
