@@ -1,6 +1,7 @@
 """The market on the control plane: all offers, with what the API does not show, and the acts that push it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 from ..core.acts import (
     CapacityAct,
@@ -15,8 +16,10 @@ from ..core.acts import (
 from ..core.commands import PlayAct
 from .control_request import body_as, enter, page
 from .control_views import act_view, offer_view
-from .exchange import Exchange
+from .exchange import Exchange, Handler
 from .replies import Reply, json_reply
+
+_Act = TypeVar("_Act", bound=MarketAct)
 
 
 async def get_market(exchange: Exchange) -> Reply:
@@ -27,43 +30,36 @@ async def get_market(exchange: Exchange) -> Reply:
     return page(((name, offer_view(world, offer)) for name, offer in offers.items()), query, offers)
 
 
-async def set_price(exchange: Exchange) -> Reply:
-    """Prices are set or multiplied from now on."""
-    return await _play(exchange, PriceAct)
+def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
+    """The handler that lets an act begin now: one of this type, as this command."""
+
+    async def begin(exchange: Exchange) -> Reply:
+        act = body_as(exchange, type_)
+        world, _ = await enter(exchange)
+        accepted = world.check(command(act))
+        rentals = world.simulation.rentals
+        live = sum(1 for _ in rentals.live())
+        world.apply(accepted)
+        ended = live - sum(1 for _ in rentals.live())
+        return json_reply(201, act_view(world, act, world.simulation.timeline.acts_total - 1, ended))
+
+    return begin
 
 
-async def begin_outage(exchange: Exchange) -> Reply:
-    """Offers are out of service from now on, and what runs there is interrupted if that is asked for."""
-    return await _play(exchange, OutageAct)
+set_price = _begin(PriceAct, lambda act: PlayAct(price=act))
+"""Prices are set or multiplied from now on."""
 
+begin_outage = _begin(OutageAct, lambda act: PlayAct(outage=act))
+"""Offers are out of service from now on, and what runs there is interrupted if that is asked for."""
 
-async def set_capacity(exchange: Exchange) -> Reply:
-    """Offers have so many GPUs from now on."""
-    return await _play(exchange, CapacityAct)
+set_capacity = _begin(CapacityAct, lambda act: PlayAct(capacity=act))
+"""Offers have so many GPUs from now on."""
 
+interrupt = _begin(InterruptAct, lambda act: PlayAct(interrupt=act))
+"""The market takes a share of the rentals on some offers now."""
 
-async def interrupt(exchange: Exchange) -> Reply:
-    """The market takes a share of the rentals on some offers now."""
-    return await _play(exchange, InterruptAct)
+disturb_provisioning = _begin(ProvisioningAct, lambda act: PlayAct(provisioning=act))
+"""Provisioning gets stuck or fails from now on."""
 
-
-async def disturb_provisioning(exchange: Exchange) -> Reply:
-    """Provisioning gets stuck or fails from now on."""
-    return await _play(exchange, ProvisioningAct)
-
-
-async def vanish(exchange: Exchange) -> Reply:
-    """The API does not know the rentals on some offers from now on."""
-    return await _play(exchange, VanishAct)
-
-
-async def _play(exchange: Exchange, kind: type[MarketAct]) -> Reply:
-    act = body_as(exchange, kind)
-    world, _ = await enter(exchange)
-    given: dict[str, Any] = {kind.KIND: act}
-    accepted = world.check(PlayAct(**given))
-    rentals = world.simulation.rentals
-    live = sum(1 for _ in rentals.live())
-    world.apply(accepted)
-    ended = live - sum(1 for _ in rentals.live())
-    return json_reply(201, act_view(world, act, world.simulation.timeline.acts_total - 1, ended))
+vanish = _begin(VanishAct, lambda act: PlayAct(vanish=act))
+"""The API does not know the rentals on some offers from now on."""
