@@ -10,7 +10,6 @@ from ..pacing import stopwatch_ns
 from ..world import World
 from ..worlds import DEFAULT_WORLD, Worlds
 from .bodies import check_media, send_stream
-from .fault_header import HEADER
 from .problems import MethodNotAllowed
 from .replies import Reply, Stream
 
@@ -19,10 +18,10 @@ RENT_PATH = "/v1/gpu/rent"
 SNAPSHOT_PATH = "/_sim/snapshot"
 RENTALS_PATH = "/v1/gpu/rentals/"
 METRICS_PATH = "/metrics"
+FAULT_HEADER = b"x-sim"
+"""By it a request asks for a fault itself."""
 
 _ON_A_RENTAL: dict[str, Operation] = {"GET": "get_rental", "HEAD": "get_rental", "DELETE": "terminate_rental"}
-
-_FAULT_HEADER = HEADER.encode()
 
 _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 
@@ -91,7 +90,7 @@ class Exchange:
                 self.request_id = value if _is_request_id(value) else b""
             elif name in (b"content-length", b"transfer-encoding"):
                 self.is_unread = True
-            elif name == _FAULT_HEADER:
+            elif name == FAULT_HEADER:
                 self.asks = True
         if not self.request_id:
             self.request_id = next(request_ids)

@@ -11,15 +11,16 @@ from ..core.faults import Injection
 from ..core.names import did_you_mean
 from ..notation import decode_quantity
 from .auth import header_values
+from .exchange import FAULT_HEADER
 
-HEADER = "x-sim"
+HEADER = FAULT_HEADER.decode()
 _FLAGS = ("reset", "malformed", "lose_response", "duplicate")
 _WITH_VALUE = ("respond", "retry_after", "retry_after_as", "delay", "clock", "hang", "truncate", "drip")
 
 
 def asked_for(scope: Scope) -> Injection | None:
     """The fault that the request asks for, if it has such a header. Raises InvalidValue."""
-    values = header_values(scope, HEADER.encode())
+    values = header_values(scope, FAULT_HEADER)
     if not values:
         return None
     if len(values) > 1:
