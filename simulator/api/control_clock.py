@@ -1,12 +1,13 @@
 """Time on the control plane: the clock, its modes, and moving it."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
 from ..core.clock import DAY_MS
 from ..core.errors import InvalidValue
+from ..core.one_of import OneOf
 from ..core.quantities import Duration, Factor, Instant
 from ..core.rental import Rental, Status
 from ..core.scenario import ClockSettings
@@ -36,7 +37,7 @@ class RentalReaches(Struct, forbid_unknown_fields=True):
     status: Status
 
 
-class Advance(Struct, forbid_unknown_fields=True):
+class Advance(OneOf, frozen=True, forbid_unknown_fields=True):
     """How far to move: exactly one of `by`, `to` and `until`; `limit` bounds `until`."""
 
     by: Duration | None = None
@@ -44,9 +45,10 @@ class Advance(Struct, forbid_unknown_fields=True):
     until: Literal["next_event"] | RentalReaches | None = None
     limit: Duration | None = None
 
+    KINDS: ClassVar[tuple[str, ...]] = ("by", "to", "until")
+
     def __post_init__(self) -> None:
-        if (self.by is not None) + (self.to is not None) + (self.until is not None) != 1:
-            raise ValueError("give exactly one of by, to and until")
+        super().__post_init__()
         if self.limit is not None and self.until is None:
             raise ValueError("limit goes with until")
 

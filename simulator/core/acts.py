@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from .clock import YEAR_MS
 from .names import is_line
+from .one_of import OneOf
 from .quantities import Duration, Factor, Money, Price, Share
 
 MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
@@ -155,19 +156,8 @@ class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("amount must be above 0")
 
 
-class OneOf(Struct, frozen=True):
-    """What has exactly one of the fields named in KINDS."""
-
-    KINDS: ClassVar[tuple[str, ...]]
-
-    def __post_init__(self) -> None:
-        if sum(getattr(self, kind) is not None for kind in self.KINDS) != 1:
-            raise ValueError(f"give exactly one of {', '.join(self.KINDS)}")
-
-    @property
-    def kind(self) -> str:
-        """Which of the kinds it is."""
-        return next(kind for kind in self.KINDS if getattr(self, kind) is not None)
+class OneAct(OneOf, frozen=True):
+    """Exactly one act, in the field of its name."""
 
     @property
     def market_act(self) -> MarketAct | None:
@@ -176,7 +166,7 @@ class OneOf(Struct, frozen=True):
         return given if isinstance(given, MarketAct) else None
 
 
-class Act(OneOf, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One act at one instant after the start: exactly one of the fields besides `at`."""
 
     at: Duration

@@ -8,7 +8,7 @@ from .acts import (
     CapacityAct,
     InterruptAct,
     MarketAct,
-    OneOf,
+    OneAct,
     OutageAct,
     PriceAct,
     ProvisioningAct,
@@ -65,7 +65,7 @@ class HideRental(Struct, frozen=True, gc=False, tag="hide_rental", tag_field="co
     hidden: bool
 
 
-class PlayAct(OneOf, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="play_act", tag_field="command"):
+class PlayAct(OneAct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="play_act", tag_field="command"):
     """Let an act on offers begin now: exactly one of the fields."""
 
     outage: OutageAct | None = None

@@ -6,6 +6,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from .numerics import exp, ln, normal, uniform
+from .one_of import OneOf
 from .quantities import Duration
 
 _Z_95 = 1.6448536269514722  # the 95th percentile of the standard normal
@@ -39,7 +40,7 @@ class LogNormal(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("min is above max")
 
 
-class Distribution(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Distribution(OneOf, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Exactly one of `fixed`, `uniform` and `lognormal`."""
 
     fixed: Duration | None = None
@@ -47,10 +48,6 @@ class Distribution(Struct, frozen=True, forbid_unknown_fields=True, omit_default
     lognormal: LogNormal | None = None
 
     KINDS: ClassVar[tuple[str, ...]] = ("fixed", "uniform", "lognormal")
-
-    def __post_init__(self) -> None:
-        if sum(getattr(self, kind) is not None for kind in self.KINDS) != 1:
-            raise ValueError("give exactly one of fixed, uniform and lognormal")
 
     def sampler(self) -> Callable[[int], int]:
         """What turns a draw into a delay in milliseconds ≥ 0."""

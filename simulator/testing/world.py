@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core.names import did_you_mean
+from ..core.one_of import not_exactly_one
 from .arguments import dollars, instant, span
 from .line import Line, ServerRefused
 from .records import Account, Entry, Rental, Request, RequestLog
@@ -97,8 +98,9 @@ class GpuSim:
         `by` is a span, `to` an instant; `until` is "next_event" or {"rental": id, "status": "running"}, and is refused
         where that does not happen within `limit`, a day unless given.
         """
-        if sum(given is not None for given in (by, to, until)) != 1:
-            raise TypeError("advance: give exactly one of by, to and until")
+        complaint = not_exactly_one(by=by, to=to, until=until)
+        if complaint is not None:
+            raise TypeError(f"advance: {complaint}")
         if limit is not None and until is None:
             raise TypeError("advance: limit goes with until")
         wanted = {"by": span("by", by), "to": instant("to", to), "until": until, "limit": span("limit", limit)}
