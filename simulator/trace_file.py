@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .scenario_error import Problem, ScenarioError, read_text
+from .type_errors import parse_type_error
 
 BYTES_MAX = 256 << 20
 NODES_MAX = 1_000_000
@@ -35,8 +36,8 @@ def read_trace_file(path: Path) -> TraceDocument:
     try:
         document = msgspec.json.decode(read_text(path, BYTES_MAX), type=TraceDocument)
     except msgspec.DecodeError as error:
-        reason, _, field = str(error).partition(" - at `$.")
-        raise ScenarioError(Problem(str(path), None, None, field.rstrip("`"), reason)) from None
+        problem = parse_type_error(str(error))
+        raise ScenarioError(Problem(str(path), None, None, problem.place, problem.reason)) from None
     gap_seconds = document.metadata.gap_seconds
     if not 0 < gap_seconds <= GAP_SECONDS_MAX:  # bounds of the type would be told as those of whole numbers alone
         reason = f"Expected a number > 0 and <= {GAP_SECONDS_MAX}, got {gap_seconds}"

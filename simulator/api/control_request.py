@@ -1,16 +1,16 @@
 """What a control call is about: its world, its query, its body, and which part of a list."""
 
-import re
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, inspect
+from msgspec import Struct
 
 from ..core.errors import InvalidValue
 from ..core.names import did_you_mean
 from ..notation import decode_quantity
+from ..type_errors import parse_type_error
 from ..world import World
 from .bodies import decode_json
 from .exchange import Exchange
@@ -62,39 +62,17 @@ def body_as(exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[st
 
 
 def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField | InvalidValue:
-    reason, _, path = message.partition(" - at `$.")
-    field = path.rstrip("`") or None
-    named = re.search(r"(unknown|required) field `([^`]*)`", reason)
-    types = _types_at(type_, field)
-    choice = re.fullmatch(r"Invalid enum value (['\"])(.*)\1", reason, re.DOTALL)
-    if choice is not None and field is not None:
-        choices = [str(value) for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
-        hint = did_you_mean(choice[2], choices)
-        return InvalidValue(f'"{choice[2]}" is not among {", ".join(choices)}{hint}', param=field)
-    if named is None:
-        return InvalidValue(reason, param=field)
-    name = named[2]
-    if named[1] == "required":
-        return MissingField(f"{name} is required", param=name)
-    known = [field.encode_name for struct in types if isinstance(struct, inspect.StructType) for field in struct.fields]
-    return UnknownField(f'no field "{name}"{did_you_mean(name, known)}', param=name)
-
-
-def _types_at(type_: type[Struct], path: str | None) -> list[inspect.Type]:
-    """What may stand at a path such as `match.status` or `in_order[2].status`, or at the top."""
-    types: list[inspect.Type] = [inspect.type_info(type_)]
-    for name in re.findall(r"[^.\[]+|\[", path or ""):
-        if name == "[":
-            types = _alternatives(type_.item_type for type_ in types if isinstance(type_, inspect.ListType))
-        elif not name.endswith("]"):
-            structs = [type_ for type_ in types if isinstance(type_, inspect.StructType)]
-            fields = [field for struct in structs for field in struct.fields if field.encode_name == name]
-            types = _alternatives(field.type for field in fields)
-    return types
-
-
-def _alternatives(types: Iterable[inspect.Type]) -> list[inspect.Type]:
-    return [part for type_ in types for part in (type_.types if isinstance(type_, inspect.UnionType) else (type_,))]
+    problem = parse_type_error(message)
+    name, place = problem.name, problem.place or None
+    match problem.kind:
+        case "unknown_field":
+            return UnknownField(f'no field "{name}"{did_you_mean(name, problem.known(type_))}', param=name)
+        case "missing_field":
+            return MissingField(f"{name} is required", param=name)
+        case "unknown_value":
+            known = problem.known(type_)
+            return InvalidValue(f'"{name}" is not among {", ".join(known)}{did_you_mean(name, known)}', param=place)
+    return InvalidValue(problem.reason, param=place)
 
 
 def window(query: dict[str, str]) -> tuple[int, int]:

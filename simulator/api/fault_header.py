@@ -10,6 +10,7 @@ from ..core.fault_rules import RESERVED, FaultEffect
 from ..core.faults import Injection
 from ..core.names import did_you_mean
 from ..notation import decode_quantity
+from ..type_errors import parse_type_error
 from .auth import header_values
 from .exchange import FAULT_HEADER
 
@@ -41,7 +42,8 @@ def parse_effect(text: str) -> FaultEffect:
     try:
         return msgspec.convert(words, FaultEffect, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error).replace(" - at `$.", " - at `")) from None
+        problem = parse_type_error(str(error))
+        raise _refusal(f"{problem.reason} - at `{problem.place}`" if problem.place else problem.reason) from None
 
 
 def _read(name: str, value: str | None) -> object:
