@@ -2,6 +2,7 @@
 
 Every parser takes a value as YAML or JSON delivers it and raises ValueError with a message that says what is
 expected and gives an example. Decimals are read exactly; what is finer than the unit of a quantity is refused.
+`encode_quantity` is the inverse of `decode_quantity`: what it writes is read as the same quantity.
 """
 
 import re
@@ -10,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms
-from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX
+from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms, format_instant
+from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX, format_price, format_usd
 from .core.provisioning_parts import MEGABYTES_MAX
 from .core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
 
@@ -130,6 +131,13 @@ def parse_factor(value: _Value) -> Factor:
     return Factor(_parts_per_million(factor, value, expected))
 
 
+def format_factor(parts_per_million: int) -> int | float:
+    """A factor in parts per million as `parse_factor` reads it: 3000000 -> 3, 1500000 -> 1.5."""
+    # A float has 15 exact decimal digits, and the largest factor has 7 before and 6 behind the point.
+    whole, rest = divmod(parts_per_million, _MILLION)
+    return parts_per_million / _MILLION if rest else whole
+
+
 def parse_size(value: _Value) -> Size:
     """A size ≥ 0 in megabytes, from gigabytes: `9GB`, `1.5GB`, at most three decimals."""
     expected = "a size such as 9GB or 1.5GB with at most 3 decimals"
@@ -180,6 +188,26 @@ def decode_quantity(type_: type[Any], value: Any) -> Any:
     if parser is None:
         raise NotImplementedError(f"{type_.__name__} is no quantity")
     return parser(value)
+
+
+_FORMATS: dict[type, Callable[[int], str | int | float]] = {
+    Duration: format_duration,
+    Instant: format_instant,
+    Money: format_usd,
+    Price: format_price,
+    Share: format_share,
+    Availability: format_share,
+    Factor: format_factor,
+    Size: format_size,
+}
+
+
+def encode_quantity(quantity: object) -> str | int | float:
+    """The `enc_hook` of msgspec for the quantities of the core: text, but a factor is a number."""
+    write = _FORMATS.get(type(quantity))
+    if write is None or not isinstance(quantity, int):
+        raise NotImplementedError(f"{type(quantity).__name__} is no quantity")
+    return write(quantity)
 
 
 def _decimal(value: _Value) -> Decimal | None:

@@ -8,10 +8,8 @@ import msgspec
 
 from .catalog_file import default_catalog, read_catalog
 from .core.catalog import REALISTIC_ONLY, OfferSpec
-from .core.money import format_price
-from .core.quantities import Availability, Duration, Price, Share
 from .core.recordings import Recording
-from .notation import format_duration, format_share
+from .notation import encode_quantity
 from .recording_files import read_price_recording, read_trace_recording
 from .scenario_error import read_text
 from .scenario_file import load_scenario
@@ -63,13 +61,4 @@ def _numbers_plain(value: Any) -> Any:
 
 
 def _written(part: OfferSpec | Recording) -> Any:
-    return msgspec.to_builtins(part, enc_hook=_quantity)
-
-
-def _quantity(value: object) -> str:
-    if isinstance(value, Price):
-        return format_price(value)
-    if isinstance(value, Duration):
-        return format_duration(value)
-    assert isinstance(value, Share | Availability), value
-    return format_share(value)
+    return msgspec.to_builtins(part, enc_hook=encode_quantity)

@@ -7,10 +7,8 @@ from msgspec import NODEFAULT, Struct, UnsetType, inspect
 from . import notation
 from .core import quantities
 from .core.distributions import Distribution
-from .core.money import format_usd
 from .core.scenario import BillingSettings, Scenario
 
-_PPM = 1_000_000
 _SCALARS: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",
     inspect.IntType: "integer",
@@ -96,7 +94,7 @@ def _property(owner: type, field: inspect.Field) -> dict[str, Any]:
     if owner is BillingSettings and field.name in ("idle_timeout", "hold_expiry"):
         schema = {"anyOf": [*schema["anyOf"], {"const": "none"}]}
     if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple | UnsetType):
-        schema = {**schema, "default": _written(field.default)}
+        schema = {**schema, "default": _default(field.default)}
     return schema
 
 
@@ -123,15 +121,8 @@ def _collection(type_: inspect.VarTupleType | inspect.TupleType | inspect.DictTy
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
-def _written(value: object) -> object:
-    """A default as a scenario file writes it."""
-    match value:
-        case quantities.Duration():
-            return notation.format_duration(value)
-        case quantities.Money():
-            return format_usd(value)
-        case quantities.Size():
-            return notation.format_size(value)
-        case quantities.Share() | quantities.Factor() | quantities.Availability():
-            return value // _PPM if value % _PPM == 0 else value / _PPM
-    return value
+def _default(value: object) -> object:
+    """A default as a scenario file writes it; a share as a number, so that an editor can hold it against the bounds."""
+    if isinstance(value, quantities.Share | quantities.Availability):
+        return notation.format_factor(value)
+    return notation.encode_quantity(value) if type(value) in _QUANTITIES else value

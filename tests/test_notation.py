@@ -12,7 +12,9 @@ from msgspec import Struct
 from simulator.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
 from simulator.notation import (
     decode_quantity,
+    encode_quantity,
     format_duration,
+    format_factor,
     format_share,
     format_size,
     parse_availability,
@@ -296,9 +298,51 @@ def test_json_and_msgspec_get_each_quantity_by_its_type() -> None:
     )
 
 
-def test_a_type_that_is_no_quantity_is_not_decoded() -> None:
+def test_a_type_that_is_no_quantity_is_neither_decoded_nor_encoded() -> None:
     with pytest.raises(NotImplementedError):
         decode_quantity(complex, "1")
+    for value in (1j, 1, True, "1s"):
+        with pytest.raises(NotImplementedError):
+            encode_quantity(value)
+
+
+_BOUNDS: dict[type[int], tuple[int, int]] = {
+    Duration: (0, 36_500 * 86_400_000),
+    Instant: (0, 221_845_391_999_999),  # the end of 8999
+    Money: (0, 10**18),
+    Price: (1_000, 10**12),
+    Share: (0, 10**6),
+    Availability: (1, 10**6),
+    Factor: (0, 10**12),
+    Size: (0, 10_000_000),
+}
+
+
+def _quantities(kind: type[int]) -> st.SearchStrategy[int]:
+    """Every quantity of a kind that a scenario file can have."""
+    least, most = _BOUNDS[kind]
+    step = 1_000 if kind is Price else 1
+    return st.integers(least // step, most // step).map(lambda steps: kind(steps * step))
+
+
+@given(st.sampled_from(list(_BOUNDS)).flatmap(_quantities))
+def test_what_was_encoded_is_decoded_as_the_same(quantity: int) -> None:
+    encoded = encode_quantity(quantity)
+    through_json = msgspec.json.decode(msgspec.json.encode(encoded))
+    for written in (encoded, through_json):
+        decoded = decode_quantity(type(quantity), written)
+        assert (decoded, type(decoded)) == (quantity, type(quantity))
+
+
+@pytest.mark.parametrize("kind", list(_BOUNDS))
+def test_bounds_are_encoded_and_decoded_as_the_same(kind: type[int]) -> None:
+    for bound in _BOUNDS[kind]:
+        assert decode_quantity(kind, encode_quantity(kind(bound))) == bound
+
+
+def test_a_factor_is_written_as_a_number() -> None:
+    assert [format_factor(ppm) for ppm in (0, 3_000_000, 1_500_000, 1)] == [0, 3, 1.5, 0.000001]
+    assert isinstance(format_factor(3_000_000), int)
 
 
 def test_a_long_value_is_not_repeated_in_full() -> None:

@@ -9,8 +9,7 @@ from .. import rulings
 from ..core.errors import InvalidValue
 from ..core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
 from ..core.faults import RuleState
-from ..core.quantities import Duration, Share
-from ..notation import format_duration, format_share
+from ..notation import encode_quantity
 from ..world import World
 from .control_request import Nothing, body_as, enter, page
 from .exchange import Exchange
@@ -74,16 +73,9 @@ def _write_out(body: dict[str, Any]) -> None:
 
 def _view(state: RuleState) -> dict[str, Any]:
     """A rule as it is posted, and its counters, for all accounts together and for each."""
-    rule: dict[str, Any] = msgspec.to_builtins(state.rule, enc_hook=_written)
+    rule: dict[str, Any] = msgspec.to_builtins(state.rule, enc_hook=encode_quantity)
     delay = rule["effect"].get("delay", {})
     if "fixed" in delay:
         rule["effect"]["delay"] = delay["fixed"]
     accounts = {each.account: {"hits": each.hits, "spent": each.spent} for each in state.counts}
     return {**rule, "hits": state.hits, "spent": state.spent, "accounts": accounts}
-
-
-def _written(quantity: object) -> str:
-    if isinstance(quantity, Share):
-        return format_share(quantity)
-    assert isinstance(quantity, Duration)
-    return format_duration(quantity)

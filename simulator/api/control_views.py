@@ -12,7 +12,7 @@ from ..core.money import format_price, format_usd
 from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..core.rental import Rental
-from ..notation import format_duration
+from ..notation import encode_quantity
 from ..world import World
 from .gpu import extended_view
 
@@ -24,7 +24,7 @@ def clock_view(world: World) -> dict[str, Any]:
         "world": world.name,
         "mode": settings.mode,
         "speed": None if settings.speed is None else settings.speed / PPM,
-        "step": None if settings.step is None else format_duration(settings.step),
+        "step": None if settings.step is None else encode_quantity(settings.step),
         "now": world.now,
     }
 

@@ -8,11 +8,11 @@ import yaml
 
 from ..core.clock import HOUR_MS
 from ..core.market_settings import InterruptionSettings
-from ..core.quantities import Duration, Share
+from ..core.quantities import Share
 from ..core.randomness import PPM
 from ..core.realism import Shape
 from ..core.scenario import Scenario
-from ..notation import format_duration, format_share
+from ..notation import encode_quantity, format_share
 from ..scenario_file import parse_scenario
 from .headless import run_market
 from .node_losses import LOSSES_MIN
@@ -78,8 +78,8 @@ def _interruptions_document(market: CalibratedMarket) -> dict[str, Any]:
     document: dict[str, Any] = {"mode": "realistic"}
     if market.losses is not None:
         severity = market.losses.severity
-        document["shared"] = _written(market.losses.shared)
-        document["severity"] = {"a": _written(severity.a), "b": _written(severity.b)}
+        document["shared"] = encode_quantity(market.losses.shared)
+        document["severity"] = {"a": encode_quantity(severity.a), "b": encode_quantity(severity.b)}
     shape = shape_document(market.shape)
     return document | ({"shape": shape} if shape else {})
 
@@ -95,13 +95,7 @@ def shape_document(shape: Shape) -> dict[str, Any]:
 
 def shape_as_written(shape: Shape) -> dict[str, Any]:
     """All numbers of a shape as scenario files write them."""
-    return {name: _written(getattr(shape, name)) for name in Shape.__struct_fields__}
-
-
-def _written(value: int) -> str | float:
-    if isinstance(value, Share):
-        return format_share(value)
-    return format_duration(value) if isinstance(value, Duration) else value / PPM
+    return {name: encode_quantity(getattr(shape, name)) for name in Shape.__struct_fields__}
 
 
 def _offer(zone: Zone, settings: InterruptionSettings) -> dict[str, Any]:
