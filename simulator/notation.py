@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms, format_instant
 from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX, format_price, format_usd
@@ -44,6 +44,7 @@ _size = re.compile(SIZE_PATTERN, re.ASCII).fullmatch
 _instant = re.compile(INSTANT_PATTERN, re.ASCII).fullmatch
 
 _Value = object
+_T = TypeVar("_T")
 
 
 def parse_duration(value: _Value) -> Duration:
@@ -208,6 +209,27 @@ def encode_quantity(quantity: object) -> str | int | float:
     if write is None or not isinstance(quantity, int):
         raise NotImplementedError(f"{type(quantity).__name__} is no quantity")
     return write(quantity)
+
+
+def is_duration_alone(value: object) -> bool:
+    """Whether a value where a distribution is expected is no mapping: it is meant as a duration and stands for
+    `{fixed: …}`, so that one which is wrong is refused as a duration."""
+    return value is not None and not isinstance(value, dict | list)
+
+
+def fixed_document(duration: _T) -> dict[str, _T]:
+    """The distribution that a duration alone stands for, as documents write it out."""
+    return {"fixed": duration}
+
+
+def write_out_distribution(value: object) -> object:
+    """A distribution of a document, written out where it is a duration alone."""
+    return fixed_document(value) if is_duration_alone(value) else value
+
+
+def shorten_distribution(document: dict[str, object]) -> object:
+    """The inverse of `write_out_distribution`: a fixed distribution as a duration alone."""
+    return document.get("fixed", document)
 
 
 def _decimal(value: _Value) -> Decimal | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from .catalog_file import default_catalog
 from .core.catalog import PROVIDER_CLASSES
 from .core.names import did_you_mean
+from .notation import fixed_document, is_duration_alone
 from .resources import folder as shipped_folder
 from .scenario_error import FieldPath, ScenarioError, problem_at, read_text
 from .yaml_tree import BYTES_MAX, Node, read_tree
@@ -106,8 +107,9 @@ def _write_out(root: Node) -> None:
     """Replace shorthands by what they stand for."""
     for path in (*_DISTRIBUTIONS, *_fault_delays(root)):
         node = root.find(*path)
-        if node is not None and node.value is not None and not isinstance(node.value, dict | list):
-            _put(root, path, Node({"fixed": Node(node.value, node.mark, implied=True)}, node.mark, node.key_mark))
+        if node is not None and is_duration_alone(node.value):
+            written_out = fixed_document(Node(node.value, node.mark, implied=True))
+            _put(root, path, Node(written_out, node.mark, node.key_mark))
     for path in _TIMEOUTS:
         node = root.find(*path)
         if node is not None and node.value == "none":

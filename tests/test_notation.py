@@ -25,6 +25,8 @@ from simulator.notation import (
     parse_price,
     parse_share,
     parse_size,
+    shorten_distribution,
+    write_out_distribution,
 )
 
 
@@ -343,6 +345,23 @@ def test_bounds_are_encoded_and_decoded_as_the_same(kind: type[int]) -> None:
 def test_a_factor_is_written_as_a_number() -> None:
     assert [format_factor(ppm) for ppm in (0, 3_000_000, 1_500_000, 1)] == [0, 3, 1.5, 0.000001]
     assert isinstance(format_factor(3_000_000), int)
+
+
+@pytest.mark.parametrize("alone", ["2s", "x", 2, 0, True, Decimal(2)])
+def test_what_is_no_mapping_is_meant_as_a_fixed_duration(alone: object) -> None:
+    written_out = write_out_distribution(alone)
+    assert written_out == {"fixed": alone}
+    assert shorten_distribution({"fixed": alone}) == alone
+
+
+@pytest.mark.parametrize("document", [None, [], ["2s"], {}, {"fixed": "2s"}, {"uniform": {"min": "1s", "max": "2s"}}])
+def test_a_distribution_that_is_written_out_stays_as_it_is(document: object) -> None:
+    assert write_out_distribution(document) is document
+
+
+def test_only_a_fixed_distribution_is_shortened() -> None:
+    document: dict[str, object] = {"uniform": {"min": "1s", "max": "2s"}}
+    assert shorten_distribution(document) is document
 
 
 def test_a_long_value_is_not_repeated_in_full() -> None:

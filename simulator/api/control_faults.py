@@ -9,7 +9,7 @@ from .. import rulings
 from ..core.errors import InvalidValue
 from ..core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
 from ..core.faults import RuleState
-from ..notation import encode_quantity
+from ..notation import encode_quantity, shorten_distribution, write_out_distribution
 from ..world import World
 from .control_request import Nothing, body_as, enter, page
 from .exchange import Exchange
@@ -65,17 +65,16 @@ def _check(rule: FaultRule, world: World) -> None:
 
 
 def _write_out(body: dict[str, Any]) -> None:
-    """A duration alone is a fixed delay."""
     effect = body.get("effect")
-    if isinstance(effect, dict) and isinstance(effect.get("delay"), str):
-        effect["delay"] = {"fixed": effect["delay"]}
+    if isinstance(effect, dict) and "delay" in effect:
+        effect["delay"] = write_out_distribution(effect["delay"])
 
 
 def _view(state: RuleState) -> dict[str, Any]:
     """A rule as it is posted, and its counters, for all accounts together and for each."""
     rule: dict[str, Any] = msgspec.to_builtins(state.rule, enc_hook=encode_quantity)
-    delay = rule["effect"].get("delay", {})
-    if "fixed" in delay:
-        rule["effect"]["delay"] = delay["fixed"]
+    effect = rule["effect"]
+    if "delay" in effect:
+        effect["delay"] = shorten_distribution(effect["delay"])
     accounts = {each.account: {"hits": each.hits, "spent": each.spent} for each in state.counts}
     return {**rule, "hits": state.hits, "spent": state.spent, "accounts": accounts}

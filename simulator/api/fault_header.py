@@ -9,7 +9,7 @@ from ..core.errors import InvalidValue
 from ..core.fault_rules import RESERVED, FaultEffect
 from ..core.faults import Injection
 from ..core.names import did_you_mean
-from ..notation import decode_quantity
+from ..notation import decode_quantity, write_out_distribution
 from ..type_errors import parse_type_error
 from .auth import header_values
 from .exchange import FAULT_HEADER
@@ -61,7 +61,7 @@ def _read(name: str, value: str | None) -> object:
     if name == "respond":
         return int(value) if value.isascii() and value.isdigit() and len(value) <= 3 else value
     if name == "delay":
-        return {"fixed": value}
+        return write_out_distribution(value)
     if name == "drip":
         return _drip(value)
     return value
