@@ -3,14 +3,32 @@
 from collections import deque
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 REQUESTS_KEPT = 1_000
 
-Logged = tuple[
-    str, int, str, str | None, str, str, bytes, int, str, str, bytes, bytes, bytes | int  # in the order told below
-]
-"""Virtual time of the answer (RFC 3339), ns of wall time that it took, account, operation, method, path, query,
-status (0 where the client got none), fault, rental id, request id, idempotency key, and the body, or only its length
-where that is above what is kept. No header but these two: tokens are not kept."""
+
+class KeptRequest(Struct, frozen=True, gc=False):  # nothing in it refers to anything: no need to look for cycles
+    """A request as it came, and what came of it. Where something is absent, its text is empty.
+
+    `at` is the virtual time of the answer (RFC 3339), `span_ns` the wall time that it took; `status` is 0 where the
+    client got no answer; `body` is only its length where that is above what is kept. No header but request id and
+    idempotency key: tokens are not kept.
+    """
+
+    at: str
+    span_ns: int
+    account: str
+    operation: str | None
+    method: str
+    path: str
+    query: bytes
+    status: int
+    fault: str
+    rental_id: str
+    request_id: bytes
+    idempotency_key: bytes
+    body: bytes | int
 
 
 class RequestLog:
@@ -23,20 +41,20 @@ class RequestLog:
         """How many are kept; 0 keeps none."""
         self.total = 0
         """The number of the latest request."""
-        self._kept: deque[Logged] = deque(maxlen=limit)
+        self._kept: deque[KeptRequest] = deque(maxlen=limit)
 
     @property
     def dropped(self) -> int:
         """How many have dropped out."""
         return self.total - len(self._kept)
 
-    def add(self, request: Logged) -> None:
+    def add(self, request: KeptRequest) -> None:
         """Take the next request in, if any are kept."""
         if self.limit:
             self.total += 1
             self._kept.append(request)
 
-    def numbered(self) -> Iterator[tuple[int, Logged]]:
+    def numbered(self) -> Iterator[tuple[int, KeptRequest]]:
         """The requests that are kept, with their numbers, oldest first, as they are now."""
         return enumerate(tuple(self._kept), self.dropped + 1)
 

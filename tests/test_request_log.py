@@ -3,21 +3,35 @@
 import pytest
 
 from simulator.core.scenario import AccountSpec
-from simulator.request_log import Logged, RequestLog
+from simulator.request_log import KeptRequest, RequestLog
 from simulator.world import World
 from simulator.worlds import Worlds
 
 from .core.builders import scenario
 
 
-def request(number: int) -> Logged:
+def request(number: int) -> KeptRequest:
     """A request that can be told by its time."""
-    return str(number), 0, "alice", "list_offers", "GET", "/v1/gpu/offers", b"", 200, "", "", b"req_1", b"", b""
+    return KeptRequest(
+        at=str(number),
+        span_ns=0,
+        account="alice",
+        operation="list_offers",
+        method="GET",
+        path="/v1/gpu/offers",
+        query=b"",
+        status=200,
+        fault="",
+        rental_id="",
+        request_id=b"req_1",
+        idempotency_key=b"",
+        body=b"",
+    )
 
 
 def kept(log: RequestLog) -> list[tuple[int, int]]:
     """Number and time of what is kept."""
-    return [(seq, int(logged[0])) for seq, logged in log.numbered()]
+    return [(seq, int(request.at)) for seq, request in log.numbered()]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ..core.errors import AccountNotFound, InvalidValue
 from ..core.fault_rules import Operation
 from ..core.names import did_you_mean
 from ..pacing import Slice
-from ..request_log import Logged, RequestLog
+from ..request_log import KeptRequest, RequestLog
 from ..world import World
 from .control_request import body_as, select, window
 from .exchange import Exchange
@@ -25,7 +25,7 @@ NEAREST_SHOWN_MAX = 5
 MISMATCHES_SHOWN_MAX = 20
 SEQS_SHOWN_MAX = 100
 _REQUESTS_PER_TURN = 100
-_Kept = tuple[tuple[int, Logged], ...]
+_Kept = tuple[tuple[int, KeptRequest], ...]
 """The requests of a log with their numbers."""
 
 _FILTERS = ("operation", "account", "token", "status", "fault", "rental")
@@ -141,11 +141,11 @@ class Requests:
             findings=nearest.findings(seqs, dropped),
         )
 
-    async def _shown(self, kept: Iterable[tuple[int, Logged]]) -> AsyncIterator[LoggedRequest]:
+    async def _shown(self, kept: Iterable[tuple[int, KeptRequest]]) -> AsyncIterator[LoggedRequest]:
         """Requests as they are shown; others are served meanwhile."""
         slice_ = Slice()
-        for count, (seq, logged) in enumerate(kept):
-            yield logged_request(seq, logged, self._redactor)
+        for count, (seq, request) in enumerate(kept):
+            yield logged_request(seq, request, self._redactor)
             if count % _REQUESTS_PER_TURN == 0 or slice_.is_over():
                 await asyncio.sleep(0)
                 slice_ = Slice()

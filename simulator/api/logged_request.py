@@ -7,7 +7,7 @@ import msgspec
 from ..core.clock import format_instant
 from ..core.errors import Refusal
 from ..pacing import wall_epoch_ms
-from ..request_log import Logged
+from ..request_log import KeptRequest
 from ..request_record import RequestRecord
 from .exchange import Exchange
 from .redaction import Redactor
@@ -23,23 +23,23 @@ class LoggedRequest(RequestRecord[str], frozen=True):
     """A request of the log, its time as RFC 3339 (A23)."""
 
 
-def logged_request(seq: int, logged: Logged, redactor: Redactor) -> LoggedRequest:
+def logged_request(seq: int, request: KeptRequest, redactor: Redactor) -> LoggedRequest:
     """Request number `seq` of a log."""
-    at, ns, account, operation, method, path, query, status, fault, rental_id, request_id, key, body = logged
+    body = request.body
     return LoggedRequest(
         seq=seq,
-        at=at,
-        duration_ms=_ms(ns),
-        account=account or None,
-        operation=operation,
-        method=redactor.text(method),
-        path=redactor.url(path),
-        query=redactor.url(query.decode("latin-1")),
-        status=status,
-        fault=fault or None,
-        rental_id=redactor.url(rental_id) or None,
-        request_id=redactor.text(request_id.decode()),
-        idempotency_key=redactor.text(key.decode("latin-1")) or None,
+        at=request.at,
+        duration_ms=_ms(request.span_ns),
+        account=request.account or None,
+        operation=request.operation,
+        method=redactor.text(request.method),
+        path=redactor.url(request.path),
+        query=redactor.url(request.query.decode("latin-1")),
+        status=request.status,
+        fault=request.fault or None,
+        rental_id=redactor.url(request.rental_id) or None,
+        request_id=redactor.text(request.request_id.decode()),
+        idempotency_key=redactor.text(request.idempotency_key.decode("latin-1")) or None,
         body=_body(body, redactor),
         body_bytes=body if isinstance(body, int) else len(body),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..pacing import stopwatch_ns
-from ..request_log import Logged
+from ..request_log import KeptRequest
 from ..worlds import Worlds
 from .auth import bearer_token
 from .exchange import Exchange
@@ -39,20 +39,20 @@ class Recorder:
         scope, operation, body = exchange.scope, exchange.operation, exchange.body
         path: str = scope["path"]
         query: bytes = scope["query_string"]
-        request: Logged = (
-            exchange.now or exchange.world.now,
-            span_ns,
-            exchange.account,
-            operation,
-            scope["method"] if operation else self.redactor.cut(scope["method"], METHOD_CHARACTERS_KEPT),
-            path if len(path) <= PATH_CHARACTERS_MAX else self.redactor.cut(path, PATH_CHARACTERS_MAX),
-            query if len(query) <= PATH_CHARACTERS_MAX else self._cut(query, PATH_CHARACTERS_MAX),
-            exchange.status,
-            exchange.fault,
-            exchange.rental_id and self.redactor.cut(exchange.rental_id, PATH_CHARACTERS_MAX),
-            exchange.request_id,
-            self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
-            body if len(body) <= BODY_BYTES_KEPT else len(body),
+        request = KeptRequest(
+            at=exchange.now or exchange.world.now,
+            span_ns=span_ns,
+            account=exchange.account,
+            operation=operation,
+            method=scope["method"] if operation else self.redactor.cut(scope["method"], METHOD_CHARACTERS_KEPT),
+            path=path if len(path) <= PATH_CHARACTERS_MAX else self.redactor.cut(path, PATH_CHARACTERS_MAX),
+            query=query if len(query) <= PATH_CHARACTERS_MAX else self._cut(query, PATH_CHARACTERS_MAX),
+            status=exchange.status,
+            fault=exchange.fault,
+            rental_id=exchange.rental_id and self.redactor.cut(exchange.rental_id, PATH_CHARACTERS_MAX),
+            request_id=exchange.request_id,
+            idempotency_key=self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
+            body=body if len(body) <= BODY_BYTES_KEPT else len(body),
         )
         if exchange.account or not self._is_late(exchange):
             exchange.world.requests.add(request)

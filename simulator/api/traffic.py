@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 
-from ..request_log import Logged
+from ..request_log import KeptRequest
 
 _US, _MS, _S = 1_000, 1_000_000, 1_000_000_000
 BOUNDS_NS = (
@@ -45,15 +45,15 @@ class Traffic:
         asked for."""
         self.lines_dropped = 0
         """How many requests are missing in the server's log since its reader fell behind."""
-        self.uncounted: list[Logged] = []
+        self.uncounted: list[KeptRequest] = []
         """Requests that are over, to be counted."""
 
     def settle(self) -> None:
         """Count what is not counted yet."""
-        for _, span_ns, _, operation, _, _, _, status, fault, *_ in self.uncounted:
-            self.count(operation, status, span_ns)
-            if fault:
-                self.count_fault(fault)
+        for request in self.uncounted:
+            self.count(request.operation, request.status, request.span_ns)
+            if request.fault:
+                self.count_fault(request.fault)
         self.uncounted.clear()
 
     def count(self, operation: str | None, status: int, span_ns: int) -> None:
