@@ -33,7 +33,7 @@ class Interventions:
         if command.to == "terminated":
             self._rentals.end(rental, "operator")
         elif command.hold is None:
-            self._schedule.cancel(rental.tickets[0])
+            self._schedule.cancel(rental.ready_ticket)
             self._rentals.start(rental)
         elif command.hold:
             rental.held_back = True

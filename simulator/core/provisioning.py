@@ -68,14 +68,14 @@ class Provisioning:
     def _enter(self, rental: Rental, left: list[Stretch]) -> None:
         """Begin the first of the stretches that are left; the last one of what is never ready has no end."""
         now, stretch, terms = self._schedule.now_ms, left[0], self._course(rental)
-        key, ticket = self._key(rental), NO_TICKET
+        key = self._key(rental)
+        rental.ready_ticket = NO_TICKET
         if stretch.phase is not None:
             rental.phase = stretch.phase
             self._record(ProvisioningPhaseBegan(now, rental.account, rental.rental_id, stretch.phase))
         if len(left) > 1 or not is_never_ready(key, terms.failure, terms.never_ready):
             takes = delay_ms(key, stretch.sample, stretch.phase, self._megabytes(rental, stretch.phase))
-            ticket = self._schedule.at(now + takes, Priority.PROVISIONING, rental)
-        rental.tickets = (ticket, *rental.tickets[1:])
+            rental.ready_ticket = self._schedule.at(now + takes, Priority.PROVISIONING, rental)
 
     def _stretches(self, rental: Rental) -> list[Stretch]:
         stretches = self._course(rental).stretches

@@ -20,11 +20,12 @@ Status = Literal["provisioning", "running", "terminated"]
 class Rental(Struct, eq=False, gc=False):
     """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
 
-    `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning the first
-    of `tickets` is the end of that or of its `phase`, and none where it is never ready; once the end has come without
-    the rental getting anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `hidden` is
-    by an operator. `falls_ms` is when the market will take it back, as far as that is known where notices are given,
-    and `interrupts_ms` when as it said at `noticed_ms`.
+    `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning
+    `ready_ticket` is the end of that or of its `phase`, and none where it is never ready; once the end has come without
+    the rental getting anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `tickets` are
+    the expiry of its hold and what the market will do to it. `hidden` is by an operator. `falls_ms` is when the market
+    will take it back, as far as that is known where notices are given, and `interrupts_ms` when as it said at
+    `noticed_ms`.
     """
 
     rental_id: str
@@ -39,6 +40,7 @@ class Rental(Struct, eq=False, gc=False):
     terminated_ms: int | None = None
     reason: Reason | None = None
     billed_micros: int | None = None
+    ready_ticket: Ticket = NO_TICKET
     tickets: tuple[Ticket, ...] = ()
     idle_ticket: Ticket = NO_TICKET
     mass_interrupts_met: Natural = 0

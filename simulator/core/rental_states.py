@@ -48,9 +48,13 @@ def _are_over(ended: tuple[Rental, ...]) -> bool:
     """Whether they have ended, in this order, and nothing is to come of them."""
     times = [-1 if rental.terminated_ms is None else rental.terminated_ms for rental in ended]
     return times == sorted(times) and not any(
-        rental.terminated_ms is None or rental.tickets or rental.is_due or rental.held_back or rental.phase
+        rental.terminated_ms is None or _awaits_anything(rental) or rental.is_due or rental.held_back or rental.phase
         for rental in ended
     )
+
+
+def _awaits_anything(rental: Rental) -> bool:
+    return bool(rental.tickets) or rental.ready_ticket != NO_TICKET
 
 
 def _has_lived(rental: Rental, now_ms: int) -> bool:
@@ -88,7 +92,7 @@ def _check_events(rental: Rental, billing: BillingSettings, pending: Pending) ->
         for kind in (Priority.HOLD_EXPIRY, Priority.PROVISIONING, Priority.IDLE_TIMEOUT)
     )
     takes = [[ticket for _, ticket in pending.take(kind, id_)] for kind in _TAKE_IT]
-    tickets = (*rental.tickets, rental.idle_ticket)
+    tickets = (rental.ready_ticket, *rental.tickets, rental.idle_ticket)
     if not (
         pending.were_given(tickets)
         and {ticket for ticket in tickets if pending.has(ticket)} == {*expiry, *ready, *idle}.union(*takes)
@@ -108,8 +112,8 @@ def _runs(rental: Rental, ready: list[Ticket]) -> bool:
 
 def _is_set_up(rental: Rental, ready: list[Ticket], pending: Pending) -> bool:
     """Whether a rental that is provisioning waits for the end of that, or is due and kept back, or is never ready."""
-    first = rental.tickets[0] if rental.tickets else NO_TICKET
-    waits = [first] if pending.has(first) else []
+    waits = [rental.ready_ticket] if pending.has(rental.ready_ticket) else []
     if rental.is_due:
-        return bool(rental.tickets) and not waits and (rental.held_back or rental.offer.provisioning == "stuck")
-    return ready == waits and bool(waits or (rental.tickets and first == NO_TICKET))
+        is_kept_back = rental.held_back or rental.offer.provisioning == "stuck"
+        return rental.ready_ticket != NO_TICKET and not waits and is_kept_back
+    return ready == waits and bool(waits or rental.ready_ticket == NO_TICKET)

@@ -30,7 +30,7 @@ from .rental import Rental, RentalsState
 from .rental_book import RentalBook
 from .rental_states import check_rentals
 from .scenario import Scenario
-from .schedule import Priority, Schedule, Subject, Ticket
+from .schedule import NO_TICKET, Priority, Schedule, Subject, Ticket
 from .takebacks import TakeBacks
 
 
@@ -137,9 +137,9 @@ class Rentals(RentalBook):
     def end(self, rental: Rental, reason: Reason, cause: Cause | None = None) -> None:
         """End a live rental: bill it, settle its hold, give its GPUs back (F13, A8)."""
         now, command = self._schedule.now_ms, rental.command
-        for ticket in (*rental.tickets, rental.idle_ticket):
+        for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
-        rental.tickets = ()
+        rental.ready_ticket, rental.tickets = NO_TICKET, ()
         rental.held_back = rental.is_due = False
         rental.phase = None
         rental.terminated_ms = now
