@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from .core.catalog import PROVIDER_CLASSES, OfferSpec
-from .core.names import did_you_mean, offer_name
+from .core.names import did_you_mean
 from .core.quantities import Availability, Share
 from .notation import parse_availability, parse_price, parse_share
 from .resources import folder
@@ -116,7 +116,7 @@ def find_repeats(offers: Iterable[OfferSpec]) -> Iterator[tuple[int, int]]:
     """Which offers have the names of an earlier one whatever their case (A14): (its index, the earlier one's)."""
     seen: dict[str, int] = {}
     for index, offer in enumerate(offers):
-        first = seen.setdefault(offer_name(offer.provider_id, offer.gpu_model, offer.region).casefold(), index)
+        first = seen.setdefault(offer.name.casefold(), index)
         if first != index:
             yield index, first
 

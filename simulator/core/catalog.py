@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from .money import PRICE_STEP_MICROS
-from .names import is_line
+from .names import is_line, offer_name
 from .quantities import Availability, Price, Share
 from .randomness import draw, stream
 
@@ -56,6 +56,11 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
                 raise ValueError("prices must be multiples of $0.001 above 0")
         if self.spot_price > self.on_demand_price:
             raise ValueError("spot_price is above on_demand_price")
+
+    @property
+    def name(self) -> str:
+        """The name of the offer, which its luck derives from."""
+        return offer_name(self.provider_id, self.gpu_model, self.region)
 
     @property
     def shock_group(self) -> str:

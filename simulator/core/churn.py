@@ -11,7 +11,6 @@ which it returns; draw 1 says whether it is there at the start.
 
 from .catalog import PROVIDER_CLASSES
 from .market_settings import ChurnTerms, MarketSettings
-from .names import offer_name
 from .numerics import delay_ms, uniform
 from .offer import Offer
 from .offers import Market
@@ -37,7 +36,7 @@ class Churn:
         schedule.on(Priority.CHURN, self._turn)
         traces = settings.recordings.availability
         meant = offers_meant(traces, [offer.spec for offer in market.offers])
-        stays = {offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec, _ in meant}
+        stays = {spec.name for spec, _ in meant}
         for offer in market.offers:
             if self._terms[offer.spec.provider_class] is not None and offer.name not in stays:
                 self._open(offer)

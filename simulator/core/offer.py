@@ -8,7 +8,6 @@ from .acts import OutageAct
 from .bounds import Natural
 from .catalog import OfferSpec
 from .money import PRICE_MICROS_MAX, quantize_price
-from .names import offer_name
 from .overlays import LastingAct, Overlay, laid_over, overlay_of
 from .prices import PricePath, PriceState
 from .randomness import PPM
@@ -49,7 +48,7 @@ class Offer:
     def __init__(self, spec: OfferSpec, path: PricePath | ReplayedPrice) -> None:
         self.spec = spec
         self.path = path
-        self.name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
+        self.name = spec.name
         self.price_micros_per_hour = path.price_micros
         self.capacity = self.stock = spec.capacity
         self.used = 0

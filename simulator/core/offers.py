@@ -78,7 +78,7 @@ class Market:
                 schedule.at(delay, Priority.PRICE, offer)
 
     def _path(self, spec: OfferSpec, replayed: Mapping[str, Playback]) -> PricePath | ReplayedPrice:
-        playback = replayed.get(offer_name(spec.provider_id, spec.gpu_model, spec.region)) if replayed else None
+        playback = replayed.get(spec.name) if replayed else None
         return self.paths.open(spec) if playback is None else ReplayedPrice(playback)
 
     def listed(self) -> Iterator[Offer]:

@@ -14,7 +14,6 @@ from .catalog import PROVIDER_CLASSES, OfferSpec, ProviderClass
 from .clock import DAY_MS
 from .market_settings import PriceSettings
 from .money import PRICE_STEP_MICROS
-from .names import offer_name
 from .numerics import NANO, delay_ms, exp, ln, nano, normal
 from .price_levels import LevelState, PriceLevel
 from .price_processes import DRAWS_PER_STEP, HostSet, PriceProcess, process_for
@@ -170,11 +169,10 @@ class PricePaths:
 
     def open(self, spec: OfferSpec) -> PricePath:
         """The path of an offer, at its start."""
-        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
-        pace = stream(self._seed, f"pace/{name}")
+        pace = stream(self._seed, f"pace/{spec.name}")
         process = process_for(self._processes[spec.provider_class], spec.provider_class, pace)
         return PricePath(
-            stream(self._seed, f"price/{name}"),
+            stream(self._seed, f"price/{spec.name}"),
             process,
             activity=self._activity,
             start_micros=int(spec.spot_price),

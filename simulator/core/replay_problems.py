@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from .catalog import PROVIDER_CLASSES, OfferSpec
 from .market_settings import ChurnTerms, MarketSettings
 from .money import PRICE_STEP_MICROS, format_usd
-from .names import offer_name
 from .offer_names import OfferNames, Path
 from .randomness import PPM
 from .recordings import Played, PlayedSeries, PlayedTrace, offers_meant
@@ -37,13 +36,13 @@ def churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Ite
     traces = market.recordings.availability
     if not traces:
         return
-    followed = {offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec, _ in offers_meant(traces, offers)}
+    followed = {spec.name for spec, _ in offers_meant(traces, offers)}
     for key in (*PROVIDER_CLASSES, "all"):
         terms: ChurnTerms | None = getattr(market.churn, key)
         if terms is None or not terms.away:
             continue
         meant = [spec for spec in offers if (getattr(market.churn, spec.provider_class) or market.churn.all) is terms]
-        names = [offer_name(spec.provider_id, spec.gpu_model, spec.region) for spec in meant]
+        names = [spec.name for spec in meant]
         if names and followed.issuperset(names):
             yield (key,), f'nobody leaves by this: offer "{names[0]}" follows a trace, and so do all that it is about'
 
@@ -69,21 +68,19 @@ def _repeats(played: Sequence[Played], offers: tuple[OfferSpec, ...], kind: str)
     first: dict[str, int] = {}
     told: set[int] = set()
     for spec, index in offers_meant(played, offers):
-        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
-        earlier = first.setdefault(name, index)
+        earlier = first.setdefault(spec.name, index)
         if earlier != index and index not in told:
             told.add(index)
-            yield (kind, index), f'offer "{name}" follows {kind}[{earlier}] already'
+            yield (kind, index), f'offer "{spec.name}" follows {kind}[{earlier}] already'
 
 
 def _price_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
     series = market.recordings.prices
     for spec, index in offers_meant(series, offers):
-        name = offer_name(spec.provider_id, spec.gpu_model, spec.region)
         if not market.prices.replays(spec.provider_class):
-            reason = f'offer "{name}" is of class {spec.provider_class}, whose price process is not replay'
+            reason = f'offer "{spec.name}" is of class {spec.provider_class}, whose price process is not replay'
             yield ("prices", index), reason
         most = series[index].recording.most
         if most > spec.on_demand_price:
-            over = f'${format_usd(spec.on_demand_price)}, the on-demand price of offer "{name}"'
+            over = f'${format_usd(spec.on_demand_price)}, the on-demand price of offer "{spec.name}"'
             yield ("prices", index, "series"), f"goes up to ${format_usd(most)}, above {over}"

@@ -15,7 +15,7 @@ from .catalog import CatalogSpec, OfferSpec, generated_offers
 from .clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .fault_rules import FaultRule, rule_problems
 from .market_settings import MarketSettings
-from .names import did_you_mean, is_line, is_name, is_token, offer_name
+from .names import did_you_mean, is_line, is_name, is_token
 from .offer_names import OfferNames, Path
 from .pool_rates import MarketRates
 from .quantities import Duration, Factor, Instant, Money
@@ -116,8 +116,7 @@ def _market_problems(
         try:
             rates.of(offer)
         except CannotCalibrate as problem:
-            name = offer_name(offer.provider_id, offer.gpu_model, offer.region)
-            yield ("market", "interruptions"), f'offer "{name}": {problem}'
+            yield ("market", "interruptions"), f'offer "{offer.name}": {problem}'
     for provider in market.notices.providers:
         unknown = names.unknown("provider_id", provider, key="provider")
         if unknown is not None:
@@ -190,7 +189,7 @@ def replayed_series(market: MarketSettings) -> dict[str, Playback]:
     series = market.recordings.prices
     playbacks = [Playback(each) for each in series]
     meant = offers_meant(series, opening_offers(market)) if series else ()
-    return {offer_name(spec.provider_id, spec.gpu_model, spec.region): playbacks[index] for spec, index in meant}
+    return {spec.name: playbacks[index] for spec, index in meant}
 
 
 def without_tokens(scenario: Scenario) -> Scenario:

@@ -7,7 +7,6 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.core.catalog import Generate, OfferSpec, generate_offers, generated_offers
-from simulator.core.names import offer_name
 from simulator.core.quantities import Availability
 
 from .builders import offer
@@ -64,8 +63,13 @@ def test_a_generated_catalogue_has_one_to_a_million_offers(count: int) -> None:
 def test_generated_offers_are_the_same_every_time_and_all_different() -> None:
     offers = tuple(generate_offers(1_000))
     assert offers == tuple(generate_offers(1_000))
-    assert len({offer_name(o.provider_id, o.gpu_model, o.region) for o in offers}) == 1_000
+    assert len({o.name for o in offers}) == 1_000
     assert (offers[0].region, offers[999].region) == ("region-00000", "region-00999")
+
+
+def test_an_offer_is_named_after_provider_gpu_model_and_region() -> None:
+    spec = next(generate_offers(1))
+    assert spec.name == f"{spec.provider_id}|{spec.gpu_model}|{spec.region}"
 
 
 def test_a_catalogue_that_is_kept_is_the_one_asked_for() -> None:

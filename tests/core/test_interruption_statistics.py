@@ -20,7 +20,7 @@ from simulator.core.commands import TerminateRental
 from simulator.core.distributions import fixed
 from simulator.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
 from simulator.core.market_settings import InterruptionSettings, ProvisioningSettings, ProvisioningTerms
-from simulator.core.names import offer_name, rental_name
+from simulator.core.names import rental_name
 from simulator.core.quantities import Share
 from simulator.core.randomness import stream
 from simulator.core.scenario import BillingSettings
@@ -59,13 +59,9 @@ def rentals_for(spec: OfferSpec) -> int:
     return math.ceil(1.02 * RENTAL_HOURS / (1 - spec.interruption_probability / 1e6 / 2))
 
 
-def name_of(spec: OfferSpec) -> str:
-    return offer_name(spec.provider_id, spec.gpu_model, spec.region)
-
-
 def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, float]:
     """How many rentals there were on an offer, how many were interrupted, and the hours that they lasted."""
-    name = name_of(spec)
+    name = spec.name
     rates = hazard(spec.interruption_probability, InterruptionSettings(shared=Share(shared_ppm)))
     clock = ShockClock(stream(seed, f"shock/{name}"), rates)
     shock_ms = clock.delay_ms() or math.inf
@@ -99,8 +95,8 @@ def test_a1_every_offer_interrupts_the_advertised_share_of_its_rentals(seed: int
         assert hours >= RENTAL_HOURS
         test = binomtest(fallen, rentals, spec.interruption_probability / 1e6)
         interval = test.proportion_ci(confidence_level=1 - FAMILY / OFFERS)
-        assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (name_of(spec), fallen, rentals)
-        least, where = min((least, where), (float(test.pvalue), name_of(spec)))
+        assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (spec.name, fallen, rentals)
+        least, where = min((least, where), (float(test.pvalue), spec.name))
     print(f"seed {seed}, shared {shared_ppm / 1e6}: smallest p-value {least:.5f} of {OFFERS} ({where})")
 
 
@@ -108,7 +104,7 @@ def test_a1_every_offer_interrupts_the_advertised_share_of_its_rentals(seed: int
 @pytest.mark.parametrize("place", range(END_TO_END))
 def test_a1_it_does_so_end_to_end(seed: int, place: int) -> None:
     """Five offers from the safest to the riskiest, through a simulation with all its other parts."""
-    ranked = sorted(catalog(), key=lambda spec: (spec.interruption_probability, name_of(spec)))
+    ranked = sorted(catalog(), key=lambda spec: (spec.interruption_probability, spec.name))
     spec = ranked[place * (OFFERS - 1) // (END_TO_END - 1)]
     simulation = Simulation(
         scenario(
@@ -134,7 +130,7 @@ def test_a1_it_does_so_end_to_end(seed: int, place: int) -> None:
     assert ran_ms >= RENTAL_HOURS * HOUR
     test = binomtest(fallen, rentals, spec.interruption_probability / 1e6)
     interval = test.proportion_ci(confidence_level=1 - FAMILY / END_TO_END)
-    print(f"seed {seed}, {name_of(spec)}: p-value {test.pvalue:.5f} end to end")
+    print(f"seed {seed}, {spec.name}: p-value {test.pvalue:.5f} end to end")
     assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (fallen, rentals)
 
 
