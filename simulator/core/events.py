@@ -17,6 +17,23 @@ Phase = Literal["allocate", "boot", "pull", "weights", "fine_tuned"]
 """What is being done for a rental that is provisioning by parts, in this order; the API shows nothing of it (F11)."""
 
 
+class RentalEvent(Struct, frozen=True, gc=False, tag_field="type"):
+    """An event in the life of one rental; its fields come first in the journal."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class OfferEvent(Struct, frozen=True, gc=False, tag_field="type"):
+    """An event of one offer; its fields come first in the journal."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+
+
 class AccountCreated(Struct, frozen=True, gc=False, tag="account_created", tag_field="type"):
     """A customer is there; its first balance follows as a ledger entry."""
 
@@ -24,12 +41,9 @@ class AccountCreated(Struct, frozen=True, gc=False, tag="account_created", tag_f
     account: str
 
 
-class RentalCreated(Struct, frozen=True, gc=False, tag="rental_created", tag_field="type"):
+class RentalCreated(RentalEvent, frozen=True, gc=False, tag="rental_created"):
     """The rental exists and is being provisioned (F10)."""
 
-    at: int
-    account: str
-    rental_id: str
     provider_id: str
     gpu_model: str
     region: str
@@ -37,72 +51,42 @@ class RentalCreated(Struct, frozen=True, gc=False, tag="rental_created", tag_fie
     price_micros_per_hour: int
 
 
-class ProvisioningPhaseBegan(Struct, frozen=True, gc=False, tag="provisioning_phase_began", tag_field="type"):
+class ProvisioningPhaseBegan(RentalEvent, frozen=True, gc=False, tag="provisioning_phase_began"):
     """The next part of provisioning has begun; the rental's status stays what it is (F11)."""
 
-    at: int
-    account: str
-    rental_id: str
     phase: Phase
 
 
-class RentalRunning(Struct, frozen=True, gc=False, tag="rental_running", tag_field="type"):
+class RentalRunning(RentalEvent, frozen=True, gc=False, tag="rental_running"):
     """The GPU runs, and billing starts (A4)."""
 
-    at: int
-    account: str
-    rental_id: str
 
-
-class RentalTouched(Struct, frozen=True, gc=False, tag="rental_touched", tag_field="type"):
+class RentalTouched(RentalEvent, frozen=True, gc=False, tag="rental_touched"):
     """The rental was used, so its idle time starts anew (A19)."""
 
-    at: int
-    account: str
-    rental_id: str
 
-
-class RentalTerminated(Struct, frozen=True, gc=False, tag="rental_terminated", tag_field="type"):
+class RentalTerminated(RentalEvent, frozen=True, gc=False, tag="rental_terminated"):
     """The rental is over; its settlement follows as a ledger entry."""
 
-    at: int
-    account: str
-    rental_id: str
     reason: Reason
     cause: Cause | None
     billed_seconds: int
 
 
-class TransitionHeld(Struct, frozen=True, gc=False, tag="transition_held", tag_field="type"):
+class TransitionHeld(RentalEvent, frozen=True, gc=False, tag="transition_held"):
     """An operator holds the rental back: it stays provisioning when its time comes."""
 
-    at: int
-    account: str
-    rental_id: str
 
-
-class TransitionReleased(Struct, frozen=True, gc=False, tag="transition_released", tag_field="type"):
+class TransitionReleased(RentalEvent, frozen=True, gc=False, tag="transition_released"):
     """The rental is held back no more."""
 
-    at: int
-    account: str
-    rental_id: str
 
-
-class RentalHidden(Struct, frozen=True, gc=False, tag="rental_hidden", tag_field="type"):
+class RentalHidden(RentalEvent, frozen=True, gc=False, tag="rental_hidden"):
     """The API does not know the rental from here on; it goes on and is billed."""
 
-    at: int
-    account: str
-    rental_id: str
 
-
-class RentalShown(Struct, frozen=True, gc=False, tag="rental_shown", tag_field="type"):
+class RentalShown(RentalEvent, frozen=True, gc=False, tag="rental_shown"):
     """The rental is hidden by its own account no more; an act may still hide all of its offer."""
-
-    at: int
-    account: str
-    rental_id: str
 
 
 class ActRefused(Struct, frozen=True, gc=False, tag="act_refused", tag_field="type"):
@@ -114,13 +98,9 @@ class ActRefused(Struct, frozen=True, gc=False, tag="act_refused", tag_field="ty
     code: str
 
 
-class GpusReturned(Struct, frozen=True, gc=False, tag="gpus_returned", tag_field="type"):
+class GpusReturned(OfferEvent, frozen=True, gc=False, tag="gpus_returned"):
     """The GPUs of an interrupted rental are on offer again."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
     gpu_count: int
 
 
@@ -140,79 +120,44 @@ class ActEnded(Struct, frozen=True, gc=False, tag="act_ended", tag_field="type")
     kind: str
 
 
-class PriceMoved(Struct, frozen=True, gc=False, tag="price_moved", tag_field="type"):
+class PriceMoved(OfferEvent, frozen=True, gc=False, tag="price_moved"):
     """An offer's shown price changed (with `journal: full`)."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
     price_micros_per_hour: int
 
 
-class CapacityChanged(Struct, frozen=True, gc=False, tag="capacity_changed", tag_field="type"):
+class CapacityChanged(OfferEvent, frozen=True, gc=False, tag="capacity_changed"):
     """An offer has so many GPUs in all from here on, by its trace or under an act (with `journal: full`)."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
     capacity: int
 
 
-class ShockStruck(Struct, frozen=True, gc=False, tag="shock_struck", tag_field="type"):
+class ShockStruck(OfferEvent, frozen=True, gc=False, tag="shock_struck"):
     """An offer met its shock number `shock` (with `journal: full`), whether or not anybody rented."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
     shock: int
     severity_ppm: int
 
 
-class OfferWentDown(Struct, frozen=True, gc=False, tag="offer_went_down", tag_field="type"):
+class OfferWentDown(OfferEvent, frozen=True, gc=False, tag="offer_went_down"):
     """An offer cannot be had from here on, in the modes `realistic` and `replay` (with `journal: full`)."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
 
-
-class OfferCameBack(Struct, frozen=True, gc=False, tag="offer_came_back", tag_field="type"):
+class OfferCameBack(OfferEvent, frozen=True, gc=False, tag="offer_came_back"):
     """An offer that was down can be had again (with `journal: full`)."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
 
-
-class OfferLeft(Struct, frozen=True, gc=False, tag="offer_left", tag_field="type"):
+class OfferLeft(OfferEvent, frozen=True, gc=False, tag="offer_left"):
     """An offer has left the market for now (with `journal: full`); what runs there runs on."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
 
-
-class OfferReturned(Struct, frozen=True, gc=False, tag="offer_returned", tag_field="type"):
+class OfferReturned(OfferEvent, frozen=True, gc=False, tag="offer_returned"):
     """An offer that had left is in the market again (with `journal: full`)."""
 
-    at: int
-    provider_id: str
-    gpu_model: str
-    region: str
 
-
-class InterruptionNotified(Struct, frozen=True, gc=False, tag="interruption_notified", tag_field="type"):
+class InterruptionNotified(RentalEvent, frozen=True, gc=False, tag="interruption_notified"):
     """The market has said when it will take the rental's GPUs back."""
 
-    at: int
-    account: str
-    rental_id: str
     interrupts_ms: int
 
 
