@@ -20,7 +20,7 @@ from .offer_names import OfferNames, Path
 from .pool_rates import MarketRates
 from .quantities import Duration, Factor, Instant, Money
 from .recordings import Playback, offers_meant
-from .replay_problems import churn_problems, replay_problems
+from .scenario_problems import churn_problems, replay_problems
 
 
 class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
