@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from .catalog_file import default_catalog, find_repeats, read_catalog
 from .core.catalog import REALISTIC_ONLY
-from .core.market_settings import MarketSettings
+from .core.market_settings import MarketSettings, opening_offers
 from .core.names import did_you_mean
 from .core.recordings import ReplaySettings
-from .core.scenario import Scenario, find_problems, opening_offers
+from .core.scenario import Scenario
+from .core.scenario_problems import find_problems
 from .notation import decode_quantity
 from .recording_files import read_price_recording, read_trace_recording
 from .scenario_error import FieldPath, Problem, ScenarioError, read_text

@@ -15,8 +15,8 @@ from .numerics import delay_ms, uniform
 from .offer import Offer
 from .offers import Market
 from .pending import Pending
+from .playback import offers_meant
 from .randomness import draw, stream
-from .recordings import offers_meant
 from .schedule import Priority, Schedule
 
 DRAWS_PER_TURN = 2

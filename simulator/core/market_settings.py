@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from .by_class import ByClass
-from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass
+from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass, generated_offers
 from .clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
 from .numerics import ln
@@ -262,3 +262,11 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         default = self.interruptions.mode == "realistic" and provider_class == "marketplace"
         terms = self.churn.given(provider_class) or (ChurnTerms() if default else None)
         return terms if terms is not None and terms.away else None
+
+
+def opening_offers(market: MarketSettings) -> tuple[OfferSpec, ...]:
+    """The offers at the start: those listed, or those of a generated catalogue."""
+    if isinstance(market.catalog, CatalogSpec):
+        return generated_offers(market.catalog.generate.offers)
+    assert market.catalog is None, "a catalogue's name is for the loader to resolve"
+    return market.offers

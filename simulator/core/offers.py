@@ -22,8 +22,8 @@ from .offer import Offer, OfferState
 from .offer_names import OfferNames
 from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over
 from .pending import Pending
+from .playback import Playback
 from .prices import PricePath, PricePaths
-from .recordings import Playback
 from .replayed_prices import ReplayedPrice
 from .schedule import Priority, Schedule
 

@@ -8,8 +8,10 @@ from msgspec import Struct
 from .clock import epoch_ms
 from .errors import JournalInvalid, Refusal
 from .journal import parse
+from .market_settings import opening_offers
 from .run import new_run
-from .scenario import Scenario, find_problems, opening_offers
+from .scenario import Scenario
+from .scenario_problems import find_problems
 from .simulation import Simulation
 
 

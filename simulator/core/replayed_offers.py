@@ -12,8 +12,9 @@ from .market_settings import MarketSettings
 from .offer import Offer
 from .offers import Market
 from .pending import Pending
+from .playback import Playback, offers_meant
 from .randomness import PPM
-from .recordings import Playback, PlayedTrace, offers_meant
+from .recordings import PlayedTrace
 from .schedule import Priority, Schedule, Subject
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from .playback import Playback
 from .prices import PriceState
-from .recordings import Playback
 
 
 class ReplayedPrice:

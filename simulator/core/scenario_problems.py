@@ -1,18 +1,105 @@
-"""What does not fit together in what a scenario replays: recordings, and the offers that follow them."""
+"""The problems of a scenario that no single field shows, each with the path of the field it is about."""
 
 from collections.abc import Iterator, Sequence
 
+from .calibration import CannotCalibrate
 from .catalog import PROVIDER_CLASSES, OfferSpec
+from .fault_rules import rule_problems
 from .market_settings import ChurnTerms, MarketSettings
 from .money import PRICE_STEP_MICROS, format_usd
+from .names import did_you_mean, is_line, is_name, is_token
 from .offer_names import OfferNames, Path
+from .playback import offers_meant
+from .pool_rates import MarketRates
 from .randomness import PPM
-from .recordings import Played, PlayedSeries, PlayedTrace, offers_meant
+from .recordings import Played, PlayedSeries, PlayedTrace
+from .scenario import AccountSpec, Scenario
 
 NODES_MAX = 1_000_000
 
 
-def replay_problems(
+def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+    """All of them; `offers` are those that the market opens with."""
+    if not is_line(scenario.name):
+        yield ("name",), "a name is one line of 1 to 256 printable characters"
+    yield from _account_problems(scenario.accounts)
+    if not offers:
+        yield ("market",), "a market needs offers: give catalog or offers"
+    names = OfferNames(offers)
+    yield from _market_problems(scenario.market, offers, names)
+    yield from _fault_problems(scenario, names)
+    yield from _act_problems(scenario, names)
+
+
+def _market_problems(
+    market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
+) -> Iterator[tuple[Path, str]]:
+    rates = MarketRates(market)
+    for offer in offers:
+        try:
+            rates.of(offer)
+        except CannotCalibrate as problem:
+            yield ("market", "interruptions"), f'offer "{offer.name}": {problem}'
+    for provider in market.notices.providers:
+        unknown = names.unknown("provider_id", provider, key="provider")
+        if unknown is not None:
+            yield ("market", "notices", "providers", provider), unknown
+    for path, reason in _replay_problems(market, offers, names):
+        yield ("market", "replay", *path), reason
+    for path, reason in _churn_problems(market, offers):
+        yield ("market", "churn", *path), reason
+
+
+def _account_problems(accounts: tuple[AccountSpec, ...]) -> Iterator[tuple[Path, str]]:
+    names: dict[str, int] = {}
+    tokens: dict[str, int] = {}
+    for index, account in enumerate(accounts):
+        if not is_name(account.name):
+            yield ("accounts", index, "name"), "a name is 1 to 64 of A-Z a-z 0-9 _ -"
+        if names.setdefault(account.name, index) != index:
+            yield ("accounts", index, "name"), f'the name "{account.name}" is taken'
+        if account.token is not None and not is_token(account.token):
+            yield ("accounts", index, "token"), "a token is 1 to 256 visible ASCII characters"
+        if account.token is not None and tokens.setdefault(account.token, index) != index:
+            yield ("accounts", index, "token"), "the token is taken"
+
+
+def _fault_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path, str]]:
+    accounts = [account.name for account in scenario.accounts]
+    names: dict[str, int] = {}
+    for index, rule in enumerate(scenario.faults):
+        if names.setdefault(rule.name, index) != index:
+            yield ("faults", index, "name"), f'the name "{rule.name}" is taken'
+        for path, problem in rule_problems(rule, accounts, offers):
+            yield ("faults", index, *path), problem
+
+
+def _act_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path, str]]:
+    accounts = [account.name for account in scenario.accounts]
+    rented_at: dict[str, int] = {}
+    for act in scenario.timeline:
+        if act.rent is not None:
+            rented_at.setdefault(act.rent.as_, act.at)
+    taken: set[str] = set()
+    for index, act in enumerate(scenario.timeline):
+        where: Path = ("timeline", index, act.kind)
+        account = act.rent.account if act.rent else act.credit.account if act.credit else None
+        if account is not None and account not in accounts:
+            yield (*where, "account"), f'no account "{account}"{did_you_mean(account, accounts)}'
+        reference = act.reference
+        if reference is not None and rented_at.get(reference, act.at + 1) > act.at:
+            place = where if act.transition is None else (*where, "rental")
+            yield place, f'no rental "{reference}" by then{did_you_mean(reference, rented_at)}'
+        if act.rent is not None:
+            if act.rent.as_ in taken:
+                yield (*where, "as"), f'the name "{act.rent.as_}" is taken'
+            taken.add(act.rent.as_)
+        if act.selector is not None:
+            key = "provider" if act.rent is None else "provider_id"
+            yield from offers.problems(act.selector, where, provider_key=key)
+
+
+def _replay_problems(
     market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
 ) -> Iterator[tuple[Path, str]]:
     """Each problem with the path of its field within `market.replay`."""
@@ -30,7 +117,7 @@ def replay_problems(
     yield from _price_problems(market, offers)
 
 
-def churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
+def _churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
     """Settings of `market.churn` that mean nobody: offers that follow a trace never leave, it says when they are
     there."""
     traces = market.recordings.availability

@@ -28,11 +28,13 @@ from .idempotency import Key, Keys
 from .interventions import Interventions
 from .journal import Journal, Mark, Recorded
 from .ledger import Entry, Ledger
+from .market_settings import opening_offers
 from .offers import Market
 from .pending import Pending
+from .playback import replayed_series
 from .rental import Rental
 from .rentals import Rentals
-from .scenario import Scenario, opening_offers, replayed_series
+from .scenario import Scenario
 from .schedule import Priority, Schedule, Subject
 from .snapshot import History, SimulationState, check_state, decode_state, encode_state
 from .timeline import Timeline

@@ -18,10 +18,11 @@ from simulator.core.clock import DAY_MS, MINUTE_MS
 from simulator.core.commands import RentGpu, TerminateRental
 from simulator.core.errors import OfferUnavailable
 from simulator.core.events import RentalTerminated
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
+from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings, opening_offers
 from simulator.core.offer import Offer
 from simulator.core.quantities import Factor, Money
-from simulator.core.scenario import AccountSpec, BillingSettings, find_problems, opening_offers
+from simulator.core.scenario import AccountSpec, BillingSettings
+from simulator.core.scenario_problems import find_problems
 from simulator.world import World
 
 RICH = (AccountSpec("alice", None, Money(10**15)),)

@@ -9,7 +9,7 @@ from simulator.core.distributions import fixed
 from simulator.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen, RateLimit, rule_problems
 from simulator.core.offer_names import OfferNames
 from simulator.core.quantities import Duration, Share
-from simulator.core.scenario import find_problems
+from simulator.core.scenario_problems import find_problems
 
 from .builders import offer, scenario
 

@@ -1,36 +1,157 @@
-"""What a scenario cannot replay, with the field that says so."""
+"""The problems of a scenario that no single field shows, each with the field that says so."""
 
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from simulator.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
 from simulator.core.errors import JournalInvalid
 from simulator.core.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
     MarketSettings,
+    NoticeSettings,
     PriceSettings,
+    opening_offers,
 )
-from simulator.core.quantities import Duration
+from simulator.core.quantities import Availability, Duration, Money, Share
+from simulator.core.realism import Shape
 from simulator.core.recordings import PlayedSeries, PlayedTrace, ReplaySettings
 from simulator.core.replay import replay
-from simulator.core.scenario import find_problems, opening_offers
+from simulator.core.scenario import AccountSpec
+from simulator.core.scenario_problems import find_problems
 
 from .builders import journal, market, offer, scenario
 from .recordings import priced, replaying, series, trace, world
 
-GCP = offer("us-central1", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")
+GCP = offer("us-central1, US", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")
+OFFERS = (offer(), GCP)
 
 
-def problems(settings: MarketSettings) -> list[tuple[str, str]]:
+def rent_act(at: int, as_: str = "r1", **changes: Any) -> Act:
+    names = {"account": "alice", "provider_id": "gcp", "gpu_model": "H100", "region": "us-central1, US"}
+    return Act(at=Duration(at), rent=RentAct(as_=as_, **(names | changes)))
+
+
+def problems(*acts: Act, accounts: tuple[AccountSpec, ...] = (AccountSpec("alice"),)) -> list[tuple[object, str]]:
+    return list(find_problems(scenario(timeline=acts, accounts=accounts), OFFERS))
+
+
+def test_an_offer_that_no_rates_fit_is_a_problem_with_its_name() -> None:
+    shape = Shape(brief=Duration(10 * 3_600_000), fragile=Share(200_000), long=Share(900_000), shock_share=Share(0))
+    settings = InterruptionSettings(mode="realistic", shape=shape)
+    hard = replace(OFFERS[0], availability=Availability(700_000), interruption_probability=Share(700_000))
+    conditions = scenario(MarketSettings(offers=(hard,), interruptions=settings))
+    [(path, told)] = find_problems(conditions, (hard,))
+    assert path == ("market", "interruptions")
+    assert told.startswith(f'offer "{hard.name}": no offer of this shape can be had')
+
+
+def test_a_scenario_without_problems_has_none() -> None:
+    acts = (
+        rent_act(0),
+        Act(at=Duration(0), touch="r1"),
+        Act(at=Duration(5), terminate="r1"),
+        Act(at=Duration(5), outage=OutageAct(provider="GCP")),
+        Act(at=Duration(5), interrupt=InterruptAct()),
+        Act(at=Duration(5), credit=CreditAct("alice", Money(1))),
+        rent_act(6, "r2", provider_id="GCP", gpu_model="h100"),
+    )
+    assert problems(*acts) == []
+
+
+@pytest.mark.parametrize("token", ["", "a b", "é", "x" * 257])
+def test_a_token_is_visible_ascii(token: str) -> None:
+    says = "a token is 1 to 256 visible ASCII characters"
+    assert problems(accounts=(AccountSpec("alice", token),)) == [(("accounts", 0, "token"), says)]
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257])
+def test_a_scenario_has_a_name_of_one_line(name: str) -> None:
+    says = "a name is one line of 1 to 256 printable characters"
+    assert list(find_problems(scenario(name=name), (offer(),))) == [(("name",), says)]
+
+
+def test_notices_are_of_providers_that_offer_something() -> None:
+    notices = NoticeSettings(providers={"GCP": Duration(1), "azure": Duration(2), "vast-ai": Duration(3)})
+    found = find_problems(scenario(MarketSettings(offers=OFFERS, notices=notices)), OFFERS)
+    assert list(found) == [(("market", "notices", "providers", "azure"), 'no offer has provider "azure"')]
+
+
+def test_a_market_needs_offers() -> None:
+    assert list(find_problems(scenario(), ())) == [(("market",), "a market needs offers: give catalog or offers")]
+
+
+def test_accounts_have_proper_names_and_share_neither_name_nor_token() -> None:
+    accounts = (AccountSpec("a b", "t"), AccountSpec("bob", "t"), AccountSpec("bob"), AccountSpec("carol"))
+    assert problems(accounts=accounts) == [
+        (("accounts", 0, "name"), "a name is 1 to 64 of A-Z a-z 0-9 _ -"),
+        (("accounts", 1, "token"), "the token is taken"),
+        (("accounts", 2, "name"), 'the name "bob" is taken'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("acts", "where", "says"),
+    [
+        ([rent_act(0, account="alic")], ("rent", "account"), 'no account "alic"; did you mean "alice"?'),
+        (
+            [Act(at=Duration(0), credit=CreditAct("zed", Money(1)))],
+            ("credit", "account"),
+            'no account "zed"',
+        ),
+        ([Act(at=Duration(0), terminate="r1")], ("terminate",), 'no rental "r1" by then'),
+        ([Act(at=Duration(0), terminate="")], ("terminate",), 'no rental "" by then'),
+        ([Act(at=Duration(0), touch="")], ("touch",), 'no rental "" by then'),
+        ([Act(at=Duration(4), touch="r1"), rent_act(5)], ("touch",), 'no rental "r1" by then; did you mean "r1"?'),
+        (
+            [rent_act(0, provider_id="gpc")],
+            ("rent", "provider_id"),
+            'no offer has provider_id "gpc"; did you mean "gcp"?',
+        ),
+        (
+            [Act(at=Duration(0), outage=OutageAct(provider="gpc"))],
+            ("outage", "provider"),
+            'no offer has provider "gpc"; did you mean "gcp"?',
+        ),
+        (
+            [Act(at=Duration(0), interrupt=InterruptAct(region="us-central1"))],
+            ("interrupt", "region"),
+            'no offer has region "us-central1"; did you mean "us-central1, US"?',
+        ),
+        (
+            [Act(at=Duration(0), transition=TransitionAct(rental="r1", to="running"))],
+            ("transition", "rental"),
+            'no rental "r1" by then',
+        ),
+        (
+            [Act(at=Duration(0), vanish=VanishAct(gpu_model="H10"))],
+            ("vanish", "gpu_model"),
+            'no offer has gpu_model "H10"; did you mean "H100"?',
+        ),
+        ([rent_act(0, region="Quebec, CA")], ("rent",), "no offer matches all of these"),
+    ],
+)
+def test_an_act_that_can_never_work_is_a_problem_with_its_place(
+    acts: list[Act], where: tuple[str, ...], says: str
+) -> None:
+    assert problems(*acts) == [(("timeline", 0, *where), says)]
+
+
+def test_two_rents_do_not_share_a_name() -> None:
+    assert problems(rent_act(0), rent_act(1)) == [(("timeline", 1, "rent", "as"), 'the name "r1" is taken')]
+
+
+def market_problems(settings: MarketSettings) -> list[tuple[str, str]]:
     found = find_problems(scenario(settings), opening_offers(settings))
     return [(".".join(map(str, path)), reason) for path, reason in found]
 
 
 def test_what_fits_has_no_problem() -> None:
-    assert problems(replaying(trace([1, 0]))) == []
-    assert problems(priced(series([287_000, 300_000]))) == []
+    assert market_problems(replaying(trace([1, 0]))) == []
+    assert market_problems(priced(series([287_000, 300_000]))) == []
 
 
 @pytest.mark.parametrize(
@@ -64,12 +185,12 @@ def test_what_fits_has_no_problem() -> None:
         (
             priced(series([1_000]), offers=(GCP,), prices=PriceSettings(marketplace="replay")),
             "prices.0",
-            'offer "gcp|H100|us-central1" is of class hyperscaler, whose price process is not replay',
+            'offer "gcp|H100|us-central1, US" is of class hyperscaler, whose price process is not replay',
         ),
     ],
 )
 def test_a_problem_is_told_with_its_field(settings: MarketSettings, field: str, reason: str) -> None:
-    found = problems(settings)
+    found = market_problems(settings)
     if field:
         assert any(path == f"market.replay.{field}" and reason in said for path, said in found), found
     else:
@@ -93,14 +214,14 @@ BRISK, NEVER = ChurnTerms(), ChurnTerms(away=Duration(0))
 def test_churn_of_offers_that_all_follow_traces_is_refused(churn: ChurnSettings, field: str) -> None:
     settings = replaying(trace([1, 0], region="Here"), offers=(offer("Here"),), churn=churn)
     told = 'nobody leaves by this: offer "vast-ai|RTX 4090|Here" follows a trace, and so do all that it is about'
-    assert problems(settings) == ([(f"market.churn.{field}", told)] if field else [])
+    assert market_problems(settings) == ([(f"market.churn.{field}", told)] if field else [])
     beside = replaying(trace([1, 0], region="Here"), offers=(offer("Here"), offer("There")), churn=churn)
-    assert problems(beside) == []
+    assert market_problems(beside) == []
 
 
 def test_an_offer_that_follows_two_is_told_once_an_entry() -> None:
     offers = (offer(), offer("There"))
-    assert len(problems(replaying(trace([1, 0]), trace([1, 0]), offers=offers))) == 1
+    assert len(market_problems(replaying(trace([1, 0]), trace([1, 0]), offers=offers))) == 1
 
 
 @pytest.mark.parametrize(
