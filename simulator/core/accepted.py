@@ -5,8 +5,7 @@ from msgspec import Struct
 from .commands import Command, HideRental, MoveRental, TerminateRental
 from .idempotency import Key
 from .interventions import is_so_already
-from .offer_rentals import RentPlan
-from .rental import Rental
+from .rental import Rental, RentPlan
 
 
 class Accepted(Struct, frozen=True, gc=False):

@@ -2,10 +2,10 @@
 
 from msgspec import Struct
 
-from .bounds import Natural
 from .interruptions import ShockClock
 from .offer import Offer
 from .pending import Pending
+from .quantities import Natural
 from .rental import Rental
 from .schedule import Priority
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .bounds import Natural
 from .errors import FaultNotFound
 from .fault_rules import OPERATIONS, RESERVED, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
 from .names import did_you_mean, is_name
-from .quantities import Share
+from .quantities import Natural, Share
 from .randomness import PPM, draw, happens, stream
 
 

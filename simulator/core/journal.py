@@ -15,14 +15,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from .bounds import Natural
 from .clock import YEAR_MS, format_instant
 from .commands import Command
 from .errors import JournalInvalid
 from .events import Event
 from .faults import FaultLine
 from .ledger import Entry
-from .quantities import Availability, Share
+from .quantities import Availability, Natural, Share
 from .randomness import PPM
 from .scenario import Scenario, without_tokens
 

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from .bounds import Natural
+from .quantities import Natural
 
 Posting = tuple[str, int]
 """A ledger account and a signed amount in micro-dollars."""

@@ -3,11 +3,10 @@
 Defaults are the values of assumption A1 and of the behaviour measured of real markets.
 """
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from .by_class import ByClass
 from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass, generated_offers
 from .clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
@@ -19,6 +18,27 @@ from .realism import MIDDLING, Severity, Shape
 from .recordings import ReplaySettings
 
 PriceProcessName = Literal["constant", "list_price", "host_set", "smoothed", "mean_reverting", "replay"]
+Setting = TypeVar("Setting")
+
+
+class ByClass(Struct, Generic[Setting], frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A setting that each provider class may have of its own; `all` is for the classes not named."""
+
+    marketplace: Setting | None = None
+    neocloud: Setting | None = None
+    hyperscaler: Setting | None = None
+    exchange: Setting | None = None
+    all: Setting | None = None
+
+    def own(self, provider_class: ProviderClass) -> Setting | None:
+        """The setting of this class alone; None where it is not named."""
+        setting: Setting | None = getattr(self, provider_class)
+        return setting
+
+    def given(self, provider_class: ProviderClass) -> Setting | None:
+        """The setting of this class, or that for all; None where the default holds."""
+        own = self.own(provider_class)
+        return self.all if own is None else own
 
 
 class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True):

@@ -5,11 +5,11 @@ from typing import Literal
 from msgspec import Struct
 
 from .acts import OutageAct
-from .bounds import Natural
 from .catalog import OfferSpec
 from .money import PRICE_MICROS_MAX, quantize_price
 from .overlays import LastingAct, Overlay, laid_over, overlay_of
 from .prices import PricePath, PriceState
+from .quantities import Natural
 from .randomness import PPM
 from .replayed_prices import ReplayedPrice
 

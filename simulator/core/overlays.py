@@ -3,7 +3,7 @@
 from typing import Literal
 
 from .acts import CapacityAct, OutageAct, PriceAct, ProvisioningAct, VanishAct
-from .bounds import Natural
+from .quantities import Natural
 
 ACTS_OVER_OFFER_MAX = 100
 """So many acts lie over one offer at most before a called one is refused; a timeline is as long as its file."""

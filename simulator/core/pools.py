@@ -12,7 +12,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from .bounds import Natural
 from .calibration import FRAGILE, LEVELS, LONG, PHASES, SETTLED, SHORT, PoolRates
 from .clock import HOUR_MS
 from .market_settings import MarketSettings
@@ -21,7 +20,7 @@ from .offer import Offer
 from .offers import Market
 from .pending import Pending
 from .pool_rates import MarketRates
-from .quantities import Share
+from .quantities import Natural, Share
 from .randomness import PPM, draw, happens, stream
 from .realism import Shape
 from .schedule import NO_TICKET, Priority, Schedule, Subject, Ticket

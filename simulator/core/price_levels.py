@@ -9,10 +9,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from .bounds import Natural
 from .clock import DAY_MS, HOUR_MS
 from .numerics import LN2, NANO, exp, nano, normal
-from .quantities import Factor
+from .quantities import Factor, Natural
 from .randomness import PPM, draw, stream
 
 STEP_MS = 6 * HOUR_MS

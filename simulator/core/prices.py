@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from .bounds import Natural
 from .catalog import PROVIDER_CLASSES, OfferSpec, ProviderClass
 from .clock import DAY_MS
 from .market_settings import PriceSettings
@@ -17,7 +16,7 @@ from .money import PRICE_STEP_MICROS
 from .numerics import NANO, delay_ms, exp, ln, nano, normal
 from .price_levels import LevelState, PriceLevel
 from .price_processes import DRAWS_PER_STEP, HostSet, PriceProcess, process_for
-from .quantities import Factor
+from .quantities import Factor, Natural
 from .randomness import PPM, draw, stream
 
 _FLOORS_PPM: dict[ProviderClass, int] = {

@@ -1,16 +1,16 @@
-"""One rental and what is known of it (F10–F12, A18)."""
+"""One rental and what is known of it (F10–F12, A18), from the plan of it to the GPUs that it leaves behind."""
 
 from typing import Literal
 
 from msgspec import Struct
 
 from .billing import Session
-from .bounds import Natural
 from .commands import RentGpu
 from .events import Phase, Reason
 from .holds import Hold
 from .names import rental_name
 from .offer import Offer
+from .quantities import Natural
 from .schedule import NO_TICKET, Ticket
 
 Status = Literal["provisioning", "running", "terminated"]
@@ -95,3 +95,18 @@ class RentalsState(Struct, frozen=True):
     hidden: tuple[str, ...]
     ordinals: tuple[tuple[str, str, Natural], ...]
     exhaustion: dict[str, Ticket]
+
+
+class Reclaimed(Struct, frozen=True, gc=False):
+    """GPUs that the market took back, until they are on offer again."""
+
+    offer: Offer
+    gpu_count: int
+
+
+class RentPlan(Struct, frozen=True, gc=False):
+    """What a rent that nothing speaks against will do."""
+
+    command: RentGpu
+    offer: Offer
+    hold_micros: int

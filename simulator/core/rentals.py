@@ -21,12 +21,11 @@ from .holds import Hold, expires_at_ms, hold_micros
 from .ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from .money import cost_micros, format_usd
 from .names import rental_id, rental_name
-from .offer_rentals import Reclaimed, RentPlan
 from .offers import Market
 from .pending import Pending
 from .provisioning import Provisioning
 from .randomness import PPM, draw, stream
-from .rental import Rental, RentalsState
+from .rental import Reclaimed, Rental, RentalsState, RentPlan
 from .rental_book import RentalBook
 from .rental_states import check_rentals
 from .scenario import Scenario

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from .bounds import NOW_MS_MAX, Natural
+from .quantities import NOW_MS_MAX, Natural
 
 Ticket = int
 """Identifies a scheduled event, to cancel it."""

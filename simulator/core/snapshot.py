@@ -10,13 +10,13 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from .bounds import Natural
 from .errors import SnapshotInvalid
 from .idempotency import StoredKey
 from .journal import JournalState, Recorded, plain_quantity
 from .ledger import FUNDING, REVENUE, LedgerState, available, held
 from .offer import Offer, OfferState
 from .price_levels import LevelState
+from .quantities import Natural
 from .rental import Rental, RentalsState
 from .schedule import ScheduleState
 from .takebacks import TakeBacksState

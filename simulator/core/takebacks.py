@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from .bounds import Natural
 from .clock import HOUR_MS
 from .events import Cause, Event, InterruptionNotified
 from .exposed import UNTOUCHED, Exposed, ExposedState, Strike
@@ -21,6 +20,7 @@ from .offer import Offer
 from .offers import Market
 from .pending import Pending
 from .pools import Pools, PoolsState
+from .quantities import Natural
 from .randomness import draw, stream
 from .rental import Rental
 from .replayed_offers import Loss, ReplayedOffers

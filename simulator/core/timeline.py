@@ -6,7 +6,6 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from .acts import Act, InterruptAct, MarketAct, OutageAct, PassingAct, ProvisioningAct
-from .bounds import Natural
 from .commands import AddCredit, Command, MoveRental, PlayAct, RentGpu, TerminateRental, TouchRental
 from .errors import Refusal
 from .events import ActEnded, ActRefused, ActStarted, Event
@@ -14,6 +13,7 @@ from .interventions import Interventions
 from .offers import Market
 from .overlays import overlay_of
 from .pending import Pending
+from .quantities import Natural
 from .rental import Rental
 from .rentals import Rentals
 from .schedule import Priority, Schedule, Subject

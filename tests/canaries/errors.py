@@ -10,7 +10,7 @@ from simulator.api import auth, fields, front, gpu, problems, replies
 from simulator.api.exchange import Exchange, operation_of
 from simulator.core import rentals
 from simulator.core.errors import InsufficientCredit, Refusal
-from simulator.core.offer_rentals import RentPlan
+from simulator.core.rental import RentPlan
 
 from .registry import Soil, canary
 

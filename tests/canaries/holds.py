@@ -8,8 +8,7 @@ from simulator.api.exchange import rental_id_in
 from simulator.core import holds, rentals
 from simulator.core.errors import InsufficientCredit
 from simulator.core.ledger import RentalSettled
-from simulator.core.offer_rentals import RentPlan
-from simulator.core.rental import Rental
+from simulator.core.rental import Rental, RentPlan
 from simulator.core.simulation import Simulation
 
 from .registry import Soil, canary

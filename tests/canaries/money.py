@@ -6,8 +6,7 @@ from simulator.core import billing, rentals
 from simulator.core.errors import InsufficientCredit
 from simulator.core.ledger import HoldExpired, Ledger, RentalSettled
 from simulator.core.money import cost_micros, round_half_up
-from simulator.core.offer_rentals import RentPlan
-from simulator.core.rental import Rental
+from simulator.core.rental import Rental, RentPlan
 
 from .registry import Soil, canary
 
