@@ -32,13 +32,12 @@ def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
     """The mean times that make `probability_ppm` the chance of interruption within the horizon (A1)."""
     if settings.mode == "none" or probability_ppm == 0:
         return Hazard(None, None)
-    mean_ms = settings.mean_life_ms(probability_ppm)
-    own_ppm, shared_ppm = PPM - settings.shared, settings.shared
-    return Hazard(
-        mean_ms * PPM / own_ppm if own_ppm else None,
-        mean_ms * PPM / shared_ppm * settings.severity.mean if shared_ppm else None,
-        mean_ms * PPM / shared_ppm if shared_ppm else None,
-    )
+    own_ppm = PPM - settings.shared
+    own_mean_ms = settings.mean_life_ms(probability_ppm) * PPM / own_ppm if own_ppm else None
+    if not settings.shared:
+        return Hazard(own_mean_ms, None)
+    shared_mean_ms = settings.shared_mean_ms(probability_ppm)
+    return Hazard(own_mean_ms, shared_mean_ms * settings.severity.mean, shared_mean_ms)
 
 
 def own_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int = 0) -> int | None:

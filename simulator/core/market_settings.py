@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from .catalog import PROVIDER_CLASSES, CatalogSpec, OfferSpec, ProviderClass, generated_offers
 from .clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from .distributions import Distribution, LogNormal, fixed
-from .numerics import ln
+from .numerics import hazard_of
 from .provisioning_parts import Parts, Sizes
 from .quantities import Availability, Duration, Factor, Share
 from .randomness import PPM
@@ -101,7 +101,11 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     def mean_life_ms(self, probability_ppm: int) -> float:
         """How long a rental runs on average where its chance of interruption within the horizon is this, above 0."""
-        return self.horizon / -ln((PPM - probability_ppm) / PPM)
+        return self.horizon / hazard_of(probability_ppm)
+
+    def shared_mean_ms(self, probability_ppm: int) -> float:
+        """How long it runs on average until its offer's part of that hazard interrupts it, where the offer has one."""
+        return self.mean_life_ms(probability_ppm) * PPM / self.shared
 
     def own_mean_ms(self, probability_ppm: int, lost_per_hour: float) -> float | None:
         """The mean time to a rental's own interruption where its offer goes down so often; None for never."""
@@ -111,8 +115,7 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     def goes_down_per_hour(self, probability_ppm: int) -> float:
         """How often an offer goes down in an hour of being up, so that its part of that hazard comes to `shared`."""
-        mean_ms = self.mean_life_ms(probability_ppm) * PPM / self.shared * self.severity.mean
-        return HOUR_MS / mean_ms
+        return HOUR_MS / (self.shared_mean_ms(probability_ppm) * self.severity.mean)
 
 
 class AvailabilitySettings(ByClass[Availability], frozen=True):

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from .calibration import FRAGILE, LEVELS, LONG, PHASES, SETTLED, SHORT, PoolRates
 from .clock import HOUR_MS
 from .market_settings import MarketSettings
-from .numerics import delay_ms, exp, uniform
+from .numerics import delay_ms, exp, probability_of, uniform
 from .offer import Offer
 from .offers import Market
 from .pending import Pending
@@ -212,13 +212,11 @@ class Pools:
         return pool.rates.brief
 
     def _probability(self, pool: Pool) -> int:
-        """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is. It is
-        never certain: a probability is below 1 (A1)."""
+        """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is."""
         settings, spec = self._settings, pool.offer.spec
         shared = settings.shared / PPM
         times_usual = 1.0 - shared + shared * pool.rates.lost_at[pool.level] / pool.rates.lost
-        hazard = times_usual * settings.horizon / settings.mean_life_ms(spec.interruption_probability)
-        return min(int((1.0 - exp(-hazard)) * PPM + 0.5), PPM - 1) if hazard < 600.0 else PPM - 1
+        return probability_of(times_usual * settings.horizon / settings.mean_life_ms(spec.interruption_probability))
 
     def _press(self, pool: Pool) -> None:
         """The stress on it moves its price too, about what it is in the long run."""

@@ -8,6 +8,7 @@ from scipy.stats import kstest
 
 from ..core.clock import HOUR_MS
 from ..core.market_settings import InterruptionSettings
+from ..core.numerics import hazard_of
 from ..core.randomness import PPM
 from .arrays import NOTHING, Floats
 from .headless import MarketHistory, OfferHistory
@@ -62,7 +63,7 @@ def _of_offer(offer: OfferHistory, settings: InterruptionSettings, length_ms: in
 
 def rate_per_hour(probability_ppm: int, settings: InterruptionSettings) -> float:
     """The hazard of a rental that the advertised probability means."""
-    return -float(np.log1p(-probability_ppm / PPM)) * HOUR_MS / settings.horizon
+    return hazard_of(probability_ppm) * HOUR_MS / settings.horizon
 
 
 def _clumping(size: int, settings: InterruptionSettings) -> float:

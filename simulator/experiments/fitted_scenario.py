@@ -1,13 +1,13 @@
 """A scenario whose market behaves like recorded zones, and what its statistics are when it is run and recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import expm1
 from typing import Any
 
 import yaml
 
 from ..core.clock import HOUR_MS
 from ..core.market_settings import InterruptionSettings
+from ..core.numerics import probability_of
 from ..core.quantities import Share
 from ..core.randomness import PPM
 from ..core.realism import Shape
@@ -120,7 +120,7 @@ def probability(per_hour: float, settings: InterruptionSettings) -> Share:
     """The chance of being interrupted within the horizon on an offer that goes down so often in an hour of being up:
     what `InterruptionSettings.goes_down_per_hour` takes."""
     hazard = per_hour * settings.severity.mean * PPM / settings.shared * settings.horizon / HOUR_MS
-    return Share(min(PPM - 1, max(1, round(-expm1(-hazard) * PPM))))
+    return Share(max(1, probability_of(hazard)))
 
 
 def run_again(
