@@ -1,14 +1,18 @@
-"""The rates of one offer that give it the availability and the rate of interruptions wanted, exactly.
+"""The rates at which offers go down and come back in the `realistic` mode, and those among them that give an offer the
+availability and the rate of interruptions wanted, exactly.
 
 Stress and phase of an offer make a finite Markov chain, so what the rates come to in the long run is a matter of
-linear equations; the rates wanted are found by Newton's method on their logarithms. Rates are per hour.
+linear equations; the rates wanted are found by Newton's method on their logarithms. Rates are per hour. Those of a
+market's offers are found on a ladder and taken between its rungs.
 """
 
 from functools import lru_cache
 
 from msgspec import Struct
 
+from .catalog import OfferSpec
 from .clock import HOUR_MS
+from .market_settings import MarketSettings
 from .numerics import exp, ln, total
 from .quantities import Availability
 from .randomness import PPM
@@ -18,8 +22,12 @@ SETTLED, FRAGILE, SHORT, LONG = range(4)
 """The phases: up in the first two, down in the others."""
 
 PHASES = 4
+UP = (SETTLED, FRAGILE)
 LEVELS = 3
 """Neither stress, one of the two, both."""
+
+RUNGS_PER_E = 100
+"""Each rung of the ladder is a hundredth above the one before."""
 
 _BRIEF_LEAST = 0.4  # h: a brief time is at most this share of the mean of its kind, in extreme settings
 _STEPS_MAX = 100
@@ -64,6 +72,42 @@ def between(one: PoolRates, other: PoolRates, share: float, per_hour: float) -> 
     )
 
 
+class PhaseEnds:
+    """How often in an hour the phases of offers of one shape end by themselves, shocks of their group aside."""
+
+    __slots__ = ("_long_downs", "_pressures")
+
+    def __init__(self, shape: Shape) -> None:
+        self._pressures = tuple(exp(shape.pressure(level)) for level in range(LEVELS))
+        self._long_downs = tuple(exp(shape.hold(level)) for level in range(LEVELS))
+
+    def of(self, rates: PoolRates, phase: int, level: int) -> float:
+        """How often a phase of an offer with these rates does so at a level of stress."""
+        if phase == SETTLED:
+            return rates.settled * self._pressures[level]
+        return rates.long / self._long_downs[level] if phase == LONG else rates.brief
+
+
+Followers = tuple[tuple[tuple[int, float], ...], ...]
+"""Of each phase the phases that may follow it, each with the share of the times in which it does."""
+
+
+def followers(shape: Shape) -> Followers:
+    """Those of offers of a shape."""
+    long, fragile = shape.long / PPM, shape.fragile / PPM
+    down, up = ((LONG, long), (SHORT, 1.0 - long)), ((FRAGILE, fragile), (SETTLED, 1.0 - fragile))
+    return tuple(down if phase in UP else up for phase in range(PHASES))
+
+
+def level_rates(shape: Shape) -> tuple[tuple[float, ...], ...]:
+    """How often in an hour each level of stress becomes each other one, by one stress that comes on or goes off."""
+    rates = [[0.0] * LEVELS for _ in range(LEVELS)]
+    for level in range(LEVELS - 1):
+        rates[level][level + 1] = (LEVELS - 1 - level) * shape.comes_on
+        rates[level + 1][level] = (level + 1) * shape.goes_off
+    return tuple(map(tuple, rates))
+
+
 class CannotCalibrate(Exception):
     """No rates give that availability together with that rate of interruptions; the text says why."""
 
@@ -94,10 +138,39 @@ def calibrate(availability: Availability, per_hour: float, shape: Shape) -> Pool
     )
 
 
+class MarketRates:
+    """The rates of a market's offers. Those of an offer depend on nothing but itself and the settings."""
+
+    __slots__ = ("_interruptions", "_rungs", "_settings", "_shape")
+
+    def __init__(self, settings: MarketSettings) -> None:
+        self._settings = settings
+        self._interruptions = settings.interruptions
+        self._shape = settings.interruptions.shape or Shape()
+        self._rungs: dict[tuple[Availability, int], PoolRates] = {}
+
+    def of(self, spec: OfferSpec) -> PoolRates | None:
+        """Those of one offer, or None where it is always there. Raises CannotCalibrate."""
+        availability = self._settings.availability_of(spec)
+        if availability == PPM:
+            return None
+        per_hour = self._interruptions.goes_down_per_hour(spec.interruption_probability)
+        at = ln(per_hour) * RUNGS_PER_E + 100_000.0
+        rung = int(at)
+        return between(self._rung(availability, rung), self._rung(availability, rung + 1), at - rung, per_hour)
+
+    def _rung(self, availability: Availability, rung: int) -> PoolRates:
+        rates = self._rungs.get((availability, rung))
+        if rates is None:
+            per_hour = exp((rung - 100_000) / RUNGS_PER_E)
+            rates = self._rungs[availability, rung] = calibrate(availability, per_hour, self._shape)
+        return rates
+
+
 class _Chain(Struct, frozen=True):
     """What does not change while the rates are sought."""
 
-    shape: Shape
+    followers: Followers
     brief: float
     hit: float
     shocks: float
@@ -109,19 +182,20 @@ class _Chain(Struct, frozen=True):
 
     @classmethod
     def of(cls, up: float, per_hour: float, shape: Shape) -> "_Chain":
-        shocks = HOUR_MS / shape.shock_every
+        shocks = shape.shocks_per_hour
         mean_up, mean_down = 1.0 / per_hour, (1.0 - up) / (up * per_hour)
         brief = HOUR_MS / shape.brief * max(1.0, _BRIEF_LEAST / mean_down, _BRIEF_LEAST / mean_up)
         hit = min(shape.shock_reach / PPM, shape.shock_share / PPM * per_hour / shocks)
         hit = int(hit * PPM) / PPM
+        follow = followers(shape)
         return cls(
-            shape,
+            follow,
             brief,
             hit,
             shocks * hit,
             tuple(shape.pressure(level) for level in range(LEVELS)),
             tuple(shape.hold(level) for level in range(LEVELS)),
-            _given(shape, brief, brief + shocks * hit),
+            _given(shape, follow, brief, brief + shocks * hit),
         )
 
     def told(self, ln_settled: float, ln_long: float) -> tuple[float, float]:
@@ -139,6 +213,7 @@ class _Chain(Struct, frozen=True):
 
     def settled_ends(self, ln_settled: float, level: int) -> float:
         """How often in an hour settled times end at a level of stress, by themselves or by a shock."""
+        # Not by `PhaseEnds`: its product rounds otherwise, and the last digits of the rates found are in all journals.
         return exp(ln_settled + self.pressures[level]) + self.shocks
 
     def stationary(self, ln_settled: float, ln_long: float) -> list[list[float]]:
@@ -146,8 +221,8 @@ class _Chain(Struct, frozen=True):
         rates = [list(row) for row in self.given]
         for level in range(LEVELS):
             start = level * PHASES
-            _go_down(rates, start + SETTLED, self.settled_ends(ln_settled, level), self.shape)
-            _come_back(rates, start + LONG, exp(ln_long - self.holds[level]), self.shape)
+            _end(rates, start + SETTLED, self.settled_ends(ln_settled, level), self.followers)
+            _end(rates, start + LONG, exp(ln_long - self.holds[level]), self.followers)
         flat = _stationary(rates)
         return [flat[level * PHASES : (level + 1) * PHASES] for level in range(LEVELS)]
 
@@ -166,34 +241,24 @@ class _Chain(Struct, frozen=True):
         )
 
 
-def _given(shape: Shape, brief: float, fragile_ends: float) -> tuple[tuple[float, ...], ...]:
+def _given(shape: Shape, follow: Followers, brief: float, fragile_ends: float) -> tuple[tuple[float, ...], ...]:
     size = LEVELS * PHASES
     rates = [[0.0] * size for _ in range(size)]
+    levels = level_rates(shape)
     for state in range(size):
         level, phase = divmod(state, PHASES)
-        if phase == FRAGILE:
-            _go_down(rates, state, fragile_ends, shape)
-        elif phase == SHORT:
-            _come_back(rates, state, brief, shape)
-        if level:
-            rates[state][state - PHASES] = level * shape.goes_off
-        if level < LEVELS - 1:
-            rates[state][state + PHASES] = (LEVELS - 1 - level) * shape.comes_on
+        for other in range(LEVELS):
+            rates[state][other * PHASES + phase] = levels[level][other]
+        if phase in (FRAGILE, SHORT):
+            _end(rates, state, fragile_ends if phase == FRAGILE else brief, follow)
     return tuple(map(tuple, rates))
 
 
-def _go_down(rates: list[list[float]], state: int, ends: float, shape: Shape) -> None:
-    """Let an up phase end so often in an hour."""
-    start, long_share = state - state % PHASES, shape.long / PPM
-    rates[state][start + LONG] = ends * long_share
-    rates[state][start + SHORT] = ends * (1.0 - long_share)
-
-
-def _come_back(rates: list[list[float]], state: int, ends: float, shape: Shape) -> None:
-    """Let a down phase end so often in an hour."""
-    start, fragile_share = state - state % PHASES, shape.fragile / PPM
-    rates[state][start + FRAGILE] = ends * fragile_share
-    rates[state][start + SETTLED] = ends * (1.0 - fragile_share)
+def _end(rates: list[list[float]], state: int, ends: float, follow: Followers) -> None:
+    """Let the phase of a state end so often in an hour."""
+    phase = state % PHASES
+    for other, share in follow[phase]:
+        rates[state][state - phase + other] = ends * share
 
 
 def _earlier_neighbours() -> tuple[tuple[int, ...], ...]:
@@ -211,11 +276,10 @@ def _are_linked(state: int, other: int) -> bool:
     """Whether one may become the other: of one level and one of them up, or of the same phase at levels in a row."""
     (level, phase), (other_level, other_phase) = divmod(state, PHASES), divmod(other, PHASES)
     if level == other_level:
-        return (phase in _UP) != (other_phase in _UP)
+        return (phase in UP) != (other_phase in UP)
     return phase == other_phase and abs(level - other_level) == 1
 
 
-_UP = (SETTLED, FRAGILE)
 _EARLIER_NEIGHBOURS = _earlier_neighbours()
 
 

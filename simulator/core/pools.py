@@ -12,14 +12,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from .calibration import FRAGILE, LEVELS, LONG, PHASES, SETTLED, SHORT, PoolRates
+from .calibration import FRAGILE, LEVELS, LONG, PHASES, SETTLED, SHORT, UP, MarketRates, PhaseEnds, PoolRates
 from .clock import HOUR_MS
 from .market_settings import MarketSettings
-from .numerics import delay_ms, exp, probability_of, uniform
+from .numerics import delay_ms, probability_of, uniform
 from .offer import Offer
 from .offers import Market
 from .pending import Pending
-from .pool_rates import MarketRates
 from .quantities import Natural, Share
 from .randomness import PPM, draw, happens, stream
 from .realism import Shape
@@ -103,7 +102,7 @@ class Pool:
     @property
     def is_up(self) -> bool:
         """Whether it can be had."""
-        return self.phase < 2
+        return self.phase in UP
 
     def draw(self) -> int:
         """The next draw of its stream."""
@@ -134,8 +133,7 @@ class Pools:
         self._under: dict[str, list[Pool]] = {}
         self._groups: dict[str, Group] = {}
         self._pools: dict[str, Pool] = {}
-        self._pressure = tuple(exp(shape.pressure(level)) for level in range(LEVELS))
-        self._hold = tuple(exp(shape.hold(level)) for level in range(LEVELS))
+        self._ends = PhaseEnds(shape)
         self._on_prices = tuple(shape.pressure(level) - shape.mean_pressure for level in range(LEVELS))
         self._stays_ms = HOUR_MS / shape.comes_on, HOUR_MS / shape.goes_off
         rates = MarketRates(settings)
@@ -198,18 +196,10 @@ class Pools:
     def _await_change(self, pool: Pool) -> None:
         """Draw anew what comes next of a pool, whatever was drawn before."""
         self._schedule.cancel(pool.ticket)
-        change = delay_ms(pool.draw(), HOUR_MS / self._ends(pool))
+        change = delay_ms(pool.draw(), HOUR_MS / self._ends.of(pool.rates, pool.phase, pool.level))
         shock = change if pool.is_up else delay_ms(pool.draw(), HOUR_MS / pool.rates.lost)
         pool.meets_shock = shock < change
         pool.ticket = self._schedule.at(self._schedule.now_ms + min(change, shock), Priority.POOL, pool)
-
-    def _ends(self, pool: Pool) -> float:
-        """How often in an hour its phase ends, shocks of its group aside."""
-        if pool.phase == SETTLED:
-            return pool.rates.settled * self._pressure[pool.level]
-        if pool.phase == LONG:
-            return pool.rates.long / self._hold[pool.level]
-        return pool.rates.brief
 
     def _probability(self, pool: Pool) -> int:
         """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is."""

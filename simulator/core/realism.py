@@ -75,6 +75,11 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
         """How often in an hour a stress that is on goes off."""
         return HOUR_MS / self.stress_time * (1_000_000 - self.tight) / 1_000_000
 
+    @property
+    def shocks_per_hour(self) -> float:
+        """How many shocks meet a group in an hour."""
+        return HOUR_MS / self.shock_every
+
     def pressure(self, level: int) -> float:
         """The logarithm of what so many stresses, 0 to 2, make of the rate at which settled times end."""
         return 2.0 * (level - 1) * self.stress / 1_000_000

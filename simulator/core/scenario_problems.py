@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from .calibration import CannotCalibrate
+from .calibration import CannotCalibrate, MarketRates
 from .catalog import PROVIDER_CLASSES, OfferSpec
 from .fault_rules import rule_problems
 from .market_settings import ChurnTerms, MarketSettings
@@ -10,7 +10,6 @@ from .money import PRICE_STEP_MICROS, format_usd
 from .names import did_you_mean, is_line, is_name, is_token
 from .offer_names import OfferNames, Path
 from .playback import offers_meant
-from .pool_rates import MarketRates
 from .randomness import PPM
 from .recordings import Played, PlayedSeries, PlayedTrace
 from .scenario import AccountSpec, Scenario

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from ..core.calibration import FRAGILE, LEVELS, LONG, PHASES, SETTLED, SHORT, PoolRates
-from ..core.clock import HOUR_MS
-from ..core.numerics import exp
+from ..core.calibration import LEVELS, PHASES, UP, PhaseEnds, PoolRates, followers, level_rates
 from ..core.randomness import PPM
 from ..core.realism import Shape
 from .arrays import Floats, Marks, Whole
@@ -25,13 +23,13 @@ class JointChain(Struct, frozen=True, eq=False):
 
 def chain_of_one(shape: Shape, rates: PoolRates) -> JointChain:
     """An offer by itself: 12 states."""
-    return _joined(shape, _levels(shape), [(rates, np.arange(LEVELS))], shared=True)
+    return _joined(shape, np.array(level_rates(shape)), [(rates, np.arange(LEVELS))], shared=True)
 
 
 def chain_of_neighbours(shape: Shape, one: PoolRates, other: PoolRates) -> JointChain:
     """Two offers of one group and GPU model, which meet the same stresses and shocks: 48 states."""
     same = np.arange(LEVELS)
-    return _joined(shape, _levels(shape), [(one, same), (other, same)], shared=True)
+    return _joined(shape, np.array(level_rates(shape)), [(one, same), (other, same)], shared=True)
 
 
 def chain_of_strangers(shape: Shape, one: PoolRates, other: PoolRates) -> JointChain:
@@ -43,15 +41,6 @@ def chain_of_strangers(shape: Shape, one: PoolRates, other: PoolRates) -> JointC
     )
     model, first, second = (np.arange(8) >> place & 1 for place in (2, 1, 0))
     return _joined(shape, stresses, [(one, model + first), (other, model + second)], shared=False)
-
-
-def _levels(shape: Shape) -> Floats:
-    """The rates at which the number of stresses, 0 to 2, goes up and down."""
-    rates = np.zeros((LEVELS, LEVELS))
-    for level in range(LEVELS - 1):
-        rates[level, level + 1] = (LEVELS - 1 - level) * shape.comes_on
-        rates[level + 1, level] = (level + 1) * shape.goes_off
-    return rates
 
 
 def _joined(shape: Shape, stresses: Floats, pools: Sequence[tuple[PoolRates, Whole]], *, shared: bool) -> JointChain:
@@ -66,31 +55,31 @@ def _joined(shape: Shape, stresses: Floats, pools: Sequence[tuple[PoolRates, Who
             generator[here, here] += _placed(_phase_rates(shape, rates, int(levels[state])), place, len(pools))
     np.fill_diagonal(generator, 0.0)
     np.fill_diagonal(generator, -generator.sum(axis=1))
-    up = np.isin(np.arange(PHASES), (SETTLED, FRAGILE))
+    up = np.isin(np.arange(PHASES), UP)
     ups = [_placed(np.diag(up).astype(float), place, len(pools)).diagonal() for place in range(len(pools))]
     return JointChain(generator, np.array([np.tile(each > 0, len(stresses)) for each in ups]))
 
 
 def _phase_rates(shape: Shape, rates: PoolRates, level: int) -> Floats:
     """From phase to phase at a level of stress, shocks aside."""
-    long, fragile = shape.long / PPM, shape.fragile / PPM
-    found = np.zeros((PHASES, PHASES))
-    for phase, ends in ((SETTLED, rates.settled * exp(shape.pressure(level))), (FRAGILE, rates.brief)):
-        found[phase, LONG], found[phase, SHORT] = ends * long, ends * (1 - long)
-    for phase, ends in ((SHORT, rates.brief), (LONG, rates.long / exp(shape.hold(level)))):
-        found[phase, FRAGILE], found[phase, SETTLED] = ends * fragile, ends * (1 - fragile)
+    ends, found = PhaseEnds(shape), np.zeros((PHASES, PHASES))
+    for phase, following in enumerate(followers(shape)):
+        for other, share in following:
+            found[phase, other] = ends.of(rates, phase, level) * share
     return found
 
 
 def _of_shocks(shape: Shape, pools: Sequence[PoolRates], *, shared: bool) -> Floats:
     """The rates from phases to phases by shocks, whose diagonal does not matter."""
-    often, long = HOUR_MS / shape.shock_every, shape.long / PPM
+    often, follow = shape.shocks_per_hour, followers(shape)
     strikes = []
     for rates in pools:
         hit = rates.hit_ppm / PPM
         strike = np.eye(PHASES)
-        for phase in (SETTLED, FRAGILE):
-            strike[phase, [phase, SHORT, LONG]] = 1 - hit, hit * (1 - long), hit * long
+        for phase in UP:
+            strike[phase, phase] = 1 - hit
+            for other, share in follow[phase]:
+                strike[phase, other] = hit * share
         strikes.append(strike)
     if shared:
         struck = strikes[0] if len(strikes) == 1 else np.kron(*strikes)

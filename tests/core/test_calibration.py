@@ -1,13 +1,31 @@
 """The rates found for an offer against the chain written out in full, solved by other means."""
 
+import math
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from simulator.core.calibration import CannotCalibrate, calibrate
+from simulator.core import calibration
+from simulator.core.calibration import (
+    FRAGILE,
+    LONG,
+    SETTLED,
+    SHORT,
+    CannotCalibrate,
+    MarketRates,
+    PhaseEnds,
+    PoolRates,
+    calibrate,
+    followers,
+    level_rates,
+)
+from simulator.core.catalog import OfferSpec
+from simulator.core.market_settings import InterruptionSettings
 from simulator.core.quantities import Availability, Duration, Factor, Share
 from simulator.core.realism import Shape
 
+from .builders import market, offer
 from .long_run import long_run
 
 HOUR = 3_600_000
@@ -73,6 +91,64 @@ def test_what_leads_nowhere_is_told() -> None:
     )
     with pytest.raises(CannotCalibrate):
         calibrate(Availability(999_999), 0.01, flat)
+
+
+def test_settled_times_end_sooner_under_stress_and_long_downs_later_and_brief_times_as_ever() -> None:
+    """By the exponentials of the logarithms that the shape tells."""
+    rates, ends = calibrate(Availability(650_000), 0.6, MEASURED), PhaseEnds(MEASURED)
+    for level, stress in enumerate((-3.6, 0.0, 3.6)):
+        assert ends.of(rates, SETTLED, level) == pytest.approx(rates.settled * math.exp(stress))
+        assert ends.of(rates, LONG, level) == pytest.approx(rates.long * math.exp(-0.45 * stress))
+        assert ends.of(rates, FRAGILE, level) == ends.of(rates, SHORT, level) == rates.brief
+
+
+def test_an_offer_that_is_up_goes_down_and_one_that_is_down_comes_back() -> None:
+    shares = [dict(each) for each in followers(MEASURED)]
+    assert shares[SETTLED] == shares[FRAGILE] == pytest.approx({LONG: 0.38, SHORT: 0.62})
+    assert shares[LONG] == shares[SHORT] == pytest.approx({FRAGILE: 0.35, SETTLED: 0.65})
+
+
+def test_stresses_come_on_and_go_off_one_at_a_time() -> None:
+    on, off = 0.36 / 48, 0.64 / 48
+    expected = [[0.0, 2 * on, 0.0], [off, 0.0, on], [0.0, 2 * off, 0.0]]
+    assert [list(row) for row in level_rates(MEASURED)] == [pytest.approx(row) for row in expected]
+
+
+def zone(probability_ppm: int, available: int = 650_000) -> OfferSpec:
+    """An offer with a probability of interruption and an availability of its own, both in parts per million."""
+    return replace(offer(probability_ppm=probability_ppm), availability=Availability(available))
+
+
+@pytest.mark.parametrize("probability_ppm", [500, 20_000, 250_000, 900_000])
+@pytest.mark.parametrize("shared_ppm", [300_000, 1_000_000])
+@pytest.mark.parametrize("available", [50_000, 650_000, 990_000])
+def test_each_offer_goes_down_as_often_as_its_rentals_want_it_to(
+    probability_ppm: int, shared_ppm: int, available: int
+) -> None:
+    settings = market(zone(250_000), interruptions=InterruptionSettings(mode="realistic", shared=Share(shared_ppm)))
+    rates = MarketRates(settings).of(zone(probability_ppm, available))
+    assert rates is not None
+    assert rates.lost == settings.interruptions.goes_down_per_hour(probability_ppm)
+    assert long_run(rates, Shape()) == pytest.approx((available / 1_000_000, rates.lost), rel=2e-4)
+    if shared_ppm == 1_000_000:
+        assert settings.interruptions.own_mean_ms(probability_ppm, rates.lost) is None
+
+
+def test_for_many_offers_few_rates_are_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that go down about as often and are there as much lie between the same two."""
+    sought: list[float] = []
+
+    def watched(availability: Availability, per_hour: float, shape: Shape) -> PoolRates:
+        sought.append(per_hour)
+        return calibrate(availability, per_hour, shape)
+
+    monkeypatch.setattr(calibration, "calibrate", watched)
+    rates = MarketRates(market(zone(250_000), interruptions=InterruptionSettings(mode="realistic")))
+    found = {rates.of(zone(probability_ppm)) for probability_ppm in range(249_000, 252_000, 10)}
+    assert len(found) == 300
+    assert len(sought) < 6
+    rates.of(zone(250_000, 660_000))
+    assert len(sought) < 8
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from simulator.core import pool_rates
-from simulator.core.calibration import PoolRates, calibrate
+from simulator.core.calibration import MarketRates
 from simulator.core.catalog import OfferSpec
 from simulator.core.errors import OfferUnavailable
 from simulator.core.events import OfferCameBack, OfferWentDown, ShockStruck
 from simulator.core.market_settings import AvailabilitySettings, InterruptionSettings
-from simulator.core.pool_rates import MarketRates
 from simulator.core.quantities import Availability, Duration, Factor, Share
 from simulator.core.realism import Shape
 from simulator.core.scenario import BillingSettings
 from simulator.core.simulation import Simulation
 
 from .builders import DAY, HOUR, MINUTE, journal, market, offer, rent, scenario, seen
-from .long_run import long_run
 
 Turn = OfferWentDown | OfferCameBack
 
@@ -233,38 +230,6 @@ def test_what_is_shown_under_stress_averages_to_the_long_run() -> None:
     ]
     mean = sum(up * lost for up, lost in zip(ups, rates.lost_at, strict=True)) / sum(ups)
     assert mean == pytest.approx(rates.lost, rel=1e-4)
-
-
-@pytest.mark.parametrize("probability_ppm", [500, 20_000, 250_000, 900_000])
-@pytest.mark.parametrize("shared_ppm", [300_000, 1_000_000])
-@pytest.mark.parametrize("available", [50_000, 650_000, 990_000])
-def test_each_offer_goes_down_as_often_as_its_rentals_want_it_to(
-    probability_ppm: int, shared_ppm: int, available: int
-) -> None:
-    settings = market(zone("a"), interruptions=InterruptionSettings(mode="realistic", shared=Share(shared_ppm)))
-    rates = MarketRates(settings).of(zone("a", probability_ppm=probability_ppm, available=available))
-    assert rates is not None
-    assert rates.lost == settings.interruptions.goes_down_per_hour(probability_ppm)
-    assert long_run(rates, Shape()) == pytest.approx((available / 1_000_000, rates.lost), rel=2e-4)
-    if shared_ppm == 1_000_000:
-        assert settings.interruptions.own_mean_ms(probability_ppm, rates.lost) is None
-
-
-def test_for_many_offers_few_rates_are_sought(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that go down about as often and are there as much lie between the same two."""
-    sought: list[float] = []
-
-    def watched(availability: Availability, per_hour: float, shape: Shape) -> PoolRates:
-        sought.append(per_hour)
-        return calibrate(availability, per_hour, shape)
-
-    monkeypatch.setattr(pool_rates, "calibrate", watched)
-    rates = MarketRates(market(zone("a"), interruptions=InterruptionSettings(mode="realistic")))
-    found = {rates.of(zone("a", probability_ppm=probability_ppm)) for probability_ppm in range(249_000, 252_000, 10)}
-    assert len(found) == 300
-    assert len(sought) < 6
-    rates.of(zone("a", probability_ppm=250_000, available=660_000))
-    assert len(sought) < 8
 
 
 def test_what_nobody_asked_about_is_in_a_snapshot_as_what_nothing_happened_to() -> None:

@@ -7,10 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.core.acts import Act, OutageAct
-from simulator.core.calibration import CannotCalibrate
+from simulator.core.calibration import CannotCalibrate, MarketRates
 from simulator.core.catalog import CatalogSpec, Generate
 from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
-from simulator.core.pool_rates import MarketRates
 from simulator.core.quantities import Duration, Factor, Share
 from simulator.core.realism import Severity, Shape
 from simulator.core.scenario import Scenario
