@@ -6,15 +6,15 @@ from fractions import Fraction
 import pytest
 from hypothesis import settings
 
-from .document import load_document
-from .examples import Examples
-from .launch import running_server
-from .profiles import LIVE, PROFILES, register_profiles
-from .reporting import SERVER, SIMULATED, SPENDING, TRACE, Reporting
-from .spending import Spending, spend_limit
-from .stage import ALICE, BOB, fresh_world, staged
-from .target import NotApplicable, Target
-from .trace import Trace
+from .clauses.one_rental import Spending, spend_limit
+from .document.document import load_document
+from .model.examples import Examples
+from .model.fresh_world import ALICE, BOB, fresh_world, staged
+from .model.profiles import LIVE, PROFILES, register_profiles
+from .target.request_trace import Trace
+from .target.simulator_process import running_server
+from .target.target import NotApplicable, Target
+from .verdicts.clause_reports import SERVER, SIMULATED, SPENDING, TRACE, Reporting
 
 register_profiles()
 

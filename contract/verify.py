@@ -15,13 +15,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from .reporting import SIMULATED, SPENDING
-from .spending import as_text, spend_limit
-from .verdicts import Clause, Verdicts, meanings
+from . import FOLDER
+from .clauses.one_rental import as_text, spend_limit
+from .verdicts.clause_reports import SIMULATED, SPENDING
+from .verdicts.clause_verdicts import Clause, Verdicts, meanings
 
-FOLDER = Path(__file__).resolve().parent
-OF_THE_DOCUMENT = frozenset({"test_document.py"})
-"""Tests of this folder that ask no server."""
+CLAUSES = FOLDER / "clauses"
 
 AGAIN_SECONDS = 0.1
 """After so long a signal that was lost is sent again."""
@@ -79,8 +78,7 @@ def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = Non
     """Try the clauses on the server. Raises CannotTry."""
     only = [_known(name) for name in wanted.only]
     _check(wanted)
-    arguments = [str(path) for path in sorted(FOLDER.glob("test_*.py")) if path.name not in OF_THE_DOCUMENT]
-    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
+    arguments = [str(CLAUSES), "--rootdir", str(CLAUSES), "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
     arguments += ["-p", "no:unraisableexception", *wanted.options()]  # it would take the place of `_hearing_again`
     if only:
         arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]

@@ -84,7 +84,7 @@ def verify(
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
     if as_json:
-        verdicts = import_module(f"{_package()}.verdicts")
+        verdicts = import_module(f"{_package()}.verdicts.clause_verdicts")
         about = {"url": url, "profile": profile, "simulated": outcome.simulated, "spent": outcome.spent}
         click.echo(json.dumps(verdicts.as_json(outcome.clauses, **about), indent=2))
     else:

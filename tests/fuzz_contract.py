@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import yaml
 
-from contract.injected import without_injected
+from contract.document.fault_markers import without_injected
 
 from .processes import ROOT, environment, serving
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from contract.provenance import CONSTRAINTS, OF_THE_CLAUSE, complaints
+from contract.document.provenance import CONSTRAINTS, OF_THE_CLAUSE, complaints
 from simulator.cli import main
 from simulator.contract_file import contract_text, documented_only, load_contract
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Self
 
-from .codes import RENTED
-from .history import Offer
-from .money import MICRO, dollars, hold_of
-from .strategies import Wish
-from .target import Answer, NotApplicable, Target, rental_path
-from .trace import Sent
+from ..document.error_codes import RENTED
+from ..model.rental_history import Offer
+from ..model.strategies import Wish
+from ..target.money import MICRO, dollars, hold_of
+from ..target.request_trace import Sent
+from ..target.target import Answer, NotApplicable, Target, rental_path
 
 DELETED = (200, 202, 204)
 """The answers to a DELETE that ends a rental."""

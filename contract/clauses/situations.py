@@ -6,12 +6,12 @@ from typing import Any
 
 from hypothesis.errors import Flaky
 
-from .codes import RENTED
-from .history import Offer
-from .instants import MINUTE, parse_instant
-from .stage import PROVISIONING_MS
-from .strategies import Wish
-from .target import Answer, NotApplicable, Target
+from ..document.error_codes import RENTED
+from ..model.fresh_world import PROVISIONING_MS
+from ..model.rental_history import Offer
+from ..model.strategies import Wish
+from ..target.instants import MINUTE, parse_instant
+from ..target.target import Answer, NotApplicable, Target
 
 EXAMPLE = {
     "gpu_model": "RTX 4090",

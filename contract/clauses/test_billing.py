@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .books import Books
-from .examples import Examples
-from .history import Offer
-from .instants import HOUR, MINUTE, SECOND
-from .money import MICRO, amount, charge_of, dollars, hold_of
-from .scenes import ended, instant, refused, rented, running, seen, use
-from .stage import ALICE, BOB, PROVISIONING_MS, learn_offers
-from .strategies import Wish
-from .target import Target
+from ..model.examples import Examples
+from ..model.fresh_world import ALICE, BOB, PROVISIONING_MS, learn_offers
+from ..model.ledger_view import Books
+from ..model.rental_history import Offer
+from ..model.strategies import Wish
+from ..target.instants import HOUR, MINUTE, SECOND
+from ..target.money import MICRO, amount, charge_of, dollars, hold_of
+from ..target.target import Target
+from .situations import ended, instant, refused, rented, running, seen, use
 
 TOUCH_AT = 10 * MINUTE
 

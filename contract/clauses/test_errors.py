@@ -5,12 +5,12 @@ import json
 import pytest
 from hypothesis import given
 
-from .codes import RENTED
-from .examples import Examples
-from .scenes import example, refused
-from .stage import BOB, learn_offers
-from .strategies import Wish, Wrong, wishes, wrong_rents
-from .target import ANONYMOUS, NotApplicable, Target
+from ..document.error_codes import RENTED
+from ..model.examples import Examples
+from ..model.fresh_world import BOB, learn_offers
+from ..model.strategies import Wish, Wrong, wishes, wrong_rents
+from ..target.target import ANONYMOUS, NotApplicable, Target
+from .situations import example, refused
 
 ALLOWED = {
     "/v1/gpu/offers": {"GET"},

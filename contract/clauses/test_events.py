@@ -2,11 +2,11 @@
 
 import pytest
 
-from .instants import HOUR, MINUTE
-from .money import amount, charge_of, dollars
-from .scenes import EXAMPLE, ended, instant, refused, rented, running, seen, touch
-from .stage import ALICE, PROVISIONING_MS, fresh_world
-from .target import Target
+from ..model.fresh_world import ALICE, PROVISIONING_MS, fresh_world
+from ..target.instants import HOUR, MINUTE
+from ..target.money import amount, charge_of, dollars
+from ..target.target import Target
+from .situations import EXAMPLE, ended, instant, refused, rented, running, seen, touch
 
 PRICE_RISES = 5 * MINUTE
 BACK_AGAIN = 25 * MINUTE

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .codes import RENTED
-from .instants import HOUR
-from .scenes import ended, example, refused, rented, seen
-from .stage import ALICE, BOB, learn_offers
-from .strategies import Wish, spelled
-from .target import Answer, Target
+from ..document.error_codes import RENTED
+from ..model.fresh_world import ALICE, BOB, learn_offers
+from ..model.strategies import Wish, spelled
+from ..target.instants import HOUR
+from ..target.target import Answer, Target
+from .situations import ended, example, refused, rented, seen
 
 KEY = "7a0f3c52-rent"
 LIFE_MS = 24 * HOUR

@@ -1,9 +1,9 @@
 """One rental's life, which any server can show that may be paid for it: F7, F8, F10 to F13, A11."""
 
-from .codes import RENTED
-from .money import amount, hold_of
-from .spending import Spending
-from .target import NotApplicable
+from ..document.error_codes import RENTED
+from ..target.money import amount, hold_of
+from ..target.target import NotApplicable
+from .one_rental import Spending
 
 
 def test_f7_the_cheapest_offer_can_be_rented(spending: Spending) -> None:

@@ -3,9 +3,9 @@
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from .machine import machine_for
-from .profiles import ladder
-from .target import Target
+from ..model.machine import machine_for
+from ..model.profiles import ladder
+from ..target.target import Target
 
 
 def test_f16_every_answer_and_every_balance_is_as_the_model_foretells(

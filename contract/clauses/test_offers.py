@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from .codes import RENTED
-from .examples import Examples
-from .history import Offer
-from .model import Model
-from .money import MICRO, amount, dollars
-from .scenes import example, refused, rented, running, steady
-from .stage import learn_offers
-from .strategies import Wish, filters, wrong_queries
-from .target import Target
+from ..document.error_codes import RENTED
+from ..model.examples import Examples
+from ..model.fresh_world import learn_offers
+from ..model.reference_model import Model
+from ..model.rental_history import Offer
+from ..model.strategies import Wish, filters, wrong_queries
+from ..target.money import MICRO, amount, dollars
+from ..target.target import Target
+from .situations import example, refused, rented, running, steady
 
 
 def test_f3_the_list_counts_what_it_holds(target: Target) -> None:

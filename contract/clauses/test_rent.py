@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .codes import RENTED
-from .examples import Examples
-from .money import MICRO, amount, dollars, hold_of
-from .scenes import EXAMPLE, ended, example, instant, refused, rented, seen
-from .stage import ALICE, BOB, another_token, fresh_world, learn_offers, learn_world
-from .strategies import SSH_KEY, Wish, picks
-from .target import Target
+from ..document.error_codes import RENTED
+from ..model.examples import Examples
+from ..model.fresh_world import ALICE, BOB, another_token, fresh_world, learn_offers, learn_world
+from ..model.strategies import SSH_KEY, Wish, picks
+from ..target.money import MICRO, amount, dollars, hold_of
+from ..target.target import Target
+from .situations import EXAMPLE, ended, example, instant, refused, rented, seen
 
 
 def test_f7_the_documented_body_is_accepted_as_it_stands(world: Target) -> None:

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .instants import format_instant
-from .scenes import ended, instant, refused, rented, running, seen, touch
-from .stage import ALICE, BOB, PROVISIONING_MS
-from .target import Target
+from ..model.fresh_world import ALICE, BOB, PROVISIONING_MS
+from ..target.instants import format_instant
+from ..target.target import Target
+from .situations import ended, instant, refused, rented, running, seen, touch
 
 
 def test_f11_provisioning_then_running_then_terminated(world: Target) -> None:

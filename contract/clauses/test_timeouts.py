@@ -2,11 +2,11 @@
 
 import pytest
 
-from .instants import HOUR, MINUTE
-from .money import dollars
-from .scenes import ended, instant, rented, running, seen, touch, use
-from .stage import ALICE, PROVISIONING_MS, another_token
-from .target import Target
+from ..model.fresh_world import ALICE, PROVISIONING_MS, another_token
+from ..target.instants import HOUR, MINUTE
+from ..target.money import dollars
+from ..target.target import Target
+from .situations import ended, instant, rented, running, seen, touch, use
 
 IDLE_MS = 15 * MINUTE
 HOLD_MS = 2 * HOUR

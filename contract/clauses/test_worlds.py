@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .examples import Examples
-from .instants import HOUR, MINUTE
-from .scenes import rented
-from .stage import ALICE, BOB, fresh_world, learn_offers
-from .strategies import Wish
-from .target import NotApplicable, Target
+from ..model.examples import Examples
+from ..model.fresh_world import ALICE, BOB, fresh_world, learn_offers
+from ..model.strategies import Wish
+from ..target.instants import HOUR, MINUTE
+from ..target.target import NotApplicable, Target
+from .situations import rented
 
 Twins = tuple[Target, Target]
 LONG = (MINUTE, 15 * MINUTE, 2 * HOUR)

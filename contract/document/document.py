@@ -2,18 +2,17 @@
 
 import re
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from .codes import INJECTED, RENTED, STATUS_OF_CODE
-from .injected import SIGN, without_injected
-from .target import Answer
+from .. import FOLDER
+from ..target.target import Answer
+from .error_codes import INJECTED, RENTED, STATUS_OF_CODE
+from .fault_markers import SIGN, without_injected
 
-DOCUMENT = Path(__file__).with_name("openapi.yaml")
 MATCHING_MAX = 1_000
 """So many bodies are remembered."""
 SIMULATOR_HEADERS = frozenset({"x-request-id", "x-sim-now"})
@@ -130,8 +129,8 @@ class Document:
 
 @cache
 def load_document() -> Document:
-    """The document beside this file."""
-    return Document(yaml.safe_load(DOCUMENT.read_text(encoding="utf-8")))
+    """The document of this contract."""
+    return Document(yaml.safe_load((FOLDER / "openapi.yaml").read_text(encoding="utf-8")))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -4,18 +4,17 @@ import json
 import re
 from collections import defaultdict
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from .codes import INJECTED, STATUS_OF_CODE
+from .. import FOLDER
 from .document import load_document
+from .error_codes import INJECTED, STATUS_OF_CODE
 from .provenance import complaints, statements
 
-FOLDER = Path(__file__).resolve().parent
 IDS = [f"F{number}" for number in range(1, 26)] + [f"A{number}" for number in range(1, 26)]
 ROW = re.compile(r"^\| ([FA]\d+) \| (.+?) \|(.*)\|$", re.MULTILINE)
 TEST = re.compile(r"^def test_([fa]\d+)_", re.MULTILINE)
@@ -30,7 +29,7 @@ def clauses() -> dict[str, str]:
 def shown_by() -> dict[str, str]:
     """The test files that have a test for a clause, by the names of the tests."""
     found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(FOLDER.glob("test_*.py")):
+    for path in sorted((FOLDER / "clauses").glob("test_*.py")):
         for name in sorted(set(TEST.findall(path.read_text(encoding="utf-8")))):
             found[name.upper()].append(path.name)
     return {name: ", ".join(files) for name, files in found.items()}
@@ -200,4 +199,4 @@ def test_the_readme_names_the_files_that_show_each_clause() -> None:
 
 def test_the_suite_speaks_http_only() -> None:
     imported = re.compile(r"^\s*(?:from|import) simulator\b", re.MULTILINE)
-    assert [path.name for path in FOLDER.glob("*.py") if imported.search(path.read_text(encoding="utf-8"))] == []
+    assert [path.name for path in FOLDER.rglob("*.py") if imported.search(path.read_text(encoding="utf-8"))] == []

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import settings
 
-from .trace import Trace
+from ..target.request_trace import Trace
 
 
 class Examples:

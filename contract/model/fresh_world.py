@@ -4,26 +4,25 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .history import Offer
-from .instants import SECOND
-from .model import Model
-from .target import Account, Target
+from .. import FOLDER
+from ..target.instants import SECOND
+from ..target.target import Account, Target
+from .reference_model import Model
+from .rental_history import Offer
 
 PROVISIONING_MS = 60 * SECOND
-"""How long provisioning takes in the scenarios of this folder."""
+"""How long provisioning takes in the suite's own scenarios."""
 ALICE, BOB = "alice", "bob"
-FOLDER = Path(__file__).parent
 OPENING = {ALICE: Fraction(100), BOB: Fraction(1, 2)}
 
 
 @contextmanager
 def staged(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
-    """A world of its own on the target's server, made of a scenario of this folder with these settings of the `api`
+    """A world of its own on the target's server, made of one of the suite's scenarios with these settings of the `api`
     section, under the manual clock, for Alice. Nobody else's world is touched; it goes with the block."""
     target.require("worlds")
     document = {**yaml.safe_load((FOLDER / scenario).read_text(encoding="utf-8")), "api": api}

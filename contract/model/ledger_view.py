@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .history import Rental
-from .instants import parse_instant
-from .money import dollars
+from ..target.instants import parse_instant
+from ..target.money import dollars
+from .rental_history import Rental
 
 KINDS = frozenset({"credit_added", "hold_placed", "hold_expired", "rental_settled"})
 

@@ -7,14 +7,14 @@ money, ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, precondition, rule
 
-from .foretold import ForetoldMachine
-from .instants import SECOND
-from .model import KEY_LIFE, failure
-from .money import MICRO, dollars
+from ..target.instants import SECOND
+from ..target.money import MICRO, dollars
+from ..target.target import Target
+from .fresh_world import ALICE, BOB, fresh_world, learn_offers
+from .machine_steps import ForetoldMachine
 from .referee import acted_rightly, judge, judge_rental
-from .stage import ALICE, BOB, fresh_world, learn_offers
+from .reference_model import KEY_LIFE, failure
 from .strategies import BOUNDARY, Wish, Wrong, filters, picks, wishes, wrong_queries, wrong_rents
-from .target import Target
 
 ACCOUNTS = st.sampled_from([ALICE, ALICE, BOB])
 KEYS = st.none() | st.none() | st.sampled_from(["k1", "k2"])

@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis.stateful import MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple
 
-from .books import Books, expected_entries
-from .history import Offer
-from .instants import MINUTE
-from .model import Model
+from ..target.instants import MINUTE
+from ..target.target import Answer, Target
+from .fresh_world import ALICE, learn_world
+from .ledger_view import Books, expected_entries
 from .referee import acted_rightly, judge_rent, judge_rental
-from .stage import ALICE, learn_world
+from .reference_model import Model
+from .rental_history import Offer
 from .strategies import spelled
-from .target import Answer, Target
 
 BUSY_STEP = 14 * MINUTE
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from .codes import RENTED
-from .history import Rental
-from .model import Model, Prediction
-from .money import amount
-from .target import Answer
+from ..document.error_codes import RENTED
+from ..target.money import amount
+from ..target.target import Answer
+from .reference_model import Model, Prediction
+from .rental_history import Rental
 
 DOCUMENTED_FIELDS = frozenset({"rental_id", "status"})
 

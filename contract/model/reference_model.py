@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from .history import Offer, Rental
-from .instants import HOUR
-from .money import dollars, hold_of
+from ..target.instants import HOUR
+from ..target.money import dollars, hold_of
+from .rental_history import Offer, Rental
 
 KEY_LIFE = 24 * HOUR
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from .instants import HOUR, MINUTE, SECOND, format_instant
-from .money import MINIMUM_SECONDS, amount, charge_of, dollars, hold_of, whole_seconds
+from ..target.instants import HOUR, MINUTE, SECOND, format_instant
+from ..target.money import MINIMUM_SECONDS, amount, charge_of, dollars, hold_of, whole_seconds
 
 IDLE_TIMEOUT = 15 * MINUTE
 HOLD_EXPIRY = 2 * HOUR

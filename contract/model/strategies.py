@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .history import Offer
+from .rental_history import Offer
 
 SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHmV me@laptop"
 REQUIRED = ("gpu_model", "provider_id", "region", "model_id", "docker_image")

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from .instants import format_instant, parse_instant
 from .money import amount, dollars
-from .wire import Answer, NotApplicable, Pairs, Wire
+from .server import Answer, NotApplicable, Pairs, Wire
 
 Capability = Literal["reset", "clock", "credit", "ledger", "rentals", "market", "worlds"]
 """What a target may be able to do; each is asked for under /_sim when it is first needed."""

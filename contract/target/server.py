@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from .instants import parse_instant
-from .trace import Trace
+from .request_trace import Trace
 
 ANONYMOUS = ""
 ADMIN_HEADER = "x-sim-admin"

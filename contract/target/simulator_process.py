@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent
-BESIDE = FOLDER.parents[len(__package__.split(".")) - 1]
+from .. import FOLDER
+
+BESIDE = Path(__file__).resolve().parents[len(__package__.split("."))]
 """The folder from which the simulator can be imported: that of the top-level package."""
 START_SECONDS = 20
 POLL_SECONDS = 0.02
@@ -27,7 +28,7 @@ class Ready:
 
 @contextmanager
 def running_server(scenario: str, *options: str) -> Iterator[Ready]:
-    """Serve a scenario of this folder under the manual clock; ended with the block."""
+    """Serve one of the suite's scenarios under the manual clock; ended with the block."""
     with tempfile.TemporaryDirectory() as folder:
         ready, log = Path(folder, "ready.json"), Path(folder, "log")
         command = [sys.executable, "-m", "simulator", "serve", "--scenario", str(FOLDER / scenario)]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from .control import Account, Control
-from .wire import ANONYMOUS, Answer, NotApplicable, Pairs
+from .control_plane import Account, Control
+from .server import ANONYMOUS, Answer, NotApplicable, Pairs
 
 __all__ = ["ANONYMOUS", "Account", "Answer", "Check", "NotApplicable", "Target"]
 

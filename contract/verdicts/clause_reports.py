@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from .spending import Spending
-from .target import NotApplicable, Target
-from .trace import Secrets, Trace, redacted
-from .wire import Unanswered
+from ..clauses.one_rental import Spending
+from ..target.request_trace import Secrets, Trace, redacted
+from ..target.server import Unanswered
+from ..target.target import NotApplicable, Target
 
 CATEGORY = "not applicable"
 DIFFERS = "differs"

@@ -4,12 +4,12 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from .reporting import clause_blamed, clause_of, message_of, reason_of, requests_of
+from .. import FOLDER
+from .clause_reports import clause_blamed, clause_of, message_of, reason_of, requests_of
 
 Verdict = Literal["held", "failed", "differs", "not applicable"]
 
@@ -103,8 +103,8 @@ class Verdicts:
 
 
 def meanings() -> Mapping[str, str]:
-    """The numbered clauses of the README beside this file, in its order."""
-    lines = Path(__file__).with_name("README.md").read_text(encoding="utf-8").splitlines()
+    """The numbered clauses of the contract's README, in its order."""
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
     found = (_is_clause(line) for line in lines)
     return {match[1]: match[2] for match in found if match is not None}
 

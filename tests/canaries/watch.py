@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from hypothesis import Phase, settings
 
-from contract.profiles import PROFILES
+from contract.model.profiles import PROFILES
 from simulator import load_scenario, serve_in_thread
 from simulator.core.scenario import ClockSettings
 
@@ -25,6 +25,7 @@ from .verdict import BY_MACHINE, MACHINE, Verdict
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "contract"
+CLAUSES = SUITE / "clauses"
 AS_FOUND = "as-found"
 """The profile `ci`, but that a failing history is not made smaller: nobody reads it here."""
 
@@ -58,7 +59,7 @@ def watch(bird: Canary, test: str, profile: str) -> Verdict:
         scenario = load_scenario(str(SUITE / "scenario.yaml"))
         with serve_in_thread(scenario, clock=ClockSettings(mode="manual")) as ready, redirect_stdout(StringIO()):
             arguments = [
-                str(SUITE / test),
+                str(CLAUSES / test),
                 "--exitfirst",
                 "-vvv",
                 "-p",

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from contract.reporting import CATEGORY, MESSAGE, REQUESTS
-from contract.reporting import DIFFERS as DIFFERENT
-from contract.verdicts import NOTHING_SHOWS_IT, Checked, Clause, Verdict, Verdicts, as_json, meanings
+from contract.verdicts.clause_reports import CATEGORY, MESSAGE, REQUESTS
+from contract.verdicts.clause_reports import DIFFERS as DIFFERENT
+from contract.verdicts.clause_verdicts import NOTHING_SHOWS_IT, Checked, Clause, Verdict, Verdicts, as_json, meanings
 
 HELD, FAILED = Checked("a", "held"), Checked("b", "failed", "why")
 DIFFERS, NOT = Checked("c", "differs"), Checked("d", "not applicable", "no clock")

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from contract.codes import INJECTED
-from contract.document import load_document
-from contract.injected import MARK, SIGN, without_injected
-from contract.wire import Answer
+from contract.document.document import load_document
+from contract.document.error_codes import INJECTED
+from contract.document.fault_markers import MARK, SIGN, without_injected
+from contract.target.server import Answer
 from simulator.api import fault_header
 
 from ..api.asgi import RENT, Api, scenario

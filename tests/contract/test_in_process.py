@@ -11,11 +11,12 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from starlette.types import ASGIApp, Message
 
-from contract.document import load_document
-from contract.machine import machine_for
-from contract.profiles import PROFILES
-from contract.stage import FOLDER, staged
-from contract.target import Target
+from contract import FOLDER
+from contract.document.document import load_document
+from contract.model.fresh_world import staged
+from contract.model.machine import machine_for
+from contract.model.profiles import PROFILES
+from contract.target.target import Target
 from simulator.api.app import build_app
 from simulator.api.auth import ControlAccess
 from simulator.scenario_file import load_scenario

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from contract.trace import BODY_BYTES_MAX, Sent, Trace
+from contract.target.request_trace import BODY_BYTES_MAX, Sent, Trace
 
 JSON = ("content-type", "application/json")
 AUTH = ("authorization", "Bearer si_mine")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from contract.target import Target
-from contract.wire import Unanswered
+from contract.target.server import Unanswered
+from contract.target.target import Target
 
 
 def replies(*given: httpx.Response) -> httpx.MockTransport:

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from contract.scenes import steady
-from contract.target import NotApplicable, Target
+from contract.clauses.situations import steady
+from contract.target.target import NotApplicable, Target
 
 
 def listing(*prices: str) -> httpx.Response:
