@@ -6,15 +6,15 @@ from fractions import Fraction
 import pytest
 from hypothesis import settings
 
-from .clauses.one_rental import Spending, spend_limit
+from .clauses.one_rental import OneRental, spend_limit
 from .document.document import load_document
 from .model.examples import Examples
-from .model.fresh_world import ALICE, BOB, fresh_world, staged
+from .model.fresh_world import ALICE, BOB, own_world, reset_world
 from .model.profiles import LIVE, PROFILES, register_profiles
-from .target.request_trace import Trace
+from .target.request_trace import RequestTrace
 from .target.simulator_process import running_server
 from .target.target import NotApplicable, Target
-from .verdicts.clause_reports import SERVER, SIMULATED, SPENDING, TRACE, Reporting
+from .verdicts.clause_reports import ONE_RENTAL, SERVER, SIMULATED, TRACE, ClauseReports
 
 register_profiles()
 
@@ -33,8 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Trace what is sent, and tell it where a clause fails."""
-    config.stash[TRACE] = Trace()
-    config.pluginmanager.register(Reporting(config), "contract-reporting")
+    config.stash[TRACE] = RequestTrace()
+    config.pluginmanager.register(ClauseReports(config), "contract-reporting")
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +64,11 @@ def server(pytestconfig: pytest.Config) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def still(server: Target) -> Iterator[Target]:
+def still_world(server: Target) -> Iterator[Target]:
     """A world on it in which nothing moves by itself: one of the suite's own where the server makes worlds, else that
     of the token, if its market stands still."""
     if server.can("worlds"):
-        with staged(server, "scenario.yaml") as world:
+        with own_world(server, "scenario.yaml") as world:
             yield world
     else:
         server.require_still_market()
@@ -76,9 +76,9 @@ def still(server: Target) -> Iterator[Target]:
 
 
 @pytest.fixture
-def world(still: Target) -> Target:
+def world(still_world: Target) -> Target:
     """That world afresh, for Alice: both accounts, nothing rented."""
-    return still.acting_as(fresh_world(still)[ALICE].token)
+    return still_world.acting_as(reset_world(still_world)[ALICE].token)
 
 
 @pytest.fixture
@@ -96,42 +96,42 @@ def tokens(world: Target) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def elsewhere(server: Target) -> Iterator[Target | None]:
+def other_world(server: Target) -> Iterator[Target | None]:
     """Another world like it, if the server makes worlds."""
     if not server.can("worlds"):
         yield None
         return
-    with staged(server, "scenario.yaml") as world:
+    with own_world(server, "scenario.yaml") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def documented(server: Target) -> Iterator[Target]:
+def documented_world(server: Target) -> Iterator[Target]:
     """A world in the `documented` profile."""
-    with staged(server, "scenario.yaml", profile="documented") as world:
+    with own_world(server, "scenario.yaml", profile="documented") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def eventful(server: Target) -> Iterator[Target]:
+def eventful_world(server: Target) -> Iterator[Target]:
     """A world in which prices rise, a provider is out and provisioning fails."""
-    with staged(server, "eventful.yaml") as world:
+    with own_world(server, "eventful.yaml") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def spending(server: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Spending]:
+def one_rental(server: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[OneRental]:
     """Rents on the server itself as far as that may cost money, or in a world where money is play; whatever it rented
     is deleted at the end."""
     limit: Fraction | None = pytestconfig.getoption("--allow-spend", None)
     if limit is None and not server.has_control:
         raise NotApplicable("renting costs money here: --allow-spend USD says how much")
-    stage: Target = server if limit is not None else request.getfixturevalue("still")
+    stage: Target = server if limit is not None else request.getfixturevalue("still_world")
     chosen = {
         name: pytestconfig.getoption(f"--{name.replace('_', '-')}", None) for name in ("model_id", "docker_image")
     }
-    with Spending(stage, limit, {name: value for name, value in chosen.items() if value is not None}) as allowed:
-        pytestconfig.stash[SPENDING] = allowed
+    with OneRental(stage, limit, {name: value for name, value in chosen.items() if value is not None}) as allowed:
+        pytestconfig.stash[ONE_RENTAL] = allowed
         yield allowed
 
 
@@ -143,7 +143,7 @@ def _profile(config: pytest.Config) -> str:
 def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
     is_live = _profile(config) == LIVE
     admin_token = config.getoption("--admin-token", None)
-    target = Target(url, token, load_document(), trace=config.stash[TRACE], admin_token=admin_token, hands_off=is_live)
+    target = Target(url, token, load_document(), trace=config.stash[TRACE], admin_token=admin_token, is_live=is_live)
     try:
         unfit = target.why_unfit() or target.why_closed()
         if unfit is not None:

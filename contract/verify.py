@@ -17,12 +17,12 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from . import FOLDER
 from .clauses.one_rental import as_text, spend_limit
-from .verdicts.clause_reports import SIMULATED, SPENDING
-from .verdicts.clause_verdicts import Clause, Verdicts, meanings
+from .verdicts.clause_reports import ONE_RENTAL, SIMULATED
+from .verdicts.clause_verdicts import Clause, VerdictCollector, meanings
 
 CLAUSES = FOLDER / "clauses"
 
-AGAIN_SECONDS = 0.1
+RESEND_SECONDS = 0.1
 """After so long a signal that was lost is sent again."""
 
 
@@ -45,7 +45,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class VerifyRequest:
     """What to try, and where: all clauses or `only` those of these ids. Money is in US dollars; `model_id` and
     `docker_image` are for the one rental that it allows."""
 
@@ -74,16 +74,17 @@ class Wanted:
         return [f"{name}={value}" for name, value in given.items() if value is not None]
 
 
-def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = None) -> Outcome:
+def verify(request: VerifyRequest, on_test: Callable[[int, int, str], None] | None = None) -> Outcome:
     """Try the clauses on the server. Raises CannotTry."""
-    only = [_known(name) for name in wanted.only]
-    _check(wanted)
+    only = [_clause_id(name) for name in request.only]
+    _check(request)
     arguments = [str(CLAUSES), "--rootdir", str(CLAUSES), "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
-    arguments += ["-p", "no:unraisableexception", *wanted.options()]  # it would take the place of `_hearing_again`
+    arguments += ["-p", "no:unraisableexception"]  # it would take the place of `_resending_lost_signals`
+    arguments += request.options()
     if only:
         arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
-    verdicts, stash = Verdicts(on_test), _Stash()
-    with _settings_of_nobody_else(), _ending_in_order(), redirect_stdout(StringIO()) as output:
+    verdicts, stash = VerdictCollector(on_test), _RunFacts()
+    with _isolated_pytest(), _sigterm_as_ctrl_c(), redirect_stdout(StringIO()) as output:
         try:
             code = pytest.main(arguments, plugins=[verdicts, stash])
         except AssertionError as error:  # what could not be put in order when the run was broken off
@@ -101,7 +102,7 @@ def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = Non
     return outcome
 
 
-class _Stash:
+class _RunFacts:
     """Looks what the run has found out about the server."""
 
     simulated = False
@@ -111,55 +112,55 @@ class _Stash:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         stash = session.config.stash
         self.simulated = stash.get(SIMULATED, False)
-        spending = stash.get(SPENDING, None)
-        if spending is not None and spending.limit is not None:
-            self.spent = as_text(spending.spent)
+        one_rental = stash.get(ONE_RENTAL, None)
+        if one_rental is not None and one_rental.limit is not None:
+            self.spent = as_text(one_rental.spent)
 
 
-def _check(wanted: Wanted) -> None:
+def _check(request: VerifyRequest) -> None:
     """Raises CannotTry for what would only be found out in the middle."""
-    for name, token in (("--token", wanted.token), ("--admin-token", wanted.admin_token)):
+    for name, token in (("--token", request.token), ("--admin-token", request.admin_token)):
         if token is not None and not (token.isascii() and token.isprintable() and token == token.strip() and token):
             raise CannotTry(f"{name}: a token is printable ASCII without blanks around it")
-    if wanted.allow_spend is not None:
+    if request.allow_spend is not None:
         try:
-            spend_limit(wanted.allow_spend)
+            spend_limit(request.allow_spend)
         except ValueError as error:
             raise CannotTry(f"--allow-spend: {error}") from None
-    for name, value in (("--model-id", wanted.model_id), ("--docker-image", wanted.docker_image)):
-        if value is not None and wanted.allow_spend is None:
+    for name, value in (("--model-id", request.model_id), ("--docker-image", request.docker_image)):
+        if value is not None and request.allow_spend is None:
             raise CannotTry(f"{name} is for the rental that --allow-spend allows, and that is not given")
-    if wanted.junit is not None:
+    if request.junit is not None:
         try:
-            wanted.junit.open("ab").close()
+            request.junit.open("ab").close()
         except OSError as error:
-            raise CannotTry(f"--junit: {wanted.junit} cannot be written: {error.strerror}") from None
+            raise CannotTry(f"--junit: {request.junit} cannot be written: {error.strerror}") from None
 
 
-def _known(name: str) -> str:
-    wanted, known = name.strip().upper(), list(meanings())
-    if wanted not in known:
-        near = get_close_matches(wanted, known, 1)
+def _clause_id(name: str) -> str:
+    clause, known = name.strip().upper(), list(meanings())
+    if clause not in known:
+        near = get_close_matches(clause, known, 1)
         raise CannotTry(f'no clause "{name}"{f": did you mean {near[0]}?" if near else ""}')
-    return wanted
+    return clause
 
 
 @contextmanager
-def _ending_in_order() -> Iterator[None]:
+def _sigterm_as_ctrl_c() -> Iterator[None]:
     """SIGTERM ends the run as Ctrl-C does: what was rented is deleted, and the suite's worlds go."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _hearing_again():
+        with _resending_lost_signals():
             yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def _hearing_again() -> Iterator[None]:
+def _resending_lost_signals() -> Iterator[None]:
     """A signal that came while the interpreter called back (Hypothesis watches the collection of garbage) is lost: what
     is raised there goes nowhere. It is sent again a little later."""
     before = sys.unraisablehook
@@ -169,7 +170,7 @@ def _hearing_again() -> Iterator[None]:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             before(lost)
             return
-        again.append(threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
+        again.append(threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
         again[-1].start()
 
     sys.unraisablehook = hear
@@ -183,7 +184,7 @@ def _hearing_again() -> Iterator[None]:
 
 
 @contextmanager
-def _settings_of_nobody_else() -> Iterator[None]:
+def _isolated_pytest() -> Iterator[None]:
     """Without the plugins and options that the caller's own tests use, and with nothing left where it was called."""
     before = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)

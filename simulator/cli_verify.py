@@ -66,7 +66,7 @@ def verify(
     """
     suite = _suite()
     try:
-        wanted = suite.Wanted(
+        wanted = suite.VerifyRequest(
             url,
             token,
             admin_token or None,

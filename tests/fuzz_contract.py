@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import yaml
 
-from contract.document.fault_markers import without_injected
+from contract.document.fault_markers import without_fault_statements
 
 from .processes import ROOT, environment, serving
 
@@ -88,7 +88,7 @@ def with_names(document: dict[str, Any], offers: list[dict[str, Any]]) -> dict[s
 def with_harmless_faults(document: dict[str, Any]) -> dict[str, Any]:
     """The document without the answers that only a fault can give, and with effects that give none; the one given is
     not changed."""
-    left = without_injected(document)
+    left = without_fault_statements(document)
     effect = left["components"]["parameters"]["Effect"]
     effect |= {"schema": {"type": "string", "enum": HARMLESS}, "example": HARMLESS[0]}
     return left

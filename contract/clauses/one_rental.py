@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import Any, Self
 
 from ..document.error_codes import RENTED
+from ..model.charges import hold_of
 from ..model.rental_history import Offer
-from ..model.strategies import Wish
-from ..target.money import MICRO, dollars, hold_of
-from ..target.request_trace import Sent
+from ..model.strategies import ValidRent
+from ..target.money import MICRO, dollars
+from ..target.request_trace import SentRequest
 from ..target.target import Answer, NotApplicable, Target, rental_path
 
 DELETED = (200, 202, 204)
@@ -26,7 +27,7 @@ DELETES_MAX = 5
 
 
 @dataclass(slots=True)
-class Life:
+class RentalAnswers:
     """The answers to one rental's whole life."""
 
     offer: Offer
@@ -39,7 +40,7 @@ class Life:
 
 
 @dataclass(slots=True)
-class Spending:
+class OneRental:
     """Rents once, when first asked, whatever comes of it, and ends what it rented. `limit` is in US dollars, None where
     money is play."""
 
@@ -51,8 +52,8 @@ class Spending:
     """What it cost, or may have cost: the minimum session where the service does not say."""
     is_told: bool = False
     """Whether the service has said what it cost."""
-    _life: Life | Exception | None = None
-    _sent: Sequence[Sent] = ()
+    _answers: RentalAnswers | Exception | None = None
+    _sent: Sequence[SentRequest] = ()
     _open: list[str] = field(default_factory=list)
     _is_nameless: bool = False
     """Whether a rent may have made a rental whose id never came."""
@@ -67,29 +68,29 @@ class Spending:
         if self._is_nameless:
             raise AssertionError("F10: no rental_id came by which a rental could be deleted: it may still cost money")
 
-    def life(self) -> Life:
+    def answers(self) -> RentalAnswers:
         """A rental of the cheapest offer from rent to end; the same one, however often it is asked for, and the same
         failure."""
-        if self._life is None:
+        if self._answers is None:
             try:
-                self._life = self._live()
+                self._answers = self._run()
             except (AssertionError, NotApplicable) as failure:
-                self._life = failure
+                self._answers = failure
             self._sent = self.target.trace.sent
         else:
             self.target.trace.resume(self._sent)
-        if isinstance(self._life, Exception):
-            raise self._life
-        return self._life
+        if isinstance(self._answers, Exception):
+            raise self._answers
+        return self._answers
 
-    def _live(self) -> Life:
+    def _run(self) -> RentalAnswers:
         offer = min((Offer(row, 1) for row in self.target.offers()), key=lambda offer: offer.price, default=None)
         if offer is None:
             raise NotApplicable("no offer is listed")
         least = hold_of(offer.price, 1)
         if self.limit is not None and least > self.limit:
             raise NotApplicable(f"the cheapest minimum session costs ${float(least):.6f}: --allow-spend is below that")
-        body = {**Wish().body([offer]), **self.chosen}
+        body = {**ValidRent().body([offer]), **self.chosen}
         rented = self._rent(body, least)
         rental_id = str(rented.json["rental_id"])
         seen = self.target.rental(rental_id)
@@ -99,7 +100,7 @@ class Spending:
         billed = after.json.get("billed_amount") if after.status == 200 else None
         if isinstance(billed, str):
             self.spent, self.is_told = dollars(billed), True
-        return Life(offer, body, rented, seen, deleted, after, self.target.terminate(rental_id))
+        return RentalAnswers(offer, body, rented, seen, deleted, after, self.target.terminate(rental_id))
 
     def _rent(self, body: dict[str, Any], least: Fraction) -> Answer:
         """The rent; what it may cost counts, and what it made is noted, before anything is thought of the answer. Only

@@ -9,7 +9,7 @@ from hypothesis.errors import Flaky
 from ..document.error_codes import RENTED
 from ..model.fresh_world import PROVISIONING_MS
 from ..model.rental_history import Offer
-from ..model.strategies import Wish
+from ..model.strategies import ValidRent
 from ..target.instants import MINUTE, parse_instant
 from ..target.target import Answer, NotApplicable, Target
 
@@ -29,11 +29,11 @@ def example(target: Target) -> dict[str, Any]:
     offers = [Offer(row, 0) for row in target.offers()]
     assert offers, "F6: no offer is listed"
     wanted = tuple(EXAMPLE[name] for name in ("provider_id", "gpu_model", "region"))
-    return dict(EXAMPLE) if any(offer.triple == wanted for offer in offers) else Wish().body(offers)
+    return dict(EXAMPLE) if any(offer.triple == wanted for offer in offers) else ValidRent().body(offers)
 
 
 @contextmanager
-def steady(target: Target) -> Iterator[list[dict[str, Any]]]:
+def unchanged_offers(target: Target) -> Iterator[list[dict[str, Any]]]:
     """The offers listed now, for what compares lists. Raises NotApplicable where there are none, or where something
     did not hold but they have changed meanwhile, as prices of the moment may (F6)."""
     rows = target.offers()
@@ -87,7 +87,7 @@ def ended(world: Target, rental_id: str, token: str | None = None) -> dict[str, 
     return dict(answer.json)
 
 
-def use(world: Target, rental_id: str, until: int) -> None:
+def keep_busy(world: Target, rental_id: str, until: int) -> None:
     """Keep a running rental busy up to an instant, in milliseconds since 1970."""
     now = world.now()
     while now < until:

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ..model.charges import charge_of, hold_of
 from ..model.examples import Examples
 from ..model.fresh_world import ALICE, BOB, PROVISIONING_MS, learn_offers
-from ..model.ledger_view import Books
+from ..model.ledger_view import LedgerView
 from ..model.rental_history import Offer
-from ..model.strategies import Wish
+from ..model.strategies import ValidRent
 from ..target.instants import HOUR, MINUTE, SECOND
-from ..target.money import MICRO, amount, charge_of, dollars, hold_of
+from ..target.money import MICRO, amount, dollars
 from ..target.target import Target
-from .situations import ended, instant, refused, rented, running, seen, use
+from .situations import ended, instant, keep_busy, refused, rented, running, seen
 
 TOUCH_AT = 10 * MINUTE
 
@@ -27,7 +28,7 @@ def price_of(rental: dict[str, str]) -> Fraction:
 def bill_after(world: Target, ran_ms: int, gpus: int = 1) -> tuple[str, Fraction]:
     """The charge of a rental deleted so long after it began to run, and its price; kept busy meanwhile."""
     rental = running(world, gpu_count=gpus)
-    use(world, rental["rental_id"], instant(rental, "started_at") + ran_ms)
+    keep_busy(world, rental["rental_id"], instant(rental, "started_at") + ran_ms)
     return ended(world, rental["rental_id"])["billed_amount"], price_of(rental)
 
 
@@ -80,8 +81,8 @@ def test_a7_half_a_micro_dollar_is_rounded_up(world: Target) -> None:
         for seconds in range(901, 1800)
         if (offer.price * seconds / 3600 / MICRO) % 2 == Fraction(1, 2)
     )
-    rental = running(world, **Wish(pick).body(offers))
-    use(world, rental["rental_id"], instant(rental, "started_at") + seconds * SECOND)
+    rental = running(world, **ValidRent(pick).body(offers))
+    keep_busy(world, rental["rental_id"], instant(rental, "started_at") + seconds * SECOND)
     exact = price_of(rental) * seconds / 3600
     assert dollars(ended(world, rental["rental_id"])["billed_amount"]) == exact + MICRO / 2
 
@@ -93,7 +94,7 @@ def test_a7_the_hold_is_a_quarter_of_the_hourly_price_of_every_offer(world: Targ
     @given(pick=st.integers(0, len(offers) - 1), gpus=st.integers(1, 3))
     def check(pick: int, gpus: int) -> None:
         offer = Offer(offers[pick].row, offers[pick].capacity)
-        body = Wish(pick, extras=(("gpu_count", min(gpus, offer.capacity)),)).body(offers)
+        body = ValidRent(pick, extras=(("gpu_count", min(gpus, offer.capacity)),)).body(offers)
         rental = world.rent(body).json
         world.terminate(rental["rental_id"])
         assert rental["hold_amount"] == amount(hold_of(offer.price, rental["gpu_count"]))
@@ -106,7 +107,7 @@ def test_a8_the_money_moves_in_one_entry_at_the_end(world: Target, ran_ms: int) 
     """Captured up to the hold, the rest debited; after three hours there is no hold left to capture."""
     rental = running(world)
     before = world.accounts()[ALICE]
-    use(world, rental["rental_id"], instant(rental, "started_at") + ran_ms)
+    keep_busy(world, rental["rental_id"], instant(rental, "started_at") + ran_ms)
     last = world.ledger()[-1]["seq"]
     done = ended(world, rental["rental_id"])
     entries = world.ledger(after=last)
@@ -132,22 +133,22 @@ def test_a8_the_ledger_balances_and_folds_to_the_accounts(world: Target, tokens:
     world.terminate(first["rental_id"], tokens[ALICE])
     world.terminate(second["rental_id"], tokens[BOB])
     rented(world, tokens[BOB])
-    books = Books()
-    books.read(world.ledger())
+    ledger = LedgerView()
+    ledger.read(world.ledger())
     for name, account in world.accounts().items():
-        assert (books.balance(name), books.held(name)) == (account.balance, account.held)
-    assert sum(books.sums.values()) == 0
+        assert (ledger.balance(name), ledger.held(name)) == (account.balance, account.held)
+    assert sum(ledger.sums.values()) == 0
 
 
 def test_a9_a_rental_goes_on_when_the_balance_is_spent(world: Target, tokens: dict[str, str]) -> None:
     """Two hours of the example cost more than Bob has: he ends in debt, which the next 402 asks for too."""
     rental = running(world, tokens[BOB])
-    use(world, rental["rental_id"], instant(rental, "started_at") + 3 * HOUR)
+    keep_busy(world, rental["rental_id"], instant(rental, "started_at") + 3 * HOUR)
     assert seen(world, rental["rental_id"], tokens[BOB])["status"] == "running"
     charge = dollars(ended(world, rental["rental_id"], tokens[BOB])["billed_amount"])
     bob = world.accounts()[BOB]
     assert bob.balance == bob.available == Fraction(1, 2) - charge < 0
-    wish = Wish(0).body(learn_offers(world))
+    wish = ValidRent(0).body(learn_offers(world))
     error = refused(world.rent(wish, token=tokens[BOB]), 402, "insufficient_credit")
     hold = hold_of(dollars(world.offers()[0]["price_per_gpu_hour"]), 1)
     assert error["amount_needed"] == amount(hold - bob.available)
@@ -156,7 +157,7 @@ def test_a9_a_rental_goes_on_when_the_balance_is_spent(world: Target, tokens: di
 def test_a9_an_expired_hold_leaves_the_charge_to_the_available_balance(world: Target) -> None:
     before = world.accounts()[ALICE]
     rental = running(world)
-    use(world, rental["rental_id"], instant(rental, "created_at") + 2 * HOUR)
+    keep_busy(world, rental["rental_id"], instant(rental, "created_at") + 2 * HOUR)
     assert world.accounts()[ALICE].available == before.available
     charge = dollars(ended(world, rental["rental_id"])["billed_amount"])
     after = world.accounts()[ALICE]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from ..model.fresh_world import ALICE, PROVISIONING_MS, fresh_world
+from ..model.charges import charge_of
+from ..model.fresh_world import ALICE, PROVISIONING_MS, reset_world
 from ..target.instants import HOUR, MINUTE
-from ..target.money import amount, charge_of, dollars
+from ..target.money import amount, dollars
 from ..target.target import Target
 from .situations import EXAMPLE, ended, instant, refused, rented, running, seen, touch
 
@@ -18,10 +19,10 @@ SLOW_PROVISIONING = 3 * HOUR
 
 
 @pytest.fixture(name="market")
-def eventful_market(eventful: Target) -> Target:
+def eventful_market(eventful_world: Target) -> Target:
     """The eventful world, at its start."""
-    fresh_world(eventful)
-    return eventful
+    reset_world(eventful_world)
+    return eventful_world
 
 
 def listed_price(market: Target) -> str:

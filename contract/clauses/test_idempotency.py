@@ -6,7 +6,7 @@ import pytest
 
 from ..document.error_codes import RENTED
 from ..model.fresh_world import ALICE, BOB, learn_offers
-from ..model.strategies import Wish, spelled
+from ..model.strategies import ValidRent, spelled
 from ..target.instants import HOUR
 from ..target.target import Answer, Target
 from .situations import ended, example, refused, rented, seen
@@ -69,7 +69,7 @@ def test_a17_without_a_key_every_rent_is_new(world: Target) -> None:
 
 def test_a17_a_refusal_is_not_stored(world: Target, tokens: dict[str, str]) -> None:
     """The same key and body succeed once the credit is there."""
-    dear = Wish(-1).body(learn_offers(world))
+    dear = ValidRent(-1).body(learn_offers(world))
     refused(world.rent(dear, key=KEY, token=tokens[BOB]), 402, "insufficient_credit")
     world.credit(BOB, world.accounts()[ALICE].balance)
     answer = world.rent(dear, key=KEY, token=tokens[BOB])

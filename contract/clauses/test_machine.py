@@ -4,12 +4,12 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..model.machine import machine_for
-from ..model.profiles import ladder
+from ..model.profiles import shortest_histories_first
 from ..target.target import Target
 
 
-def test_f16_every_answer_and_every_balance_is_as_the_model_foretells(
-    world: Target, elsewhere: Target | None, profile: settings
+def test_f16_every_answer_and_every_balance_is_as_the_model_predicts(
+    world: Target, other_world: Target | None, profile: settings
 ) -> None:
-    for rung in ladder(profile):
-        run_state_machine_as_test(machine_for(world, elsewhere), settings=rung)
+    for histories in shortest_histories_first(profile):
+        run_state_machine_as_test(machine_for(world, other_world), settings=histories)

@@ -10,10 +10,10 @@ from ..model.examples import Examples
 from ..model.fresh_world import learn_offers
 from ..model.reference_model import Model
 from ..model.rental_history import Offer
-from ..model.strategies import Wish, filters, wrong_queries
+from ..model.strategies import ValidRent, filters, wrong_queries
 from ..target.money import MICRO, amount, dollars
 from ..target.target import Target
-from .situations import example, refused, rented, running, steady
+from .situations import example, refused, rented, running, unchanged_offers
 
 
 def test_f3_the_list_counts_what_it_holds(target: Target) -> None:
@@ -24,7 +24,7 @@ def test_f3_the_list_counts_what_it_holds(target: Target) -> None:
 
 
 def test_f3_the_count_is_of_the_offers_that_match(target: Target) -> None:
-    with steady(target) as rows:
+    with unchanged_offers(target) as rows:
         provider = rows[0]["provider_id"]
         answer = target.send("GET", "/v1/gpu/offers", query=[("provider", provider)])
         assert answer.json["count"] == len(answer.json["data"])
@@ -65,7 +65,7 @@ def test_f4_an_offer_has_the_documented_fields_and_no_others(target: Target) -> 
 
 def test_f5_each_filter_alone_and_all_together(target: Target, examples: Examples) -> None:
     """The model filters the unfiltered list; the server must come to the same, in any order (A15)."""
-    with steady(target) as listed:
+    with unchanged_offers(target) as listed:
         offers = [Offer(row, 1) for row in listed]
         model = Model(0, offers, 0, {})
 
@@ -79,7 +79,7 @@ def test_f5_each_filter_alone_and_all_together(target: Target, examples: Example
 
 
 def test_f5_bounds_are_inclusive(target: Target) -> None:
-    with steady(target) as rows:
+    with unchanged_offers(target) as rows:
         row = rows[0]
         price, vram = row["price_per_gpu_hour"], row["vram_gb"]
         assert row in target.offers(max_price=price, min_vram=str(vram))
@@ -89,7 +89,7 @@ def test_f5_bounds_are_inclusive(target: Target) -> None:
 
 
 def test_f5_memory_is_compared_as_a_number(target: Target) -> None:
-    with steady(target) as rows:
+    with unchanged_offers(target) as rows:
         vrams = {row["vram_gb"] for row in target.offers(min_vram="9")}
         assert vrams == {row["vram_gb"] for row in rows if row["vram_gb"] >= 9}
 
@@ -111,7 +111,7 @@ def test_f6_an_end_gives_back_its_own_gpus_and_no_others(world: Target) -> None:
     """One rental has a single GPU and another all the rest: after the end of the first just one can be had."""
     offers = learn_offers(world)
     pick, offer = next((pick, offer) for pick, offer in enumerate(offers) if offer.capacity > 2)
-    single, rest, pair = (Wish(pick, extras=(("gpu_count", n),)).body(offers) for n in (1, offer.capacity - 1, 2))
+    single, rest, pair = (ValidRent(pick, extras=(("gpu_count", n),)).body(offers) for n in (1, offer.capacity - 1, 2))
     first = world.rent(single)
     assert {first.status, world.rent(rest).status} <= RENTED
     world.terminate(first.json["rental_id"])
@@ -132,7 +132,7 @@ def test_f6_gpus_that_the_market_took_are_listed_when_they_are_back(world: Targe
 
 @pytest.mark.parametrize("spell", [str.upper, str.lower, str.swapcase])
 def test_a14_names_match_in_any_case(target: Target, spell: Any) -> None:
-    with steady(target) as rows:
+    with unchanged_offers(target) as rows:
         row = rows[0]
         plain = target.offers(gpu_model=row["gpu_model"], provider=row["provider_id"])
         assert row in plain
@@ -141,7 +141,7 @@ def test_a14_names_match_in_any_case(target: Target, spell: Any) -> None:
 
 
 def test_a14_a_part_of_a_name_matches_nothing(target: Target) -> None:
-    with steady(target) as rows:
+    with unchanged_offers(target) as rows:
         row = rows[0]
         answer = target.send("GET", "/v1/gpu/offers", query=[("gpu_model", row["gpu_model"][:-1])])
         assert answer.status == 200, answer
@@ -171,7 +171,7 @@ def test_a14_the_other_endpoints_refuse_parameters_too(world: Target) -> None:
 
 
 def test_a15_cheapest_first_then_by_name_and_always_the_same(target: Target) -> None:
-    with steady(target) as rows:
+    with unchanged_offers(target) as rows:
         keys = [(dollars(r["price_per_gpu_hour"]), r["provider_id"], r["region"], r["gpu_model"]) for r in rows]
         assert keys == sorted(keys), "A15: not cheapest first, then by provider, region and model"
         assert len(set(keys)) == len(keys), "A15: an offer is listed twice"

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..document.error_codes import RENTED
+from ..model.charges import hold_of
 from ..model.examples import Examples
-from ..model.fresh_world import ALICE, BOB, another_token, fresh_world, learn_offers, learn_world
-from ..model.strategies import SSH_KEY, Wish, picks
-from ..target.money import MICRO, amount, dollars, hold_of
+from ..model.fresh_world import ALICE, BOB, another_token, learn_offers, learn_world, reset_world
+from ..model.strategies import SSH_KEY, ValidRent, picks
+from ..target.money import MICRO, amount, dollars
 from ..target.target import Target
 from .situations import EXAMPLE, ended, example, instant, refused, rented, seen
 
@@ -69,7 +70,7 @@ def test_f17_the_amount_needed_is_exactly_what_helps(world: Target, examples: Ex
         model, _ = learn_world(world)
         offer = model.offers[pick % len(model.offers)]
         gpus = min(gpus, offer.capacity)
-        body = Wish(pick, extras=(("gpu_count", gpus),)).body(model.offers)
+        body = ValidRent(pick, extras=(("gpu_count", gpus),)).body(model.offers)
         hold = hold_of(offer.price, gpus)
         available = have * MICRO
         carol = another_token(world, "carol")
@@ -85,7 +86,7 @@ def test_f17_the_amount_needed_is_exactly_what_helps(world: Target, examples: Ex
 
 
 def test_f17_a_refused_rent_leaves_nothing_behind(world: Target, tokens: dict[str, str]) -> None:
-    dear = Wish(-1).body(learn_offers(world))
+    dear = ValidRent(-1).body(learn_offers(world))
     before = (world.accounts(), world.ledger(), world.offers())
     refused(world.rent(dear, token=tokens[BOB]), 402, "insufficient_credit")
     assert (world.accounts(), world.ledger(), world.offers()) == before
@@ -93,7 +94,7 @@ def test_f17_a_refused_rent_leaves_nothing_behind(world: Target, tokens: dict[st
 
 def test_f17_parallel_rents_never_spend_the_same_credit(world: Target) -> None:
     """Credit for three, ten at once: three rentals, seven refusals, nothing left over."""
-    body = Wish(0).body(learn_offers(world))
+    body = ValidRent(0).body(learn_offers(world))
     hold = hold_of(dollars(world.offers()[0]["price_per_gpu_hour"]), 1)
     token = another_token(world, "carol")
     world.open_account("carol", token, 3 * hold)
@@ -130,15 +131,15 @@ def test_a16_a_number_of_gpus_is_an_integer_from_one_on(world: Target, count: ob
 def test_a16_gpus_beyond_the_capacity_are_refused_for_ever(world: Target) -> None:
     offers = learn_offers(world)
     for count in (offers[0].capacity + 1, 10**6, 10**30):
-        answer = world.rent(Wish(0, extras=(("gpu_count", count),)).body(offers))
+        answer = world.rent(ValidRent(0, extras=(("gpu_count", count),)).body(offers))
         refused(answer, 409, "offer_unavailable")
         assert answer.headers["x-should-retry"] == "false"
 
 
 def test_a16_gpus_that_others_have_are_refused_for_now(world: Target) -> None:
     offers = learn_offers(world)
-    assert world.rent(Wish(0, extras=(("gpu_count", offers[0].capacity),)).body(offers)).status in RENTED
-    answer = world.rent(Wish(0).body(offers))
+    assert world.rent(ValidRent(0, extras=(("gpu_count", offers[0].capacity),)).body(offers)).status in RENTED
+    answer = world.rent(ValidRent(0).body(offers))
     refused(answer, 409, "offer_unavailable")
     assert answer.headers.get("x-should-retry") != "false"
 
@@ -163,12 +164,12 @@ def test_a18_the_extended_rental_has_every_key_from_the_start(world: Target) -> 
     assert instant(rental, "created_at") == world.now()
 
 
-def test_a18_the_documented_rental_has_two_keys(documented: Target) -> None:
-    documented.reset()
-    rental = rented(documented, ssh_key=SSH_KEY)
+def test_a18_the_documented_rental_has_two_keys(documented_world: Target) -> None:
+    documented_world.reset()
+    rental = rented(documented_world, ssh_key=SSH_KEY)
     assert rental == {"rental_id": rental["rental_id"], "status": "provisioning"}
-    assert seen(documented, rental["rental_id"]) == rental
-    last = documented.terminate(rental["rental_id"])
+    assert seen(documented_world, rental["rental_id"]) == rental
+    last = documented_world.terminate(rental["rental_id"])
     assert last.json == {"rental_id": rental["rental_id"], "status": "terminated"}
 
 
@@ -187,7 +188,7 @@ def test_a22_ids_are_opaque_distinct_and_the_same_again_after_a_reset(world: Tar
     first = three()
     assert [one for one in first if not re.fullmatch(r"rent_[a-z2-7]{20}", one)] == []
     assert len(set(first)) == 3
-    fresh_world(world)
+    reset_world(world)
     assert three() == first
 
 
@@ -201,7 +202,7 @@ def test_a22_the_id_of_an_ended_rental_is_never_used_again(world: Target) -> Non
 
 def test_a22_another_account_does_not_change_my_ids(world: Target, tokens: dict[str, str]) -> None:
     mine = rented(world, tokens[ALICE])["rental_id"]
-    fresh_world(world)
+    reset_world(world)
     rented(world, tokens[BOB])
     assert rented(world, tokens[ALICE])["rental_id"] == mine
 

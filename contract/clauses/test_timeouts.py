@@ -6,7 +6,7 @@ from ..model.fresh_world import ALICE, PROVISIONING_MS, another_token
 from ..target.instants import HOUR, MINUTE
 from ..target.money import dollars
 from ..target.target import Target
-from .situations import ended, instant, rented, running, seen, touch, use
+from .situations import ended, instant, keep_busy, rented, running, seen, touch
 
 IDLE_MS = 15 * MINUTE
 HOLD_MS = 2 * HOUR
@@ -103,7 +103,7 @@ def test_a21_one_advance_lets_a_whole_life_happen(world: Target) -> None:
 def test_f20_a_hold_lasts_two_hours_whatever_the_rental_does(world: Target, after_ms: int, *, active: bool) -> None:
     before = world.accounts()[ALICE]
     rental = running(world)
-    use(world, rental["rental_id"], instant(rental, "created_at") + after_ms)
+    keep_busy(world, rental["rental_id"], instant(rental, "created_at") + after_ms)
     assert seen(world, rental["rental_id"])["status"] == "running"
     account = world.accounts()[ALICE]
     assert account.balance == before.balance
@@ -115,7 +115,7 @@ def test_f20_a_hold_expires_to_the_millisecond_whenever_it_was_placed(world: Tar
     """Nobody has to come by once a minute for it."""
     world.advance(placed_ms)
     rental = running(world)
-    use(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
+    keep_busy(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
     assert world.accounts()[ALICE].held == dollars(rental["hold_amount"])
     world.advance(1)
     held = world.accounts()[ALICE].held
@@ -125,7 +125,7 @@ def test_f20_a_hold_expires_to_the_millisecond_whenever_it_was_placed(world: Tar
 def test_f20_the_expiry_is_in_the_ledger_at_its_own_instant(world: Target) -> None:
     rental = running(world)
     expiry = instant(rental, "created_at") + HOLD_MS
-    use(world, rental["rental_id"], expiry - 1)
+    keep_busy(world, rental["rental_id"], expiry - 1)
     world.advance(MINUTE)
     [entry] = [entry for entry in world.ledger() if entry["kind"] == "hold_expired"]
     assert instant(entry, "at") == expiry
@@ -142,7 +142,7 @@ def test_f20_the_credit_of_an_expired_hold_can_be_held_again(world: Target) -> N
     world.open_account("carol", token, hold)
     rental = running(world, token)
     body = {name: rental[name] for name in ("gpu_model", "provider_id", "region", "model_id", "docker_image")}
-    use(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
+    keep_busy(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
     assert world.rent(body, token=token).status == 402
     world.advance(1)
     assert world.rent(body, token=token).status in {200, 201, 202}
@@ -150,7 +150,7 @@ def test_f20_the_credit_of_an_expired_hold_can_be_held_again(world: Target) -> N
 
 def test_a21_a_hold_settled_one_millisecond_before_its_expiry_is_captured(world: Target) -> None:
     rental = running(world)
-    use(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
+    keep_busy(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)
     ended(world, rental["rental_id"])
     world.advance(HOUR)
     assert "hold_expired" not in [entry["kind"] for entry in world.ledger()]

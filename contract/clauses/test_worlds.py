@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..model.examples import Examples
-from ..model.fresh_world import ALICE, BOB, fresh_world, learn_offers
-from ..model.strategies import Wish
+from ..model.fresh_world import ALICE, BOB, learn_offers, reset_world
+from ..model.strategies import ValidRent
 from ..target.instants import HOUR, MINUTE
 from ..target.target import NotApplicable, Target
 from .situations import rented
@@ -22,19 +22,19 @@ RENTS_MAX = 3
 
 
 @pytest.fixture
-def twins(world: Target, elsewhere: Target | None) -> Twins:
+def twins(world: Target, other_world: Target | None) -> Twins:
     """Two worlds alike, for Alice."""
-    if elsewhere is None:
+    if other_world is None:
         raise NotApplicable("needs two worlds: the server makes none")
-    return world, elsewhere
+    return world, other_world
 
 
 def begin(twins: Twins) -> list[dict[str, str]]:
     """Both worlds afresh; the tokens of the accounts in each."""
-    return [{name: account.token for name, account in fresh_world(world).items()} for world in twins]
+    return [{name: account.token for name, account in reset_world(world).items()} for world in twins]
 
 
-def books(world: Target) -> tuple[Any, Any, Any]:
+def state_of(world: Target) -> tuple[Any, Any, Any]:
     """Money, ledger and rentals of a world, without tokens and numbers of entries."""
     accounts = {name: (account.balance, account.held) for name, account in world.accounts().items()}
     entries = Counter(repr({key: value for key, value in row.items() if key != "seq"}) for row in world.ledger())
@@ -59,7 +59,7 @@ def test_a23_time_in_parts_comes_to_the_same_as_time_at_once(twins: Twins, examp
             in_parts.advance(part)
             in_parts.rental(ids[1])
             in_parts.offers()
-        assert books(at_once) == books(in_parts)
+        assert state_of(at_once) == state_of(in_parts)
         assert at_once.rental(ids[0]).json == in_parts.rental(ids[1]).json
 
     check()
@@ -78,18 +78,18 @@ def test_a22_the_order_of_two_accounts_changes_nobodys_fate(twins: Twins, exampl
         bob_first = sorted(wanted, key=lambda wish: wish[0] == ALICE)
         for world, order, known in zip(twins, (wanted, bob_first), tokens, strict=True):
             for name, pick in order:
-                world.rent(Wish(pick).body(offers), token=known[name])
+                world.rent(ValidRent(pick).body(offers), token=known[name])
             if then:
                 world.advance(then)
-        assert books(twins[0]) == books(twins[1])
+        assert state_of(twins[0]) == state_of(twins[1])
 
     check()
 
 
 def test_a23_worlds_have_time_and_money_of_their_own(twins: Twins) -> None:
     begin(twins)
-    before, now = books(twins[1]), twins[1].now()
+    before, now = state_of(twins[1]), twins[1].now()
     rented(twins[0])
     twins[0].advance(3 * HOUR)
     assert twins[0].now() == now + 3 * HOUR
-    assert (books(twins[1]), twins[1].now()) == (before, now)
+    assert (state_of(twins[1]), twins[1].now()) == (before, now)

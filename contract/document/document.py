@@ -11,7 +11,7 @@ from jsonschema.exceptions import best_match
 from .. import FOLDER
 from ..target.target import Answer
 from .error_codes import INJECTED, RENTED, STATUS_OF_CODE
-from .fault_markers import SIGN, without_injected
+from .fault_markers import FAULT_HEADER, without_fault_statements
 
 MATCHING_MAX = 1_000
 """So many bodies are remembered."""
@@ -38,14 +38,14 @@ class Document:
     def check(self, answer: Answer, *, simulated: bool) -> None:
         """Raise AssertionError where status, headers or body are not as documented: for an answer that a fault has
         made or changed in the whole document, for any other in what is not about such answers alone."""
-        is_injected = SIGN in answer.headers
+        is_injected = FAULT_HEADER in answer.headers
         assert is_injected or answer.status < 500, f"A13: a 5xx without a fault: {answer}"
         (self if is_injected else self.without_faults).check_described(answer, simulated=simulated)
 
     @cached_property
     def without_faults(self) -> "Document":
         """The document without what is about injected faults alone."""
-        return Document(without_injected(self.raw))
+        return Document(without_fault_statements(self.raw))
 
     def check_described(self, answer: Answer, *, simulated: bool) -> None:
         """Raise AssertionError where an answer is nothing that this very document describes."""

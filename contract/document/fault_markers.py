@@ -5,19 +5,19 @@ An answer that a fault has made or changed says so in `x-sim-fault`. To any othe
 
 from typing import Any
 
-MARK = "x-injected"
-SIGN = "x-sim-fault"
+MARKER = "x-injected"
+FAULT_HEADER = "x-sim-fault"
 
 Node = dict[str, Any]
 
 
-def without_injected(document: Node) -> Node:
+def without_fault_statements(document: Node) -> Node:
     """The document without what is marked and the references to it; the one given is not changed."""
     gone = frozenset(
         f"#/components/{group}/{name}"
         for group, parts in document["components"].items()
         for name, part in parts.items()
-        if MARK in part
+        if MARKER in part
     )
     left: Node = _left(document, gone)
     return left
@@ -32,4 +32,4 @@ def _left(node: Any, gone: frozenset[str]) -> Any:
 
 
 def _is_gone(node: Any, gone: frozenset[str]) -> bool:
-    return isinstance(node, dict) and (MARK in node or node.get("$ref") in gone)
+    return isinstance(node, dict) and (MARKER in node or node.get("$ref") in gone)

@@ -5,13 +5,13 @@ from typing import Any
 
 from hypothesis import settings
 
-from ..target.request_trace import Trace
+from ..target.request_trace import RequestTrace
 
 
 class Examples:
     """A decorator above `given`: tries as many examples as the profile says, and traces the latest one only."""
 
-    def __init__(self, profile: settings, trace: Trace) -> None:
+    def __init__(self, profile: settings, trace: RequestTrace) -> None:
         self._profile = profile
         self._trace = trace
 

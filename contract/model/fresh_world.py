@@ -21,7 +21,7 @@ OPENING = {ALICE: Fraction(100), BOB: Fraction(1, 2)}
 
 
 @contextmanager
-def staged(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
+def own_world(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
     """A world of its own on the target's server, made of one of the suite's scenarios with these settings of the `api`
     section, under the manual clock, for Alice. Nobody else's world is touched; it goes with the block."""
     target.require("worlds")
@@ -40,7 +40,7 @@ def staged(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
         assert gone.status < 300 or gone.status == 404, gone
 
 
-def fresh_world(target: Target) -> dict[str, Account]:
+def reset_world(target: Target) -> dict[str, Account]:
     """Reset, and see that both accounts are there; those that the scenario lacks are opened."""
     target.reset()
     known = target.accounts()
@@ -65,7 +65,7 @@ def learn_offers(target: Target) -> list[Offer]:
 
 def learn_world(target: Target, offers: Sequence[Offer] | None = None) -> tuple[Model, dict[str, str]]:
     """A fresh world as a model, and the token of each account. Its offers are those listed now, unless given."""
-    accounts = fresh_world(target)
+    accounts = reset_world(target)
     opening = {name: account.balance for name, account in accounts.items()}
     learned = learn_offers(target) if offers is None else offers
     model = Model(target.now(), learned, PROVISIONING_MS, opening)

@@ -14,7 +14,7 @@ KINDS = frozenset({"credit_added", "hold_placed", "hold_expired", "rental_settle
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """A ledger entry without its number; postings of nothing are left out."""
 
     at: int
@@ -24,12 +24,12 @@ class Entry:
     postings: frozenset[tuple[str, Fraction]]
 
 
-class Books:
+class LedgerView:
     """The ledger read so far, summed up by posting account."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Fraction] = defaultdict(Fraction)
-        self.entries: list[Entry] = []
+        self.entries: list[LedgerEntry] = []
         self.last_seq: int | None = None
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -54,22 +54,22 @@ class Books:
         """What the account owns, holds included (F16)."""
         return self.sums[f"{account}/available"] + self.held(account)
 
-    def of_rentals(self) -> set[Entry]:
+    def of_rentals(self) -> set[LedgerEntry]:
         """The entries about rentals, which must all differ."""
         found = [entry for entry in self.entries if entry.rental_id is not None]
         assert len(set(found)) == len(found), "A8: a ledger entry is there twice"
         return set(found)
 
 
-def expected_entries(rental: Rental, now: int) -> set[Entry]:
+def expected_entries(rental: Rental, now: int) -> set[LedgerEntry]:
     """Hold placed, perhaps expired, and settled at the end in one entry (F8, F20, A8)."""
     available, held = f"{rental.account}/available", f"{rental.account}/held"
     hold, end = rental.hold, rental.end(now)
 
-    def entry(at: int, kind: str, **amounts: Fraction) -> Entry:
+    def entry(at: int, kind: str, **amounts: Fraction) -> LedgerEntry:
         names = {"available": available, "held": held, "revenue": "revenue"}
         postings = frozenset((names[name], value) for name, value in amounts.items() if value)
-        return Entry(at, kind, rental.account, rental.rental_id, postings)
+        return LedgerEntry(at, kind, rental.account, rental.rental_id, postings)
 
     found = {entry(rental.created, "hold_placed", available=-hold, held=hold)}
     expired = rental.hold_expiry <= (now if end is None else end[0])
@@ -82,9 +82,9 @@ def expected_entries(rental: Rental, now: int) -> set[Entry]:
     return found
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+def _entry(row: Mapping[str, Any]) -> LedgerEntry:
     postings = [(posting["account"], dollars(posting["amount"])) for posting in row["postings"]]
-    return Entry(
+    return LedgerEntry(
         parse_instant(row["at"]),
         row["kind"],
         row["account"],

@@ -10,17 +10,17 @@ from hypothesis.stateful import Bundle, MultipleResults, precondition, rule
 from ..target.instants import SECOND
 from ..target.money import MICRO, dollars
 from ..target.target import Target
-from .fresh_world import ALICE, BOB, fresh_world, learn_offers
-from .machine_steps import ForetoldMachine
+from .fresh_world import ALICE, BOB, learn_offers, reset_world
+from .machine_steps import MachineSteps
 from .referee import acted_rightly, judge, judge_rental
 from .reference_model import KEY_LIFE, failure
-from .strategies import BOUNDARY, Wish, Wrong, filters, picks, wishes, wrong_queries, wrong_rents
+from .strategies import BOUNDARY, ValidRent, WrongRent, filters, picks, valid_rents, wrong_queries, wrong_rents
 
 ACCOUNTS = st.sampled_from([ALICE, ALICE, BOB])
 KEYS = st.none() | st.none() | st.sampled_from(["k1", "k2"])
 
 
-class RentalMachine(ForetoldMachine):
+class RentalMachine(MachineSteps):
     """The rules; `target` needs the control plane and a world in which nothing happens by itself."""
 
     rented: Bundle[str] = Bundle("rented")
@@ -40,29 +40,31 @@ class RentalMachine(ForetoldMachine):
 
     # Rents.
 
-    @rule(target=rented, wish=wishes(), account=ACCOUNTS, key=KEYS)
-    def rent(self, wish: Wish, account: str, key: str | None) -> MultipleResults[str]:
+    @rule(target=rented, valid=valid_rents(), account=ACCOUNTS, key=KEYS)
+    def rent(self, valid: ValidRent, account: str, key: str | None) -> MultipleResults[str]:
         """A valid rent succeeds, or fails for the one reason that the model knows."""
-        return self.try_rent(account, wish.body(self.model.offers), key)
+        return self.try_rent(account, valid.body(self.model.offers), key)
 
-    @rule(target=rented, wish=wishes(), account=ACCOUNTS, offset=st.sampled_from(BOUNDARY))
-    def rent_and_wait(self, wish: Wish, account: str, offset: int) -> MultipleResults[str]:
+    @rule(target=rented, valid=valid_rents(), account=ACCOUNTS, offset=st.sampled_from(BOUNDARY))
+    def rent_and_wait(self, valid: ValidRent, account: str, offset: int) -> MultipleResults[str]:
         """A rent, and then the time until it runs, more or less a millisecond (F11)."""
-        rented = self.try_rent(account, wish.body(self.model.offers), None)
+        rented = self.try_rent(account, valid.body(self.model.offers), None)
         if rented.values:
             self.go_to(self.model.now + self.model.provisioning_ms + offset)
         return rented
 
-    @rule(wish=wishes(), wrong=wrong_rents(), account=ACCOUNTS, key=KEYS)
-    def rent_wrongly(self, wish: Wish, wrong: Wrong, account: str, key: str | None) -> None:
+    @rule(valid=valid_rents(), wrong=wrong_rents(), account=ACCOUNTS, key=KEYS)
+    def rent_wrongly(self, valid: ValidRent, wrong: WrongRent, account: str, key: str | None) -> None:
         """A body with one defect is refused for it, whatever else holds (A13)."""
-        judge(failure(*wrong.codes), self.post_rent(account, wrong.body(wish.body(self.model.offers)), key))
+        judge(failure(*wrong.codes), self.post_rent(account, wrong.body(valid.body(self.model.offers)), key))
 
     @rule(target=rented, pick=picks(), more=st.integers(0, 1), account=ACCOUNTS)
     def rent_what_is_left(self, pick: int, more: int, account: str) -> MultipleResults[str]:
         """All the GPUs that the model knows to be free, or one more than that (F6, A16)."""
         gpus = self.model.free(self.model.offers[pick % len(self.model.offers)]) + more
-        return self.try_rent(account, Wish(pick, extras=(("gpu_count", max(1, gpus)),)).body(self.model.offers), None)
+        return self.try_rent(
+            account, ValidRent(pick, extras=(("gpu_count", max(1, gpus)),)).body(self.model.offers), None
+        )
 
     @precondition(lambda self: bool(self.model.keys))
     @rule(
@@ -80,10 +82,10 @@ class RentalMachine(ForetoldMachine):
         body = {**first, "model_id": change}
         return self.try_rent(account, body, key, respelled=True)
 
-    @rule(target=rented, wish=wishes())
-    def rent_what_credit_lacks(self, wish: Wish) -> MultipleResults[str]:
+    @rule(target=rented, valid=valid_rents())
+    def rent_what_credit_lacks(self, valid: ValidRent) -> MultipleResults[str]:
         """After a 402 the amount it names is exactly what helps (F17)."""
-        body = wish.body(self.model.offers)
+        body = valid.body(self.model.offers)
         needed = self.model.predict_rent(BOB, body, None).amount_needed
         if needed is None:
             return self.try_rent(BOB, body, None)
@@ -107,7 +109,7 @@ class RentalMachine(ForetoldMachine):
         """The owner ends it, at once and once only; others cannot (F13, A11)."""
         answer = self.send(account, "DELETE", f"/v1/gpu/rentals/{rental_id}")
         if judge(self.model.predict_read(account, rental_id), answer):
-            self.model.cut(rental_id, "deleted")
+            self.model.record_end(rental_id, "deleted")
             judge_rental(self.model.rentals[rental_id], self.model.now, answer.json)
             self.see_offer_of(rental_id)
 
@@ -125,7 +127,7 @@ class RentalMachine(ForetoldMachine):
         status, done = self.status(rental_id), self.target.interrupt(rental_id).status
         assert acted_rightly(status, done), f"A2: interrupting a {status} rental: {done}"
         if done == 200:
-            self.model.cut(rental_id, "interrupted")
+            self.model.record_end(rental_id, "interrupted")
             self.see_offer_of(rental_id)
 
     # Credit and time.
@@ -149,11 +151,11 @@ class RentalMachine(ForetoldMachine):
         deadlines = self.model.deadlines()
         self.go_to(max(self.model.now, deadlines[pick % len(deadlines)] + offset))
 
-    @precondition(lambda self: len(self.sides) > 1)
+    @precondition(lambda self: len(self.worlds) > 1)
     @rule()
     def go_elsewhere(self) -> None:
         """What comes now is in the other world, whose time and money are its own; ids may be there twice (A22)."""
-        self.sides.reverse()
+        self.worlds.reverse()
 
     @rule(
         rental_id=rented,
@@ -172,13 +174,13 @@ class RentalMachine(ForetoldMachine):
             self.use_until(rental_id, self.model.rentals[rental_id].hold_expiry + offset)
 
 
-def machine_for(target: Target, elsewhere: Target | None) -> type[RentalMachine]:
+def machine_for(target: Target, other_world: Target | None) -> type[RentalMachine]:
     """The machine, bound to a world and perhaps another of its scenario: Hypothesis makes one anew for each example."""
-    fresh_world(target)
+    reset_world(target)
     offers = learn_offers(target)
 
     class BoundMachine(RentalMachine):
         def __init__(self) -> None:
-            super().__init__(target, elsewhere, offers)
+            super().__init__(target, other_world, offers)
 
     return BoundMachine

@@ -10,7 +10,7 @@ from hypothesis.stateful import MultipleResults, RuleBasedStateMachine, initiali
 from ..target.instants import MINUTE
 from ..target.target import Answer, Target
 from .fresh_world import ALICE, learn_world
-from .ledger_view import Books, expected_entries
+from .ledger_view import LedgerView, expected_entries
 from .referee import acted_rightly, judge_rent, judge_rental
 from .reference_model import Model
 from .rental_history import Offer
@@ -19,39 +19,39 @@ from .strategies import spelled
 BUSY_STEP = 14 * MINUTE
 
 
-class Side:
+class ModelledWorld:
     """A world of the server, and what the model and the ledger say of it."""
 
     def __init__(self, target: Target, offers: Sequence[Offer]) -> None:
         self.target = target
         self.model, self.tokens = learn_world(target, offers)
-        self.books = Books()
-        self.books.read(target.ledger())
+        self.ledger = LedgerView()
+        self.ledger.read(target.ledger())
 
 
-class ForetoldMachine(RuleBasedStateMachine):
+class MachineSteps(RuleBasedStateMachine):
     """Worlds of one scenario, whose offers are these at its start, and their models; the rules, which act on `here`,
     are in `machine.py`."""
 
-    def __init__(self, target: Target, elsewhere: Target | None, offers: Sequence[Offer]) -> None:
+    def __init__(self, target: Target, other_world: Target | None, offers: Sequence[Offer]) -> None:
         super().__init__()
         self._offers = offers
-        self._targets = [target] if elsewhere is None else [target, elsewhere]
-        self.sides: list[Side] = []
+        self._targets = [target] if other_world is None else [target, other_world]
+        self.worlds: list[ModelledWorld] = []
 
     @initialize()
     def begin(self) -> None:
         """Reset the worlds: all that was offered at first is offered again."""
         self._targets[0].trace.begin()
-        self.sides = [Side(target, self._offers) for target in self._targets]
-        for _ in self.sides:
+        self.worlds = [ModelledWorld(target, self._offers) for target in self._targets]
+        for _ in self.worlds:
             self.see_offers(ALICE, {})
-            self.sides.reverse()
+            self.worlds.reverse()
 
     @property
-    def here(self) -> Side:
+    def here(self) -> ModelledWorld:
         """The world that rules act on."""
-        return self.sides[0]
+        return self.worlds[0]
 
     @property
     def target(self) -> Target:
@@ -69,14 +69,14 @@ class ForetoldMachine(RuleBasedStateMachine):
         return self.here.tokens
 
     @property
-    def books(self) -> Books:
+    def ledger(self) -> LedgerView:
         """Its ledger as read so far."""
-        return self.here.books
+        return self.here.ledger
 
     # What must be so after every step.
 
     @invariant()
-    def money_is_as_foretold(self) -> None:
+    def money_is_as_predicted(self) -> None:
         """Balance, holds and available balance of every account (F14, F16)."""
         seen = self.target.accounts()
         for name in self.tokens:
@@ -87,18 +87,18 @@ class ForetoldMachine(RuleBasedStateMachine):
             assert account.balance == balance, f"F15: the balance must be {balance}: {account}"
 
     @invariant()
-    def ledger_is_as_foretold(self) -> None:
+    def ledger_is_as_predicted(self) -> None:
         """The ledger balances, folds to the accounts, and has each rental's entries once (A8)."""
-        self.books.read(self.target.ledger(after=self.books.last_seq))
+        self.ledger.read(self.target.ledger(after=self.ledger.last_seq))
         for name in self.tokens:
-            assert self.books.balance(name) == self.model.balance(name), f"A8: balance of {name} in the ledger"
-            assert self.books.held(name) == self.model.held(name), f"A8: holds of {name} in the ledger"
-        seen, now = self.books.of_rentals(), self.model.now
-        foretold = {entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)}
-        assert seen == foretold, f"A8: too much {seen - foretold}, missing {foretold - seen}"
+            assert self.ledger.balance(name) == self.model.balance(name), f"A8: balance of {name} in the ledger"
+            assert self.ledger.held(name) == self.model.held(name), f"A8: holds of {name} in the ledger"
+        seen, now = self.ledger.of_rentals(), self.model.now
+        predicted = {entry for rental in self.model.rentals.values() for entry in expected_entries(rental, now)}
+        assert seen == predicted, f"A8: too much {seen - predicted}, missing {predicted - seen}"
 
     @invariant()
-    def rentals_are_as_foretold(self) -> None:
+    def rentals_are_as_predicted(self) -> None:
         """There are the rentals that were accepted and no others (F11, F13)."""
         rows = self.target.act("GET", "rentals", query=[("limit", "100000")])["data"]
         assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), "A17: the rentals differ"
@@ -131,7 +131,7 @@ class ForetoldMachine(RuleBasedStateMachine):
         answer = self.post_rent(account, body, key, respelled=respelled)
         if not judge_rent(self.model, prediction, answer):
             return multiple()
-        rental = self.model.rented(account, body, key, answer.json)
+        rental = self.model.record_rent(account, body, key, answer.json)
         judge_rental(rental, self.model.now, answer.json)
         self.see_offer_of(rental.rental_id)
         return multiple(rental.rental_id)

@@ -2,7 +2,7 @@
 
 `dev` and `ci` try the same few or many examples every time. `deep` tries very many, others each time, which over HTTP
 takes minutes. `live` is for a real service: few, and never one that could cost money. A failing example is made
-smaller, but for the longer histories of the state machine (`ladder`).
+smaller, but for the longer histories of the state machine (`shortest_histories_first`).
 """
 
 from hypothesis import HealthCheck, Phase, settings
@@ -22,15 +22,16 @@ PROFILES = {
     "deep": settings(_COMMON, max_examples=3000, stateful_step_count=60),
     LIVE: settings(_COMMON, max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate]),
 }
-_RUNGS = (3, 10)
+_SHORT_HISTORY_STEPS = (3, 10)
 """Steps of the short histories that are tried before those of full length."""
 
 
-def ladder(profile: settings) -> list[settings]:
+def shortest_histories_first(profile: settings) -> list[settings]:
     """Settings for the state machine, shortest histories first: whatever fails in a short one is told by it, made
     smaller still. Those of full length are told as they are, which spares minutes of trying over HTTP."""
     short = [
-        settings(profile, stateful_step_count=steps, max_examples=max(5, profile.max_examples // 4)) for steps in _RUNGS
+        settings(profile, stateful_step_count=steps, max_examples=max(5, profile.max_examples // 4))
+        for steps in _SHORT_HISTORY_STEPS
     ]
     return [*short, settings(profile, phases=[Phase.explicit, Phase.generate])]
 

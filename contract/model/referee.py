@@ -29,7 +29,7 @@ def judge_rent(model: Model, prediction: Prediction, answer: Answer) -> bool:
             assert answer.error["amount_needed"] == amount(prediction.amount_needed), f"F17: {answer}"
         if answer.status == 409:
             pointless = answer.headers.get("x-should-retry") == "false"
-            assert pointless == prediction.for_ever, f"A16: x-should-retry is wrong: {answer}"
+            assert pointless == prediction.permanent, f"A16: x-should-retry is wrong: {answer}"
         return False
     replayed = answer.headers.get("idempotent-replayed") == "true"
     assert replayed == (prediction.replay is not None), f"A17: idempotent-replayed is wrong: {answer}"

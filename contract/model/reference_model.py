@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from ..target.instants import HOUR
-from ..target.money import dollars, hold_of
+from ..target.money import dollars
+from .charges import hold_of
 from .rental_history import Offer, Rental
 
 KEY_LIFE = 24 * HOUR
@@ -22,7 +23,7 @@ class Prediction:
     codes: frozenset[str] = frozenset()
     either: bool = False
     amount_needed: Fraction | None = None
-    for_ever: bool = False
+    permanent: bool = False
     replay: Rental | None = None
 
     @property
@@ -91,20 +92,20 @@ class Model:
                 return Prediction(replay=rental)
             codes = frozenset({"idempotency_key_reused"})
             return Prediction(codes=codes, either=_meaning(first) == _meaning(body), replay=rental)
-        offer = self.find(body)
+        offer = self.find_offer(body)
         if offer is None:
             return failure("offer_not_found")
         gpus = int(body.get("gpu_count", 1))
         if gpus > self.free(offer):
-            return Prediction(codes=frozenset({"offer_unavailable"}), for_ever=gpus > offer.capacity)
+            return Prediction(codes=frozenset({"offer_unavailable"}), permanent=gpus > offer.capacity)
         missing = hold_of(offer.price, gpus) - self.available(account)
         if missing > 0:
             return Prediction(codes=frozenset({"insufficient_credit"}), amount_needed=missing)
         return SUCCESS
 
-    def rented(self, account: str, body: Mapping[str, Any], key: str | None, answer: Any) -> Rental:
+    def record_rent(self, account: str, body: Mapping[str, Any], key: str | None, answer: Any) -> Rental:
         """Record an accepted rent."""
-        offer = self.find(body)
+        offer = self.find_offer(body)
         assert offer is not None
         started = self.now + self.provisioning_ms
         rental = Rental(answer["rental_id"], account, offer, body, self.now, started, answer)
@@ -119,13 +120,13 @@ class Model:
         rental = self.rentals.get(rental_id)
         return SUCCESS if rental is not None and rental.account == account else failure("rental_not_found")
 
-    def cut(self, rental_id: str, reason: str) -> None:
+    def record_end(self, rental_id: str, reason: str) -> None:
         """Record an accepted end; on an ended rental it changes nothing (A11)."""
         rental = self.rentals[rental_id]
         if rental.end(self.now) is None:
-            rental.cut = (self.now, reason)
+            rental.recorded_end = (self.now, reason)
 
-    def find(self, body: Mapping[str, Any]) -> Offer | None:
+    def find_offer(self, body: Mapping[str, Any]) -> Offer | None:
         """The offer that a rent names, in any case (A14)."""
         wanted = tuple(str(body[name]).lower() for name in ("provider_id", "gpu_model", "region"))
         found = [offer for offer in self.offers if tuple(part.lower() for part in offer.triple) == wanted]

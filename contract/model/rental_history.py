@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from ..target.instants import HOUR, MINUTE, SECOND, format_instant
-from ..target.money import MINIMUM_SECONDS, amount, charge_of, dollars, hold_of, whole_seconds
+from ..target.money import amount, dollars
+from .charges import MINIMUM_SECONDS, charge_of, hold_of, whole_seconds
 
 IDLE_TIMEOUT = 15 * MINUTE
 HOLD_EXPIRY = 2 * HOUR
@@ -53,7 +54,7 @@ class Rental:
     started_if_alive: int
     first_answer: Any
     touches: list[int] = field(default_factory=list)
-    cut: tuple[int, str] | None = None
+    recorded_end: tuple[int, str] | None = None
 
     @property
     def gpus(self) -> int:
@@ -77,13 +78,13 @@ class Rental:
 
     def end(self, now: int) -> tuple[int, str] | None:
         """When and why it ended, if it has."""
-        if self.cut is not None:
-            return self.cut
+        if self.recorded_end is not None:
+            return self.recorded_end
         return (self.idle_end, "idle_timeout") if self.idle_end <= now else None
 
     def started(self, now: int) -> int | None:
         """When it became running, if it did."""
-        last = min(now, self.cut[0]) if self.cut is not None else now
+        last = min(now, self.recorded_end[0]) if self.recorded_end is not None else now
         return self.started_if_alive if self.started_if_alive <= last else None
 
     def status(self, now: int) -> str:

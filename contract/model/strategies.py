@@ -28,19 +28,19 @@ BOUNDARY = (-1, 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ValidRent:
     """A valid rent, but for the offer that it picks."""
 
     pick: int = 0
     case: str = "as listed"
     extras: tuple[tuple[str, Any], ...] = ()
-    elsewhere: int | None = None
+    region_of: int | None = None
     """If given, the offer whose region is named instead: more often than not, nobody offers that."""
 
     def body(self, offers: Sequence[Offer]) -> dict[str, Any]:
         """The rent body."""
         spell, row = CASES[self.case], offers[self.pick % len(offers)].row
-        region = row if self.elsewhere is None else offers[self.elsewhere % len(offers)].row
+        region = row if self.region_of is None else offers[self.region_of % len(offers)].row
         names = {"gpu_model": row["gpu_model"], "provider_id": row["provider_id"], "region": region["region"]}
         names = {name: spell(value) for name, value in names.items()}
         return {**names, "model_id": "org/model", "docker_image": "image:latest", **dict(self.extras)}
@@ -57,7 +57,7 @@ def gpu_counts() -> st.SearchStrategy[int]:
     return few | few | few | st.integers(1, 40) | st.sampled_from([10**6, 2**63, 10**30])
 
 
-def wishes() -> st.SearchStrategy[Wish]:
+def valid_rents() -> st.SearchStrategy[ValidRent]:
     """Valid rents."""
     extras = st.fixed_dictionaries(
         {},
@@ -68,7 +68,7 @@ def wishes() -> st.SearchStrategy[Wish]:
         },
     )
     return st.builds(
-        lambda pick, case, chosen, elsewhere: Wish(pick, case, tuple(chosen.items()), elsewhere),
+        lambda pick, case, chosen, region_of: ValidRent(pick, case, tuple(chosen.items()), region_of),
         picks(),
         st.sampled_from(list(CASES)),
         extras,
@@ -77,7 +77,7 @@ def wishes() -> st.SearchStrategy[Wish]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class WrongRent:
     """One defect to put into a valid rent, with what must be answered."""
 
     field: str
@@ -100,17 +100,17 @@ MISSING = _Missing()
 INVALID = frozenset({"invalid_value"})
 
 
-def wrong_rents() -> st.SearchStrategy[Wrong]:
+def wrong_rents() -> st.SearchStrategy[WrongRent]:
     """Rent bodies with exactly one defect."""
     return st.one_of(
-        st.builds(lambda name: Wrong(name, MISSING, frozenset({"missing_field"})), st.sampled_from(REQUIRED)),
-        st.builds(Wrong, unknown_names(), json_values(), st.just(frozenset({"unknown_field"}))),
-        st.builds(Wrong, st.sampled_from(TEXT_FIELDS), not_text(), st.just(INVALID)),
-        st.builds(Wrong, st.sampled_from(REQUIRED), bad_text(), st.just(INVALID)),
-        st.builds(Wrong, st.sampled_from(REQUIRED[:3]), st.sampled_from(["RTX 4091", "nobody"]), st.just(INVALID)),
-        st.builds(Wrong, st.just("gpu_count"), not_a_count(), st.just(INVALID)),
-        st.builds(Wrong, st.just("fine_tuned"), not_a_boolean(), st.just(INVALID)),
-        st.builds(Wrong, st.just("ssh_key"), bad_ssh_keys(), st.just(INVALID)),
+        st.builds(lambda name: WrongRent(name, MISSING, frozenset({"missing_field"})), st.sampled_from(REQUIRED)),
+        st.builds(WrongRent, unknown_names(), json_values(), st.just(frozenset({"unknown_field"}))),
+        st.builds(WrongRent, st.sampled_from(TEXT_FIELDS), not_text(), st.just(INVALID)),
+        st.builds(WrongRent, st.sampled_from(REQUIRED), bad_text(), st.just(INVALID)),
+        st.builds(WrongRent, st.sampled_from(REQUIRED[:3]), st.sampled_from(["RTX 4091", "nobody"]), st.just(INVALID)),
+        st.builds(WrongRent, st.just("gpu_count"), not_a_count(), st.just(INVALID)),
+        st.builds(WrongRent, st.just("fine_tuned"), not_a_boolean(), st.just(INVALID)),
+        st.builds(WrongRent, st.just("ssh_key"), bad_ssh_keys(), st.just(INVALID)),
     )
 
 

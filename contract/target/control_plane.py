@@ -7,13 +7,13 @@ from typing import Any, Literal, get_args
 
 from .instants import format_instant, parse_instant
 from .money import amount, dollars
-from .server import Answer, NotApplicable, Pairs, Wire
+from .server import Answer, NotApplicable, Pairs, Server
 
 Capability = Literal["reset", "clock", "credit", "ledger", "rentals", "market", "worlds"]
 """What a target may be able to do; each is asked for under /_sim when it is first needed."""
 
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
-KEPT_FROM_US = "the server keeps its control plane from us: --admin-token is for that"
+CONTROL_PLANE_CLOSED = "the server keeps its control plane from us: --admin-token is for that"
 STILL_SCENARIOS = ("contract", "calm")
 """Scenarios in which nothing moves by itself."""
 
@@ -41,7 +41,7 @@ class Account:
 
 
 @dataclass(eq=False, repr=False)
-class Control(Wire):
+class ControlledServer(Server):
     """A server whose control plane is used, if it has one and if it is wanted."""
 
     _lacks: dict[Capability, str] = field(init=False)
@@ -49,7 +49,7 @@ class Control(Wire):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._lacks = dict.fromkeys(CAPABILITIES, "the control plane is left alone") if self.hands_off else {}
+        self._lacks = dict.fromkeys(CAPABILITIES, "the control plane is left alone") if self.is_live else {}
 
     def can(self, capability: Capability) -> bool:
         """Whether the server has this part of a control plane, and it is to be used. Raises Unanswered."""
@@ -65,7 +65,7 @@ class Control(Wire):
 
     def why_closed(self) -> str | None:
         """Why the control plane that the admin token is for cannot be used, if the server says so."""
-        if self.admin_token is None or self.can("reset") or self._lacks["reset"] != KEPT_FROM_US:
+        if self.admin_token is None or self.can("reset") or self._lacks["reset"] != CONTROL_PLANE_CLOSED:
             return None
         return f"the control plane of {self.base_url} does not take the admin token"
 
@@ -149,7 +149,7 @@ def _one_row(path: str) -> Pairs:
 def _why_lacking(answer: Answer, key: str) -> str:
     """Why an answer shows no control plane, or "" where it does."""
     if answer.status == 403:
-        return KEPT_FROM_US
+        return CONTROL_PLANE_CLOSED
     return "" if answer.status == 200 and _has(answer, key) else "the server has no such control plane"
 
 

@@ -16,7 +16,7 @@ Secrets = Mapping[str, str]
 
 
 @dataclass(slots=True)
-class Sent:
+class SentRequest:
     """One request, and the status of its answer once there is one."""
 
     method: str
@@ -50,29 +50,29 @@ class Sent:
         return " ".join(words) + told
 
 
-class Trace:
+class RequestTrace:
     """What was sent since the test, or the example of a generated one, began."""
 
     def __init__(self) -> None:
-        self._sent: list[Sent] = []
-        self._worlds: dict[str, Sent] = {}
+        self._sent: list[SentRequest] = []
+        self._worlds: dict[str, SentRequest] = {}
 
     def begin(self) -> None:
         """What was sent before has nothing to do with what comes."""
         self._sent.clear()
 
     @property
-    def sent(self) -> Sequence[Sent]:
+    def sent(self) -> Sequence[SentRequest]:
         """The requests so far."""
         return tuple(self._sent)
 
-    def resume(self, sent: Sequence[Sent]) -> None:
+    def resume(self, sent: Sequence[SentRequest]) -> None:
         """What comes builds on these requests of earlier."""
         self._sent = [*sent]
 
-    def add(self, method: str, path: str, headers: Iterable[Pair], content: bytes | None) -> Sent:
+    def add(self, method: str, path: str, headers: Iterable[Pair], content: bytes | None) -> SentRequest:
         """A request is about to be sent."""
-        sent = Sent(method, path, tuple(headers), content)
+        sent = SentRequest(method, path, tuple(headers), content)
         self._sent.append(sent)
         return sent
 
@@ -89,13 +89,13 @@ class Trace:
             request for request in self._sent[:-1] if not request.only_looks and id(self._world(request)) in acted_on
         ]
         sent += self._sent[-1:]
-        made: list[Sent] = []
+        made: list[SentRequest] = []
         for world in map(self._world, sent):
             if world is not None and world not in made and world not in sent:
                 made.append(world)
         return [request.curl(secrets) for request in (*made, *sent)]
 
-    def _world(self, request: Sent) -> Sent | None:
+    def _world(self, request: SentRequest) -> SentRequest | None:
         """The request that made the world of another, if one of the suite did."""
         tokens = (value.removeprefix("Bearer ") for _, value in request.headers)
         return next((self._worlds[token] for token in tokens if token in self._worlds), None)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from .instants import parse_instant
-from .request_trace import Trace
+from .request_trace import RequestTrace
 
 ANONYMOUS = ""
 ADMIN_HEADER = "x-sim-admin"
@@ -67,16 +67,16 @@ class Answer:
 
 
 @dataclass(eq=False, repr=False)
-class Wire:
+class Server:
     """A server and the token of one account of it. `transport` speaks to an application in process instead."""
 
     base_url: str
     token: str
-    trace: Trace = field(default_factory=Trace, kw_only=True)
+    trace: RequestTrace = field(default_factory=RequestTrace, kw_only=True)
     transport: httpx.BaseTransport = field(default_factory=lambda: httpx.HTTPTransport(trust_env=False), kw_only=True)
     admin_token: str | None = field(default=None, kw_only=True)
     """What the control plane asks for off loopback; sent there and nowhere else."""
-    hands_off: bool = field(default=False, kw_only=True)
+    is_live: bool = field(default=False, kw_only=True)
     """Whether it may be a real service: its control plane is left alone, whatever it has, and what it refuses for
     coming too soon is sent again."""
 
@@ -126,16 +126,16 @@ class Wire:
         sent_path = url.raw_path.decode().removeprefix(self._base_path)
         traced = self.trace.add(method, sent_path, sent, content)
         try:
-            reply = self._patiently(request)
+            reply = self._answer_after_waits(request)
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Unanswered(f"no answer to {method} {sent_path}: {type(error).__name__} {error}") from None
         traced.status = reply.status_code
         return Answer(method, sent_path, reply.status_code, reply.headers, reply.content)
 
-    def _patiently(self, request: httpx.Request) -> httpx.Response:
+    def _answer_after_waits(self, request: httpx.Request) -> httpx.Response:
         """The answer; after a 429, which did nothing, the wait that it asks for, if the target is to be waited for."""
         reply = self._sent(request)
-        for _ in range(LIVE_WAITS if self.hands_off else 0):
+        for _ in range(LIVE_WAITS if self.is_live else 0):
             if reply.status_code != 429:
                 break
             asked = reply.headers.get("retry-after", "")

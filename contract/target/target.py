@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from .control_plane import Account, Control
+from .control_plane import Account, ControlledServer
 from .server import ANONYMOUS, Answer, NotApplicable, Pairs
 
 __all__ = ["ANONYMOUS", "Account", "Answer", "Check", "NotApplicable", "Target"]
@@ -19,7 +19,7 @@ class Check(Protocol):
 
 
 @dataclass(eq=False, repr=False)
-class Target(Control):
+class Target(ControlledServer):
     """A server, the token of one account of it, and what else it lets us do."""
 
     checker: Check | None = None

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ..clauses.one_rental import Spending
-from ..target.request_trace import Secrets, Trace, redacted
+from ..clauses.one_rental import OneRental
+from ..target.request_trace import RequestTrace, Secrets, redacted
 from ..target.server import Unanswered
 from ..target.target import NotApplicable, Target
 
@@ -22,15 +22,15 @@ REQUESTS = "requests"
 SERVER: pytest.StashKey[Target] = pytest.StashKey()
 SIMULATED: pytest.StashKey[bool] = pytest.StashKey()
 """Whether the target has a control plane that is used."""
-SPENDING: pytest.StashKey[Spending] = pytest.StashKey()
-TRACE: pytest.StashKey[Trace] = pytest.StashKey()
+ONE_RENTAL: pytest.StashKey[OneRental] = pytest.StashKey()
+TRACE: pytest.StashKey[RequestTrace] = pytest.StashKey()
 
 
 _clause_blamed = re.compile(r"([FA][0-9]+)[ :,]").match
 _clause_in_name = re.compile(r"::test_([fa][0-9]+)_").search
 
 
-class Reporting:
+class ClauseReports:
     """The hooks of one run."""
 
     def __init__(self, config: pytest.Config) -> None:

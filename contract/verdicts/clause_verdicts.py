@@ -20,7 +20,7 @@ _RANK: tuple[Verdict, ...] = ("failed", "differs", "held", "not applicable")
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ClauseTest:
     """One test of a clause. `requests` are lines for a shell that lead to the failure."""
 
     test: str
@@ -35,7 +35,7 @@ class Clause:
 
     id: str
     meaning: str
-    checks: tuple[Checked, ...] = ()
+    checks: tuple[ClauseTest, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -54,7 +54,7 @@ class Clause:
         return next((check.reason for check in self.checks), NOTHING_SHOWS_IT)
 
 
-class Verdicts:
+class VerdictCollector:
     """A pytest plugin that gathers them. `on_test` is told how many tests there are, how many are over, and the name
     of the latest."""
 
@@ -85,7 +85,7 @@ class Verdicts:
         """Every clause of the README in its order, or those asked for and those that failed on the way. A failure
         counts for the clause that it names: what got in the way of a test says nothing about the clause that the test
         is about."""
-        checks: dict[str, list[Checked]] = defaultdict(list)
+        checks: dict[str, list[ClauseTest]] = defaultdict(list)
         for report in self._reports:
             own, check = clause_of(report.nodeid), _checked(report)
             if own is None:
@@ -93,7 +93,7 @@ class Verdicts:
             went_wrong = check.verdict in ("failed", "differs")
             name = (clause_blamed(report.nodeid, check.reason) or own) if went_wrong else own
             if name != own:
-                checks[own].append(Checked(check.test, "not applicable", f"{name} got in the way: {check.reason}"))
+                checks[own].append(ClauseTest(check.test, "not applicable", f"{name} got in the way: {check.reason}"))
             checks[name].append(check)
         return [
             Clause(name, meaning, tuple(checks[name]))
@@ -115,12 +115,12 @@ def as_json(clauses: Iterable[Clause], **about: Any) -> dict[str, Any]:
     return {**about, "clauses": rows}
 
 
-def _checked(report: pytest.TestReport) -> Checked:
+def _checked(report: pytest.TestReport) -> ClauseTest:
     test = report.nodeid.rpartition("::")[2]
     reason = reason_of(report)
     if reason is not None:
-        return Checked(test, "not applicable", reason)
+        return ClauseTest(test, "not applicable", reason)
     if report.passed:
-        return Checked(test, "held")
+        return ClauseTest(test, "held")
     verdict: Verdict = "failed" if report.failed else "differs"
-    return Checked(test, verdict, message_of(report), tuple(requests_of(report)))
+    return ClauseTest(test, verdict, message_of(report), tuple(requests_of(report)))

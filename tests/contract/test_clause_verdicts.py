@@ -7,10 +7,18 @@ import pytest
 
 from contract.verdicts.clause_reports import CATEGORY, MESSAGE, REQUESTS
 from contract.verdicts.clause_reports import DIFFERS as DIFFERENT
-from contract.verdicts.clause_verdicts import NOTHING_SHOWS_IT, Checked, Clause, Verdict, Verdicts, as_json, meanings
+from contract.verdicts.clause_verdicts import (
+    NOTHING_SHOWS_IT,
+    Clause,
+    ClauseTest,
+    Verdict,
+    VerdictCollector,
+    as_json,
+    meanings,
+)
 
-HELD, FAILED = Checked("a", "held"), Checked("b", "failed", "why")
-DIFFERS, NOT = Checked("c", "differs"), Checked("d", "not applicable", "no clock")
+HELD, FAILED = ClauseTest("a", "held"), ClauseTest("b", "failed", "why")
+DIFFERS, NOT = ClauseTest("c", "differs"), ClauseTest("d", "not applicable", "no clock")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +31,7 @@ DIFFERS, NOT = Checked("c", "differs"), Checked("d", "not applicable", "no clock
         ([DIFFERS, HELD, FAILED, NOT], "failed", (3, 4)),
     ],
 )
-def test_a_clause_is_as_good_as_its_worst_test(checks: Sequence[Checked], verdict: Verdict, tried: Any) -> None:
+def test_a_clause_is_as_good_as_its_worst_test(checks: Sequence[ClauseTest], verdict: Verdict, tried: Any) -> None:
     clause = Clause("F1", "meaning", tuple(checks))
     assert (clause.verdict, clause.tried) == (verdict, tried)
 
@@ -43,7 +51,7 @@ def report(
 
 def verdicts(*reports: pytest.TestReport) -> dict[str, Clause]:
     """The clauses that these reports are about."""
-    gathered = Verdicts()
+    gathered = VerdictCollector()
     for each in reports:
         gathered.pytest_runtest_logreport(each)
     return {clause.id: clause for clause in gathered.clauses() if clause.checks}
@@ -64,7 +72,10 @@ def test_tests_are_gathered_by_the_clause_in_their_name() -> None:
         "F5": "not applicable",
         "A12": "failed",
     }
-    assert found["F3"].checks == (Checked("test_f3_one[x]", "held"), Checked("test_f3_two", "failed", "no", ("curl",)))
+    assert found["F3"].checks == (
+        ClauseTest("test_f3_one[x]", "held"),
+        ClauseTest("test_f3_two", "failed", "no", ("curl",)),
+    )
     assert len(found["A12"].checks) == 2
 
 
@@ -73,7 +84,7 @@ def test_what_was_told_to_differ_has_not_failed() -> None:
         report("test_a10_x", "skipped", **{DIFFERENT: "why", MESSAGE: "why", REQUESTS: ["curl"]}),
         report("test_f5_x", "skipped", **{DIFFERENT: "A14: why", MESSAGE: "A14: why"}),
     )
-    assert found["A10"].checks == (Checked("test_a10_x", "differs", "why", ("curl",)),)
+    assert found["A10"].checks == (ClauseTest("test_a10_x", "differs", "why", ("curl",)),)
     assert (found["A14"].verdict, found["F5"].verdict) == ("differs", "not applicable")
 
 
@@ -94,7 +105,7 @@ def test_a_failure_counts_for_the_clause_that_it_names() -> None:
 
 
 def test_only_some_clauses_are_told_if_wanted() -> None:
-    assert [clause.id for clause in Verdicts().clauses(["A2", "F1"])] == ["F1", "A2"]
+    assert [clause.id for clause in VerdictCollector().clauses(["A2", "F1"])] == ["F1", "A2"]
 
 
 def test_every_clause_of_the_readme_has_a_meaning() -> None:
@@ -104,7 +115,7 @@ def test_every_clause_of_the_readme_has_a_meaning() -> None:
 
 def test_progress_is_told_after_each_test() -> None:
     heard: list[tuple[int, int, str]] = []
-    gathered = Verdicts(lambda *told: heard.append(told))
+    gathered = VerdictCollector(lambda *told: heard.append(told))
     for when in ("setup", "call", "teardown"):
         gathered.pytest_runtest_logreport(report("test_f7_x", when=when))
     assert heard == [(0, 1, "test_f7_x")]

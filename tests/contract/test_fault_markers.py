@@ -12,7 +12,7 @@ import pytest
 
 from contract.document.document import load_document
 from contract.document.error_codes import INJECTED
-from contract.document.fault_markers import MARK, SIGN, without_injected
+from contract.document.fault_markers import FAULT_HEADER, MARKER, without_fault_statements
 from contract.target.server import Answer
 from simulator.api import fault_header
 
@@ -56,7 +56,7 @@ def check(answer: Answer, *, simulated: bool = True) -> None:
 
 def unsigned(answer: Answer) -> Answer:
     """The same without word of a fault."""
-    kept = [(name, value) for name, value in answer.headers.multi_items() if name != SIGN]
+    kept = [(name, value) for name, value in answer.headers.multi_items() if name != FAULT_HEADER]
     return Answer(answer.method, answer.path, answer.status, httpx.Headers(kept), answer.content)
 
 
@@ -94,12 +94,12 @@ def test_an_answer_that_a_fault_only_changed_on_its_way_is_documented_with_its_s
     api: Api, words: str, method: str, path: str
 ) -> None:
     answer = asked(api, words, method, path)
-    assert (answer.status, answer.headers[SIGN]) == (ALLOWED.get(path, 404), "header")
+    assert (answer.status, answer.headers[FAULT_HEADER]) == (ALLOWED.get(path, 404), "header")
     check(answer)
     response = load_document().operation(method, path)
     assert response is not None
     headers = load_document().resolve(response["responses"][str(answer.status)])["headers"]
-    assert headers[SIGN] == {"$ref": "#/components/headers/SimFault"}
+    assert headers[FAULT_HEADER] == {"$ref": "#/components/headers/SimFault"}
 
 
 def test_every_answer_of_an_operation_may_bear_the_sign_of_a_fault() -> None:
@@ -107,7 +107,7 @@ def test_every_answer_of_an_operation_may_bear_the_sign_of_a_fault() -> None:
     for item, method in product(document.raw["paths"].values(), ("get", "post", "delete")):
         for status, node in item.get(method, {"responses": {}})["responses"].items():
             headers = document.resolve(node).get("headers", {})
-            assert SIGN in headers or status == "2XX", (method, status)
+            assert FAULT_HEADER in headers or status == "2XX", (method, status)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -152,12 +152,12 @@ def test_what_neither_the_api_nor_a_fault_answers_is_refused(answer: Answer, say
 def test_what_is_marked_goes_with_all_that_refers_to_it_and_nothing_else_does() -> None:
     part: dict[str, Any] = {"4XX": {"$ref": "#/components/responses/It"}, "400": {"$ref": "#/components/responses/Us"}}
     document = {
-        "paths": {"/": {"get": {"responses": part, "list": [{MARK: True}, {"kept": [1, None]}]}}},
-        "components": {"responses": {"It": {MARK: True}, "Us": {"description": "ours"}}},
+        "paths": {"/": {"get": {"responses": part, "list": [{MARKER: True}, {"kept": [1, None]}]}}},
+        "components": {"responses": {"It": {MARKER: True}, "Us": {"description": "ours"}}},
     }
     before = json.dumps(document)
     left = {"responses": {"400": {"$ref": "#/components/responses/Us"}}, "list": [{"kept": [1, None]}]}
-    assert without_injected(document) == {
+    assert without_fault_statements(document) == {
         "paths": {"/": {"get": left}},
         "components": {"responses": {"Us": {"description": "ours"}}},
     }

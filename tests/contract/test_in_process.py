@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message
 
 from contract import FOLDER
 from contract.document.document import load_document
-from contract.model.fresh_world import staged
+from contract.model.fresh_world import own_world
 from contract.model.machine import machine_for
 from contract.model.profiles import PROFILES
 from contract.target.target import Target
@@ -93,8 +93,8 @@ def target() -> Iterator[Target]:
 
 def test_the_machine_foretells_the_application_in_process(target: Target) -> None:
     profile = settings(PROFILES["dev"], max_examples=10)
-    with staged(target, "scenario.yaml") as world, staged(target, "scenario.yaml") as elsewhere:
-        run_state_machine_as_test(machine_for(world, elsewhere), settings=profile)
+    with own_world(target, "scenario.yaml") as world, own_world(target, "scenario.yaml") as other_world:
+        run_state_machine_as_test(machine_for(world, other_world), settings=profile)
 
 
 RENT = {

@@ -28,12 +28,12 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_live_service_that_says_429_is_waited_for(asked: str | None, seconds: int, slept: list[float]) -> None:
     headers = {} if asked is None else {"retry-after": asked}
     transport = replies(httpx.Response(429, headers=headers), httpx.Response(200))
-    assert Target("http://live", "t", transport=transport, hands_off=True).exchange("GET", "/").status == 200
+    assert Target("http://live", "t", transport=transport, is_live=True).exchange("GET", "/").status == 200
     assert slept == [seconds]
 
 
 def test_it_is_not_waited_for_for_ever(slept: list[float]) -> None:
-    target = Target("http://live", "t", transport=replies(*[httpx.Response(429)] * 4), hands_off=True)
+    target = Target("http://live", "t", transport=replies(*[httpx.Response(429)] * 4), is_live=True)
     assert target.exchange("GET", "/").status == 429
     assert len(slept) == 3
 
@@ -55,7 +55,7 @@ def test_capabilities_are_asked_for_one_by_one_and_once() -> None:
 
 
 def test_a_control_plane_that_is_left_alone_is_not_asked() -> None:
-    target = Target("http://x", "t", transport=replies(), hands_off=True)
+    target = Target("http://x", "t", transport=replies(), is_live=True)
     assert not target.has_control
 
 

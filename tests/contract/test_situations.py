@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contract.clauses.situations import steady
+from contract.clauses.situations import unchanged_offers
 from contract.target.target import NotApplicable, Target
 
 
@@ -23,21 +23,24 @@ def target(*answers: httpx.Response) -> Target:
 
 def test_what_does_not_hold_in_a_market_that_stands_has_failed() -> None:
     market = target(listing("0.100"), listing("0.100"))
-    with pytest.raises(AssertionError, match="wrong"), steady(market) as rows:
+    with pytest.raises(AssertionError, match="wrong"), unchanged_offers(market) as rows:
         assert rows == [], "wrong"
     assert len(market.trace.sent) == 1
 
 
 def test_what_does_not_hold_in_a_market_that_moved_meanwhile_is_not_judged() -> None:
-    with pytest.raises(NotApplicable, match="moved"), steady(target(listing("0.100"), listing("0.200"))) as rows:
+    with (
+        pytest.raises(NotApplicable, match="moved"),
+        unchanged_offers(target(listing("0.100"), listing("0.200"))) as rows,
+    ):
         assert rows == [], "wrong"
 
 
 def test_without_an_offer_nothing_can_be_compared() -> None:
-    with pytest.raises(NotApplicable, match="no offer is listed"), steady(target(listing())):
+    with pytest.raises(NotApplicable, match="no offer is listed"), unchanged_offers(target(listing())):
         raise AssertionError("nothing to compare")
 
 
 def test_what_holds_is_not_looked_at_again() -> None:
-    with steady(target(listing("0.100"))) as rows:
+    with unchanged_offers(target(listing("0.100"))) as rows:
         assert len(rows) == 1
