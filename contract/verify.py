@@ -1,4 +1,4 @@
-"""The suite against any server, as one call."""
+"""Run the suite against any server, by one call: the work of `gpu-sim verify`."""
 
 import os
 import signal
@@ -23,16 +23,16 @@ from .verdicts.clause_verdicts import Clause, VerdictCollector, meanings
 CLAUSES = FOLDER / "clauses"
 
 RESEND_SECONDS = 0.1
-"""After so long a signal that was lost is sent again."""
+"""The delay in seconds before a lost signal is sent again."""
 
 
 class CannotTry(Exception):
-    """Nothing can be said of the server; the text says why."""
+    """Raised if the server cannot be tried. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run. `spent` is in US dollars, None where nothing was rented for money."""
+    """The outcome of a run. `spent` is in US dollars, None if no rental was allowed to cost money."""
 
     clauses: Sequence[Clause]
     simulated: bool
@@ -40,14 +40,14 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether a clause failed."""
+        """True if a clause failed."""
         return any(clause.verdict == "failed" for clause in self.clauses)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyRequest:
-    """What to try, and where: all clauses or `only` those of these ids. Money is in US dollars; `model_id` and
-    `docker_image` are for the one rental that it allows."""
+    """A server, and the clauses to try on it: all, or `only` those with these ids. `allow_spend` is in US dollars;
+    `model_id` and `docker_image` are for the one rental that it allows."""
 
     url: str
     token: str
@@ -60,7 +60,7 @@ class VerifyRequest:
     junit: Path | None = None
 
     def options(self) -> list[str]:
-        """As pytest takes them."""
+        """The command-line options for pytest."""
         given = {
             "--base-url": self.url,
             "--token": self.token,
@@ -78,6 +78,7 @@ def verify(request: VerifyRequest, on_test: Callable[[int, int, str], None] | No
     """Try the clauses on the server. Raises CannotTry."""
     only = [_clause_id(name) for name in request.only]
     _check(request)
+    # With this root, test names begin with the file, which is how JUnit files and the README name them.
     arguments = [str(CLAUSES), "--rootdir", str(CLAUSES), "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
     arguments += ["-p", "no:unraisableexception"]  # it would take the place of `_resending_lost_signals`
     arguments += request.options()
@@ -103,7 +104,7 @@ def verify(request: VerifyRequest, on_test: Callable[[int, int, str], None] | No
 
 
 class _RunFacts:
-    """Looks what the run has found out about the server."""
+    """A pytest plugin that keeps what the run found out about the server."""
 
     simulated = False
     spent: str | None = None
@@ -118,7 +119,7 @@ class _RunFacts:
 
 
 def _check(request: VerifyRequest) -> None:
-    """Raises CannotTry for what would only be found out in the middle."""
+    """Raises CannotTry for mistakes that would otherwise show only in the middle of the run."""
     for name, token in (("--token", request.token), ("--admin-token", request.admin_token)):
         if token is not None and not (token.isascii() and token.isprintable() and token == token.strip() and token):
             raise CannotTry(f"{name}: a token is printable ASCII without blanks around it")
@@ -147,7 +148,7 @@ def _clause_id(name: str) -> str:
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: what was rented is deleted, and the suite's worlds go."""
+    """Let SIGTERM end the run as Ctrl-C does: the rental is deleted, and so are the suite's worlds."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -161,8 +162,8 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def _resending_lost_signals() -> Iterator[None]:
-    """A signal that came while the interpreter called back (Hypothesis watches the collection of garbage) is lost: what
-    is raised there goes nowhere. It is sent again a little later."""
+    """Send a signal again that was lost. An exception that a signal raises during a callback of the interpreter goes
+    nowhere, and Hypothesis has such a callback on each garbage collection."""
     before = sys.unraisablehook
     again: list[threading.Timer] = []
 
@@ -185,7 +186,7 @@ def _resending_lost_signals() -> Iterator[None]:
 
 @contextmanager
 def _isolated_pytest() -> Iterator[None]:
-    """Without the plugins and options that the caller's own tests use, and with nothing left where it was called."""
+    """Run pytest without the plugins and options of the caller's own tests, and leave no files where it was called."""
     before = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -1,4 +1,4 @@
-"""One rental on the target itself, which may be a real service: the cheapest offer, within a limit, always deleted."""
+"""One rental on the target itself, which may be a real service: cheapest offer, within a limit, always deleted."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ from ..target.request_trace import SentRequest
 from ..target.target import Answer, NotApplicable, Target, rental_path
 
 DELETED = (200, 202, 204)
-"""The answers to a DELETE that ends a rental."""
+"""The statuses of a DELETE that ended a rental."""
 UNKNOWN = (404, 410)
-"""The answers to a DELETE that knows no such rental."""
+"""The statuses of a DELETE that found no such rental."""
 REFUSED = range(300, 500)
-"""The answers to a rent that has made nothing."""
+"""The statuses of a rent that certainly made nothing."""
 RENT = "/v1/gpu/rent"
 DELETES_MAX = 5
-"""How often a rental is tried to be deleted at the end before the suite gives up, loudly."""
+"""The number of DELETEs at the end before the suite gives up with an error."""
 
 
 @dataclass(slots=True)
 class RentalAnswers:
-    """The answers to one rental's whole life."""
+    """The answers to the requests of one rental, from the rent to a second DELETE."""
 
     offer: Offer
     body: dict[str, Any]
@@ -41,22 +41,22 @@ class RentalAnswers:
 
 @dataclass(slots=True)
 class OneRental:
-    """Rents once, when first asked, whatever comes of it, and ends what it rented. `limit` is in US dollars, None where
-    money is play."""
+    """Rents once, when first asked, and deletes what it rented, whatever the answers are. `limit` is in US dollars,
+    None in a world where money is not real."""
 
     target: Target
     limit: Fraction | None
     chosen: Mapping[str, str] = field(default_factory=dict)
-    """What the rent names that no offer says, where it is not to be what the suite names elsewhere."""
+    """The fields of the rent that the caller chose: model and image."""
     spent: Fraction = Fraction(0)
-    """What it cost, or may have cost: the minimum session where the service does not say."""
+    """The cost, or the minimum session where the service does not tell the cost: it may have charged that."""
     is_told: bool = False
-    """Whether the service has said what it cost."""
+    """True if the service told the cost."""
     _answers: RentalAnswers | Exception | None = None
     _sent: Sequence[SentRequest] = ()
     _open: list[str] = field(default_factory=list)
     _is_nameless: bool = False
-    """Whether a rent may have made a rental whose id never came."""
+    """True if a rent may have made a rental whose id never came."""
     _was_deleted: bool = False
 
     def __enter__(self) -> Self:
@@ -69,8 +69,8 @@ class OneRental:
             raise AssertionError("F10: no rental_id came by which a rental could be deleted: it may still cost money")
 
     def answers(self) -> RentalAnswers:
-        """A rental of the cheapest offer from rent to end; the same one, however often it is asked for, and the same
-        failure."""
+        """The answers of the one rental, which is made at the first call. Later calls give the same answers, or raise
+        the same failure."""
         if self._answers is None:
             try:
                 self._answers = self._run()
@@ -92,6 +92,7 @@ class OneRental:
             raise NotApplicable(f"the cheapest minimum session costs ${float(least):.6f}: --allow-spend is below that")
         body = {**ValidRent().body([offer]), **self.chosen}
         rented = self._rent(body, least)
+        # All requests go out before a test judges any answer: no failure may come between the rent and the DELETE.
         rental_id = str(rented.json["rental_id"])
         seen = self.target.rental(rental_id)
         deleted = self.target.terminate(rental_id)
@@ -103,8 +104,9 @@ class OneRental:
         return RentalAnswers(offer, body, rented, seen, deleted, after, self.target.terminate(rental_id))
 
     def _rent(self, body: dict[str, Any], least: Fraction) -> Answer:
-        """The rent; what it may cost counts, and what it made is noted, before anything is thought of the answer. Only
-        a refusal has certainly made nothing: a server that fails, or says nothing, may have failed afterwards."""
+        """Rent. What it may cost and what it may have made is noted before its answer is judged, since a failure there
+        must not keep a rental from being deleted. Only a refusal has certainly made nothing: a server that fails, or
+        gives no answer, may have failed after it rented."""
         self.spent, self._is_nameless = least, True
         rented = self.target.exchange("POST", RENT, body=body)
         if rented.status in REFUSED:
@@ -118,8 +120,8 @@ class OneRental:
         return rented
 
     def _gone(self) -> tuple[int, ...]:
-        """The answers to a DELETE after which nothing is left to pay for: one that knows no such rental only where it
-        was deleted before."""
+        """The statuses of a DELETE after which nothing is left to pay for. 'No such rental' is one only after a DELETE
+        that succeeded."""
         return (*DELETED, *UNKNOWN) if self._was_deleted else DELETED
 
     def _insist(self, rental_id: str) -> None:
@@ -131,13 +133,13 @@ class OneRental:
 
 
 def _ids_in(content: bytes) -> list[str]:
-    """The id of a rental in an answer, wherever the service puts it, also where it is a number."""
+    """The id of a rental in an answer, wherever it stands there, and also if it is a number."""
     found = re.search(rb'"rental_id"\s*:\s*(?:"([^"]+)"|([0-9]+))', content)
     return [] if found is None else [(found[1] or found[2]).decode()]
 
 
 def as_text(value: Fraction) -> str:
-    """US dollars with six decimals, rounded up: what was spent is never told too low."""
+    """US dollars with six decimals, rounded up, so that no more was spent than this."""
     micros = -(-value // MICRO)
     return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 

@@ -1,4 +1,4 @@
-"""Short ways to a situation, for the clause tests."""
+"""Situations that the clause tests begin with, such as a rental that runs, each by one call."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +22,11 @@ EXAMPLE = {
 }
 """The rent body of the service's own documentation, without its optional fields."""
 BUSY_STEP = 14 * MINUTE
+"""Less than the idle timeout: activity this often keeps a rental alive (F19)."""
 
 
 def example(target: Target) -> dict[str, Any]:
-    """The documented rent body where that offer is listed, otherwise one for the cheapest offer."""
+    """The documented rent body if its offer is listed, otherwise one for the cheapest offer."""
     offers = [Offer(row, 0) for row in target.offers()]
     assert offers, "F6: no offer is listed"
     wanted = tuple(EXAMPLE[name] for name in ("provider_id", "gpu_model", "region"))
@@ -34,8 +35,8 @@ def example(target: Target) -> dict[str, Any]:
 
 @contextmanager
 def unchanged_offers(target: Target) -> Iterator[list[dict[str, Any]]]:
-    """The offers listed now, for what compares lists. Raises NotApplicable where there are none, or where something
-    did not hold but they have changed meanwhile, as prices of the moment may (F6)."""
+    """The offers listed now, for tests that compare lists. Raises NotApplicable if there are none, or if an assertion
+    failed and the offers have changed meanwhile, as they may in a real market (F6)."""
     rows = target.offers()
     if not rows:
         raise NotApplicable("no offer is listed now")
@@ -50,21 +51,21 @@ def unchanged_offers(target: Target) -> Iterator[list[dict[str, Any]]]:
 
 
 def refused(answer: Answer, status: int, *codes: str) -> dict[str, Any]:
-    """The error of an answer that must be this refusal."""
+    """The error in an answer, which must be a refusal with this status and one of these codes."""
     assert answer.status == status, f"must be {status}: {answer}"
     assert answer.error["code"] in codes, f"must be {codes}: {answer}"
     return answer.error
 
 
 def rented(world: Target, token: str | None = None, **changes: Any) -> dict[str, Any]:
-    """A new rental of the example offer, provisioning."""
+    """A new rental of the example offer, which is being provisioned."""
     answer = world.rent({**example(world), **changes}, token=token)
     assert answer.status in RENTED, answer
     return dict(answer.json)
 
 
 def running(world: Target, token: str | None = None, **changes: Any) -> dict[str, Any]:
-    """A new rental of the example offer at the instant at which it begins to run."""
+    """A new rental of the example offer, at the instant at which it becomes running."""
     rental = rented(world, token, **changes)
     world.advance(PROVISIONING_MS)
     found = seen(world, rental["rental_id"], token)
@@ -73,7 +74,7 @@ def running(world: Target, token: str | None = None, **changes: Any) -> dict[str
 
 
 def seen(world: Target, rental_id: str, token: str | None = None) -> dict[str, Any]:
-    """The rental as it stands now."""
+    """The rental as it is now."""
     answer = world.rental(rental_id, token)
     assert answer.status == 200, answer
     return dict(answer.json)
@@ -97,7 +98,7 @@ def keep_busy(world: Target, rental_id: str, until: int) -> None:
 
 
 def touch(world: Target, rental_id: str) -> None:
-    """One activity of a running rental."""
+    """Record one activity of a running rental."""
     answer = world.touch(rental_id)
     assert answer.status == 200, f"A19: {answer}"
 

@@ -1,4 +1,4 @@
-"""What a rental costs: F15, F18, A6 to A9."""
+"""The charge of a rental: F15, F18, A6 to A9."""
 
 from fractions import Fraction
 
@@ -21,12 +21,12 @@ TOUCH_AT = 10 * MINUTE
 
 
 def price_of(rental: dict[str, str]) -> Fraction:
-    """US dollars per GPU and hour, as the rental shows it."""
+    """A rental's price in US dollars per GPU and hour."""
     return dollars(rental["price_per_gpu_hour"])
 
 
 def bill_after(world: Target, ran_ms: int, gpus: int = 1) -> tuple[str, Fraction]:
-    """The charge of a rental deleted so long after it began to run, and its price; kept busy meanwhile."""
+    """The charge and the price of a rental that was kept busy and deleted so long after it became running."""
     rental = running(world, gpu_count=gpus)
     keep_busy(world, rental["rental_id"], instant(rental, "started_at") + ran_ms)
     return ended(world, rental["rental_id"])["billed_amount"], price_of(rental)
@@ -148,8 +148,8 @@ def test_a9_a_rental_goes_on_when_the_balance_is_spent(world: Target, tokens: di
     charge = dollars(ended(world, rental["rental_id"], tokens[BOB])["billed_amount"])
     bob = world.accounts()[BOB]
     assert bob.balance == bob.available == Fraction(1, 2) - charge < 0
-    wish = ValidRent(0).body(learn_offers(world))
-    error = refused(world.rent(wish, token=tokens[BOB]), 402, "insufficient_credit")
+    body = ValidRent(0).body(learn_offers(world))
+    error = refused(world.rent(body, token=tokens[BOB]), 402, "insufficient_credit")
     hold = hold_of(dollars(world.offers()[0]["price_per_gpu_hour"]), 1)
     assert error["amount_needed"] == amount(hold - bob.available)
 

@@ -1,4 +1,4 @@
-"""What is refused, how, and in which order: F1, F2, A12, A13, A25."""
+"""Refusals, their form and their order: F1, F2, A12, A13, A25."""
 
 import json
 
@@ -116,9 +116,9 @@ def test_a12_one_defect_is_refused_by_its_field_and_changes_nothing(world: Targe
     before = (world.accounts(), world.ledger())
 
     @examples
-    @given(wish=valid_rents(), wrong=wrong_rents())
-    def check(wish: ValidRent, wrong: WrongRent) -> None:
-        body = wrong.body(wish.body(offers))
+    @given(valid=valid_rents(), wrong=wrong_rents())
+    def check(valid: ValidRent, wrong: WrongRent) -> None:
+        body = wrong.body(valid.body(offers))
         error = refused(world.rent(body), 400, *wrong.codes)
         assert error["param"] == wrong.field, f"A12: param must be {wrong.field}: {error} for {body}"
 
@@ -185,7 +185,7 @@ def test_a13_method_then_media_type_then_json_then_fields(target: Target) -> Non
 
 
 def test_a13_fields_then_state_then_money(world: Target, tokens: dict[str, str]) -> None:
-    """Bob cannot pay for the dearest offer, but hears of that last."""
+    """Bob cannot pay for the dearest offer, but every other reason comes first."""
     dear = ValidRent(-1).body(learn_offers(world))
     refused(world.rent({**dear, "region": "Norway, NO", "gpu_count": 0}, token=tokens[BOB]), 400, "invalid_value")
     refused(world.rent({**dear, "region": "Norway, NO"}, token=tokens[BOB]), 404, "offer_not_found")

@@ -1,4 +1,4 @@
-"""What the market does of itself, in `eventful.yaml`: F6, F19, F20, A3, A13, A20."""
+"""Price changes, outages and failed provisioning, in `eventful.yaml`: F6, F19, F20, A3, A13, A20."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rents that are sent again: A13, A17."""
+"""Rents sent again under their idempotency key: A13, A17."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +16,7 @@ LIFE_MS = 24 * HOUR
 
 
 def again(answer: Answer, first: Answer) -> None:
-    """The answer must be the first one, given again."""
+    """The answer must be the first one again."""
     assert answer.headers.get("idempotent-replayed") == "true", answer
     assert (answer.status, answer.json) == (first.status, first.json)
 
@@ -102,7 +102,7 @@ def test_a17_an_empty_long_or_repeated_key_is_refused(world: Target, values: lis
 
 @pytest.mark.parametrize("wrong", [{"gpu_count": 0}, {"gpu_model": "nobody"}, {"region": "nowhere"}])
 def test_a13_a_wrong_value_is_told_before_a_used_key(world: Target, wrong: dict[str, object]) -> None:
-    """The values of fields, a name that the catalogue lacks among them, come before what the server remembers."""
+    """Invalid values, among them names that the catalogue lacks, are refused before the stored answer comes again."""
     body = example(world)
     world.rent(body, key=KEY)
     refused(world.rent({**body, **wrong}, key=KEY), 400, "invalid_value")

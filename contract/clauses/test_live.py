@@ -1,4 +1,4 @@
-"""One rental's life, which any server can show that may be paid for it: F7, F8, F10 to F13, A11."""
+"""One rental from rent to end, on any server on which the suite may spend: F7, F8, F10 to F13, A11."""
 
 from ..document.error_codes import RENTED
 from ..model.charges import hold_of

@@ -1,4 +1,4 @@
-"""Random histories against the model; see `machine.py` for the rules and what must hold after each."""
+"""The state machine: random histories, judged by the reference model. Its rules are in `model/machine.py`."""
 
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test

@@ -120,7 +120,7 @@ def test_f6_an_end_gives_back_its_own_gpus_and_no_others(world: Target) -> None:
 
 
 def test_f6_gpus_that_the_market_took_are_listed_when_they_are_back(world: Target) -> None:
-    """In the scenarios of this folder they are back at once."""
+    """In the suite's own scenarios they are back at once."""
     offer = min(learn_offers(world), key=lambda offer: (offer.capacity, offer.price))
     names = {name: offer.row[name] for name in ("gpu_model", "provider_id", "region")}
     before = world.offers()

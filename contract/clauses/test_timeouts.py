@@ -35,7 +35,7 @@ def test_f19_the_end_is_at_the_timeout_whenever_it_is_seen(world: Target) -> Non
 
 @pytest.mark.parametrize("parts", [[IDLE_MS], [IDLE_MS - 1, 1], [1, IDLE_MS - 2, 1], [IDLE_MS // 3] * 3])
 def test_f19_time_in_parts_comes_to_the_same_as_at_once(world: Target, parts: list[int]) -> None:
-    """Whoever looks in between changes nothing either."""
+    """Reading the rental in between changes nothing either."""
     rental = running(world)
     for part in parts:
         world.advance(part)
@@ -90,7 +90,7 @@ def test_a21_at_the_instant_of_the_timeout_it_is_too_late(world: Target) -> None
 
 
 def test_a21_one_advance_lets_a_whole_life_happen(world: Target) -> None:
-    """What begins on the way, such as being idle, comes due on the way as well."""
+    """Deadlines that arise during an advance, such as the idle timeout, fall due within it as well."""
     rental = rented(world)
     world.advance(10 * HOUR)
     found = seen(world, rental["rental_id"])
@@ -112,7 +112,7 @@ def test_f20_a_hold_lasts_two_hours_whatever_the_rental_does(world: Target, afte
 
 @pytest.mark.parametrize("placed_ms", [1, 29_999, 59_999])
 def test_f20_a_hold_expires_to_the_millisecond_whenever_it_was_placed(world: Target, placed_ms: int) -> None:
-    """Nobody has to come by once a minute for it."""
+    """The expiry falls between full minutes: no sweep at regular intervals may delay it."""
     world.advance(placed_ms)
     rental = running(world)
     keep_busy(world, rental["rental_id"], instant(rental, "created_at") + HOLD_MS - 1)

@@ -1,4 +1,4 @@
-"""Twin worlds of one scenario and seed, gone different ways to the same place: A22, A23."""
+"""Two worlds of the same scenario and seed, which must agree after different requests to the same end: A22, A23."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,24 +18,24 @@ from .situations import rented
 Twins = tuple[Target, Target]
 LONG = (MINUTE, 15 * MINUTE, 2 * HOUR)
 RENTS_MAX = 3
-"""How many rents of one account."""
+"""The largest number of rents of one account."""
 
 
 @pytest.fixture
 def twins(world: Target, other_world: Target | None) -> Twins:
-    """Two worlds alike, for Alice."""
+    """Two equal worlds, with Alice's tokens."""
     if other_world is None:
         raise NotApplicable("needs two worlds: the server makes none")
     return world, other_world
 
 
 def begin(twins: Twins) -> list[dict[str, str]]:
-    """Both worlds afresh; the tokens of the accounts in each."""
+    """Reset both worlds. Returns the tokens of the accounts in each."""
     return [{name: account.token for name, account in reset_world(world).items()} for world in twins]
 
 
 def state_of(world: Target) -> tuple[Any, Any, Any]:
-    """Money, ledger and rentals of a world, without tokens and numbers of entries."""
+    """Accounts, ledger and rentals of a world, without what may differ: tokens, and the order of ledger entries."""
     accounts = {name: (account.balance, account.held) for name, account in world.accounts().items()}
     entries = Counter(repr({key: value for key, value in row.items() if key != "seq"}) for row in world.ledger())
     rentals = world.act("GET", "rentals", query=[("limit", "1000")])["data"]
@@ -43,7 +43,7 @@ def state_of(world: Target) -> tuple[Any, Any, Any]:
 
 
 def test_a23_time_in_parts_comes_to_the_same_as_time_at_once(twins: Twins, examples: Examples) -> None:
-    """However often anybody looks: what falls due does not wait for being seen."""
+    """Reads in between change nothing: a deadline does not wait to be seen."""
     at_once, in_parts = twins
 
     @examples.at_most(20)
@@ -75,7 +75,7 @@ def test_a22_the_order_of_two_accounts_changes_nobodys_fate(twins: Twins, exampl
     def check(alices: Sequence[int], bobs: Sequence[int], then: int) -> None:
         tokens = begin(twins)
         wanted = [*((ALICE, pick) for pick in alices), *((BOB, pick) for pick in bobs)]
-        bob_first = sorted(wanted, key=lambda wish: wish[0] == ALICE)
+        bob_first = sorted(wanted, key=lambda rent: rent[0] == ALICE)
         for world, order, known in zip(twins, (wanted, bob_first), tokens, strict=True):
             for name, pick in order:
                 world.rent(ValidRent(pick).body(offers), token=known[name])

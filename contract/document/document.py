@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the check of an answer against it."""
+"""The OpenAPI document as data, and the check of an answer against it."""
 
 import re
 from functools import cache, cached_property
@@ -14,7 +14,7 @@ from .error_codes import INJECTED, RENTED, STATUS_OF_CODE
 from .fault_markers import FAULT_HEADER, without_fault_statements
 
 MATCHING_MAX = 1_000
-"""So many bodies are remembered."""
+"""The number of bodies remembered as matching."""
 SIMULATOR_HEADERS = frozenset({"x-request-id", "x-sim-now"})
 UNMATCHED = {
     400: "BadRequest",
@@ -23,11 +23,11 @@ UNMATCHED = {
     405: "MethodNotAllowed",
     413: "PayloadTooLarge",
 }
-"""The responses of requests that reach none of the four operations."""
+"""The responses, by status, to requests that reach none of the four operations."""
 
 
 class Document:
-    """The contract as data, its schemas compiled once."""
+    """The OpenAPI document. Each schema is compiled once."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
         self.raw = raw
@@ -36,19 +36,19 @@ class Document:
         self._paths = [(_pattern(path), item) for path, item in raw["paths"].items()]
 
     def check(self, answer: Answer, *, simulated: bool) -> None:
-        """Raise AssertionError where status, headers or body are not as documented: for an answer that a fault has
-        made or changed in the whole document, for any other in what is not about such answers alone."""
+        """Raises AssertionError if status, headers or body are not as documented. An answer that a fault made or
+        changed is checked against the whole document, any other against the document without injected faults."""
         is_injected = FAULT_HEADER in answer.headers
         assert is_injected or answer.status < 500, f"A13: a 5xx without a fault: {answer}"
         (self if is_injected else self.without_faults).check_described(answer, simulated=simulated)
 
     @cached_property
     def without_faults(self) -> "Document":
-        """The document without what is about injected faults alone."""
+        """The document without the statements about injected faults."""
         return Document(without_fault_statements(self.raw))
 
     def check_described(self, answer: Answer, *, simulated: bool) -> None:
-        """Raise AssertionError where an answer is nothing that this very document describes."""
+        """Raises AssertionError if this document does not describe such an answer."""
         response = self._response(answer)
         provenance = response["x-provenance"]
         for name, header in response.get("headers", {}).items():
@@ -66,7 +66,7 @@ class Document:
             assert code == INJECTED or STATUS_OF_CODE[code] == answer.status, f"A13: {code} in {answer}"
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
-        """The operation that answers a request, HEAD being answered as GET; None where there is none."""
+        """The operation that answers a request, or None. HEAD is answered as GET."""
         for pattern, item in self._paths:
             if pattern.fullmatch(path.partition("?")[0]):
                 found: dict[str, Any] | None = item.get("get" if method == "HEAD" else method.lower())
@@ -74,7 +74,7 @@ class Document:
         return None
 
     def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
-        """What a node refers to, or the node itself."""
+        """The node that a `$ref` leads to, or the node itself."""
         while (reference := node.get("$ref")) is not None and reference.startswith("#/"):
             found: Any = self.raw
             for part in reference[2:].split("/"):
@@ -92,13 +92,14 @@ class Document:
         if operation["operationId"] == "rent_gpu" and status in RENTED:
             status = 201
         found = operation["responses"].get(str(status))
-        if found is None and status >= 400:  # a 2XX is there for those who read only what is documented
+        if found is None and status >= 400:  # 2XX only repeats the documented part of 201
             found = operation["responses"].get(f"{status // 100}XX")
         assert found is not None, f"undocumented status (A13): {answer}"
         return self.resolve(found)
 
     def _check_body(self, schema: dict[str, Any], answer: Answer, provenance: str) -> None:
-        """Whether a body matches depends on nothing but its bytes: one that did is not looked through again."""
+        """Raises AssertionError if a body does not match. Bodies that matched are remembered: most answers come again,
+        and validation takes longer than the request."""
         known = repr(schema), answer.content
         if known in self._matching:
             return
@@ -117,7 +118,7 @@ class Document:
         self.check_value(header["schema"], values[0], f"{header['x-provenance']}: header {name}: {answer}")
 
     def check_value(self, schema: dict[str, Any], value: object, where: str) -> None:
-        """Raise AssertionError, with the clause and `where`, if a value does not match a schema."""
+        """Raises AssertionError if a value does not match a schema. The text names the clause and `where`."""
         key = repr(schema)
         if key not in self._validators:
             self._validators[key] = Draft202012Validator({**schema, "components": self.raw["components"]})
@@ -129,7 +130,7 @@ class Document:
 
 @cache
 def load_document() -> Document:
-    """The document of this contract."""
+    """The document `openapi.yaml`."""
     return Document(yaml.safe_load((FOLDER / "openapi.yaml").read_text(encoding="utf-8")))
 
 

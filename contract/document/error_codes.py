@@ -1,4 +1,4 @@
-"""The codes of A12 with the statuses of A13: one table, in both directions."""
+"""The error codes of A12, each with its status (A13)."""
 
 STATUS_OF_CODE = {
     "invalid_json": 400,
@@ -22,7 +22,7 @@ STATUS_OF_CODE = {
 }
 
 INJECTED = "injected_fault"
-"""What an injected fault says where the operation has no code of its own for its status; no clause lists it."""
+"""The code of an injected fault where the operation has no code of its own for that status. No clause lists it."""
 
 RENTED = frozenset({200, 201, 202})
 """The statuses that a rent may succeed with (A10)."""

@@ -1,6 +1,6 @@
-"""What of the OpenAPI document is about injected faults alone: it is marked `x-injected`.
+"""The statements of the OpenAPI document that are only about injected faults: each is marked `x-injected`.
 
-An answer that a fault has made or changed says so in `x-sim-fault`. To any other nothing that is marked applies.
+They apply to answers that a fault made or changed, which have the header `x-sim-fault`, and to no others.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ Node = dict[str, Any]
 
 
 def without_fault_statements(document: Node) -> Node:
-    """The document without what is marked and the references to it; the one given is not changed."""
+    """A copy of the document without the statements that are marked, and without the references to them."""
     gone = frozenset(
         f"#/components/{group}/{name}"
         for group, parts in document["components"].items()

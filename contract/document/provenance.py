@@ -1,14 +1,14 @@
-"""Whether each statement of the OpenAPI document names the one clause that it rests on.
+"""The provenance of the OpenAPI document: each of its statements must name the one clause that it rests on.
 
-A statement is whatever a reader relies on: the document as a whole, a path, an operation, a parameter, a request body,
-a response, a header, a link, an example, a schema, a property of one, and the security scheme. Its `x-provenance` is
-one clause of the README. Where something rests on a documented clause, but part of it is assumed, `x-assumed` lists
+A statement is anything that a reader relies on: the document as a whole, a path, an operation, a parameter, a request
+body, a response, a header, a link, an example, a schema, a property of one, and the security scheme. Its `x-provenance`
+is one clause of the README. Where something rests on a documented clause, but part of it is assumed, `x-assumed` lists
 these parts: each has a clause and a sentence of its own, and the `keywords` beside it that would not be there without.
 `x-documented` lists in the same form what a fact adds, which may be another one.
 
-A constraint or an example within a documented statement is in one of the two lists; so none stays by oversight when
-the assumptions are taken out. Only for `type` and `required` the clause of the statement itself is enough: F3, F4, F7
-and F10 name fields with their types, and which of them are optional.
+A constraint or an example within a documented statement is in one of the two lists; so none stays by oversight when the
+assumptions are taken out. Only for `type` and `required` the clause of the statement itself is enough: F3, F4, F7 and
+F10 name fields with their types, and which of them are optional.
 """
 
 from collections.abc import Collection, Iterator
@@ -54,7 +54,7 @@ Node = dict[str, Any]
 
 
 def complaints(document: Node, clauses: Collection[str]) -> list[str]:
-    """What is wrong with the provenance of a document, place by place; nothing is wrong where the list is empty."""
+    """The faults in a document's provenance, place by place. The list is empty if there are none."""
     found = [f"{where}: no x-provenance" for where, node in statements(document) if "x-provenance" not in node]
     for where, node, clause in _nodes(document, "", ""):
         if "x-provenance" in node:
@@ -70,7 +70,7 @@ def complaints(document: Node, clauses: Collection[str]) -> list[str]:
 
 
 def statements(document: Node) -> Iterator[tuple[str, Node]]:
-    """Every statement with its place. What only refers to a statement elsewhere is none itself."""
+    """Every statement with its place. A mere `$ref` is no statement."""
     for where, node, _ in _nodes(document, "", ""):
         for key, value in node.items():
             if key in NAMED:
@@ -82,8 +82,8 @@ def statements(document: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _nodes(node: Any, where: str, clause: str) -> Iterator[tuple[str, Node, str]]:
-    """Every object of the description at any depth, but maps of names, whose keys mean nothing; with its place and the
-    clause that it rests on, its own or that of what it is part of."""
+    """Every object of the description at any depth, with its place and the clause that it rests on: its own, or that of
+    the object around it. Maps from names to objects are left out, since their keys are no keywords."""
     if isinstance(node, list):
         for index, item in enumerate(node):
             yield from _nodes(item, f"{where}/{index}", clause)
@@ -117,7 +117,7 @@ def _of_part(where: str, node: Node, part: Node, name: str) -> Iterator[str]:
 
 
 def _of_constraints(where: str, node: Node) -> Iterator[str]:
-    """Whether each constraint of something documented is in just one of the lists."""
+    """Complaints about constraints of something documented that are not in exactly one of the lists."""
     listed = [keyword for name in LISTS for part in node.get(name, ()) for keyword in part.get("keywords", ())]
     enough = OF_THE_CLAUSE if "x-provenance" in node else frozenset()
     for keyword in sorted(CONSTRAINTS & set(node)):

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the list of clauses agree with each other and with the tests."""
+"""The OpenAPI document, the list of clauses in the README, and the tests agree."""
 
 import json
 import re
@@ -17,17 +17,19 @@ from .provenance import complaints, statements
 
 IDS = [f"F{number}" for number in range(1, 26)] + [f"A{number}" for number in range(1, 26)]
 ROW = re.compile(r"^\| ([FA]\d+) \| (.+?) \|(.*)\|$", re.MULTILINE)
+ROOMS = ("target", "document", "model", "clauses", "verdicts")
+"""The folders of the suite: each imports only from itself and from those before it."""
 TEST = re.compile(r"^def test_([fa]\d+)_", re.MULTILINE)
 STATUS = "components.schemas.Rental.properties.status"
 
 
 def clauses() -> dict[str, str]:
-    """The clauses of the README, with the files that they name."""
+    """The clauses of the README, each with the test files that it names."""
     return {name: files.strip() for name, _, files in ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))}
 
 
 def shown_by() -> dict[str, str]:
-    """The test files that have a test for a clause, by the names of the tests."""
+    """The test files that show each clause, by the names of their tests."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((FOLDER / "clauses").glob("test_*.py")):
         for name in sorted(set(TEST.findall(path.read_text(encoding="utf-8")))):
@@ -90,7 +92,7 @@ def test_every_statement_has_one_known_provenance() -> None:
     ],
 )
 def test_what_does_not_name_one_known_clause_is_refused(change: str, says: str) -> None:
-    """A change names a place, and what is to be there; without that, what is there is taken out."""
+    """A `change` is a place, and after `=` its new value. Without a value the place is removed."""
     document = deepcopy(load_document().raw)
     path, _, value = change.partition("=")
     *parents, last = path.split(".")
@@ -200,3 +202,16 @@ def test_the_readme_names_the_files_that_show_each_clause() -> None:
 def test_the_suite_speaks_http_only() -> None:
     imported = re.compile(r"^\s*(?:from|import) simulator\b", re.MULTILINE)
     assert [path.name for path in FOLDER.rglob("*.py") if imported.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_each_room_imports_only_from_itself_and_those_below() -> None:
+    imported = re.compile(r"^from \.\.(\w+)\.", re.MULTILINE)
+    assert {path.parent.name for path in FOLDER.glob("*/*.py")} == set(ROOMS)
+    upwards = [
+        f"{room}/{path.name} imports from {other}"
+        for height, room in enumerate(ROOMS)
+        for path in sorted((FOLDER / room).glob("*.py"))
+        for other in imported.findall(path.read_text(encoding="utf-8"))
+        if other not in ROOMS[:height]
+    ]
+    assert upwards == []

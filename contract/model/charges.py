@@ -9,7 +9,7 @@ MINIMUM_SECONDS = 900
 
 
 def rounded(value: Fraction) -> Fraction:
-    """To the micro-dollar, half up (A7); charges are never negative."""
+    """A charge in whole micro-dollars, half of one rounded up (A7)."""
     return ((value / MICRO + Fraction(1, 2)) // 1) * MICRO
 
 
@@ -24,5 +24,5 @@ def charge_of(price: Fraction, gpus: int, seconds: int) -> Fraction:
 
 
 def whole_seconds(ms: int) -> int:
-    """Milliseconds in seconds, begun ones counted whole (A7)."""
+    """Milliseconds in seconds, a begun one counted whole (A7)."""
     return -(-ms // 1000)

@@ -1,4 +1,4 @@
-"""The world before each example: the same two accounts, the same offers, the clock at its start."""
+"""The world as each example begins with it: two accounts, all offers, nothing rented, the clock at its start."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -15,18 +15,18 @@ from .reference_model import Model
 from .rental_history import Offer
 
 PROVISIONING_MS = 60 * SECOND
-"""How long provisioning takes in the suite's own scenarios."""
+"""The duration of provisioning in the suite's own scenarios."""
 ALICE, BOB = "alice", "bob"
 OPENING = {ALICE: Fraction(100), BOB: Fraction(1, 2)}
 
 
 @contextmanager
 def own_world(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
-    """A world of its own on the target's server, made of one of the suite's scenarios with these settings of the `api`
-    section, under the manual clock, for Alice. Nobody else's world is touched; it goes with the block."""
+    """Make a world on the target's server from one of the suite's scenarios, with these settings of its `api` section,
+    under the manual clock. Gives the target with Alice's token, and deletes the world at the end of the block."""
     target.require("worlds")
     document = {**yaml.safe_load((FOLDER / scenario).read_text(encoding="utf-8")), "api": api}
-    mark = secrets.token_hex(4)
+    mark = secrets.token_hex(4)  # two runs may share a server: neither may meet the other's world or tokens
     tokens = {name: f"si_contract_{mark}_{name}" for name in OPENING}
     name = f"contract-{mark}"
     try:
@@ -35,13 +35,13 @@ def own_world(target: Target, scenario: str, **api: Any) -> Iterator[Target]:
         )
         target.trace.made_worlds(tokens.values())
         yield target.acting_as(tokens[ALICE])
-    finally:  # whether or not it is known that it was made
+    finally:  # also where the answer was lost and nobody knows whether the world was made
         gone = target.control("DELETE", f"worlds/{name}")
         assert gone.status < 300 or gone.status == 404, gone
 
 
 def reset_world(target: Target) -> dict[str, Account]:
-    """Reset, and see that both accounts are there; those that the scenario lacks are opened."""
+    """Reset the world, and open those of the two accounts that its scenario lacks."""
     target.reset()
     known = target.accounts()
     lacking = [name for name in OPENING if name not in known]
@@ -51,12 +51,12 @@ def reset_world(target: Target) -> dict[str, Account]:
 
 
 def another_token(target: Target, name: str) -> str:
-    """A token that nobody else has, for an account that is opened beside the target's own."""
+    """A token that no account has yet, for one that is opened beside the target's own."""
     return f"{target.token}_{name}"
 
 
 def learn_offers(target: Target) -> list[Offer]:
-    """Every offer as listed now, with its capacity from the control plane; cheapest first."""
+    """All offers as listed now, cheapest first, with their capacities from the control plane."""
     rows = target.act("GET", "market", query=[("limit", "1000000")])["data"]
     capacities = {(row["provider_id"], row["gpu_model"], row["region"]): row["capacity"] for row in rows}
     listed = target.offers()
@@ -64,7 +64,8 @@ def learn_offers(target: Target) -> list[Offer]:
 
 
 def learn_world(target: Target, offers: Sequence[Offer] | None = None) -> tuple[Model, dict[str, str]]:
-    """A fresh world as a model, and the token of each account. Its offers are those listed now, unless given."""
+    """Reset the world. Returns a model of it, and the token of each account. The offers are those listed now, unless
+    given."""
     accounts = reset_world(target)
     opening = {name: account.balance for name, account in accounts.items()}
     learned = learn_offers(target) if offers is None else offers

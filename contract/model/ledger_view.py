@@ -1,4 +1,4 @@
-"""The ledger as the control plane shows it: its own rules, and what a rental must have left in it (A8)."""
+"""The ledger as the control plane shows it: its own rules, and the entries that a rental must have left (A8)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ KINDS = frozenset({"credit_added", "hold_placed", "hold_expired", "rental_settle
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A ledger entry without its number; postings of nothing are left out."""
+    """A ledger entry without its sequence number. Postings of zero are left out."""
 
     at: int
     kind: str
@@ -25,7 +25,7 @@ class LedgerEntry:
 
 
 class LedgerView:
-    """The ledger read so far, summed up by posting account."""
+    """The ledger entries read so far, and the sum of their postings by ledger account."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Fraction] = defaultdict(Fraction)
@@ -33,7 +33,7 @@ class LedgerView:
         self.last_seq: int | None = None
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take in the next rows; each must balance and come after the one before."""
+        """Read the next entries. Each must balance and come after the one before."""
         for row in rows:
             assert self.last_seq is None or row["seq"] > self.last_seq, f"the ledger goes back at {row}"
             self.last_seq = row["seq"]
@@ -47,22 +47,23 @@ class LedgerView:
                 self.sums[account] += value
 
     def held(self, account: str) -> Fraction:
-        """What the holds of an account sum to."""
+        """The sum of an account's holds."""
         return self.sums[f"{account}/held"]
 
     def balance(self, account: str) -> Fraction:
-        """What the account owns, holds included (F16)."""
+        """An account's balance, holds included (F16)."""
         return self.sums[f"{account}/available"] + self.held(account)
 
     def of_rentals(self) -> set[LedgerEntry]:
-        """The entries about rentals, which must all differ."""
+        """The entries that belong to a rental. No two may be equal."""
         found = [entry for entry in self.entries if entry.rental_id is not None]
         assert len(set(found)) == len(found), "A8: a ledger entry is there twice"
         return set(found)
 
 
 def expected_entries(rental: Rental, now: int) -> set[LedgerEntry]:
-    """Hold placed, perhaps expired, and settled at the end in one entry (F8, F20, A8)."""
+    """The entries that a rental must have by now: its hold placed, its hold expired if it lasted so long, and one that
+    settles it at the end (F8, F20, A8)."""
     available, held = f"{rental.account}/available", f"{rental.account}/held"
     hold, end = rental.hold, rental.end(now)
 
@@ -77,7 +78,7 @@ def expected_entries(rental: Rental, now: int) -> set[LedgerEntry]:
         found.add(entry(rental.hold_expiry, "hold_expired", available=hold, held=-hold))
     charge = rental.charge(now)
     if end is not None and charge is not None:
-        kept = Fraction(0) if expired else hold
+        kept = Fraction(0) if expired else hold  # an expired hold has gone back already
         found.add(entry(end[0], "rental_settled", available=kept - charge, held=-kept, revenue=charge))
     return found
 

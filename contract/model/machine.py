@@ -1,6 +1,6 @@
-"""Random histories of two accounts in two worlds of one server, every answer of which the model foretells.
+"""The state machine: random histories of two accounts in two worlds of one server. The model predicts every answer.
 
-The times come from the deadlines of the rentals: one millisecond before, at, and one after. After each step
+Instants are drawn around the deadlines of the rentals: one millisecond before, at, and one after. After each step
 money, ledger and rentals must be the model's (F11, F15 to F20, A2 to A9, A16, A17, A21).
 """
 
@@ -17,11 +17,13 @@ from .reference_model import KEY_LIFE, failure
 from .strategies import BOUNDARY, ValidRent, WrongRent, filters, picks, valid_rents, wrong_queries, wrong_rents
 
 ACCOUNTS = st.sampled_from([ALICE, ALICE, BOB])
+"""Alice twice as often: she can pay, while Bob is soon refused for lack of credit."""
 KEYS = st.none() | st.none() | st.sampled_from(["k1", "k2"])
+"""Only two idempotency keys, so that they are used again."""
 
 
 class RentalMachine(MachineSteps):
-    """The rules; `target` needs the control plane and a world in which nothing happens by itself."""
+    """The rules. `target` needs a control plane, and a world in which nothing happens by itself."""
 
     rented: Bundle[str] = Bundle("rented")
 
@@ -29,7 +31,7 @@ class RentalMachine(MachineSteps):
 
     @rule(data=st.data(), account=ACCOUNTS)
     def list_offers(self, data: st.DataObject, account: str) -> None:
-        """A list holds exactly the offers that match and have free GPUs (F5, F6, A14, A15)."""
+        """A list has exactly the offers that match and have free GPUs (F5, F6, A14, A15)."""
         self.see_offers(account, data.draw(filters(self.model.offers), label="filters"))
 
     @rule(query=wrong_queries(), account=ACCOUNTS)
@@ -42,12 +44,12 @@ class RentalMachine(MachineSteps):
 
     @rule(target=rented, valid=valid_rents(), account=ACCOUNTS, key=KEYS)
     def rent(self, valid: ValidRent, account: str, key: str | None) -> MultipleResults[str]:
-        """A valid rent succeeds, or fails for the one reason that the model knows."""
+        """A valid rent succeeds, or is refused for the one reason that the model knows."""
         return self.try_rent(account, valid.body(self.model.offers), key)
 
     @rule(target=rented, valid=valid_rents(), account=ACCOUNTS, offset=st.sampled_from(BOUNDARY))
     def rent_and_wait(self, valid: ValidRent, account: str, offset: int) -> MultipleResults[str]:
-        """A rent, and then the time until it runs, more or less a millisecond (F11)."""
+        """A rent, and then the time until it becomes running, give or take a millisecond (F11)."""
         rented = self.try_rent(account, valid.body(self.model.offers), None)
         if rented.values:
             self.go_to(self.model.now + self.model.provisioning_ms + offset)
@@ -55,12 +57,12 @@ class RentalMachine(MachineSteps):
 
     @rule(valid=valid_rents(), wrong=wrong_rents(), account=ACCOUNTS, key=KEYS)
     def rent_wrongly(self, valid: ValidRent, wrong: WrongRent, account: str, key: str | None) -> None:
-        """A body with one defect is refused for it, whatever else holds (A13)."""
+        """A body with one defect is refused for that defect, whatever else is the case (A13)."""
         judge(failure(*wrong.codes), self.post_rent(account, wrong.body(valid.body(self.model.offers)), key))
 
     @rule(target=rented, pick=picks(), more=st.integers(0, 1), account=ACCOUNTS)
     def rent_what_is_left(self, pick: int, more: int, account: str) -> MultipleResults[str]:
-        """All the GPUs that the model knows to be free, or one more than that (F6, A16)."""
+        """A rent of all GPUs that are free, or of one more than that (F6, A16)."""
         gpus = self.model.free(self.model.offers[pick % len(self.model.offers)]) + more
         return self.try_rent(
             account, ValidRent(pick, extras=(("gpu_count", max(1, gpus)),)).body(self.model.offers), None
@@ -71,10 +73,10 @@ class RentalMachine(MachineSteps):
         target=rented,
         pick=st.integers(0, 9),
         change=st.sampled_from(["org/model", "org/other"]),
-        wait=st.none() | st.none() | st.none() | st.sampled_from(BOUNDARY),
+        wait=st.none() | st.none() | st.none() | st.sampled_from(BOUNDARY),  # mostly none: a day ends all other rentals
     )
     def retry(self, pick: int, change: str, wait: int | None) -> MultipleResults[str]:
-        """A key used again, at once or when its life ends: the first answer, or a refusal of another body (A17)."""
+        """A key used again, at once or when it expires: the first answer comes, or another body is refused (A17)."""
         account, key = sorted(self.model.keys)[pick % len(self.model.keys)]
         first, rental = self.model.keys[account, key]
         if wait is not None:
@@ -84,7 +86,7 @@ class RentalMachine(MachineSteps):
 
     @rule(target=rented, valid=valid_rents())
     def rent_what_credit_lacks(self, valid: ValidRent) -> MultipleResults[str]:
-        """After a 402 the amount it names is exactly what helps (F17)."""
+        """After a 402, credit of the amount that it names is exactly enough (F17)."""
         body = valid.body(self.model.offers)
         needed = self.model.predict_rent(BOB, body, None).amount_needed
         if needed is None:
@@ -99,14 +101,14 @@ class RentalMachine(MachineSteps):
 
     @rule(rental_id=rented, account=ACCOUNTS)
     def look(self, rental_id: str, account: str) -> None:
-        """The owner sees the rental, others do not (F12, A13)."""
+        """The owner sees the rental, other accounts do not (F12, A13)."""
         answer = self.send(account, "GET", f"/v1/gpu/rentals/{rental_id}")
         if judge(self.model.predict_read(account, rental_id), answer):
             judge_rental(self.model.rentals[rental_id], self.model.now, answer.json)
 
     @rule(rental_id=rented, account=ACCOUNTS)
     def terminate(self, rental_id: str, account: str) -> None:
-        """The owner ends it, at once and once only; others cannot (F13, A11)."""
+        """The owner ends the rental, at once and only once; other accounts cannot (F13, A11)."""
         answer = self.send(account, "DELETE", f"/v1/gpu/rentals/{rental_id}")
         if judge(self.model.predict_read(account, rental_id), answer):
             self.model.record_end(rental_id, "deleted")
@@ -115,7 +117,7 @@ class RentalMachine(MachineSteps):
 
     @rule(rental_id=rented)
     def touch(self, rental_id: str) -> None:
-        """Activity moves the idle timeout of a running rental (A19)."""
+        """Activity postpones the idle timeout of a running rental (A19)."""
         self.touch_rental(rental_id)
 
     @rule(rental_id=rented)
@@ -140,21 +142,21 @@ class RentalMachine(MachineSteps):
 
     @rule(ms=st.integers(1, 10_000))
     def advance(self, ms: int) -> None:
-        """A little time."""
+        """A little time passes."""
         self.target.advance(ms)
         self.model.now += ms
 
     @precondition(lambda self: bool(self.model.deadlines()))
     @rule(pick=st.integers(0, 1) | st.integers(0, 30), offset=st.sampled_from(BOUNDARY))
     def advance_to_deadline(self, pick: int, offset: int) -> None:
-        """Just before, at, or just after one of the coming deadlines (A21)."""
+        """Time passes until just before, at, or just after one of the coming deadlines (A21)."""
         deadlines = self.model.deadlines()
         self.go_to(max(self.model.now, deadlines[pick % len(deadlines)] + offset))
 
     @precondition(lambda self: len(self.worlds) > 1)
     @rule()
     def go_elsewhere(self) -> None:
-        """What comes now is in the other world, whose time and money are its own; ids may be there twice (A22)."""
+        """The rules go on in the other world, with its own time and money. The worlds may share ids (A22)."""
         self.worlds.reverse()
 
     @rule(
@@ -163,19 +165,20 @@ class RentalMachine(MachineSteps):
         offset=st.sampled_from(BOUNDARY),
     )
     def use_for_a_while(self, rental_id: str, seconds: int, offset: int) -> None:
-        """Keep a rental busy until it has run for so long (F15, F19)."""
+        """A rental is kept busy until it has run for `seconds` (F15, F19)."""
         if rental_id in self.model.rentals:
             self.use_until(rental_id, self.model.rentals[rental_id].started_if_alive + seconds * SECOND + offset)
 
     @rule(rental_id=rented, offset=st.sampled_from(BOUNDARY))
     def use_until_hold_expires(self, rental_id: str, offset: int) -> None:
-        """Keep a rental busy for as long as its hold lasts (F19, F20)."""
+        """A rental is kept busy until its hold expires (F19, F20)."""
         if rental_id in self.model.rentals:
             self.use_until(rental_id, self.model.rentals[rental_id].hold_expiry + offset)
 
 
 def machine_for(target: Target, other_world: Target | None) -> type[RentalMachine]:
-    """The machine, bound to a world and perhaps another of its scenario: Hypothesis makes one anew for each example."""
+    """The machine for a world and perhaps another one of the same scenario, as a class: Hypothesis makes an instance
+    for each example."""
     reset_world(target)
     offers = learn_offers(target)
 

@@ -1,4 +1,4 @@
-"""What the state machine does at each step, and what must be so after it: requests, model and server side by side."""
+"""The steps of the state machine, each done on the server and in the model, and the invariants after each."""
 
 import json
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ from .rental_history import Offer
 from .strategies import spelled
 
 BUSY_STEP = 14 * MINUTE
+"""Less than the idle timeout: activity this often keeps a rental alive (F19)."""
 
 
 class ModelledWorld:
-    """A world of the server, and what the model and the ledger say of it."""
+    """A world of the server, its reference model, and its ledger as read so far."""
 
     def __init__(self, target: Target, offers: Sequence[Offer]) -> None:
         self.target = target
@@ -30,8 +31,8 @@ class ModelledWorld:
 
 
 class MachineSteps(RuleBasedStateMachine):
-    """Worlds of one scenario, whose offers are these at its start, and their models; the rules, which act on `here`,
-    are in `machine.py`."""
+    """One or two worlds of the same scenario, each with its model. `offers` are those at the scenario's start. The
+    rules, which act on the world `here`, are in `machine.py`."""
 
     def __init__(self, target: Target, other_world: Target | None, offers: Sequence[Offer]) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class MachineSteps(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Reset the worlds: all that was offered at first is offered again."""
+        """Reset the worlds, and see that all offers of the start are listed again."""
         self._targets[0].trace.begin()
         self.worlds = [ModelledWorld(target, self._offers) for target in self._targets]
         for _ in self.worlds:
@@ -50,17 +51,17 @@ class MachineSteps(RuleBasedStateMachine):
 
     @property
     def here(self) -> ModelledWorld:
-        """The world that rules act on."""
+        """The world that the rules act on."""
         return self.worlds[0]
 
     @property
     def target(self) -> Target:
-        """Its server, and an account of it."""
+        """Its server, with the token of one of its accounts."""
         return self.here.target
 
     @property
     def model(self) -> Model:
-        """Its model."""
+        """Its reference model."""
         return self.here.model
 
     @property
@@ -73,11 +74,11 @@ class MachineSteps(RuleBasedStateMachine):
         """Its ledger as read so far."""
         return self.here.ledger
 
-    # What must be so after every step.
+    # Invariants: they are checked after every step.
 
     @invariant()
     def money_is_as_predicted(self) -> None:
-        """Balance, holds and available balance of every account (F14, F16)."""
+        """Balance, held and available credit of every account are the model's (F14, F16)."""
         seen = self.target.accounts()
         for name in self.tokens:
             account = seen[name]
@@ -88,7 +89,7 @@ class MachineSteps(RuleBasedStateMachine):
 
     @invariant()
     def ledger_is_as_predicted(self) -> None:
-        """The ledger balances, folds to the accounts, and has each rental's entries once (A8)."""
+        """The ledger balances, sums up to the accounts, and has each entry of each rental once (A8)."""
         self.ledger.read(self.target.ledger(after=self.ledger.last_seq))
         for name in self.tokens:
             assert self.ledger.balance(name) == self.model.balance(name), f"A8: balance of {name} in the ledger"
@@ -99,7 +100,7 @@ class MachineSteps(RuleBasedStateMachine):
 
     @invariant()
     def rentals_are_as_predicted(self) -> None:
-        """There are the rentals that were accepted and no others (F11, F13)."""
+        """The server has the rentals that were accepted and no others, each as in the model (F11, F13)."""
         rows = self.target.act("GET", "rentals", query=[("limit", "100000")])["data"]
         assert sorted(row["rental_id"] for row in rows) == sorted(self.model.rentals), "A17: the rentals differ"
         for row in rows:
@@ -107,16 +108,16 @@ class MachineSteps(RuleBasedStateMachine):
             expected = {**rental.view(self.model.now), "account": rental.account}
             assert expected.items() <= row.items(), f"must be {expected}: {row}"
 
-    # Parts of rules.
+    # Parts of the rules.
 
     def send(self, account: str, method: str, path: str, **parts: Any) -> Answer:
-        """One request of an account; the clock must not have moved."""
+        """Send one request of an account. The clock must not have moved."""
         answer = self.target.send(method, path, token=self.tokens[account], **parts)
         assert answer.sim_now == self.model.now, f"A23: it is not {self.model.now}: {answer}"
         return answer
 
     def post_rent(self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False) -> Answer:
-        """One rent, if wanted with the same body in other bytes."""
+        """Send a rent; `respelled` sends the same body in other bytes."""
         headers = [("content-type", "application/json")]
         if key is not None:
             headers.append(("idempotency-key", key))
@@ -126,7 +127,7 @@ class MachineSteps(RuleBasedStateMachine):
     def try_rent(
         self, account: str, body: dict[str, Any], key: str | None, *, respelled: bool = False
     ) -> MultipleResults[str]:
-        """Foretell, rent, judge, record; gives the new rental, if there is one."""
+        """Predict, rent, judge, record. Returns the new rental's id, if there is one."""
         prediction = self.model.predict_rent(account, body, key)
         answer = self.post_rent(account, body, key, respelled=respelled)
         if not judge_rent(self.model, prediction, answer):
@@ -137,30 +138,30 @@ class MachineSteps(RuleBasedStateMachine):
         return multiple(rental.rental_id)
 
     def see_offers(self, account: str, chosen: dict[str, str]) -> None:
-        """List with these filters: exactly the model's offers must come."""
+        """List with these filters. Exactly the model's offers must come."""
         answer = self.send(account, "GET", "/v1/gpu/offers", query=list(chosen.items()))
         assert answer.status == 200, answer
         rows = self.model.listed(chosen)
         assert answer.json == {"object": "list", "count": len(rows), "data": rows}, f"F5: not the offers: {answer}"
 
     def see_offer_of(self, rental_id: str) -> None:
-        """Whether the offer of a rental is listed, now that the rental has taken or given back GPUs (F6)."""
+        """List the offer of a rental that has just taken or returned GPUs: it is there exactly if some are free (F6)."""
         row = self.model.rentals[rental_id].offer.row
         self.see_offers(ALICE, {"gpu_model": row["gpu_model"], "provider": row["provider_id"]})
 
     def add_credit(self, account: str, value: Fraction) -> None:
-        """Credit, unless it is none."""
+        """Add credit on the server and in the model. The server refuses zero, so zero adds nothing."""
         if value:
             self.target.credit(account, value)
             self.model.credits[account] += value
 
     def go_to(self, instant: int) -> None:
-        """Move both clocks."""
+        """Move the clocks of server and model to an instant."""
         self.target.advance_to(instant)
         self.model.now = instant
 
     def touch_rental(self, rental_id: str) -> None:
-        """Touch it, which must succeed if it runs (A19)."""
+        """Touch a rental, which must succeed if it runs (A19)."""
         rental = self.model.rentals.get(rental_id)
         if rental is None:
             assert self.target.touch(rental_id).status == 404, f"{rental_id} is of another world"
@@ -171,11 +172,12 @@ class MachineSteps(RuleBasedStateMachine):
             rental.touches.append(self.model.now)
 
     def use_until(self, rental_id: str, instant: int) -> None:
-        """Move on to an instant, if that is to come, with activity often enough; stop if the rental ends."""
+        """Move to an instant unless it is past, with activity often enough that no idle timeout comes. Stops if the
+        rental ends."""
         while self.status(rental_id) != "terminated" and self.model.now < instant:
             self.go_to(min(instant, self.model.now + BUSY_STEP))
             self.touch_rental(rental_id)
 
     def status(self, rental_id: str) -> str:
-        """The status that the model foretells."""
+        """The status that the model predicts."""
         return self.model.rentals[rental_id].status(self.model.now)

@@ -1,4 +1,4 @@
-"""Whether an answer is what the model predicted."""
+"""The referee: compares an answer with the model's prediction."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ DOCUMENTED_FIELDS = frozenset({"rental_id", "status"})
 
 
 def judge(prediction: Prediction, answer: Answer, succeed_with: Iterable[int] = (200,)) -> bool:
-    """Raise AssertionError where the prediction did not come true; otherwise say whether it succeeded."""
+    """Returns True for a success, False for a refusal. Raises AssertionError if the prediction did not come true."""
     if answer.status in succeed_with:
         assert prediction.either or prediction.must_succeed, f"must fail with {sorted(prediction.codes)}: {answer}"
         return True
@@ -23,7 +23,7 @@ def judge(prediction: Prediction, answer: Answer, succeed_with: Iterable[int] = 
 
 
 def judge_rent(model: Model, prediction: Prediction, answer: Answer) -> bool:
-    """Judge the answer to a rent; say whether a new rental came of it."""
+    """Judge the answer to a rent. Returns True if it made a new rental."""
     if not judge(prediction, answer, RENTED):
         if prediction.amount_needed is not None:
             assert answer.error["amount_needed"] == amount(prediction.amount_needed), f"F17: {answer}"
@@ -40,7 +40,7 @@ def judge_rent(model: Model, prediction: Prediction, answer: Answer) -> bool:
 
 
 def judge_rental(rental: Rental, now: int, seen: dict[str, Any]) -> None:
-    """Raise AssertionError where a rental, as an answer shows it, is not the model's."""
+    """Raises AssertionError if a rental in an answer is not the model's."""
     expected = rental.view(now)
     names = set(seen) - {"ssh"}
     assert names in (DOCUMENTED_FIELDS, set(expected)), f"A18: the keys of neither profile: {seen}"
@@ -51,5 +51,5 @@ def judge_rental(rental: Rental, now: int, seen: dict[str, Any]) -> None:
 
 
 def acted_rightly(status: str, answered: int) -> bool:
-    """Whether an act on a rental of this status may be answered so; while it is provisioned, either way."""
+    """True if this status may answer a touch or an interruption of such a rental. While it is provisioned, both may."""
     return answered in {"provisioning": (200, 409), "running": (200,), "terminated": (409,)}[status]

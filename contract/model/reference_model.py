@@ -1,6 +1,7 @@
-"""A reference model of accounts, offers and rentals, which predicts every answer.
+"""The reference model of accounts, offers and rentals: it predicts every answer.
 
-It keeps the history of each rental (see `history.py`) and sums over it: no ledger, no schedule, no counters.
+It keeps the history of each rental (`rental_history.py`) and sums over all of them whenever it is asked: no ledger, no
+schedule, no counters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,12 @@ KEY_LIFE = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an answer must be: a success (no codes), one of these refusals, or, with `either`, any of both."""
+    """The answer that must come: a success (no codes), a refusal with one of these codes, or, with `either`, one of
+    both.
+
+    `amount_needed` belongs to a 402, `permanent` to a 409 that no waiting helps, `replay` to a key that was used
+    before.
+    """
 
     codes: frozenset[str] = frozenset()
     either: bool = False
@@ -28,7 +34,7 @@ class Prediction:
 
     @property
     def must_succeed(self) -> bool:
-        """Whether nothing but a success is right."""
+        """True if only a success is right."""
         return not self.codes and not self.either
 
 
@@ -36,13 +42,13 @@ SUCCESS = Prediction()
 
 
 def failure(*codes: str) -> Prediction:
-    """A refusal with one of these codes."""
+    """Predicts a refusal with one of these codes."""
     return Prediction(codes=frozenset(codes))
 
 
 @dataclass(slots=True)
 class Model:
-    """The whole world as its clients know it."""
+    """A world as its clients know it: its time, its offers, the credit of each account, and all rentals so far."""
 
     now: int
     offers: Sequence[Offer]
@@ -54,29 +60,29 @@ class Model:
     # Reading.
 
     def balance(self, account: str) -> Fraction:
-        """Credit less charges (F14)."""
+        """Credit minus charges (F14)."""
         return self.credits[account] - sum((rental.charge(self.now) or 0 for rental in self._of(account)), Fraction(0))
 
     def held(self, account: str) -> Fraction:
-        """The sum of the active holds."""
+        """The sum of an account's active holds."""
         return sum((rental.hold for rental in self._of(account) if rental.holds(self.now)), Fraction(0))
 
     def available(self, account: str) -> Fraction:
-        """What new holds can be placed on (F16)."""
+        """The part of the balance that is not held, on which new holds can be placed (F16)."""
         return self.balance(account) - self.held(account)
 
     def free(self, offer: Offer) -> int:
-        """The GPUs of an offer that nobody has."""
+        """The number of GPUs of an offer that no rental has."""
         mine = (rental for rental in self.rentals.values() if rental.offer.triple == offer.triple)
         return offer.capacity - sum(rental.gpus for rental in mine if rental.end(self.now) is None)
 
     def listed(self, filters: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        """The rows of a list with these valid filters, in order (F5, F6, A14, A15)."""
+        """The offers that a list with these valid filters must show, in order (F5, F6, A14, A15)."""
         rows = [offer.row for offer in self.offers if self.free(offer) > 0 and _matches(offer, filters)]
         return sorted(rows, key=_rank)
 
     def deadlines(self) -> list[int]:
-        """The coming instants at which something changes, earliest first."""
+        """The future instants at which something changes, earliest first."""
         found = {instant for rental in self.rentals.values() for instant in rental.deadlines(self.now)}
         found |= {rental.created + KEY_LIFE for _, rental in self.keys.values()}
         return sorted(instant for instant in found if instant > self.now)
@@ -84,7 +90,8 @@ class Model:
     # Predicting and recording.
 
     def predict_rent(self, account: str, body: Mapping[str, Any], key: str | None) -> Prediction:
-        """What a rent with a valid body must be answered with."""
+        """Predict the answer to a rent with a valid body."""
+        # First of all: an answer that is stored comes again even where the rent could not be made any more (A17).
         stored = self._stored(account, key)
         if stored is not None:
             first, rental = stored
@@ -92,6 +99,7 @@ class Model:
                 return Prediction(replay=rental)
             codes = frozenset({"idempotency_key_reused"})
             return Prediction(codes=codes, either=_meaning(first) == _meaning(body), replay=rental)
+        # The order of refusals is A13's: credit comes last, so that nobody pays in for a rent that cannot be made.
         offer = self.find_offer(body)
         if offer is None:
             return failure("offer_not_found")
@@ -104,7 +112,7 @@ class Model:
         return SUCCESS
 
     def record_rent(self, account: str, body: Mapping[str, Any], key: str | None, answer: Any) -> Rental:
-        """Record an accepted rent."""
+        """Record an accepted rent. Its rental must have a new id (A22)."""
         offer = self.find_offer(body)
         assert offer is not None
         started = self.now + self.provisioning_ms
@@ -116,18 +124,18 @@ class Model:
         return rental
 
     def predict_read(self, account: str, rental_id: str) -> Prediction:
-        """What GET and DELETE of a rental must be answered with (A11, A13)."""
+        """Predict the answer to GET and DELETE of a rental (A11, A13)."""
         rental = self.rentals.get(rental_id)
         return SUCCESS if rental is not None and rental.account == account else failure("rental_not_found")
 
     def record_end(self, rental_id: str, reason: str) -> None:
-        """Record an accepted end; on an ended rental it changes nothing (A11)."""
+        """Record that a rental was ended now. For one that has ended already this changes nothing (A11)."""
         rental = self.rentals[rental_id]
         if rental.end(self.now) is None:
             rental.recorded_end = (self.now, reason)
 
     def find_offer(self, body: Mapping[str, Any]) -> Offer | None:
-        """The offer that a rent names, in any case (A14)."""
+        """The offer that a rent names, in upper or lower case (A14)."""
         wanted = tuple(str(body[name]).lower() for name in ("provider_id", "gpu_model", "region"))
         found = [offer for offer in self.offers if tuple(part.lower() for part in offer.triple) == wanted]
         return found[0] if found else None
@@ -141,7 +149,8 @@ class Model:
 
 
 def _meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A body with defaults filled in and case left out; whether that makes two bodies one is left open."""
+    """A body with its defaults filled in and its names in lower case. The contract leaves open whether two bodies that
+    differ in nothing else are the same one (A17)."""
     filled = {"gpu_count": 1, "fine_tuned": False, "ssh_key": None, **body}
     return {**filled, **{name: filled[name].lower() for name in ("provider_id", "gpu_model", "region")}}
 

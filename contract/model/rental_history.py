@@ -1,8 +1,8 @@
-"""What a client knows of one offer and of one rental, worked out from what was accepted and when.
+"""Offers and rentals of the reference model. A rental's status and money follow from its accepted requests alone.
 
-No events and no running totals: whatever is asked about an instant is derived anew from the history, so that
-it can share no mistake with a simulator that steps from event to event. Instants are milliseconds since 1970,
-money is exact fractions of US dollars.
+There are no events and no running totals: every answer about an instant is derived anew from the history, so that the
+model can share no mistake with a simulator that steps from event to event. Instants are milliseconds since 1970, money
+is exact fractions of US dollars.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,7 @@ from .charges import MINIMUM_SECONDS, charge_of, hold_of, whole_seconds
 IDLE_TIMEOUT = 15 * MINUTE
 HOLD_EXPIRY = 2 * HOUR
 BILLED_WITH_MINIMUM = frozenset({"deleted", "idle_timeout"})
+"""The reasons of an end that is the customer's doing; what the market ends is billed without a minimum (A6)."""
 
 ECHOED = ("gpu_model", "provider_id", "region", "price_per_gpu_hour")
 
@@ -26,25 +27,29 @@ Triple = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer as last listed, and how many GPUs it has in all."""
+    """An offer as last listed. `capacity` is the number of its GPUs, free or not."""
 
     row: Mapping[str, Any]
     capacity: int
 
     @property
     def triple(self) -> Triple:
-        """Its name."""
+        """The name of the offer."""
         return self.row["provider_id"], self.row["gpu_model"], self.row["region"]
 
     @property
     def price(self) -> Fraction:
-        """US dollars per GPU and hour."""
+        """The price in US dollars per GPU and hour."""
         return dollars(self.row["price_per_gpu_hour"])
 
 
 @dataclass(slots=True)
 class Rental:
-    """An accepted rent and what was accepted for it since."""
+    """An accepted rent, and the touches and the end that were accepted for it since.
+
+    `started_if_alive` is the instant at which provisioning ends, if nothing ends the rental before. `recorded_end` is
+    the instant and the reason of an end that somebody brought about; an idle timeout is none of these.
+    """
 
     rental_id: str
     account: str
@@ -58,7 +63,7 @@ class Rental:
 
     @property
     def gpus(self) -> int:
-        """How many GPUs (A16)."""
+        """The number of GPUs (A16)."""
         return int(self.request.get("gpu_count", 1))
 
     @property
@@ -73,28 +78,28 @@ class Rental:
 
     @property
     def idle_end(self) -> int:
-        """When it ends if nothing happens any more (F19, A19)."""
+        """The instant of the idle timeout, if no activity comes any more (F19, A19)."""
         return max([self.started_if_alive, *self.touches]) + IDLE_TIMEOUT
 
     def end(self, now: int) -> tuple[int, str] | None:
-        """When and why it ended, if it has."""
+        """The instant and the reason of its end, if it has ended."""
         if self.recorded_end is not None:
             return self.recorded_end
         return (self.idle_end, "idle_timeout") if self.idle_end <= now else None
 
     def started(self, now: int) -> int | None:
-        """When it became running, if it did."""
+        """The instant at which it became running, if it did."""
         last = min(now, self.recorded_end[0]) if self.recorded_end is not None else now
         return self.started_if_alive if self.started_if_alive <= last else None
 
     def status(self, now: int) -> str:
-        """One of the three of F11."""
+        """One of the three statuses of F11."""
         if self.end(now) is not None:
             return "terminated"
         return "running" if self.started(now) is not None else "provisioning"
 
     def charge(self, now: int) -> Fraction | None:
-        """What it cost, once it has ended (F15, A5, A6, A7)."""
+        """The charge, once it has ended (F15, A5, A6, A7)."""
         end = self.end(now)
         if end is None:
             return None
@@ -107,11 +112,11 @@ class Rental:
         return charge_of(self.offer.price, self.gpus, seconds)
 
     def holds(self, now: int) -> bool:
-        """Whether the hold is active (A21)."""
+        """True while the hold is active: at the instant of its expiry it is not any more (A21)."""
         return self.end(now) is None and now < self.hold_expiry
 
     def view(self, now: int) -> dict[str, Any]:
-        """The extended rental without `ssh` (A18)."""
+        """The rental as the extended profile shows it, without `ssh` (A18)."""
         end, started, charge = self.end(now), self.started(now), self.charge(now)
         return {
             "rental_id": self.rental_id,
@@ -130,7 +135,7 @@ class Rental:
         }
 
     def deadlines(self, now: int) -> Iterator[int]:
-        """The instants at which something about it changes or begins to cost more."""
+        """The instants at which its status, its hold or its charge changes."""
         yield self.hold_expiry
         if self.end(now) is None:
             yield self.started_if_alive

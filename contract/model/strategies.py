@@ -1,7 +1,7 @@
-"""What the state machine and the clause tests draw: rents and filters, right and wrong, and instants.
+"""Hypothesis strategies of the state machine and of the clause tests: rents and queries, valid and wrong ones.
 
-Nothing here knows the server: an offer is a number that picks from the offers listed, so that examples shrink
-towards the cheapest offer and replay on any catalogue.
+None of them knows the server. An offer is drawn as a number that picks one of the offers listed, so that examples
+shrink towards the cheapest offer and can be repeated on any catalogue.
 """
 
 import json
@@ -23,22 +23,23 @@ CASES: dict[str, Callable[[str], str]] = {
     "swapped": str.swapcase,
 }
 CHEAPEST = 5
+"""Rents are drawn on so few offers most of the time: contention needs rentals that meet."""
 BOUNDARY = (-1, 0, 1)
-"""Milliseconds around a deadline."""
+"""Milliseconds from a deadline: just before it, at it, just after it. Mistakes are made there and not between."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidRent:
-    """A valid rent, but for the offer that it picks."""
+    """A rent with a valid body. The offer that it names may lack the GPUs, or not exist."""
 
     pick: int = 0
     case: str = "as listed"
     extras: tuple[tuple[str, Any], ...] = ()
     region_of: int | None = None
-    """If given, the offer whose region is named instead: more often than not, nobody offers that."""
+    """The number of the offer whose region is named instead: most of the time nobody offers that combination."""
 
     def body(self, offers: Sequence[Offer]) -> dict[str, Any]:
-        """The rent body."""
+        """The body of the request."""
         spell, row = CASES[self.case], offers[self.pick % len(offers)].row
         region = row if self.region_of is None else offers[self.region_of % len(offers)].row
         names = {"gpu_model": row["gpu_model"], "provider_id": row["provider_id"], "region": region["region"]}
@@ -47,18 +48,18 @@ class ValidRent:
 
 
 def picks() -> st.SearchStrategy[int]:
-    """An offer: the cheapest few most of the time, so that rentals meet on them."""
+    """The number of an offer, most of the time one of the cheapest few, so that rentals meet on them."""
     return st.integers(0, CHEAPEST - 1) | st.integers(0, CHEAPEST - 1) | st.integers(0, 1000)
 
 
 def gpu_counts() -> st.SearchStrategy[int]:
-    """Mostly few GPUs, now and then more than any offer has."""
+    """Numbers of GPUs: mostly few, now and then more than any offer has."""
     few = st.integers(1, 3)
     return few | few | few | st.integers(1, 40) | st.sampled_from([10**6, 2**63, 10**30])
 
 
 def valid_rents() -> st.SearchStrategy[ValidRent]:
-    """Valid rents."""
+    """Rents with a valid body."""
     extras = st.fixed_dictionaries(
         {},
         optional={
@@ -78,14 +79,14 @@ def valid_rents() -> st.SearchStrategy[ValidRent]:
 
 @dataclass(frozen=True, slots=True)
 class WrongRent:
-    """One defect to put into a valid rent, with what must be answered."""
+    """One defect to put into a valid rent, and the codes that may answer it."""
 
     field: str
     value: Any
     codes: frozenset[str]
 
     def body(self, valid: Mapping[str, Any]) -> dict[str, Any]:
-        """The rent body with the defect."""
+        """A valid body with the defect put in."""
         if self.value is MISSING:
             return {name: value for name, value in valid.items() if name != self.field}
         return {**valid, self.field: self.value}
@@ -101,7 +102,7 @@ INVALID = frozenset({"invalid_value"})
 
 
 def wrong_rents() -> st.SearchStrategy[WrongRent]:
-    """Rent bodies with exactly one defect."""
+    """Defects of a rent body."""
     return st.one_of(
         st.builds(lambda name: WrongRent(name, MISSING, frozenset({"missing_field"})), st.sampled_from(REQUIRED)),
         st.builds(WrongRent, unknown_names(), json_values(), st.just(frozenset({"unknown_field"}))),
@@ -120,28 +121,28 @@ def unknown_names() -> st.SearchStrategy[str]:
 
 
 def json_values() -> st.SearchStrategy[Any]:
-    """Any JSON value, small."""
+    """Small JSON values of any kind."""
     leaves = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from([0.5, -1.25, "", "x"])
     return leaves | st.lists(leaves, max_size=2) | st.dictionaries(st.sampled_from("ab"), leaves, max_size=2)
 
 
 def not_text() -> st.SearchStrategy[Any]:
-    """Values that are no string; null is left out, since a null key is an absent one (A18)."""
+    """Values that are no string. Null is left out, since an `ssh_key` of null is an absent one (A18)."""
     return json_values().filter(lambda value: not isinstance(value, str) and value is not None)
 
 
 def bad_text() -> st.SearchStrategy[str]:
-    """Strings that are empty, too long, or hold what nobody can see."""
+    """Strings that are empty, too long, or contain control or invisible characters."""
     return st.sampled_from(["", "x" * 257, "a\u0000b", "a\nb", "a\u200bb", "\u0007", "a\u007f"])
 
 
 def not_a_count() -> st.SearchStrategy[Any]:
-    """Numbers of GPUs that are none (A16)."""
+    """Values of `gpu_count` that are no number of GPUs (A16)."""
     return st.sampled_from([0, -1, -(2**63), 1.0, 1.5, True, False, "1", None, [], {}])
 
 
 def not_a_boolean() -> st.SearchStrategy[Any]:
-    """Values for `fine_tuned` that are neither true nor false."""
+    """Values of `fine_tuned` that are neither true nor false."""
     return st.sampled_from([0, 1, "true", "", None, [], {}])
 
 
@@ -155,7 +156,7 @@ def bad_ssh_keys() -> st.SearchStrategy[str]:
 def filters(
     offers: Sequence[Offer], cases: Sequence[Callable[[str], str]] = tuple(CASES.values())
 ) -> st.SearchStrategy[dict[str, str]]:
-    """Valid filters (F5): known names in any of these cases, names of nobody, and bounds around those of the offers."""
+    """Valid filters (F5): known names in these spellings, unknown names, and bounds just around those of the offers."""
     spelling = st.sampled_from(cases)
     rows = [offer.row for offer in offers]
     vram = sorted({row["vram_gb"] for row in rows})
@@ -177,7 +178,7 @@ def filters(
 
 
 def wrong_queries() -> st.SearchStrategy[tuple[tuple[tuple[str, str], ...], frozenset[str]]]:
-    """Queries that must be refused, with the codes to refuse them by (A14)."""
+    """Queries that must be refused, each with the codes that may answer it (A14)."""
     unknown, invalid = frozenset({"unknown_parameter"}), frozenset({"invalid_value"})
     values = [("min_vram", value) for value in ("", "-1", "1.5", "1e1", "x", "0x10", "NaN")]
     values += [("max_price", value) for value in ("", "-0.1", "1e1", "NaN", "Infinity", "x", "1,5", "$1")]
@@ -191,7 +192,7 @@ def wrong_queries() -> st.SearchStrategy[tuple[tuple[tuple[str, str], ...], froz
 
 
 def spelled(body: Mapping[str, Any]) -> bytes:
-    """The same body as other bytes: keys in reverse, spaces added."""
+    """The same body in other bytes: keys in reverse order, spaces added."""
     return json.dumps(dict(reversed(list(body.items()))), indent=2).encode()
 
 

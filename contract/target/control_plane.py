@@ -1,4 +1,4 @@
-"""What a server lets the suite do beside the API: hold its time, give credit, look into its books, make worlds."""
+"""The control plane of the server under test: it moves the clock, gives credit, shows the ledger, makes worlds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from .money import amount, dollars
 from .server import Answer, NotApplicable, Pairs, Server
 
 Capability = Literal["reset", "clock", "credit", "ledger", "rentals", "market", "worlds"]
-"""What a target may be able to do; each is asked for under /_sim when it is first needed."""
+"""A part of a control plane. The suite asks the server for it when a test first needs it."""
 
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 CONTROL_PLANE_CLOSED = "the server keeps its control plane from us: --admin-token is for that"
 STILL_SCENARIOS = ("contract", "calm")
-"""Scenarios in which nothing moves by itself."""
+"""The scenarios in which nothing changes by itself."""
 
 _SHOWN_BY: Mapping[Capability, tuple[str, str]] = {
     "reset": ("health", "worlds"),
@@ -26,7 +26,7 @@ _SHOWN_BY: Mapping[Capability, tuple[str, str]] = {
     "market": ("market", "data"),
     "worlds": ("worlds", "data"),
 }
-"""The call that shows it, and a key that its answer has."""
+"""The call under /_sim that shows whether the server has it, and a key that its answer then has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,17 @@ class Account:
 
 @dataclass(eq=False, repr=False)
 class ControlledServer(Server):
-    """A server whose control plane is used, if it has one and if it is wanted."""
+    """A server whose control plane is used, if it has one and is not live."""
 
     _lacks: dict[Capability, str] = field(init=False)
-    """What was asked for: why the server lacks it, or "" where it does not."""
+    """The capabilities asked for so far, each with the reason why the server lacks it, or "" if it has it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._lacks = dict.fromkeys(CAPABILITIES, "the control plane is left alone") if self.is_live else {}
 
     def can(self, capability: Capability) -> bool:
-        """Whether the server has this part of a control plane, and it is to be used. Raises Unanswered."""
+        """True if the server has this part of a control plane and the suite may use it. Raises Unanswered."""
         if capability not in self._lacks:
             path, key = _SHOWN_BY[capability]
             self._lacks[capability] = _why_lacking(self.exchange("GET", f"/_sim/{path}", query=_one_row(path)), key)
@@ -60,25 +60,25 @@ class ControlledServer(Server):
 
     @property
     def has_control(self) -> bool:
-        """Whether there is a control plane at all: then it is a simulator, which promises more than the API does."""
+        """True if there is a control plane: then it is a simulator, which promises more than the API does."""
         return self.can("reset")
 
     def why_closed(self) -> str | None:
-        """Why the control plane that the admin token is for cannot be used, if the server says so."""
+        """The reason why the admin token does not open the control plane, if one was given and does not."""
         if self.admin_token is None or self.can("reset") or self._lacks["reset"] != CONTROL_PLANE_CLOSED:
             return None
         return f"the control plane of {self.base_url} does not take the admin token"
 
     def require(self, *capabilities: Capability) -> None:
-        """Raises NotApplicable where the target lacks one of them."""
+        """Raises NotApplicable if the server lacks one of these."""
         lacking = [capability for capability in capabilities if not self.can(capability)]
         if lacking:
             why, path = self._lacks[lacking[0]], _SHOWN_BY[lacking[0]][0]
             raise NotApplicable(f"needs a hand in {', '.join(lacking)}: {why} (GET /_sim/{path})")
 
     def require_still_market(self) -> None:
-        """Raises NotApplicable unless the market stands still, the clock is manual and all fields are shown: only
-        then can the model say what each answer must be."""
+        """Raises NotApplicable unless the market stands still, the clock is manual and the profile is `extended`. Only
+        then can the model predict each answer."""
         self.require("reset", "clock", "credit", "ledger", "rentals", "market")
         health = self.act("GET", "health")
         served = next(w["scenario"] for w in health["worlds"] if w["name"] == health["clock"]["world"])
@@ -89,12 +89,12 @@ class ControlledServer(Server):
             )
 
     def control(self, method: str, path: str, body: object = None, query: Pairs = ()) -> Answer:
-        """One call under /_sim, in the world of the target's token, whatever it answers."""
+        """Make a call under /_sim, in the world of the target's token. Any status may come."""
         self.require("reset")
         return self.exchange(method, f"/_sim/{path}", body=body, query=query)
 
     def act(self, method: str, path: str, body: object = None, query: Pairs = ()) -> Any:
-        """One control call that must succeed; its decoded body."""
+        """Make a call under /_sim that must succeed. Returns the decoded body."""
         answer = self.control(method, path, body, query)
         assert answer.status < 300, f"{body}: {answer}"
         return answer.json if answer.content else None
@@ -104,15 +104,15 @@ class ControlledServer(Server):
         return parse_instant(self.act("GET", "clock")["now"])
 
     def advance(self, ms: int) -> None:
-        """Move the clock on by so many milliseconds."""
+        """Advance the clock by `ms` milliseconds."""
         self.act("POST", "clock/advance", {"by": f"{ms}ms"})
 
     def advance_to(self, instant_ms: int) -> None:
-        """Move the clock on to an instant, in milliseconds since 1970."""
+        """Advance the clock to an instant, in milliseconds since 1970."""
         self.act("POST", "clock/advance", {"to": format_instant(instant_ms)})
 
     def reset(self) -> None:
-        """Back to the start of the scenario, same seed."""
+        """Reset the world to the start of its scenario, with the same seed."""
         self.act("POST", "reset", {})
 
     def accounts(self) -> dict[str, Account]:
@@ -120,7 +120,7 @@ class ControlledServer(Server):
         return {row["name"]: _account(row) for row in self.act("GET", "accounts")["data"]}
 
     def open_account(self, name: str, token: str, balance: Fraction) -> None:
-        """A new account with that much credit."""
+        """Open an account with this balance."""
         self.act("POST", "accounts", {"name": name, "token": token, "balance": amount(balance)})
 
     def credit(self, name: str, value: Fraction) -> None:
@@ -128,33 +128,33 @@ class ControlledServer(Server):
         self.act("POST", f"accounts/{name}/credit", {"amount": amount(value)})
 
     def ledger(self, after: int | None = None) -> list[dict[str, Any]]:
-        """The ledger entries, all or those after a sequence number."""
+        """The ledger entries: all, or those after a sequence number."""
         query = [("limit", "100000")] + ([("after", str(after))] if after is not None else [])
         return list(self.act("GET", "ledger", query=query)["data"])
 
     def touch(self, rental_id: str) -> Answer:
-        """Pretend that the rented GPU served a request (A19)."""
+        """Act as if the rented GPU had served a request (A19)."""
         return self.control("POST", f"rentals/{rental_id}/touch")
 
     def interrupt(self, rental_id: str) -> Answer:
-        """Let the market take the GPU back."""
+        """Interrupt a rental, as the market does."""
         return self.control("POST", f"rentals/{rental_id}/interrupt")
 
 
 def _one_row(path: str) -> Pairs:
-    """The query that keeps the answer of a list short."""
+    """The query that keeps the answer of a list short: the suite only wants to know that it is there."""
     return [("limit", "1")] if path in ("ledger", "rentals", "market") else ()
 
 
 def _why_lacking(answer: Answer, key: str) -> str:
-    """Why an answer shows no control plane, or "" where it does."""
+    """The reason why an answer shows no control plane, or "" if it shows one."""
     if answer.status == 403:
         return CONTROL_PLANE_CLOSED
     return "" if answer.status == 200 and _has(answer, key) else "the server has no such control plane"
 
 
 def _has(answer: Answer, key: str) -> bool:
-    """Whether it is a JSON object with that key."""
+    """True if the body is a JSON object with that key. Any server may answer here, in any format."""
     try:
         return isinstance(answer.json, dict) and key in answer.json
     except ValueError:

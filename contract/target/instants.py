@@ -1,4 +1,4 @@
-"""Instants as integer milliseconds since 1970, and their text on the wire (A23)."""
+"""Instants: integer milliseconds since 1970, and their text in requests and answers (A23)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ HOUR = 60 * MINUTE
 
 
 def parse_instant(text: str) -> int:
-    """Milliseconds since 1970; refuses every spelling but the contract's own."""
+    """Milliseconds since 1970. Raises AssertionError for any spelling but the contract's own."""
     assert INSTANT.fullmatch(text), f"A23: {text!r} is no RFC 3339 instant in UTC with milliseconds"
     return (datetime.fromisoformat(text) - EPOCH) // MILLISECOND
 

@@ -7,12 +7,12 @@ MICRO = Fraction(1, 1_000_000)
 
 
 def dollars(text: str) -> Fraction:
-    """The exact value of a decimal string."""
+    """The exact value of a decimal string such as `0.287`."""
     return Fraction(Decimal(text))
 
 
 def amount(value: Fraction) -> str:
-    """Six decimals, as amounts are written (A18). The value must be a whole number of micro-dollars."""
+    """The text of an amount, with six decimals (A18). The value must be a whole number of micro-dollars."""
     micros = value / MICRO
     assert micros.denominator == 1, f"{value} is finer than a micro-dollar"
     sign = "-" if micros < 0 else ""

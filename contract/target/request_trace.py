@@ -1,4 +1,4 @@
-"""The requests that led to where the suite is, as lines for a shell."""
+"""The request trace: all requests of the current test or example, to be shown as `curl` lines if it fails."""
 
 import re
 import shlex
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 BODY_BYTES_MAX = 2_000
-"""A longer body is not written out."""
+"""The size up to which a body is written out."""
 
 _is_plain = re.compile(rb"[\x20-\x7e]*").fullmatch
 
 Pair = tuple[str, str]
 Secrets = Mapping[str, str]
-"""What must not be told, and the name of the shell variable that stands for it."""
+"""Secrets of the run, each with the name of the shell variable that is shown in its place."""
 
 
 @dataclass(slots=True)
 class SentRequest:
-    """One request, and the status of its answer once there is one."""
+    """One request, and the status of its answer as soon as there is one."""
 
     method: str
     path: str
@@ -27,16 +27,16 @@ class SentRequest:
 
     @property
     def only_looks(self) -> bool:
-        """Whether it is the suite looking behind the API, which changes nothing."""
+        """True for a read of the control plane, which changes nothing."""
         return self.method == "GET" and self.path.startswith("/_sim/")
 
     @property
     def acts(self) -> bool:
-        """Whether it is more than a look or a new start."""
+        """True if it may change a world, and is no reset."""
         return self.method not in ("GET", "HEAD") and self.path != "/_sim/reset"
 
     def curl(self, secrets: Secrets) -> str:
-        """A `curl` of the same request against `$URL`; what was given to the suite in secret is told by its name."""
+        """The `curl` line that sends the same request to `$URL`, with secrets as shell variables."""
         words = ["curl", "-sI" if self.method == "HEAD" else "-si"]
         if self.method not in ("GET", "HEAD") and not (self.method == "POST" and self.content is not None):
             words += ["-X", self.method]
@@ -51,14 +51,14 @@ class SentRequest:
 
 
 class RequestTrace:
-    """What was sent since the test, or the example of a generated one, began."""
+    """The requests since the current test began, or the current example of a generated test."""
 
     def __init__(self) -> None:
         self._sent: list[SentRequest] = []
         self._worlds: dict[str, SentRequest] = {}
 
     def begin(self) -> None:
-        """What was sent before has nothing to do with what comes."""
+        """Forget the requests so far: a new test or example begins."""
         self._sent.clear()
 
     @property
@@ -67,22 +67,22 @@ class RequestTrace:
         return tuple(self._sent)
 
     def resume(self, sent: Sequence[SentRequest]) -> None:
-        """What comes builds on these requests of earlier."""
+        """Begin with these requests of earlier, on which the next ones build."""
         self._sent = [*sent]
 
     def add(self, method: str, path: str, headers: Iterable[Pair], content: bytes | None) -> SentRequest:
-        """A request is about to be sent."""
+        """Add a request that is about to be sent."""
         sent = SentRequest(method, path, tuple(headers), content)
         self._sent.append(sent)
         return sent
 
     def made_worlds(self, tokens: Iterable[str]) -> None:
-        """The latest request made a world that these tokens lead to: it belongs before all requests there."""
+        """Remember the latest request as the one that made the world of these tokens: `curls` begins with it."""
         self._worlds.update(dict.fromkeys(tokens, self._sent[-1]))
 
     def curls(self, secrets: Secrets) -> list[str]:
-        """The requests in order, behind those that made their worlds; without worlds in which nothing was done, and of
-        the suite's looks behind the API only the last, if all ended with one."""
+        """The requests in order as `curl` lines, after those that made their worlds. Left out are worlds in which
+        nothing was changed, and reads of the control plane, except one that came last: it showed the failure."""
         acted_on = {id(self._world(request)) for request in self._sent if request.acts}
         acted_on |= {id(self._world(request)) for request in self._sent[-1:]}
         sent = [
@@ -96,13 +96,13 @@ class RequestTrace:
         return [request.curl(secrets) for request in (*made, *sent)]
 
     def _world(self, request: SentRequest) -> SentRequest | None:
-        """The request that made the world of another, if one of the suite did."""
+        """The request that made the world which this one went to, if the suite made it."""
         tokens = (value.removeprefix("Bearer ") for _, value in request.headers)
         return next((self._worlds[token] for token in tokens if token in self._worlds), None)
 
 
 def redacted(text: str, secrets: Secrets) -> str:
-    """A text without the secrets, for somebody to read."""
+    """A text with shell variables in place of the secrets."""
     return "".join(f"${secrets[part]}" if part in secrets else part for part in _parts(text, secrets))
 
 
@@ -114,13 +114,13 @@ def _header(name: str, value: str, secrets: Secrets) -> str:
 
 
 def _hiding(secrets: Secrets, text: str) -> str:
-    """A text as bash reads it, with each secret by its name."""
+    """A text quoted for bash, with shell variables in place of the secrets."""
     parts = _parts(text, secrets)
     return "".join(f'"${secrets[part]}"' if part in secrets else shlex.quote(part) for part in parts) or "''"
 
 
 def _parts(text: str, secrets: Secrets) -> list[str]:
-    """A text cut into secrets and what is between them; of two that overlap the longer one counts."""
+    """A text cut into secrets and the pieces between them. The longer of two that overlap counts."""
     if not secrets:
         return [text]
     longest_first = sorted(secrets, key=len, reverse=True)
@@ -128,7 +128,7 @@ def _parts(text: str, secrets: Secrets) -> list[str]:
 
 
 def _quoted(content: bytes, secrets: Secrets) -> str:
-    """The body as bash reads it; a long one is only hinted at."""
+    """A body quoted for bash; of a long one only its beginning and its size."""
     if len(content) > BODY_BYTES_MAX:
         return shlex.quote(f"{redacted(repr(content[:100]), secrets)}... ({len(content)} bytes in all)")
     if _is_plain(content):

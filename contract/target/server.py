@@ -1,4 +1,4 @@
-"""One server, spoken to over HTTP and in no other way: what is sent is traced, what comes back is an Answer."""
+"""One server, spoken to over HTTP and in no other way: each request is traced, each reply becomes an Answer."""
 
 import json
 import time
@@ -17,26 +17,26 @@ ADMIN_HEADER = "x-sim-admin"
 ALWAYS_SENT = (("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", "gpu-sim-verify"))
 CONTROL_PLANE = "/_sim/"
 LIVE_WAITS = 3
-"""How often a live service is waited for that says 429."""
+"""The number of times that a request to a live service is sent again after a 429."""
 TIMEOUT = {"timeout": httpx.Timeout(30).as_dict()}
-"""Seconds for each part of an exchange, as transports read them."""
+"""The timeout in seconds of each part of an exchange, in the form that transports read."""
 WAIT_SECONDS_MAX = 60
-"""No longer is waited before a request is sent again."""
+"""The longest wait before a request is sent again."""
 
 Pairs = Sequence[tuple[str, str]]
 
 
 class NotApplicable(Exception):
-    """A clause that this target cannot show; the text says what it lacks. Neither held nor failed."""
+    """Raised where the target cannot show a clause, which then neither held nor failed. The text says what it lacks."""
 
 
 class Unanswered(AssertionError):
-    """A request got no answer that could be read: what it was to show does not hold, if the server still lives."""
+    """Raised where a request got no readable answer. The clause has failed, if the server still lives."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """One answer, with what it answers."""
+    """One answer, with the method and path that it answers."""
 
     method: str
     path: str
@@ -51,7 +51,7 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The inside of the error envelope (A12)."""
+        """The error inside the envelope (A12)."""
         body = self.json
         assert isinstance(body, dict), f"A12: no envelope: {self}"
         assert isinstance(body.get("error"), dict), f"A12: no envelope: {self}"
@@ -68,17 +68,17 @@ class Answer:
 
 @dataclass(eq=False, repr=False)
 class Server:
-    """A server and the token of one account of it. `transport` speaks to an application in process instead."""
+    """A server and the token of one of its accounts. Another `transport` can speak to an application in process."""
 
     base_url: str
     token: str
     trace: RequestTrace = field(default_factory=RequestTrace, kw_only=True)
     transport: httpx.BaseTransport = field(default_factory=lambda: httpx.HTTPTransport(trust_env=False), kw_only=True)
     admin_token: str | None = field(default=None, kw_only=True)
-    """What the control plane asks for off loopback; sent there and nowhere else."""
+    """The secret that the control plane asks for off loopback. It is sent there and nowhere else."""
     is_live: bool = field(default=False, kw_only=True)
-    """Whether it may be a real service: its control plane is left alone, whatever it has, and what it refuses for
-    coming too soon is sent again."""
+    """True if it may be a real service: a control plane is left alone even where there is one, and a request is sent
+    again after a 429."""
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -89,13 +89,14 @@ class Server:
         self.transport.close()
 
     def acting_as(self, token: str) -> Self:
-        """The same server for another account; both share the connections."""
+        """The same server with another token, over the same connections."""
         other = copy(self)
         other.token = token
         return other
 
     def why_unfit(self) -> str | None:
-        """Why nothing can be said of this server at all: it does not answer, or does not know the token."""
+        """The reason why this server cannot be tried at all: it does not answer, or does not know the token. Otherwise
+        None."""
         try:
             status = self.exchange("GET", "/v1/gpu/offers").status
         except Unanswered as error:
@@ -115,8 +116,8 @@ class Server:
         body: object = None,
         content: bytes | None = None,
     ) -> Answer:
-        """One request, with the target's own token unless given; `body` goes out as JSON, `content` as is. Raises
-        Unanswered."""
+        """Send one request, with the server's own token unless another is given, and `body` as JSON or `content` as it
+        is. Raises Unanswered."""
         sent = [*self._authorization(token, path), *headers]
         if body is not None:
             content = json.dumps(body).encode()
@@ -133,7 +134,8 @@ class Server:
         return Answer(method, sent_path, reply.status_code, reply.headers, reply.content)
 
     def _answer_after_waits(self, request: httpx.Request) -> httpx.Response:
-        """The answer; after a 429, which did nothing, the wait that it asks for, if the target is to be waited for."""
+        """Send a request. A live service that answers 429 has done nothing, so the request is sent again after the wait
+        that it asks for."""
         reply = self._sent(request)
         for _ in range(LIVE_WAITS if self.is_live else 0):
             if reply.status_code != 429:
@@ -144,7 +146,8 @@ class Server:
         return reply
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
-        """The whole answer, as it is: no redirect is followed, no cookie kept."""
+        """Send a request and read the whole reply. The transport itself sends it, so no redirect is followed and no
+        cookie kept."""
         reply = self.transport.handle_request(request)
         try:
             reply.read()

@@ -1,4 +1,4 @@
-"""A simulator of our own to check: a child process on a free port of this machine."""
+"""A simulator to check where no server is given: a child process on a free port."""
 
 import json
 import subprocess
@@ -13,14 +13,15 @@ from pathlib import Path
 from .. import FOLDER
 
 BESIDE = Path(__file__).resolve().parents[len(__package__.split("."))]
-"""The folder from which the simulator can be imported: that of the top-level package."""
+"""The folder above the top-level package, from which the simulator can be imported, in a checkout and in a wheel."""
 START_SECONDS = 20
+"""The longest wait for the start, and for the end: a busy machine takes seconds for either."""
 POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What the ready file says."""
+    """The contents of the ready file."""
 
     url: str
     token: str
@@ -28,7 +29,7 @@ class Ready:
 
 @contextmanager
 def running_server(scenario: str, *options: str) -> Iterator[Ready]:
-    """Serve one of the suite's scenarios under the manual clock; ended with the block."""
+    """Serve one of the suite's scenarios under the manual clock. The server ends with the block."""
     with tempfile.TemporaryDirectory() as folder:
         ready, log = Path(folder, "ready.json"), Path(folder, "log")
         command = [sys.executable, "-m", "simulator", "serve", "--scenario", str(FOLDER / scenario)]

@@ -1,4 +1,5 @@
-"""How the suite tells what came of a clause: not applicable, and the requests that led to a failure."""
+"""Pytest hooks that turn a test's outcome into a report on its clause: not applicable, differs, or failed with the
+requests that led there."""
 
 import re
 from collections.abc import Sequence
@@ -14,14 +15,14 @@ from ..target.target import NotApplicable, Target
 CATEGORY = "not applicable"
 DIFFERS = "differs"
 LEFT_OPEN = frozenset({"A10", "A14"})
-"""Assumptions about which a fact leaves a live service free: one that does it otherwise differs, it does not fail."""
+"""Assumptions that only fill in what a fact leaves open: a service that does otherwise differs, and does not fail."""
 MESSAGE = "message"
-"""The user property of a failed clause that says what was wrong, in a line."""
+"""The user property of a failed test that says in one line what was wrong."""
 REQUESTS = "requests"
-"""The user property of a failed clause: its requests as lines for a shell."""
+"""The user property of a failed test with its requests as `curl` lines."""
 SERVER: pytest.StashKey[Target] = pytest.StashKey()
 SIMULATED: pytest.StashKey[bool] = pytest.StashKey()
-"""Whether the target has a control plane that is used."""
+"""True if the target has a control plane and it is used."""
 ONE_RENTAL: pytest.StashKey[OneRental] = pytest.StashKey()
 TRACE: pytest.StashKey[RequestTrace] = pytest.StashKey()
 
@@ -42,13 +43,13 @@ class ClauseReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """What other tests sent has nothing to do with this one."""
+        """Begin a trace: requests of other tests do not belong to this one."""
         self._trace.begin()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: "pytest.CallInfo[None]") -> Any:
-        """A clause that raised NotApplicable neither held nor failed; one that failed tells how; one that a fact leaves
-        open does not fail on a service that does it otherwise."""
+        """Report a test that raised NotApplicable as such, give a failed one its requests, and turn a failure into
+        `differs` where a fact leaves the clause open to a real service."""
         report: pytest.TestReport = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, NotApplicable):
             reason = str(call.excinfo.value)
@@ -57,8 +58,9 @@ class ClauseReports:
             report.user_properties.append((CATEGORY, reason))
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, Unanswered):
-            self._look_whether_it_lives()
+            self._end_if_the_server_is_gone()
         if report.failed:
+            # Redacted before anything is kept: properties and sections go to the terminal and into JUnit files.
             message = redacted(_first_line(report), self._secrets)
             report.user_properties.append((MESSAGE, message))
             if self._secrets:
@@ -72,8 +74,8 @@ class ClauseReports:
                 report.user_properties.append((DIFFERS, message))
         return report
 
-    def _look_whether_it_lives(self) -> None:
-        """A server that has gone keeps no clause from holding: nothing more can be tried."""
+    def _end_if_the_server_is_gone(self) -> None:
+        """End the run if the server no longer answers: that is no failure of the clauses still to come."""
         server = self._stash.get(SERVER, None)
         unfit = None if server is None else server.why_unfit()
         if unfit is not None:
@@ -81,13 +83,13 @@ class ClauseReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Count those clauses by themselves."""
+        """Count tests that are not applicable or differ apart from skipped ones."""
         names = {CATEGORY: "n", DIFFERS: "d"}
         found = next((name for name in names if property_of(report, name) is not None), None)
         return None if found is None else (found, names[found], found.upper())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say of each such clause why."""
+        """List the tests that are not applicable or differ, each with its reason."""
         told = {CATEGORY: "clauses that are not applicable to this server", DIFFERS: "clauses that it may do otherwise"}
         for category, title in told.items():
             reports = terminalreporter.stats.get(category, [])
@@ -98,25 +100,25 @@ class ClauseReports:
 
 
 def reason_of(report: pytest.TestReport) -> str | None:
-    """Why a clause is not applicable, if it is not."""
+    """The reason why a test is not applicable, or None."""
     found = property_of(report, CATEGORY)
     return None if found is None else str(found)
 
 
 def clause_of(test: str) -> str | None:
-    """The clause that a test is about, by its name."""
+    """The clause that a test shows, from the test's name."""
     found = _clause_in_name(test)
     return None if found is None else found[1].upper()
 
 
 def clause_blamed(test: str, message: str) -> str | None:
-    """The clause that a failure counts for: the one that it names, otherwise that of the test."""
+    """The clause that a failure counts for: the one that its message names, otherwise that of the test."""
     found = _clause_blamed(message)
     return clause_of(test) if found is None else found[1]
 
 
 def message_of(report: pytest.TestReport) -> str:
-    """What was wrong, in a line."""
+    """The failure in one line."""
     return str(property_of(report, MESSAGE) or _first_line(report))
 
 
@@ -131,7 +133,7 @@ def _first_line(report: pytest.TestReport) -> str:
 
 
 def requests_of(report: pytest.TestReport) -> Sequence[str]:
-    """The requests that led to a failure."""
+    """The requests that led to a failure, as `curl` lines."""
     found: Sequence[str] = property_of(report, REQUESTS) or []
     return found
 

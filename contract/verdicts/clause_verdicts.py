@@ -1,4 +1,4 @@
-"""What came of each clause: held, failed, differs or not applicable, gathered from the tests that show it."""
+"""The verdict on each clause: held, failed, differs or not applicable, gathered from the tests that show it."""
 
 import re
 from collections import defaultdict
@@ -21,7 +21,7 @@ _RANK: tuple[Verdict, ...] = ("failed", "differs", "held", "not applicable")
 
 @dataclass(frozen=True, slots=True)
 class ClauseTest:
-    """One test of a clause. `requests` are lines for a shell that lead to the failure."""
+    """One test of a clause and its verdict. `requests` are the `curl` lines that lead to the failure."""
 
     test: str
     verdict: Verdict
@@ -31,7 +31,7 @@ class ClauseTest:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A clause with what its tests say. It failed if one of them failed, and held if one held and none failed."""
+    """A clause with its tests. It failed if one of them failed, and held if one held and none failed or differs."""
 
     id: str
     meaning: str
@@ -39,38 +39,38 @@ class Clause:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that a test says, or that there is nothing to say."""
+        """The worst verdict of its tests; `not applicable` if it has none."""
         found = {check.verdict for check in self.checks}
         return next((verdict for verdict in _RANK if verdict in found), "not applicable")
 
     @property
     def tried(self) -> tuple[int, int]:
-        """How many of its tests could be tried, and how many there are."""
+        """The number of its tests that could be tried, and the number of its tests."""
         return sum(check.verdict != "not applicable" for check in self.checks), len(self.checks)
 
     @property
     def reason(self) -> str:
-        """Why it is not applicable."""
+        """The reason why it is not applicable."""
         return next((check.reason for check in self.checks), NOTHING_SHOWS_IT)
 
 
 class VerdictCollector:
-    """A pytest plugin that gathers them. `on_test` is told how many tests there are, how many are over, and the name
-    of the latest."""
+    """A pytest plugin that gathers the reports of a run. After each test it calls `on_test` with the number of all
+    tests, the number of those that are over, and the name of the latest."""
 
     def __init__(self, on_test: Callable[[int, int, str], None] | None = None) -> None:
         self._on_test = on_test
         self._reports: list[pytest.TestReport] = []
         self._total = self._over = 0
         self.ended_early: str | None = None
-        """Why the run came to nothing, if it did."""
+        """The reason why the run was broken off, if it was."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """All tests are known."""
+        """Note the number of tests."""
         self._total = len(session.items)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what counts: the test itself, and a set-up or tear-down that did not go well."""
+        """Keep the reports that count: each test's own, and those of a set-up or tear-down that failed or skipped."""
         if report.when == "call" or not report.passed:
             self._reports.append(report)
         if report.when == "teardown" and self._on_test is not None:
@@ -78,13 +78,13 @@ class VerdictCollector:
             self._on_test(self._total, self._over, report.nodeid.rpartition("::")[2])
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """It was broken off, by hand or since there is nothing to try."""
+        """Note that the run was broken off, by hand or because nothing can be tried."""
         self.ended_early = str(excinfo.value) or "interrupted"
 
     def clauses(self, only: Collection[str] = ()) -> list[Clause]:
-        """Every clause of the README in its order, or those asked for and those that failed on the way. A failure
-        counts for the clause that it names: what got in the way of a test says nothing about the clause that the test
-        is about."""
+        """The clauses of the README in its order: all, or `only` these and those that failed on the way. A failure
+        counts for the clause that it names; the test's own clause is then not applicable, since nothing was shown of
+        it."""
         checks: dict[str, list[ClauseTest]] = defaultdict(list)
         for report in self._reports:
             own, check = clause_of(report.nodeid), _checked(report)
@@ -103,14 +103,14 @@ class VerdictCollector:
 
 
 def meanings() -> Mapping[str, str]:
-    """The numbered clauses of the contract's README, in its order."""
+    """The clauses of the contract's README, each with its meaning, in its order."""
     lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
     found = (_is_clause(line) for line in lines)
     return {match[1]: match[2] for match in found if match is not None}
 
 
 def as_json(clauses: Iterable[Clause], **about: Any) -> dict[str, Any]:
-    """The verdicts as plain values: `about` the run, and each clause with its tests."""
+    """The verdicts as JSON values: the facts `about` the run, and each clause with its tests."""
     rows = [{**asdict(clause), "verdict": clause.verdict} for clause in clauses]
     return {**about, "clauses": rows}
 

@@ -20,7 +20,7 @@ SECONDS_TO_MEET = 1.0
 @canary(
     "test_timeouts.py::test_f20_a_hold_lasts_two_hours_whatever_the_rental_does",
     shows=r"Fraction\(287, 4000\) == 0\n",
-    machine=r"A8: holds of|F8, F20: 0 must be held|A8: too much {Entry\(at=\d+, kind='hold_expired'",
+    machine=r"A8: holds of|F8, F20: 0 must be held|A8: too much {LedgerEntry\(at=\d+, kind='hold_expired'",
 )
 def hold_is_valid_at_its_expiry(soil: Soil) -> None:
     """A21: the hold still reserves at 7,200,000 ms."""

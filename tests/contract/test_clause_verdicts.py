@@ -1,4 +1,4 @@
-"""What came of a clause, from what its tests say."""
+"""The verdict on a clause, from the reports of its tests."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -44,7 +44,7 @@ def test_a_clause_without_a_test_says_so() -> None:
 def report(
     name: str, outcome: Any = "passed", when: Any = "call", longrepr: Any = None, **properties: Any
 ) -> pytest.TestReport:
-    """What pytest says of a test."""
+    """A test report as pytest makes it."""
     told = [(key.replace("_", " "), value) for key, value in properties.items()]
     return pytest.TestReport(f"x.py::{name}", ("x.py", 1, name), {}, outcome, longrepr, when, user_properties=told)
 

@@ -1,4 +1,4 @@
-"""What injected faults answer is in the document, and nothing that is there for them alone passes without one."""
+"""Answers of injected faults are in the document, and pass the check only where a fault was injected."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ def api() -> Iterator[Api]:
 
 
 def asked(api: Api, words: str, method: str = "GET", path: str = "/v1/gpu/offers") -> Answer:
-    """What is answered to a request that asks for a fault."""
+    """The answer to a request that asks for a fault."""
     answer = api.call(method, path, RENT if method == "POST" else None, headers=[("x-sim", words)])
     return Answer(method, path, answer.status, httpx.Headers(answer.headers), answer.body)
 

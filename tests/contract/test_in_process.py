@@ -118,7 +118,7 @@ def test_in_process_and_over_the_wire_answer_the_same(target: Target, tmp_path: 
 
 
 def story(target: Target) -> list[tuple[int, bytes, dict[str, str]]]:
-    """What a customer hears from rent to end, refusals included."""
+    """The answers that a customer gets from rent to end, refusals included."""
     target.reset()
     told = [target.send("GET", "/v1/gpu/offers", query=[("gpu_model", "H100")]), target.rent(RENT, key="k")]
     rental = f"/v1/gpu/rentals/{told[-1].json['rental_id']}"

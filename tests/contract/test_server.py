@@ -18,7 +18,7 @@ def replies(*given: httpx.Response) -> httpx.MockTransport:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the suite would have waited."""
+    """The seconds that the suite would have waited."""
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     return waits

@@ -1,4 +1,4 @@
-"""What compares lists of offers: it judges a market that stands, and says so of one that moves or is empty."""
+"""Comparing lists of offers: a market that stands is judged, one that moves or is empty is not applicable."""
 
 from typing import Any
 
