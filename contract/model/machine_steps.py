@@ -145,7 +145,7 @@ class MachineSteps(RuleBasedStateMachine):
         assert answer.json == {"object": "list", "count": len(rows), "data": rows}, f"F5: not the offers: {answer}"
 
     def see_offer_of(self, rental_id: str) -> None:
-        """List the offer of a rental that has just taken or returned GPUs: it is there exactly if some are free (F6)."""
+        """List the offer of a rental that has just taken or returned GPUs: it is listed if some are free (F6)."""
         row = self.model.rentals[rental_id].offer.row
         self.see_offers(ALICE, {"gpu_model": row["gpu_model"], "provider": row["provider_id"]})
 
