@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator import load_scenario, serve_in_thread
-from simulator.remote import Remote, RemoteRefused, Unreachable
+from simulator.client.control_client import Remote, RemoteRefused, Unreachable
 from simulator.server import Ready
 
 from .processes import run

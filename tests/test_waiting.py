@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from simulator import serve_in_thread
-from simulator.waiting import PAUSE_SECONDS_MAX, UrlImpossible, await_ready
+from simulator.client.readiness import PAUSE_SECONDS_MAX, UrlImpossible, await_ready
 
 from .core.builders import scenario
 

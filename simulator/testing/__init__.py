@@ -1,6 +1,6 @@
 """What the pytest plugin hands to tests: a world of their own, its records, and the verdict on the client."""
 
-from .line import ServerRefused, ServerUnreachable
+from ..client.connection import ServerRefused, ServerUnreachable
 from .records import Account, Entry, Posting, Rental, Request
 from .report import ClientReport
 from .server import GpuSimServer

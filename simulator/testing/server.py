@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ..client.connection import Line, ServerRefused, ServerUnreachable
 from ..scenario_error import ScenarioError
-from .line import Line, ServerRefused, ServerUnreachable
 from .strangers import Strangers
 from .wanted import Wanted, clock_of, with_profile
 from .world import GpuSim

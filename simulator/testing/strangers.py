@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .line import Line, ServerRefused, ServerUnreachable
+from ..client.connection import Line, ServerRefused, ServerUnreachable
 from .records import Request, RequestLog
 
 _WORLD = "default"

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from ..client.connection import Line, ServerRefused
 from ..core.names import did_you_mean
 from ..core.one_of import not_exactly_one
 from .arguments import dollars, instant, span
-from .line import Line, ServerRefused
 from .records import Account, Entry, Rental, Request, RequestLog
 from .report import ClientReport, latest, report_on
 from .retries import Meeting

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from simulator import load_scenario, serve_in_thread
-from simulator.testing.line import Line, ServerRefused, ServerUnreachable
+from simulator.client.connection import Line, ServerRefused, ServerUnreachable
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from .pacing import wall_ns
+from ..pacing import wall_ns
 
 _is_visible = re.compile(r"[!-~]+").fullmatch
 
