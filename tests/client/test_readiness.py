@@ -10,7 +10,7 @@ import pytest
 from simulator import serve_in_thread
 from simulator.client.readiness import PAUSE_SECONDS_MAX, UrlImpossible, await_ready
 
-from .core.builders import scenario
+from ..core.builders import scenario
 
 
 class Answering(HTTPServer):

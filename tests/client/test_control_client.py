@@ -10,7 +10,7 @@ from simulator import load_scenario, serve_in_thread
 from simulator.client.control_client import Remote, RemoteRefused, Unreachable
 from simulator.server import Ready
 
-from .processes import run
+from ..processes import run
 
 
 @pytest.fixture(scope="module")
