@@ -1,5 +1,5 @@
 """`python -m simulator` is `gpu-sim`."""
 
-from .cli import main
+from .cli.main import main
 
 main(prog_name="gpu-sim")

@@ -89,7 +89,7 @@ World.journal = lambda self: iter([b"{}"])
 )
 def test_a_server_that_loses_credit_does_not_pass(defect: str, says: str, tmp_path: Path) -> None:
     program = tmp_path / "gpu-sim.py"
-    program.write_text(f"import sys\n{defect}\nfrom simulator.cli import main\nmain()\n")
+    program.write_text(f"import sys\n{defect}\nfrom simulator.cli.main import main\nmain()\n")
     ended = chaos([GPU_SIM[0], str(program)], jobs=14)
     assert ended.returncode == 1
     assert f"FAILED: {says}" in ended.stderr

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator import Simulation, __version__, serve_in_thread
-from simulator.cli import main
+from simulator.cli.main import main
 from simulator.core.commands import RentGpu
 from simulator.scenario_file import load_scenario, shipped_scenarios
 

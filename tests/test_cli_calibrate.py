@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from simulator.cli import main
+from simulator.cli.main import main
 from simulator.core.realism import Shape
 from simulator.experiments.traces import write_trace
 from simulator.scenario_file import load_scenario

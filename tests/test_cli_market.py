@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from simulator.cli import main
+from simulator.cli.main import main
 from simulator.experiments.statistics import measure
 from simulator.experiments.traces import read_trace, write_trace
 

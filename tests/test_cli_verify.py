@@ -149,7 +149,8 @@ def test_what_cannot_be_tried_is_said_in_a_line(sound: Serving, options: list[st
 
 
 def test_without_the_extra_it_says_what_is_missing() -> None:
-    program = "import sys; sys.modules['httpx'] = None; from simulator.cli import main; main(['verify', '--token=x'])"
+    begin = "import sys; sys.modules['httpx'] = None"
+    program = f"{begin}; from simulator.cli.main import main; main(['verify', '--token=x'])"
     told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 2
     assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in told.stderr

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from contract.document.provenance import CONSTRAINTS, OF_THE_CLAUSE, complaints
-from simulator.cli import main
+from simulator.cli.main import main
 from simulator.contract_file import contract_text, documented_only, load_contract
 
 FACTS = [f"F{number}" for number in range(1, 26)]

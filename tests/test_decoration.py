@@ -42,7 +42,7 @@ def test_preparing_is_done_once() -> None:
     assert decoration._faker.cache_info() == before
 
 
-@pytest.mark.parametrize("module", ["simulator.server", "simulator.cli", "simulator.scenario_file"])
+@pytest.mark.parametrize("module", ["simulator.server", "simulator.cli.main", "simulator.scenario_file"])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     command = [sys.executable, "-c", LOADED.format(module=module)]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()
@@ -51,6 +51,6 @@ def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
 
 
 def test_the_command_line_loads_no_server_before_a_command_needs_it() -> None:
-    command = [sys.executable, "-c", LOADED.format(module="simulator.cli")]
+    command = [sys.executable, "-c", LOADED.format(module="simulator.cli.main")]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()
     assert {"uvicorn", "starlette", "yaml"}.isdisjoint(loaded)

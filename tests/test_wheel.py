@@ -58,7 +58,7 @@ def test_the_wheel_adds_one_name_to_site_packages(wheel: Path) -> None:
     "name",
     [
         "py.typed",
-        "cli.py",
+        "cli/main.py",
         "core/simulation.py",
         "api/app.py",
         "scenarios/catalog.csv",

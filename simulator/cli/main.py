@@ -13,13 +13,13 @@ from typing import Any
 
 import click
 
-from . import __version__
-from .cli_calibrate import calibrate
-from .cli_market import market
-from .cli_remote import CannotTry, snapshot, wait
-from .cli_verify import verify
-from .core.quantities import Factor
-from .core.scenario import ClockSettings, Scenario
+from .. import __version__
+from ..core.quantities import Factor
+from ..core.scenario import ClockSettings, Scenario
+from .calibrate import calibrate
+from .market import market
+from .remote import CannotTry, snapshot, wait
+from .verify import verify
 
 BROKEN_OFF = 130
 """What shells take for an end by ^C: it is none of the three others."""
@@ -31,7 +31,7 @@ class _Clock(click.ParamType[ClockSettings]):
     name = "real|manual|xN"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ClockSettings:
-        from .notation import parse_factor
+        from ..notation import parse_factor
 
         if isinstance(value, ClockSettings):
             return value
@@ -175,7 +175,7 @@ def serve(
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
-    from . import server
+    from .. import server
 
     if ready_file is not None:
         ready_file = ready_file.resolve()
@@ -239,7 +239,7 @@ def _own_file(file: Path | None) -> Iterator[None]:
 @click.pass_context
 def check(ctx: click.Context, file: str) -> None:
     """Check a scenario file; every problem is named with its line and column."""
-    from .scenario_file import ScenarioError, load_scenario
+    from ..scenario_file import ScenarioError, load_scenario
 
     try:
         scenario = load_scenario(file)
@@ -254,7 +254,7 @@ def check(ctx: click.Context, file: str) -> None:
 @main.command()
 def scenarios() -> None:
     """List the shipped scenarios."""
-    from .scenario_file import load_scenario, shipped_scenarios
+    from ..scenario_file import load_scenario, shipped_scenarios
 
     for name in shipped_scenarios():
         scenario = load_scenario(name)
@@ -265,7 +265,7 @@ def scenarios() -> None:
 @main.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
-    from .scenario_file import scenario_schema
+    from ..scenario_file import scenario_schema
 
     click.echo(json.dumps(scenario_schema(), indent=2))
 
@@ -275,8 +275,8 @@ def schema() -> None:
 @click.pass_context
 def replay(ctx: click.Context, file: Any) -> None:
     """Run a downloaded journal again and say whether the bytes agree, and where they first differ."""
-    from .core.errors import JournalInvalid
-    from .core.replay import replay as run_again
+    from ..core.errors import JournalInvalid
+    from ..core.replay import replay as run_again
 
     try:
         simulation, difference = run_again(file.read())
@@ -300,7 +300,7 @@ def replay(ctx: click.Context, file: Any) -> None:
 )
 def contract(as_json: bool, documented_only: bool) -> None:
     """Print the API's description as OpenAPI 3.1, each statement with the clause that it rests on."""
-    from . import contract_file
+    from .. import contract_file
 
     if not as_json and not documented_only:
         click.echo(contract_file.contract_text(), nl=False)
@@ -322,7 +322,7 @@ main.add_command(market)
 
 
 def _load(name: str) -> Scenario:
-    from .scenario_file import ScenarioError, load_scenario
+    from ..scenario_file import ScenarioError, load_scenario
 
     try:
         return load_scenario(name)

@@ -10,9 +10,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .cli_experiments import needs_extra, progress
-from .cli_remote import CannotTry, DurationType
-from .core.scenario import Scenario
+from ..core.scenario import Scenario
+from .progress import needs_extra, progress
+from .remote import CannotTry, DurationType
 
 _COLORS = {"held": "green", "missed": "red", "not shown": "bright_black"}
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -79,9 +79,9 @@ def market(
     if gap < 1 or observe_every < 1:
         raise CannotTry("--gap and --observe-every are above 0s")
     with needs_extra("market"):
-        from .experiments import table, validation
-        from .experiments.observation import Recorder
-        from .experiments.seed_run import Plan
+        from ..experiments import table, validation
+        from ..experiments.observation import Recorder
+        from ..experiments.seed_run import Plan
     recorded = _read_recorded(traces)
     plan = Plan(_load(scenario_name), days, Recorder(gap, observe_every), _made("--export", export), fleets)
     is_told = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
@@ -116,8 +116,8 @@ def _made(option: str, folder: Path | None) -> Path | None:
 
 def _run(plan: Any, markets: Any, seeds: range, jobs: int | None) -> Any:
     """The runs of the scenario's own offers, and those of recorded zones and fleets."""
-    from .experiments.many_seeds import run_seeds
-    from .experiments.trace_market import Beside, Played
+    from ..experiments.many_seeds import run_seeds
+    from ..experiments.trace_market import Beside, Played
 
     with progress((plan.days + markets.days) * len(seeds), "days of a market") as on_days:
 
@@ -132,8 +132,8 @@ def _run(plan: Any, markets: Any, seeds: range, jobs: int | None) -> Any:
 
 def _markets_of(plan: Any, recorded: Any, look_seconds: float | None) -> Any:
     """The markets of recorded zones and fleets."""
-    from .core.calibration import CannotCalibrate
-    from .experiments.trace_market import play_recorded
+    from ..core.calibration import CannotCalibrate
+    from ..experiments.trace_market import play_recorded
 
     export = None if plan.export is None else plan.export / "played"
     try:
@@ -154,7 +154,7 @@ def _about_zones(beside: Any) -> dict[str, object]:
 
 
 def _load(name: str) -> Scenario:
-    from .scenario_file import ScenarioError, load_scenario
+    from ..scenario_file import ScenarioError, load_scenario
 
     try:
         return load_scenario(name)
@@ -163,9 +163,9 @@ def _load(name: str) -> Scenario:
 
 
 def _read_recorded(files: tuple[Path, ...]) -> Any:
-    from .core.names import did_you_mean
-    from .experiments.recorded import read_recorded
-    from .scenario_error import ScenarioError
+    from ..core.names import did_you_mean
+    from ..experiments.recorded import read_recorded
+    from ..scenario_error import ScenarioError
 
     for file in files:
         if file.is_dir():
@@ -181,14 +181,14 @@ def _read_recorded(files: tuple[Path, ...]) -> Any:
 
 def _write_page(out: Path, plan: Any, runs: Any, rows: Any, recorded: Any, beside: Any) -> Path:
     with needs_extra("market"):
-        from .experiments import page, plots
+        from ..experiments import page, plots
     pictures = plots.draw_all(plan, runs, recorded, beside)
     return page.write_page(out, plan, [run.seed for run in runs], rows, pictures, beside)
 
 
 def _table(rows: Any) -> Iterator[str]:
     """The table in columns, the verdict last and in colour."""
-    from .experiments.table import column_names, columns, summary
+    from ..experiments.table import column_names, columns, summary
 
     lines = [column_names(rows), *(columns(row, rows) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]) - 1)]

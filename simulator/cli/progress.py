@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from .cli_remote import CannotTry
+from .remote import CannotTry
 
 
 @contextmanager

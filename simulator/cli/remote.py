@@ -59,7 +59,7 @@ def load(file: Any, url: str, token: str | None, world: str | None, admin_token:
 
 
 def _call(method: Any, body: bytes | None, **where: Any) -> bytes:
-    from .client.control_client import Remote, RemoteRefused, Unreachable
+    from ..client.control_client import Remote, RemoteRefused, Unreachable
 
     try:
         return Remote(**where).call(method, "/_sim/snapshot", body)
@@ -75,7 +75,7 @@ class DurationType(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from .notation import parse_duration
+        from ..notation import parse_duration
 
         try:
             return value if isinstance(value, int) else parse_duration(value)
@@ -109,7 +109,7 @@ class DurationType(click.ParamType[int]):
 @click.pass_context
 def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
     """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""
-    from .client.readiness import UrlImpossible, await_ready
+    from ..client.readiness import UrlImpossible, await_ready
 
     try:
         reason = await_ready(url, timeout, admin_token=admin_token)

@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from .cli_remote import CannotTry
-from .resources import folder
+from ..resources import folder
+from .remote import CannotTry
 
+_SIMULATOR = __package__.rpartition(".")[0]
 _FAILURES_SHOWN = 5
 _COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicable": "bright_black"}
 
@@ -95,11 +96,11 @@ def verify(
 
 def _package() -> str:
     """The contract's package: inside this one where it was installed, beside it in a checkout."""
-    return f"{__package__}.contract" if folder("contract").parent == Path(__file__).parent else "contract"
+    return f"{_SIMULATOR}.contract" if folder("contract").parent == Path(__file__).parents[1] else "contract"
 
 
 def _suite() -> Any:
-    root = str(Path(__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     if _package() == "contract" and root not in sys.path:
         sys.path.insert(0, root)
     try:

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from .cli_experiments import needs_extra, progress
-from .cli_remote import CannotTry, DurationType
-from .core.scenario import Scenario
+from ..core.scenario import Scenario
+from .progress import needs_extra, progress
+from .remote import CannotTry, DurationType
 
 _STATISTICS = (
     "up_weibull_k",
@@ -94,9 +94,9 @@ def calibrate(
         raise CannotTry("--against needs --seeds above 0")
     _check_output(output)
     with needs_extra("calibrate"):
-        from .experiments import fitted_scenario
-    from .core.calibration import CannotCalibrate
-    from .scenario_file import parse_scenario
+        from ..experiments import fitted_scenario
+    from ..core.calibration import CannotCalibrate
+    from ..scenario_file import parse_scenario
 
     traces, held_out = _read(files, against)
     try:
@@ -132,9 +132,9 @@ def _check_output(output: Path) -> None:
 
 def _read(files: Sequence[Path], against: Sequence[Path]) -> tuple[Any, Any]:
     """The traces to fit to and those held out. Raises CannotTry where the latter do not go with the others."""
-    from .experiments.held_out import refuse_unlike
-    from .experiments.traces import read_trace
-    from .scenario_error import ScenarioError
+    from ..experiments.held_out import refuse_unlike
+    from ..experiments.traces import read_trace
+    from ..scenario_error import ScenarioError
 
     option = ""
     try:
@@ -149,8 +149,8 @@ def _read(files: Sequence[Path], against: Sequence[Path]) -> tuple[Any, Any]:
 
 
 def _calibrated(traces: Any, observe_every: int | None, shape: Any) -> Any:
-    from .experiments.fitting import looks_max
-    from .experiments.trace_calibration import calibrate_traces
+    from ..experiments.fitting import looks_max
+    from ..experiments.trace_calibration import calibrate_traces
 
     every = None if observe_every is None else observe_every / 1000
     try:
@@ -162,8 +162,8 @@ def _calibrated(traces: Any, observe_every: int | None, shape: Any) -> Any:
 
 def _written(market: Any, output: Path) -> str:
     """The text of the scenario."""
-    from .experiments.fitted_scenario import write_scenario
-    from .scenario_file import ScenarioError
+    from ..experiments.fitted_scenario import write_scenario
+    from ..scenario_file import ScenarioError
 
     try:
         return write_scenario(market, output.stem)
@@ -174,8 +174,8 @@ def _written(market: Any, output: Path) -> str:
 def _held_out(scenario: Scenario, held_out: Any, market: Any) -> Any:
     """The market of the scenario with the zones held out alone, looked at as often as those fitted. Raises
     CannotCalibrate, which names the option."""
-    from .core.calibration import CannotCalibrate
-    from .experiments.trace_market import play_traces
+    from ..core.calibration import CannotCalibrate
+    from ..experiments.trace_market import play_traces
 
     try:
         return play_traces(scenario, held_out, market.look_seconds)
@@ -185,8 +185,8 @@ def _held_out(scenario: Scenario, held_out: Any, market: Any) -> Any:
 
 def _against(others: Any, held_out: Any, market: Any, seeds: int) -> bool:
     """Run the zones held out, print how they came out, and answer whether a row was missed."""
-    from .experiments.held_out import judge_held_out
-    from .experiments.table import column_names, columns, summary
+    from ..experiments.held_out import judge_held_out
+    from ..experiments.table import column_names, columns, summary
 
     with progress(seeds * others.plan.days, "days of zones held out") as on_days:
         rows = judge_held_out(others, held_out, range(1, seeds + 1), on_days)
@@ -203,8 +203,8 @@ def _against(others: Any, held_out: Any, market: Any, seeds: int) -> bool:
 
 def _zones(zones: Any, interruptions: Any, head: str = "zone") -> Iterator[str]:
     """The zones with their rates in an hour of being up, and what a scenario says of them."""
-    from .experiments.fitted_scenario import probability
-    from .notation import format_share
+    from ..experiments.fitted_scenario import probability
+    from ..notation import format_share
 
     rows = [(head, "available", "recorded /h", "really /h", "probability")]
     for zone in zones:
@@ -225,7 +225,7 @@ def _looks(market: Any) -> Iterator[str]:
 
 def _kept(zones: Any, market: Any) -> Iterator[str]:
     """Of some zones those whose rate is the recorded one, and how much of it would be seen in a market."""
-    from .experiments.deprobing import seen_per_hour
+    from ..experiments.deprobing import seen_per_hour
 
     for zone in zones:
         if not zone.deprobed:
@@ -237,8 +237,8 @@ def _kept(zones: Any, market: Any) -> Iterator[str]:
 
 
 def _shape(market: Any) -> Iterator[str]:
-    from .core.realism import Shape
-    from .experiments.fitted_scenario import shape_as_written
+    from ..core.realism import Shape
+    from ..experiments.fitted_scenario import shape_as_written
 
     yield ""
     if not market.fitted:
@@ -254,7 +254,7 @@ def _shape(market: Any) -> Iterator[str]:
 
 def _statistics(market: Any, runs: Any) -> Iterator[str]:
     """What was recorded beside mean and standard deviation of what came out."""
-    from .experiments.statistics import measure
+    from ..experiments.statistics import measure
 
     recorded, simulated = measure(market.measured).by_name(), [run.by_name() for run in runs]
     rows = [("statistic", "recorded", f"simulated, {len(runs)} seeds")]
