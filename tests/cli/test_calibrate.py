@@ -11,9 +11,9 @@ from simulator.core.realism import Shape
 from simulator.experiments.traces import write_trace
 from simulator.scenario_file import load_scenario
 
-from .experiments.known_market import recordings
-from .experiments.recordings import trace
-from .processes import ROOT
+from ..experiments.known_market import recordings
+from ..experiments.recordings import trace
+from ..processes import ROOT
 
 
 @pytest.fixture(scope="module")

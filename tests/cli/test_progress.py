@@ -8,7 +8,7 @@ import pytest
 
 from simulator.cli.progress import progress
 
-from .processes import ROOT, environment
+from ..processes import ROOT, environment
 
 
 @pytest.mark.parametrize(

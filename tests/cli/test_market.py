@@ -11,9 +11,9 @@ from simulator.cli.main import main
 from simulator.experiments.statistics import measure
 from simulator.experiments.traces import read_trace, write_trace
 
-from .experiments.known_market import recordings
-from .experiments.recordings import trace
-from .processes import ROOT
+from ..experiments.known_market import recordings
+from ..experiments.recordings import trace
+from ..processes import ROOT
 
 OFFER = """\
     - provider_id: aws

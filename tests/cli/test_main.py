@@ -12,8 +12,8 @@ from simulator.cli.main import main
 from simulator.core.commands import RentGpu
 from simulator.scenario_file import load_scenario, shipped_scenarios
 
-from .core.builders import QUIET, scenario
-from .processes import ROOT, run
+from ..core.builders import QUIET, scenario
+from ..processes import ROOT, run
 
 
 def invoke(*arguments: str) -> Result:
