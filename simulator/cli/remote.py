@@ -1,10 +1,12 @@
 """Commands that ask a running server."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from msgspec import Raw
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -54,18 +56,22 @@ def save(file: Path, url: str, token: str | None, world: str | None, admin_token
 @_of_a_server
 def load(file: Any, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
     """Let the world become the one in FILE; its tokens stay."""
-    _call("PUT", file.read(), url=url, token=token, world=world, admin_token=admin_token)
+    _call("PUT", Raw(file.read()), url=url, token=token, world=world, admin_token=admin_token)
     click.echo(f"{file.name}: loaded")
 
 
-def _call(method: Any, body: bytes | None, **where: Any) -> bytes:
-    from ..client.control_client import Remote, RemoteRefused, Unreachable
+def _call(
+    method: str, body: Raw | None, *, url: str, token: str | None, world: str | None, admin_token: str | None
+) -> bytes:
+    from ..client.connection import ControlConnection, ServerRefused, ServerUnreachable
+    from ..client.control_client import ControlClient
 
     try:
-        return Remote(**where).call(method, "/_sim/snapshot", body)
-    except Unreachable as error:
+        with closing(ControlConnection(url, token=token, admin_token=admin_token)) as connection:
+            return ControlClient(connection, world).call(method, "snapshot", body)
+    except ServerUnreachable as error:
         raise CannotTry(str(error)) from None
-    except RemoteRefused as error:
+    except ServerRefused as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -109,7 +115,8 @@ class DurationType(click.ParamType[int]):
 @click.pass_context
 def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
     """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""
-    from ..client.readiness import UrlImpossible, await_ready
+    from ..client.connection import UrlImpossible
+    from ..client.readiness import await_ready
 
     try:
         reason = await_ready(url, timeout, admin_token=admin_token)

@@ -1,19 +1,30 @@
-"""The line to a server's control plane: one connection, kept open, because a test makes many short calls."""
+"""One connection to a server, kept open, because its user makes many short calls; and how a call can fail."""
 
+import re
 import socket
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Lock
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import msgspec
 
 SECONDS_MAX = 60.0
 """How long the server may be silent in a call: an advance may be a long one."""
 
+_is_visible = re.compile(r"[!-~]+").fullmatch
+
 
 class ServerUnreachable(Exception):  # named as the refusals are: by what it says
-    """The server could not be asked, for the reason that the message gives."""
+    """The server could not be asked, for the reason that the message gives; `reason` is that without the address."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
+
+
+class UrlImpossible(ServerUnreachable):  # likewise
+    """No server can be at such a URL, or it cannot be sent such a token."""
 
 
 class ServerRefused(Exception):  # likewise
@@ -37,36 +48,32 @@ class _Problem(msgspec.Struct):
     param: str | None = None
 
 
-class Line:
-    """Calls to one server, one at a time, from any thread."""
+class ControlConnection:
+    """Calls to one server, one at a time, from any thread. No proxy is asked: none knows this machine's servers."""
 
-    def __init__(self, url: str, *, admin_token: str | None = None, seconds_max: float = SECONDS_MAX) -> None:
-        """`seconds_max` is how long the server may be silent in a call. Raises ServerUnreachable for what is no http
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        admin_token: str | None = None,
+        seconds_max: float = SECONDS_MAX,
+    ) -> None:
+        """`seconds_max` is how long the server may be silent in a call. Raises UrlImpossible for what is no http
         address, and for a token that cannot be sent; the message has no secret in it. Nothing is asked yet."""
-        if "@" in url:
-            raise ServerUnreachable("the address has a user name or a password in it: leave them out")
-        if admin_token is not None and not (admin_token.isascii() and admin_token.isprintable()):
-            raise ServerUnreachable("the admin token has characters that no header may have, such as a line break")
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise ServerUnreachable(f"{url} is no http address: {error}") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ServerUnreachable(f"{url} is no http address")
+        parts = _split(url)
         self.url = url.rstrip("/")
         self._prefix = parts.path.rstrip("/")
+        self._headers = _headers(token, admin_token)
         self._seconds_max = seconds_max
         self._is_plain = parts.scheme == "http"
         kind = HTTPConnection if self._is_plain else HTTPSConnection
-        self._connection = kind(parts.hostname, port, timeout=seconds_max)
-        self._headers = {"content-type": "application/json"}
-        if admin_token is not None:
-            self._headers["x-sim-admin"] = admin_token
+        self._connection = kind(parts.hostname or "", parts.port, timeout=seconds_max)
         self._turn = Lock()
 
     def call(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> bytes:
-        """The body of the answer. Raises ServerUnreachable, or ServerRefused for anything but a success."""
+        """The body of the answer. `body` is sent as JSON, and as it is where it is a `msgspec.Raw`. Raises
+        ServerUnreachable, or ServerRefused for anything but a success."""
         target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         content = None if body is None else msgspec.json.encode(body)
         with self._turn:
@@ -77,10 +84,12 @@ class Line:
                 status, told = answer.status, answer.read()
             except TimeoutError:
                 self._connection.close()
-                raise ServerUnreachable(f"{self.url} did not answer within {self._seconds_max:g} s") from None
-            except (OSError, HTTPException) as error:
+                silent = f"did not answer within {self._seconds_max:g} s"
+                raise ServerUnreachable(f"{self.url} {silent}", f"it {silent}") from None
+            except (OSError, HTTPException, UnicodeError) as error:
                 self._connection.close()
-                raise ServerUnreachable(f"{self.url} cannot be asked: {str(error) or repr(error)}") from None
+                reason = str(error) or repr(error)
+                raise ServerUnreachable(f"{self.url} cannot be asked: {reason}", reason) from None
         if not 200 <= status < 300:
             raise _refusal(status, told)
         return told
@@ -106,6 +115,33 @@ class Line:
             except OSError:
                 pass
         self._connection.close()
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a server's address. Raises UrlImpossible."""
+    if "@" in url:
+        raise UrlImpossible("the http address has a user name or a password in it: leave them out")
+    try:
+        parts = urlsplit(url)
+        if not _is_visible(url) or parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("http://HOST[:PORT] is needed")
+        if parts.query or parts.fragment:
+            raise ValueError("only http://HOST[:PORT] is needed")
+    except ValueError as error:
+        raise UrlImpossible(f"{url!r} is no http address: {error}") from None
+    return parts
+
+
+def _headers(token: str | None, admin_token: str | None) -> dict[str, str]:
+    for name, secret in (("token", token), ("admin token", admin_token)):
+        if secret is not None and not (secret.isascii() and secret.isprintable()):
+            raise UrlImpossible(f"the {name} has characters that no header may have, such as a line break")
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    if admin_token:
+        headers["x-sim-admin"] = admin_token
+    return headers
 
 
 def _refusal(status: int, told: bytes) -> ServerRefused:

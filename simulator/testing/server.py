@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ..client.connection import Line, ServerRefused, ServerUnreachable
+from ..client.connection import ControlConnection, ServerRefused, ServerUnreachable
+from ..client.control_client import ControlClient
 from ..scenario_error import ScenarioError
 from .strangers import Strangers
 from .wanted import Wanted, clock_of, with_profile
@@ -31,8 +32,8 @@ class _Made(Struct):
 class GpuSimServer:
     """A server, and the worlds that are made on it."""
 
-    def __init__(self, line: Line, *, is_own: bool) -> None:
-        self._line = line
+    def __init__(self, control: ControlClient, *, is_own: bool) -> None:
+        self._control = control
         self._is_own = is_own
         self._retired: GpuSim | None = None
         self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
@@ -40,7 +41,7 @@ class GpuSimServer:
     @property
     def url(self) -> str:
         """Its address; the API is under `/v1`, the control plane under `/_sim`."""
-        return self._line.url
+        return self._control.url
 
     def new_world(self, wanted: Wanted) -> GpuSim:
         """A world as wanted, under a manual clock; who asked for it ends it. Raises ServerRefused, ServerUnreachable,
@@ -52,9 +53,9 @@ class GpuSimServer:
             "clock": clock_of(wanted, document),
             "seed": wanted.seed,
         }
-        strangers = Strangers(self._line, are_ours=self._is_own)
-        made = msgspec.json.decode(self._line.call("POST", "/_sim/worlds", body), type=_Made)
-        return GpuSim(self._line, made.world, made.seed, made.tokens, wanted, strangers)
+        strangers = Strangers(self._control, are_ours=self._is_own)
+        made = msgspec.json.decode(self._control.call("POST", "worlds", body), type=_Made)
+        return GpuSim(self._control, made.world, made.seed, made.tokens, wanted, strangers)
 
     def retire(self, sim: GpuSim) -> None:
         """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,
@@ -68,7 +69,7 @@ class GpuSimServer:
         if self._retired is not None:
             self._retired.remember()
         self._end_retired()
-        self._line.close()
+        self._control.close()
 
     def _end_retired(self) -> None:
         if self._retired is not None:
@@ -92,15 +93,18 @@ def own_server() -> Iterator[GpuSimServer]:
     from ..scenario_file import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
     from ..server import serve_in_thread  # noqa: PLC0415  # likewise
 
-    with serve_in_thread(load_scenario("calm")) as ready, closing(GpuSimServer(Line(ready.url), is_own=True)) as server:
-        yield server
+    with serve_in_thread(load_scenario("calm")) as ready:
+        control = ControlClient(ControlConnection(ready.url))
+        with closing(GpuSimServer(control, is_own=True)) as server:
+            yield server
 
 
 @contextmanager
 def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServer]:
     """The server at that address. Raises ServerUnreachable where it does not answer soon, as a simulator does."""
-    with closing(Line(url, admin_token=admin_token, seconds_max=READY_SECONDS_MAX)) as line:
-        if b'"ready"' not in line.call("GET", "/_sim/ready"):
+    with closing(ControlConnection(url, admin_token=admin_token, seconds_max=READY_SECONDS_MAX)) as hasty:
+        if b'"ready"' not in ControlClient(hasty).call("GET", "ready"):
             raise ServerUnreachable(f"{url} is no simulator that is ready")
-    with closing(GpuSimServer(Line(url, admin_token=admin_token), is_own=False)) as server:
+    control = ControlClient(ControlConnection(url, admin_token=admin_token))
+    with closing(GpuSimServer(control, is_own=False)) as server:
         yield server

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ..client.connection import Line, ServerRefused, ServerUnreachable
+from ..client.connection import ServerRefused, ServerUnreachable
+from ..client.control_client import ControlClient
 from .records import Request, RequestLog
 
 _WORLD = "default"
@@ -15,8 +16,8 @@ _ALL = 10**9
 class Strangers:
     """Requests of nobody, from now on. On a server of others they may be anybody's, and none are seen."""
 
-    def __init__(self, line: Line, *, are_ours: bool) -> None:
-        self._line = line
+    def __init__(self, server: ControlClient, *, are_ours: bool) -> None:
+        self._control = server.of_world(_WORLD)
         self._are_ours = are_ours
         self._kept: Sequence[Request] | None = None
         self.begin_anew()
@@ -39,5 +40,5 @@ class Strangers:
             self._kept = ()
 
     def _log(self, *, limit: int = _ALL) -> RequestLog:
-        query = {"world": _WORLD, "limit": str(limit)} | ({"after": str(self._after)} if limit else {})
-        return msgspec.json.decode(self._line.call("GET", "/_sim/requests", query=query), type=RequestLog)
+        query = {"limit": str(limit)} | ({"after": str(self._after)} if limit else {})
+        return msgspec.json.decode(self._control.call("GET", "requests", query=query), type=RequestLog)

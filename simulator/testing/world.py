@@ -9,7 +9,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from ..client.connection import Line, ServerRefused
+from ..client.connection import ServerRefused
+from ..client.control_client import ControlClient
 from ..core.names import did_you_mean
 from ..core.one_of import not_exactly_one
 from .arguments import dollars, instant, span
@@ -47,19 +48,20 @@ class GpuSim:
 
     def __init__(
         self,
-        line: Line,
+        server: ControlClient,
         world: str,
         seed: int,
         tokens: Mapping[str, str],
         wanted: Wanted,
         strangers: Strangers,
     ) -> None:
-        self._line = line
+        self._server = server
+        self._control = server.of_world(world)
         self._wanted = wanted
         self._strangers = strangers
         self._met: list[Meeting] = []
         self._told: str | None = None
-        self.base_url = line.url
+        self.base_url = server.url
         """The address of the API, without the `/v1`."""
         self.world = world
         """The name of the world on its server."""
@@ -198,7 +200,7 @@ class GpuSim:
         moves_money = about in ("accounts", "rentals", "market")
         if moves_money:
             self._meet(is_over=False)
-        told = self._line.call(method, f"/_sim/{path}", body, {**(query or {}), "world": self.world})
+        told = self._control.call(method, path, body, query)
         if moves_money:
             self._meet(is_over=True)
         elif about not in ("nothing", "clock", "faults"):  # such as a reset: log and ledger may begin anew
@@ -255,7 +257,7 @@ class GpuSim:
     def end(self) -> None:
         """Delete the world with all that is in it, unless that was done already."""
         try:
-            self._line.call("DELETE", f"/_sim/worlds/{quote(self.world, safe='')}")
+            self._server.call("DELETE", f"worlds/{quote(self.world, safe='')}")
         except ServerRefused as refused:
             if refused.status != 404:
                 raise

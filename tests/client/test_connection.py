@@ -1,4 +1,4 @@
-"""The line to the control plane: one connection, and what is said where nobody answers."""
+"""The connection to the control plane, and what is said where nobody answers."""
 
 import socket
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from simulator import load_scenario, serve_in_thread
-from simulator.client.connection import Line, ServerRefused, ServerUnreachable
+from simulator.client.connection import ControlConnection, ServerRefused, ServerUnreachable, UrlImpossible
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -18,49 +18,52 @@ def url() -> Iterator[str]:
         yield ready.url
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "nonsense", "http://", "http://127.0.0.1:port"])
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/x", "nonsense", "http://", "http://127.0.0.1:port", "http://127.0.0.1?x=1", "http://a b"]
+)
 def test_what_is_no_http_address_is_refused_at_once(url: str) -> None:
-    with pytest.raises(ServerUnreachable, match="is no http address"):
-        Line(url)
+    with pytest.raises(UrlImpossible, match="is no http address"):
+        ControlConnection(url)
 
 
 @pytest.mark.parametrize(
     "url", ["http://me:hush@127.0.0.1:1", "me:hush@127.0.0.1", "http://me:hush@127.0.0.1:port", "http://me:hush@[::1"]
 )
 def test_an_address_with_a_password_is_refused_without_it(url: str) -> None:
-    with pytest.raises(ServerUnreachable, match="leave them out") as raised:
-        Line(url)
+    with pytest.raises(UrlImpossible, match="leave them out") as raised:
+        ControlConnection(url)
     assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize("token", ["hush\n", "hush\u00e9", "hush\u2026"])
-def test_an_admin_token_that_cannot_be_sent_is_refused_without_it(token: str) -> None:
-    with pytest.raises(ServerUnreachable, match="no header may have") as raised:
-        Line("http://127.0.0.1:1", admin_token=token)
-    assert "hush" not in str(raised.value)
+def test_a_token_that_cannot_be_sent_is_refused_without_it(token: str) -> None:
+    for tokens in ((None, token), (token, None)):
+        with pytest.raises(UrlImpossible, match="no header may have") as raised:
+            ControlConnection("http://127.0.0.1:1", token=tokens[0], admin_token=tokens[1])
+        assert "hush" not in str(raised.value)
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ServerUnreachable, match=r"http://127\.0\.0\.1:1 cannot be asked"):
-        Line("http://127.0.0.1:1").call("GET", "/_sim/clock")
+        ControlConnection("http://127.0.0.1:1").call("GET", "/_sim/clock")
 
 
 def test_a_server_that_is_silent_is_named_with_how_long_it_was() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        line = Line(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds_max=0.01)
+        control = ControlConnection(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds_max=0.01)
         for _ in range(2):
             with pytest.raises(ServerUnreachable, match=r"^http://127\.0\.0\.1:\d+ did not answer within 0\.01 s$"):
-                line.call("GET", "/_sim/ready")
+                control.call("GET", "/_sim/ready")
 
 
 def test_a_refusal_has_its_parts(url: str) -> None:
-    line = Line(url)
+    control = ControlConnection(url)
     with pytest.raises(ServerRefused) as raised:
-        line.call("GET", "/_sim/clock", query={"world": "nowhere"})
+        control.call("GET", "/_sim/clock", query={"world": "nowhere"})
     refused = raised.value
     assert (refused.status, refused.code, refused.param) == (404, "world_not_found", "world")
     assert str(refused) == 'the server answered 404: world: no world "nowhere"'
-    line.close()
+    control.close()
 
 
 def test_a_refusal_in_no_known_shape_is_shown_as_it_is() -> None:
@@ -72,47 +75,47 @@ def test_a_refusal_in_no_known_shape_is_shown_as_it_is() -> None:
 def _answered(answer: bytes) -> str:
     """What is said of this answer."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
-        called = pool.submit(line.call, "GET", "/x")
+        control = ControlConnection(f"http://127.0.0.1:{server.getsockname()[1]}")
+        called = pool.submit(control.call, "GET", "/x")
         connection, _ = server.accept()
         with connection:
             connection.recv(4_096)
             connection.sendall(answer)
         told = str(called.exception())
-        line.close()
+        control.close()
         return told
 
 
 def test_a_connection_that_the_server_closed_is_made_anew() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
+        control = ControlConnection(f"http://127.0.0.1:{server.getsockname()[1]}")
         for _ in range(2):
-            called = pool.submit(line.call, "POST", "/x", {"n": 1})
+            called = pool.submit(control.call, "POST", "/x", {"n": 1})
             connection, _ = server.accept()
             with connection:
                 connection.recv(4_096)
                 connection.sendall(ANSWER)
                 assert called.result() == b"{}"
-        line.close()
+        control.close()
 
 
 def test_one_connection_serves_many_calls() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}/under/")
-        first = pool.submit(line.call, "GET", "/x")
+        control = ControlConnection(f"http://127.0.0.1:{server.getsockname()[1]}/under/")
+        first = pool.submit(control.call, "GET", "/x")
         connection, _ = server.accept()
         with connection:
-            for called in (first, pool.submit(line.call, "GET", "/x", query={"a": "b c"})):
+            for called in (first, pool.submit(control.call, "GET", "/x", query={"a": "b c"})):
                 request = connection.recv(4_096)
                 connection.sendall(ANSWER)
                 assert called.result() == b"{}"
         assert request.startswith(b"GET /under/x?a=b+c HTTP/1.1\r\n")
-        line.close()
+        control.close()
 
 
-def test_many_threads_share_a_line(url: str) -> None:
-    line = Line(url)
+def test_many_threads_share_a_connection(url: str) -> None:
+    control = ControlConnection(url)
     with ThreadPoolExecutor(8) as pool:
-        answers = set(pool.map(lambda _: line.call("GET", "/_sim/clock"), range(100)))
+        answers = set(pool.map(lambda _: control.call("GET", "/_sim/clock"), range(100)))
     assert len(answers) == 1
-    line.close()
+    control.close()

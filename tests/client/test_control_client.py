@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator import load_scenario, serve_in_thread
-from simulator.client.control_client import Remote, RemoteRefused, Unreachable
+from simulator.client.connection import ControlConnection, ServerRefused, ServerUnreachable
+from simulator.client.control_client import ControlClient
 from simulator.server import Ready
 
 from ..processes import run
@@ -20,20 +23,38 @@ def server() -> Iterator[Ready]:
         yield ready
 
 
+def clock(url: str, *, token: str | None = None, world: str | None = None) -> Any:
+    """The clock of the world meant."""
+    with closing(ControlClient(ControlConnection(url, token=token), world)) as control:
+        return json.loads(control.call("GET", "clock"))
+
+
 def test_a_call_answers_with_the_body(server: Ready) -> None:
-    assert json.loads(Remote(server.url, token=server.token).call("GET", "/_sim/clock"))["mode"] == "manual"
-    assert json.loads(Remote(server.url + "/", world="default").call("GET", "/_sim/clock"))["world"] == "default"
+    assert clock(server.url, token=server.token)["mode"] == "manual"
+    assert clock(server.url + "/", world="default")["world"] == "default"
+
+
+def test_a_client_of_a_world_means_that_world(server: Ready) -> None:
+    with closing(ControlClient(ControlConnection(server.url))) as control:
+        made = json.loads(control.call("POST", "worlds", {"name": "other"}))["world"]
+        assert json.loads(control.of_world(made).call("GET", "clock"))["world"] == "other"
+        control.call("DELETE", "worlds/other")
+
+
+def test_a_token_that_no_world_knows_is_refused(server: Ready) -> None:
+    with pytest.raises(ServerRefused, match=r"answered 40[14]: "):
+        clock(server.url, token="unknown")
 
 
 def test_a_refusal_says_why(server: Ready) -> None:
-    with pytest.raises(RemoteRefused, match='answered 404: no world "nowhere"'):
-        Remote(server.url, world="nowhere").call("GET", "/_sim/clock")
+    with pytest.raises(ServerRefused, match='answered 404: world: no world "nowhere"'):
+        clock(server.url, world="nowhere")
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "nonsense", "http://127.0.0.1:1", "http://127.0.0.1:port"])
 def test_a_server_that_is_not_there_cannot_be_asked(url: str) -> None:
-    with pytest.raises(Unreachable, match=r"cannot be asked|no http address"):
-        Remote(url).call("GET", "/_sim/clock")
+    with pytest.raises(ServerUnreachable, match=r"cannot be asked|no http address"):
+        clock(url)
 
 
 def test_a_snapshot_is_saved_and_loaded(server: Ready, tmp_path: Path) -> None:
@@ -41,11 +62,11 @@ def test_a_snapshot_is_saved_and_loaded(server: Ready, tmp_path: Path) -> None:
     where = ["--url", server.url, "--token", server.token]
     saved = run("snapshot", "save", str(file), *where)
     assert saved.returncode == 0, saved.stderr
-    remote = Remote(server.url, token=server.token)
-    remote.call("POST", "/_sim/clock/advance", b'{"by": "5m"}')
+    with closing(ControlClient(ControlConnection(server.url, token=server.token))) as control:
+        control.call("POST", "clock/advance", {"by": "5m"})
     loaded = run("snapshot", "load", str(file), *where)
     assert loaded.returncode == 0, loaded.stderr
-    assert json.loads(remote.call("GET", "/_sim/clock"))["now"] == "2026-01-01T00:00:00.000Z"
+    assert clock(server.url, token=server.token)["now"] == "2026-01-01T00:00:00.000Z"
     assert json.loads(file.read_bytes())["snapshot"] == 2
 
 

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from simulator import serve_in_thread
-from simulator.client.readiness import PAUSE_SECONDS_MAX, UrlImpossible, await_ready
+from simulator.client.connection import UrlImpossible
+from simulator.client.readiness import PAUSE_SECONDS_MAX, await_ready
 
 from ..core.builders import scenario
 
