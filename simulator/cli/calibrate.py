@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from ..core.scenario import Scenario
+from .exit_codes import CannotTry
+from .options import DurationType
 from .progress import needs_extra, progress
-from .remote import CannotTry, DurationType
 
 _STATISTICS = (
     "up_weibull_k",

@@ -11,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 from ..core.scenario import Scenario
+from .exit_codes import CannotTry
+from .options import DurationType
 from .progress import needs_extra, progress
-from .remote import CannotTry, DurationType
 
 _COLORS = {"held": "green", "missed": "red", "not shown": "bright_black"}
 _FOLDER = click.Path(file_okay=False, path_type=Path)

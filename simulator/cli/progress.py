@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from .remote import CannotTry
+from .exit_codes import CannotTry
 
 
 @contextmanager

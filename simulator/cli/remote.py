@@ -1,36 +1,14 @@
 """Commands that ask a running server."""
 
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from msgspec import Raw
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-class CannotTry(click.ClickException):
-    """What was asked for could not be tried."""
-
-    exit_code = 2
-
-
-def _of_a_server(command: _Command) -> _Command:
-    """The options that say which server and which of its worlds."""
-    for option in (
-        click.option(
-            "--admin-token", envvar="GPU_SIM_ADMIN_TOKEN", metavar="SECRET", help="The control plane's, off loopback."
-        ),
-        click.option("--world", metavar="NAME", help="The world meant, instead of the token's or the only one."),
-        click.option("--token", envvar="GPU_SIM_TOKEN", metavar="TOKEN", help="A token of the world meant."),
-        click.option(
-            "--url", default="http://127.0.0.1:4780", show_default=True, envvar="GPU_SIM_URL", help="The server."
-        ),
-    ):
-        command = option(command)
-    return command
+from .exit_codes import CannotTry
+from .options import FILE, DurationType, admin_token_option, server_options, url_option
 
 
 @click.group()
@@ -39,8 +17,8 @@ def snapshot() -> None:
 
 
 @snapshot.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@_of_a_server
+@click.argument("file", type=FILE)
+@server_options
 def save(file: Path, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
     """Save the world as it is now."""
     content = _call("GET", None, url=url, token=token, world=world, admin_token=admin_token)
@@ -53,7 +31,7 @@ def save(file: Path, url: str, token: str | None, world: str | None, admin_token
 
 @snapshot.command()
 @click.argument("file", type=click.File("rb"))
-@_of_a_server
+@server_options
 def load(file: Any, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
     """Let the world become the one in FILE; its tokens stay."""
     _call("PUT", Raw(file.read()), url=url, token=token, world=world, admin_token=admin_token)
@@ -75,28 +53,8 @@ def _call(
         raise click.ClickException(str(error)) from None
 
 
-class DurationType(click.ParamType[int]):
-    """A span such as `30s`, in ms."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from ..notation import parse_duration
-
-        try:
-            return value if isinstance(value, int) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command()
-@click.option(
-    "--url",
-    default="http://127.0.0.1:4780",
-    show_default=True,
-    envvar="GPU_SIM_URL",
-    help="Where the server is to listen.",
-)
+@url_option("Where the server is to listen.")
 @click.option(
     "--timeout",
     type=DurationType(),
@@ -106,12 +64,7 @@ class DurationType(click.ParamType[int]):
     envvar="GPU_SIM_TIMEOUT",
     help="How long to wait for it, such as 30s or 2m.",
 )
-@click.option(
-    "--admin-token",
-    envvar="GPU_SIM_ADMIN_TOKEN",
-    metavar="SECRET",
-    help="What the server was started with, where it is not on loopback.",
-)
+@admin_token_option("What the server was started with, where it is not on loopback.")
 @click.pass_context
 def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) -> None:
     """Wait until a server serves: exit code 0 when it does, 1 when it did not in time."""

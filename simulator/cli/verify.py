@@ -5,28 +5,26 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from shutil import get_terminal_size
 from textwrap import shorten
 from typing import Any
 
 import click
 
 from ..resources import folder
-from .remote import CannotTry
+from .exit_codes import CannotTry
+from .lines import in_color, shortened
+from .options import FILE, admin_token_option, json_option, url_option
 
 _SIMULATOR = __package__.rpartition(".")[0]
 _FAILURES_SHOWN = 5
-_COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicable": "bright_black"}
+_VERDICTS = ("held", "failed", "differs", "not applicable")
+_WIDTH_BEFORE = 21
 
 
 @click.command()
-@click.option(
-    "--url", default="http://127.0.0.1:4780", show_default=True, envvar="GPU_SIM_URL", help="The server to check."
-)
+@url_option("The server to check.")
 @click.option("--token", required=True, envvar="GPU_SIM_TOKEN", metavar="TOKEN", help="The token of an account there.")
-@click.option(
-    "--admin-token", envvar="GPU_SIM_ADMIN_TOKEN", metavar="SECRET", help="The control plane's, off loopback."
-)
+@admin_token_option("The control plane's, off loopback.")
 @click.option(
     "--profile",
     type=click.Choice(["dev", "ci", "deep", "live"]),
@@ -41,10 +39,8 @@ _COLORS = {"held": "green", "failed": "red", "differs": "yellow", "not applicabl
 )
 @click.option("--model-id", metavar="MODEL", help="The model that this rental names (org/model unless given).")
 @click.option("--docker-image", metavar="IMAGE", help="The image that it names (image:latest unless given).")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
-@click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write them as JUnit XML as well."
-)
+@json_option("Print the verdicts as JSON.")
+@click.option("--junit", type=FILE, metavar="FILE", help="Write them as JUnit XML as well.")
 @click.pass_context
 def verify(
     ctx: click.Context,
@@ -118,13 +114,12 @@ def _progress(total: int, over: int, test: str) -> None:
 
 def _table(outcome: Any, url: str) -> Iterator[str]:
     """A line for each clause, then how each failed one failed."""
-    width = max(40, get_terminal_size().columns - 21) if sys.stdout.isatty() else 1_000
     for clause in outcome.clauses:
         tried, tests = clause.tried
         part = f" {tried}/{tests}" if 0 < tried < tests else ""
-        verdict = click.style(f"{clause.verdict + part:<14}", fg=_COLORS[clause.verdict])
+        verdict = in_color(f"{clause.verdict + part:<14}", clause.verdict)
         why = clause.reason if clause.verdict == "not applicable" else clause.meaning
-        yield f"{clause.id:<4} {verdict}  {shorten(why, width, placeholder='…')}"
+        yield f"{clause.id:<4} {verdict}  {shortened(why, _WIDTH_BEFORE)}"
     for clause in outcome.clauses:
         if clause.verdict in ("failed", "differs"):
             yield from _failure(clause, url)
@@ -150,7 +145,7 @@ def _failure(clause: Any, url: str) -> Iterator[str]:
 
 
 def _totals(outcome: Any) -> Iterator[str]:
-    counts = {name: sum(clause.verdict == name for clause in outcome.clauses) for name in _COLORS}
+    counts = {name: sum(clause.verdict == name for clause in outcome.clauses) for name in _VERDICTS}
     yield ""
     told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     yield f"{len(outcome.clauses)} clauses: {told}"
