@@ -1,7 +1,7 @@
 """Tables on a terminal: cells below each other, verdicts in colour, the last cell cut where the line would break."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from shutil import get_terminal_size
 from textwrap import shorten
 
@@ -36,3 +36,9 @@ def shortened(text: str, taken: int) -> str:
     """The text as a line has room for it, `taken` of whose characters stand before it."""
     room = max(_ROOM_MIN, get_terminal_size().columns - taken) if sys.stdout.isatty() else _ROOM_OF_FILES
     return shorten(text, room, placeholder="…")
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print lines."""
+    for line in lines:
+        click.echo(line.rstrip())

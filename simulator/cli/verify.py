@@ -12,7 +12,7 @@ import click
 
 from ..resources import folder
 from .exit_codes import CannotTry
-from .lines import in_color, shortened
+from .lines import in_color, shortened, tell
 from .options import FILE, admin_token_option, json_option, url_option
 
 _SIMULATOR = __package__.rpartition(".")[0]
@@ -85,8 +85,7 @@ def verify(
         about = {"url": url, "profile": profile, "simulated": outcome.simulated, "spent": outcome.spent}
         click.echo(json.dumps(verdicts.as_json(outcome.clauses, **about), indent=2))
     else:
-        for line in _table(outcome, url):
-            click.echo(line)
+        tell(_table(outcome, url))
     ctx.exit(1 if outcome.failed else 0)
 
 

@@ -116,3 +116,7 @@ def align(traces: Iterable[Trace]) -> tuple[Trace, ...]:
             )
     length = min(len(trace.values) for trace in ordered)
     return tuple(Trace(trace.name, trace.gap_seconds, trace.values[:length]) for trace in ordered)
+
+
+class TracesUnusable(Exception):  # named as the refusals are: by what it says
+    """These traces cannot be used together for what was asked; the message says why."""
