@@ -1,7 +1,7 @@
 """`gpu-sim calibrate`: a scenario whose market behaves like recorded traces."""
 
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import click
 
@@ -53,7 +53,7 @@ def calibrate(
     files: tuple[Path, ...],
     output: Path,
     observe_every: int | None,
-    shape: Any,
+    shape: Literal["fit", "shipped"] | None,
     seeds: int,
     against: tuple[Path, ...],
 ) -> None:

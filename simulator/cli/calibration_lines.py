@@ -1,4 +1,4 @@
-"""What `gpu-sim calibrate` prints of a calibration."""
+"""A calibration as `gpu-sim calibrate` prints it."""
 
 from collections.abc import Iterator, Sequence
 from math import isnan
@@ -66,7 +66,7 @@ def _zones(zones: Sequence[Zone], interruptions: InterruptionSettings, head: str
 
 
 def _looks(market: CalibratedMarket) -> Iterator[str]:
-    """What looks have to do with the rates of a market's zones."""
+    """The part that looks have in the rates of a market's zones."""
     yield f"looked at every {market.look_seconds:.1f} s: what came and went in between is in the real rates"
     yield from _kept(market.zones, market)
 
@@ -96,7 +96,7 @@ def _shape(market: CalibratedMarket) -> Iterator[str]:
 
 
 def _statistics(market: CalibratedMarket, runs: Sequence[TraceStatistics]) -> Iterator[str]:
-    """What was recorded beside mean and standard deviation of what came out."""
+    """Recorded statistics beside mean and standard deviation of the simulated ones."""
     recorded, simulated = measure(market.measured).by_name(), [run.by_name() for run in runs]
     rows = [("statistic", "recorded", f"simulated, {len(runs)} seeds")]
     for name in _STATISTICS:
@@ -109,7 +109,7 @@ def _statistics(market: CalibratedMarket, runs: Sequence[TraceStatistics]) -> It
 
 
 def _against(held_out: HeldOut, market: CalibratedMarket) -> Iterator[str]:
-    """How the zones held out came out."""
+    """The zones held out, and their statistics against the recorded ones."""
     yield ""
     yield from _zones(held_out.zones, market.interruptions, "held out")
     yield from _kept(held_out.zones, market)

@@ -17,7 +17,7 @@ _COLORS = {
 }
 _ROOM_MIN = 40
 _ROOM_OF_FILES = 1_000
-"""How long a last cell may be where nobody's screen is written to."""
+"""The most characters of a last cell that goes to no screen."""
 
 
 def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What `gpu-sim market` prints of a check: the table, or a document for programs."""
+"""A market check as `gpu-sim market` prints it: the table, or a document for programs."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def market_document(settings: MarketCheckSettings, check: MarketCheck) -> dict[s
 
 
 def _about_zones(beside: Beside) -> dict[str, object]:
-    """What was made of recorded zones, for programs."""
+    """The recorded zones that were played, for programs."""
     left_out: dict[str, object] = {"not_played": beside.why} if beside.why else {}
     if beside.zones is None:
         return left_out

@@ -16,8 +16,6 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 """A folder to write into."""
 TRACE = click.Path(path_type=Path)
 """A recorded trace to read."""
-TRACE_NAME = "…__<region><letter>_<gpu>_<gpus>.json"
-"""What the name of a trace's file tells of it."""
 
 
 class DurationType(click.ParamType[int]):

@@ -1,4 +1,4 @@
-"""What the commands have in common that load the experiments: the extra that these need, and a bar while they run."""
+"""The extra that commands need which load the experiments, and a bar while these run."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from .exit_codes import CannotTry
 
 @contextmanager
 def needs_extra(command: str) -> Iterator[None]:
-    """What is imported within needs an extra. Raises CannotTry, which says how to install it, where it is missing."""
+    """Raises CannotTry, which says how to install the extra, where an import within finds that it is missing."""
     try:
         yield
     except ImportError as error:

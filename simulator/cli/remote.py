@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import click
 from msgspec import Raw
@@ -32,7 +32,7 @@ def save(file: Path, url: str, token: str | None, world: str | None, admin_token
 @snapshot.command()
 @click.argument("file", type=click.File("rb"))
 @server_options
-def load(file: Any, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
+def load(file: BinaryIO, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
     """Let the world become the one in FILE; its tokens stay."""
     _call("PUT", Raw(file.read()), url=url, token=token, world=world, admin_token=admin_token)
     click.echo(f"{file.name}: loaded")

@@ -1,6 +1,6 @@
 """`gpu-sim replay`: a journal run again."""
 
-from typing import Any
+from typing import BinaryIO
 
 import click
 
@@ -10,7 +10,7 @@ from .exit_codes import CannotTry
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.pass_context
-def replay(ctx: click.Context, file: Any) -> None:
+def replay(ctx: click.Context, file: BinaryIO) -> None:
     """Run a downloaded journal again and say whether the bytes agree, and where they first differ."""
     from ..core.errors import JournalInvalid
     from ..core.replay import replay as run_again

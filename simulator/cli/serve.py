@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -141,12 +141,12 @@ def serve(
     host: str,
     port: int,
     allow_hosts: tuple[str, ...],
-    profile: Any,
+    profile: Literal["extended", "documented"] | None,
     admin_token: str | None,
     request_log: int,
     log_requests: bool,
     state: Path | None,
-    sync: Any,
+    sync: Literal["normal", "full"],
     keep: int,
     scenario_dir: Path | None,
     ready_file: Path | None,

@@ -126,7 +126,7 @@ def _table(outcome: Any, url: str) -> Iterator[str]:
 
 
 def _failure(clause: Any, url: str) -> Iterator[str]:
-    """What of a clause does not hold, and the shortest way to it."""
+    """The checks of a clause that do not hold, and the shortest way to one."""
     yield ""
     yield click.style(f"{clause.id} {clause.verdict}: {clause.meaning}", bold=True)
     failed = [check for check in clause.checks if check.verdict == clause.verdict]

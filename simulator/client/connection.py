@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import msgspec
 
 SECONDS_MAX = 60.0
-"""How long the server may be silent in a call: an advance may be a long one."""
+"""The server may be silent for so long in a call: an advance may be a long one."""
 
 _is_visible = re.compile(r"[!-~]+").fullmatch
 
@@ -41,7 +41,7 @@ class ServerRefused(Exception):  # likewise
 
 
 class _Problem(msgspec.Struct):
-    """What is read of an answer's problem details."""
+    """The problem details of an answer, as far as they are read."""
 
     detail: str
     code: str | None = None

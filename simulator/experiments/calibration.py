@@ -29,7 +29,7 @@ class CannotPlayHeldOut(CannotCalibrate):
 
 
 class CalibrationSettings(Struct, frozen=True):
-    """What to calibrate to, and how: a trace of one zone in each of `files`, recorded by who looked every
+    """The traces to calibrate to, and the way: a trace of one zone in each of `files`, recorded by who looked every
     `look_seconds`, found from them unless given. The scenario is called `name`, and is run for each of `seeds`. Zones
     held out are in the files `against`; these need seeds."""
 
@@ -59,7 +59,7 @@ class Calibration(Struct, frozen=True, eq=False):
 
     @property
     def is_missed(self) -> bool:
-        """Whether a zone held out is unlike its recording."""
+        """True where a statistic of the zones held out is outside of its tolerance."""
         return self.held_out is not None and any(row.verdict == "missed" for row in self.held_out.rows)
 
 

@@ -25,7 +25,7 @@ class FolderUnusable(Exception):  # named as the refusals are: by what it says
 
 
 class MarketCheckSettings(Struct, frozen=True):
-    """What to run and for how long, a run for each of `seeds` on as many processes as `jobs`, by default as cores.
+    """A scenario to run for so many `days`, for each of `seeds`, on as many processes as `jobs`, by default as cores.
 
     Availability is looked at as `looked` says, zones of `traces` every `trace_look_seconds`, found from them unless
     given. Without `fleets` a run takes a tenth of the time, and there is nothing about rentals. Into the folder `page`
@@ -54,7 +54,7 @@ class MarketCheck(Struct, frozen=True, eq=False):
 
     @property
     def is_missed(self) -> bool:
-        """Whether a statistic is outside of its tolerance."""
+        """True where a statistic is outside of its tolerance."""
         return any(row.verdict == "missed" for row in self.rows)
 
 

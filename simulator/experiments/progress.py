@@ -1,4 +1,4 @@
-"""How far a long piece of work has come, told to whoever shows it."""
+"""The progress of a long piece of work, told to whoever shows it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

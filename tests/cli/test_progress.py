@@ -1,4 +1,4 @@
-"""What the commands that load the experiments have in common: without their extra, and while they run."""
+"""Commands that load the experiments: without their extra, and while they run."""
 
 import io
 import subprocess

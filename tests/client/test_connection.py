@@ -73,7 +73,7 @@ def test_a_refusal_in_no_known_shape_is_shown_as_it_is() -> None:
 
 
 def _answered(answer: bytes) -> str:
-    """What is said of this answer."""
+    """The message about this answer."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         control = ControlConnection(f"http://127.0.0.1:{server.getsockname()[1]}")
         called = pool.submit(control.call, "GET", "/x")
