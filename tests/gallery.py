@@ -14,19 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from gpu_sim.core.catalog import PROVIDER_CLASSES, OfferSpec
+from gpu_sim.core.clock import DAY_MS
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.experiments.pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from gpu_sim.resources import folder
+from gpu_sim.scenario_file import load_scenario
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-
-from simulator.core.catalog import PROVIDER_CLASSES, OfferSpec
-from simulator.core.clock import DAY_MS
-from simulator.core.simulation import Simulation
-from simulator.experiments.pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED
-from simulator.resources import folder
-from simulator.scenario_file import load_scenario
 
 DAYS = {
     "realistic": 7.0,

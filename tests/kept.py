@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from simulator.core.idempotency import Key
-from simulator.core.quantities import Money
-from simulator.core.scenario import AccountSpec, ClockSettings, Scenario
-from simulator.durable import Durable
-from simulator.store import Store
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim.core.idempotency import Key
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
+from gpu_sim.durable import Durable
+from gpu_sim.store import Store
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 
 from .core.builders import QUIET, rent_command
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-GPU_SIM = (sys.executable, "-m", "simulator")
+GPU_SIM = (sys.executable, "-m", "gpu_sim")
 POLLS = 400
 POLL_SECONDS = 0.05
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from simulator.core.commands import RentGpu
-from simulator.core.events import ActRefused, RentalCreated, RentalRunning, RentalTerminated
-from simulator.core.ledger import RentalSettled
-from simulator.core.rental import Rental
-from simulator.core.simulation import Simulation
-from simulator.scenario_file import load_scenario
+from gpu_sim.core.commands import RentGpu
+from gpu_sim.core.events import ActRefused, RentalCreated, RentalRunning, RentalTerminated
+from gpu_sim.core.ledger import RentalSettled
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.scenario_file import load_scenario
 
 SECOND = 1_000
 MINUTE = 60 * SECOND

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from simulator.core.scenario import Scenario
-from simulator.scenario_file import Folder, ScenarioError, parse_scenario
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.scenario_file import Folder, ScenarioError, parse_scenario
 
 DOCUMENTED = """\
 scenario: 1                       # format version

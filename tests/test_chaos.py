@@ -43,7 +43,7 @@ def test_no_credit_is_lost_and_all_runs_are_the_same() -> None:
 
 
 KEY_FORGOTTEN = """
-from simulator.core.idempotency import Keys
+from gpu_sim.core.idempotency import Keys
 Keys.find = lambda *_: None
 """
 STATE_FORGOTTEN = """
@@ -51,17 +51,17 @@ at = sys.argv.index("--state")
 del sys.argv[at : at + 2]
 """
 BILL_TOO_LOW = """
-from simulator.api import gpu
+from gpu_sim.api import gpu
 sound = gpu.format_usd
 gpu.format_usd = lambda micros: sound(max(0, micros - 1))
 """
 MINIMUM_FOR_ALL = """
-from simulator.core import billing, rentals
+from gpu_sim.core import billing, rentals
 sound = billing.billed_seconds
 rentals.billed_seconds = lambda reason, *rest: sound("deleted" if reason == "interrupted" else reason, *rest)
 """
 GPUS_KEPT = """
-from simulator.core import offers, rentals
+from gpu_sim.core import offers, rentals
 returned, sound = offers.Market.give_back, rentals.Rentals.end
 def end(self, rental, reason, cause=None):
     if reason == "interrupted":
@@ -71,7 +71,7 @@ def end(self, rental, reason, cause=None):
 rentals.Rentals.end = end
 """
 JOURNAL_MADE_UP = """
-from simulator.world import World
+from gpu_sim.world import World
 World.journal = lambda self: iter([b"{}"])
 """
 
@@ -89,7 +89,7 @@ World.journal = lambda self: iter([b"{}"])
 )
 def test_a_server_that_loses_credit_does_not_pass(defect: str, says: str, tmp_path: Path) -> None:
     program = tmp_path / "gpu-sim.py"
-    program.write_text(f"import sys\n{defect}\nfrom simulator.cli.main import main\nmain()\n")
+    program.write_text(f"import sys\n{defect}\nfrom gpu_sim.cli.main import main\nmain()\n")
     ended = chaos([GPU_SIM[0], str(program)], jobs=14)
     assert ended.returncode == 1
     assert f"FAILED: {says}" in ended.stderr

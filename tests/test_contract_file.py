@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from gpu_sim.cli.main import main
+from gpu_sim.contract_file import contract_text, documented_only, load_contract
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from contract.document.provenance import CONSTRAINTS, OF_THE_CLAUSE, complaints
-from simulator.cli.main import main
-from simulator.contract_file import contract_text, documented_only, load_contract
 
 FACTS = [f"F{number}" for number in range(1, 26)]
 REFERENCE = {

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from simulator import decoration
+from gpu_sim import decoration
 
 ROOT = Path(__file__).parents[1]
 LOADED = "import {module}, sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
@@ -42,15 +41,15 @@ def test_preparing_is_done_once() -> None:
     assert decoration._faker.cache_info() == before
 
 
-@pytest.mark.parametrize("module", ["simulator.server", "simulator.cli.main", "simulator.scenario_file"])
+@pytest.mark.parametrize("module", ["gpu_sim.server", "gpu_sim.cli.main", "gpu_sim.scenario_file"])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     command = [sys.executable, "-c", LOADED.format(module=module)]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()
-    assert "simulator" in loaded
+    assert "gpu_sim" in loaded
     assert HEAVY.isdisjoint(loaded)
 
 
 def test_the_command_line_loads_no_server_before_a_command_needs_it() -> None:
-    command = [sys.executable, "-c", LOADED.format(module="simulator.cli.main")]
+    command = [sys.executable, "-c", LOADED.format(module="gpu_sim.cli.main")]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()
     assert {"uvicorn", "starlette", "yaml"}.isdisjoint(loaded)

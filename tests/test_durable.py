@@ -5,18 +5,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from simulator import durable as durable_module
-from simulator.core.acts import Act, PriceAct
-from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from simulator.core.commands import AddCredit, RentGpu, TerminateRental
-from simulator.core.errors import Refusal
-from simulator.core.idempotency import Key
-from simulator.core.quantities import Duration, Factor
-from simulator.core.scenario import ClockSettings
-from simulator.core.simulation import Simulation
-from simulator.store import StateUnavailable, StateUnusable, Store
-from simulator.world import World
+from gpu_sim import durable as durable_module
+from gpu_sim.core.acts import Act, PriceAct
+from gpu_sim.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.commands import AddCredit, RentGpu, TerminateRental
+from gpu_sim.core.errors import Refusal
+from gpu_sim.core.idempotency import Key
+from gpu_sim.core.quantities import Duration, Factor
+from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.store import StateUnavailable, StateUnusable, Store
+from gpu_sim.world import World
 
 from .core.busy import ACTORS, NAMES, busy_scenario
 from .kept import MANUAL, conditions, journal, kept, killed, rent, world
@@ -184,7 +183,7 @@ def test_a_replay_that_goes_another_way_is_refused(path: Path, monkeypatch: pyte
     for _ in range(6):
         rent(running) if running.simulation.market.offers[0].free else running.execute(AddCredit("alice", 1))
     killed(running)
-    monkeypatch.setattr("simulator.core.rentals.hold_micros", lambda *_: 1)
+    monkeypatch.setattr("gpu_sim.core.rentals.hold_micros", lambda *_: 1)
     with pytest.raises(StateUnusable, match="gives other events than it had"):
         kept(path)
 
@@ -193,7 +192,7 @@ def test_a_replay_in_which_an_input_is_refused_is_refused(path: Path, monkeypatc
     running = kept(path)
     rent(running)
     killed(running)
-    monkeypatch.setattr("simulator.core.rentals.hold_micros", lambda *_: 10**12)
+    monkeypatch.setattr("gpu_sim.core.rentals.hold_micros", lambda *_: 10**12)
     with pytest.raises(StateUnusable, match="cannot be repeated"):
         kept(path)
 
@@ -212,12 +211,12 @@ def test_running_time_catches_up(
     path: Path, speed: Factor | None, factor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ClockSettings(mode="real" if speed is None else "scaled", speed=speed)
-    monkeypatch.setattr("simulator.durable.wall_epoch_ms", lambda: 1_000_000)
+    monkeypatch.setattr("gpu_sim.durable.wall_epoch_ms", lambda: 1_000_000)
     running = kept(path, world(conditions(clock=clock)))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
-    monkeypatch.setattr("simulator.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
+    monkeypatch.setattr("gpu_sim.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
     again = kept(path, world(conditions(clock=clock)))
     assert 5_000 + 7_000 * factor <= again.pacer.target_ms(0) < 5_000 + 7_000 * factor + 60_000 * factor
     again.close()

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from gpu_sim import Simulation, load_scenario
+from gpu_sim.api.fault_header import parse_effect
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-
-from simulator import Simulation, load_scenario
-from simulator.api.fault_header import parse_effect
 
 from . import fuzz_contract
 from .fuzz_contract import CONTRACT, HARMLESS, Tally, with_harmless_faults, with_names

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gpu_sim.resources import folder
 from PIL import Image
-
-from simulator.resources import folder
 
 from . import gallery
 

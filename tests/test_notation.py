@@ -5,12 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec import Struct
-
-from simulator.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
-from simulator.notation import (
+from gpu_sim.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from gpu_sim.notation import (
     decode_quantity,
     encode_quantity,
     format_duration,
@@ -28,6 +24,9 @@ from simulator.notation import (
     shorten_distribution,
     write_out_distribution,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
 
 
 @pytest.mark.parametrize(

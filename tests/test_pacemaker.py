@@ -5,19 +5,18 @@ from collections.abc import Awaitable, Callable
 from threading import Event
 
 import pytest
-
-from simulator import server
-from simulator import world as world_module
-from simulator.core.acts import Act, CreditAct
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.clock import DAY_MS, HOUR_MS
-from simulator.core.market_settings import MarketSettings, PriceSettings
-from simulator.core.quantities import Duration, Factor, Instant, Money
-from simulator.core.scenario import ClockSettings, Scenario
-from simulator.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
-from simulator.pacing import NS_PER_MS
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim import server
+from gpu_sim import world as world_module
+from gpu_sim.core.acts import Act, CreditAct
+from gpu_sim.core.catalog import CatalogSpec, Generate
+from gpu_sim.core.clock import DAY_MS, HOUR_MS
+from gpu_sim.core.market_settings import MarketSettings, PriceSettings
+from gpu_sim.core.quantities import Duration, Factor, Instant, Money
+from gpu_sim.core.scenario import ClockSettings, Scenario
+from gpu_sim.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
+from gpu_sim.pacing import NS_PER_MS
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 
 from .core.builders import scenario
 from .core.busy import ACTORS, busy_scenario, run

@@ -1,10 +1,9 @@
 """From wall time to virtual time, by a wall clock that the tests hold (A24)."""
 
 import pytest
-
-from simulator.core.quantities import Duration, Factor
-from simulator.core.scenario import ClockSettings
-from simulator.pacing import Pacer, Slice, wall_epoch_ms, wall_ns
+from gpu_sim.core.quantities import Duration, Factor
+from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.pacing import Pacer, Slice, wall_epoch_ms, wall_ns
 
 from .walls import Wall
 
@@ -153,13 +152,13 @@ def test_the_wall_clock_itself_never_goes_back() -> None:
 
 
 def test_the_wall_time_is_cut_to_whole_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.pacing.time.time_ns", lambda: 1_767_225_600_000_999_999)
+    monkeypatch.setattr("gpu_sim.pacing.time.time_ns", lambda: 1_767_225_600_000_999_999)
     assert wall_epoch_ms() == 1_767_225_600_000
 
 
 def test_a_slice_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0
-    monkeypatch.setattr("simulator.pacing.time.perf_counter_ns", lambda: now)
+    monkeypatch.setattr("gpu_sim.pacing.time.perf_counter_ns", lambda: now)
     turn = Slice()
     assert not turn.is_over()
     now = 20 * 1_000_000

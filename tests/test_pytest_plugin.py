@@ -7,8 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from simulator import load_scenario, serve_in_thread
+from gpu_sim import load_scenario, serve_in_thread
 
 from .team import TEST, Team, ran
 
@@ -242,8 +241,8 @@ def test_the_plugin_loads_nothing_until_a_fixture_is_used(team: Team) -> None:
 
         def test_it(pytestconfig):
             assert pytestconfig.pluginmanager.has_plugin("gpu_sim")
-            assert {name for name in sys.modules if name.partition(".")[0] == "simulator"} == {
-                "simulator", "simulator.pytest_plugin"
+            assert {name for name in sys.modules if name.partition(".")[0] == "gpu_sim"} == {
+                "gpu_sim", "gpu_sim.pytest_plugin"
             }
             assert not {"starlette", "uvicorn", "msgspec", "yaml"} & set(sys.modules)
         """,

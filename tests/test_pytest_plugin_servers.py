@@ -5,8 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from simulator import load_scenario, serve_in_thread
+from gpu_sim import load_scenario, serve_in_thread
 
 from .team import Team, ran
 
@@ -18,16 +17,16 @@ def team(tmp_path: Path) -> Team:
 
 def test_a_server_that_goes_away_is_told_of_in_a_sentence_and_only_where_it_is_asked(team: Team) -> None:
     server = """
-    import simulator
+    import gpu_sim
 
     @pytest.fixture(scope="session")
     def server():
-        manager = simulator.serve_in_thread(simulator.load_scenario("calm"))
+        manager = gpu_sim.serve_in_thread(gpu_sim.load_scenario("calm"))
         return manager, manager.__enter__()
 
     @pytest.fixture(scope="session")
     def gpu_sim_server(server):
-        from simulator.testing.server import running_server
+        from gpu_sim.testing.server import running_server
         with running_server(server[1].url, admin_token=None) as asked:
             yield asked
 

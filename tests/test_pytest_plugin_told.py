@@ -7,10 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from simulator import load_scenario, serve_in_thread
-from simulator.testing import GpuSimServer
-from simulator.testing.wanted import Wanted
+from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.testing import GpuSimServer
+from gpu_sim.testing.wanted import Wanted
 
 from .processes import serving
 from .team import Team, ran
@@ -120,7 +119,7 @@ def test_the_journal_of_a_failure_can_be_kept_and_run_again(team: Team) -> None:
     assert re.fullmatch(r"test-fails-a-b--[0-9a-f]{8}\.ndjson", file.name)
     words = shlex.split(line.removeprefix("this run of it: "))
     assert words == ["gpu-sim", "replay", str(file)]
-    replayed = team.run(sys.executable, "-m", "simulator", *words[1:])
+    replayed = team.run(sys.executable, "-m", "gpu_sim", *words[1:])
     assert (replayed.ret, replayed.outlines) == (0, [f"{file}: the replay agrees, 3 events"])
 
 

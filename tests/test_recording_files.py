@@ -4,16 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
-
-from simulator.core.market_settings import MarketSettings
-from simulator.core.recordings import Recording
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
-from simulator.recording_files import read_price_recording, read_trace_recording
-from simulator.scenario_document import scenario_document
-from simulator.scenario_error import ScenarioError
-from simulator.scenario_file import build_scenario, load_scenario
-from simulator.scenario_shelf import ScenarioShelf
+from gpu_sim.core.market_settings import MarketSettings
+from gpu_sim.core.recordings import Recording
+from gpu_sim.core.replay import replay
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.recording_files import read_price_recording, read_trace_recording
+from gpu_sim.scenario_document import scenario_document
+from gpu_sim.scenario_error import ScenarioError
+from gpu_sim.scenario_file import build_scenario, load_scenario
+from gpu_sim.scenario_shelf import ScenarioShelf
 
 from .scenario_texts import parse, refused, write
 

@@ -1,11 +1,10 @@
 """The ring of requests: what is kept, and how it is numbered."""
 
 import pytest
-
-from simulator.core.scenario import AccountSpec
-from simulator.request_log import KeptRequest, RequestLog
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.request_log import KeptRequest, RequestLog
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 
 from .core.builders import scenario
 

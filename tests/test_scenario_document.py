@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-
-from simulator import load_scenario
-from simulator.scenario_document import scenario_document
-from simulator.scenario_error import ScenarioError
-from simulator.scenario_file import build_scenario, shipped_scenarios
+from gpu_sim import load_scenario
+from gpu_sim.scenario_document import scenario_document
+from gpu_sim.scenario_error import ScenarioError
+from gpu_sim.scenario_file import build_scenario, shipped_scenarios
 
 CATALOG = """provider_id,provider_class,gpu_model,vram_gb,region,spot_usd_per_gpu_hour,on_demand_usd_per_gpu_hour,\
 interruption_probability_per_hour,capacity_gpus

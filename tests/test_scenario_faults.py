@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from gpu_sim.api.transport import InjectedDisconnect
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.scenario_file import load_scenario
 from msgspec.structs import replace
-
-from simulator.api.transport import InjectedDisconnect
-from simulator.core.quantities import Money
-from simulator.core.replay import replay
-from simulator.core.scenario import AccountSpec
-from simulator.scenario_file import load_scenario
 
 from .api.asgi import ALICE, BOB, RENT, START, Api
 

@@ -5,17 +5,16 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-
-from simulator.core.catalog import PROVIDER_CLASSES
-from simulator.core.events import InterruptionNotified, RentalTerminated
-from simulator.core.market_settings import ChurnTerms
-from simulator.core.offer import Offer
-from simulator.core.rental import Rental
-from simulator.core.simulation import Simulation
-from simulator.experiments.fleets import measure_fleet
-from simulator.experiments.headless import run_market
-from simulator.experiments.seed_run import FLEET_GAP_MS, fleet_counts
-from simulator.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.core.catalog import PROVIDER_CLASSES
+from gpu_sim.core.events import InterruptionNotified, RentalTerminated
+from gpu_sim.core.market_settings import ChurnTerms
+from gpu_sim.core.offer import Offer
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.experiments.fleets import measure_fleet
+from gpu_sim.experiments.headless import run_market
+from gpu_sim.experiments.seed_run import FLEET_GAP_MS, fleet_counts
+from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
 from .scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, run, waits
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from simulator.core.distributions import fixed
-from simulator.core.provisioning_parts import Parts, PerGigabyte
-from simulator.scenario_file import ScenarioError, load_scenario, shipped_scenarios
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.provisioning_parts import Parts, PerGigabyte
+from gpu_sim.scenario_file import ScenarioError, load_scenario, shipped_scenarios
 
 from .scenario_texts import parse, refused, write
 

@@ -3,16 +3,15 @@
 from statistics import median, quantiles
 
 import pytest
+from gpu_sim.core.catalog import PROVIDER_CLASSES, ProviderClass
+from gpu_sim.core.commands import InterruptRental
+from gpu_sim.core.market_settings import ChurnSettings, NoticeSettings, PriceSettings, ProvisioningSettings
+from gpu_sim.core.provisioning import course, delay_ms
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.randomness import stream
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.scenario_file import load_scenario
 from msgspec.structs import replace
-
-from simulator.core.catalog import PROVIDER_CLASSES, ProviderClass
-from simulator.core.commands import InterruptRental
-from simulator.core.market_settings import ChurnSettings, NoticeSettings, PriceSettings, ProvisioningSettings
-from simulator.core.provisioning import course, delay_ms
-from simulator.core.quantities import Duration
-from simulator.core.randomness import stream
-from simulator.core.simulation import Simulation
-from simulator.scenario_file import load_scenario
 
 from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 

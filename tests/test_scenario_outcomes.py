@@ -1,14 +1,13 @@
 """What the `expect` of each scenario with a story says, held against what happens."""
 
 import pytest
-
-from simulator.core.commands import RentGpu, TerminateRental
-from simulator.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
-from simulator.core.events import CapacityChanged, InterruptionNotified, PriceMoved
-from simulator.core.ledger import CreditAdded, HoldExpired, HoldPlaced
-from simulator.core.scenario import Scenario
-from simulator.core.simulation import Simulation
-from simulator.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.core.commands import RentGpu, TerminateRental
+from gpu_sim.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
+from gpu_sim.core.events import CapacityChanged, InterruptionNotified, PriceMoved
+from gpu_sim.core.ledger import CreditAdded, HoldExpired, HoldPlaced
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
 from .scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 

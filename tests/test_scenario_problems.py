@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-from simulator.scenario_document import scenario_document
-from simulator.scenario_file import build_scenario, load_scenario
+from gpu_sim.scenario_document import scenario_document
+from gpu_sim.scenario_file import build_scenario, load_scenario
 
 from .scenario_texts import DOCUMENTED, parse, refused, write
 

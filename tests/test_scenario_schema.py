@@ -5,8 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-
-from simulator.scenario_file import scenario_schema, shipped_scenarios
+from gpu_sim.scenario_file import scenario_schema, shipped_scenarios
 
 from .scenario_texts import DOCUMENTED, refused
 

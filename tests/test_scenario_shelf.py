@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from simulator.core.scenario import Scenario
-from simulator.scenario_error import ScenarioError
-from simulator.scenario_file import load_scenario, shipped_scenarios
-from simulator.scenario_shelf import ScenarioShelf
-from simulator.yaml_tree import DEPTH_MAX
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.scenario_error import ScenarioError
+from gpu_sim.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.scenario_shelf import ScenarioShelf
+from gpu_sim.yaml_tree import DEPTH_MAX
 
 from .scenario_texts import write
 

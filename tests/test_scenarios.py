@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from simulator.core.replay import replay
-from simulator.resources import folder
-from simulator.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.core.replay import replay
+from gpu_sim.resources import folder
+from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
 from .scenario_runs import HOUR, run
 

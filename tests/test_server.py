@@ -11,10 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-
-from simulator import serve_in_thread
-from simulator.core.scenario import ClockSettings
-from simulator.server import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
+from gpu_sim import serve_in_thread
+from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.server import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
 
 from .core.builders import scenario
 from .processes import Serving, environment, run, serving
@@ -214,7 +213,7 @@ def test_a_setting_of_the_environment_that_cannot_be_is_refused(name: str, value
 
 def test_off_loopback_the_control_plane_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("simulator.server.is_loopback", asked.append)
+    monkeypatch.setattr("gpu_sim.server.is_loopback", asked.append)
     with serve_in_thread(scenario()) as server:
         assert httpx.get(f"{server.url}/_sim/health").status_code == 403
         token = {"authorization": f"Bearer {server.token}"}

@@ -4,9 +4,8 @@ from typing import Literal
 
 import msgspec
 import pytest
+from gpu_sim.type_errors import TypeProblem, parse_type_error
 from msgspec import Struct
-
-from simulator.type_errors import TypeProblem, parse_type_error
 
 
 class _Inner(Struct, forbid_unknown_fields=True):

@@ -3,12 +3,12 @@
 import asyncio
 import threading
 
-from simulator.core.commands import AddCredit
-from simulator.core.quantities import Duration
-from simulator.core.scenario import ClockSettings
-from simulator.watchers import Watcher
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim.core.commands import AddCredit
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.watchers import Watcher
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 
 from .core.builders import READY, rent_command, scenario
 

@@ -50,7 +50,7 @@ def names(wheel: Path) -> list[str]:
 
 def test_the_wheel_adds_one_name_to_site_packages(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names(wheel)}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"simulator"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"gpu_sim"}
     assert len(tops) == 2
 
 
@@ -68,11 +68,11 @@ def test_the_wheel_adds_one_name_to_site_packages(wheel: Path) -> None:
     ],
 )
 def test_the_wheel_holds_what_serving_needs(wheel: Path, name: str) -> None:
-    assert f"simulator/{name}" in names(wheel)
+    assert f"gpu_sim/{name}" in names(wheel)
 
 
 def test_the_wheel_holds_every_scenario(wheel: Path) -> None:
-    shipped = {f"simulator/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")}
+    shipped = {f"gpu_sim/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")}
     assert len(shipped) >= 9
     assert shipped <= set(names(wheel))
 

@@ -4,14 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import Act, CreditAct
-from simulator.core.commands import CreateAccount
-from simulator.core.errors import AccountExists
-from simulator.core.quantities import Duration, Factor, Instant, Money
-from simulator.core.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
-from simulator.world import World, WorldNotFound
-from simulator.worlds import DefaultWorldKept, Place, WorldExists, Worlds
+from gpu_sim.core.acts import Act, CreditAct
+from gpu_sim.core.commands import CreateAccount
+from gpu_sim.core.errors import AccountExists
+from gpu_sim.core.quantities import Duration, Factor, Instant, Money
+from gpu_sim.core.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
+from gpu_sim.world import World, WorldNotFound
+from gpu_sim.worlds import DefaultWorldKept, Place, WorldExists, Worlds
 
 from .core.builders import scenario
 
@@ -75,7 +74,7 @@ def test_a_world_is_found_by_its_name_and_the_default_is_kept(worlds: Worlds, wo
 def test_of_the_tokens_of_deleted_worlds_the_latest_are_remembered(
     worlds: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.worlds.ORPHANS_KEPT", 2)
+    monkeypatch.setattr("gpu_sim.worlds.ORPHANS_KEPT", 2)
     for name in ("first", "second", "third"):
         world = World(name, conditions(accounts=(AccountSpec("alice", f"si_{name}"),)))
         worlds.add(world)
@@ -134,7 +133,7 @@ def test_another_clock_keeps_the_start_of_the_scenario() -> None:
 
 
 def test_a_running_clock_starts_with_the_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.world.wall_epoch_ms", lambda: 1_767_225_661_002)
+    monkeypatch.setattr("gpu_sim.world.wall_epoch_ms", lambda: 1_767_225_661_002)
     for clock in (ClockSettings(mode="real"), ClockSettings(mode="scaled", speed=Factor(2_000_000))):
         assert World("w", conditions(clock=clock)).now == "2026-01-01T00:01:01.002Z"
 

@@ -1,11 +1,10 @@
 """YAML as far as scenarios need it: bounded, without surprises, nothing executed."""
 
 import pytest
+from gpu_sim.scenario_file import ScenarioError
+from gpu_sim.yaml_tree import BYTES_MAX, DEPTH_MAX
 from hypothesis import given
 from hypothesis import strategies as st
-
-from simulator.scenario_file import ScenarioError
-from simulator.yaml_tree import BYTES_MAX, DEPTH_MAX
 
 from .scenario_texts import parse, refused
 

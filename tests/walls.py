@@ -1,7 +1,7 @@
 """A wall clock that tests hold, and worlds that go by it."""
 
-from simulator.pacing import Pacer
-from simulator.world import World
+from gpu_sim.pacing import Pacer
+from gpu_sim.world import World
 
 SECOND_NS = 10**9
 

@@ -200,7 +200,7 @@ def test_the_readme_names_the_files_that_show_each_clause() -> None:
 
 
 def test_the_suite_speaks_http_only() -> None:
-    imported = re.compile(r"^\s*(?:from|import) simulator\b", re.MULTILINE)
+    imported = re.compile(r"^\s*(?:from|import) gpu_sim\b", re.MULTILINE)
     assert [path.name for path in FOLDER.rglob("*.py") if imported.search(path.read_text(encoding="utf-8"))] == []
 
 

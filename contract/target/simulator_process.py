@@ -32,7 +32,7 @@ def running_server(scenario: str, *options: str) -> Iterator[Ready]:
     """Serve one of the suite's scenarios under the manual clock. The server ends with the block."""
     with tempfile.TemporaryDirectory() as folder:
         ready, log = Path(folder, "ready.json"), Path(folder, "log")
-        command = [sys.executable, "-m", "simulator", "serve", "--scenario", str(FOLDER / scenario)]
+        command = [sys.executable, "-m", "gpu_sim", "serve", "--scenario", str(FOLDER / scenario)]
         command += ["--clock", "manual", "--port", "0", "--ready-file", str(ready), *options]
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=BESIDE, stdout=output, stderr=subprocess.STDOUT)

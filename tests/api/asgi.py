@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from gpu_sim.api.app import build_app
+from gpu_sim.api.auth import ControlAccess
+from gpu_sim.api.event_stream import EventStreams
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
+from gpu_sim.request_log import REQUESTS_KEPT
+from gpu_sim.scenario_shelf import ScenarioShelf
+from gpu_sim.world import Profile, World
+from gpu_sim.worlds import DEFAULT_WORLD, Worlds
 from starlette.types import Message
-
-from simulator.api.app import build_app
-from simulator.api.auth import ControlAccess
-from simulator.api.event_stream import EventStreams
-from simulator.core.quantities import Money
-from simulator.core.scenario import AccountSpec, ClockSettings, Scenario
-from simulator.request_log import REQUESTS_KEPT
-from simulator.scenario_shelf import ScenarioShelf
-from simulator.world import Profile, World
-from simulator.worlds import DEFAULT_WORLD, Worlds
 
 from ..core.builders import QUIET, offer
 

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from gpu_sim.api.app import build_app
+from gpu_sim.api.auth import ControlAccess
+from gpu_sim.api.exchange import Endpoint
+from gpu_sim.api.front import Front
+from gpu_sim.api.transport import InjectedDisconnect
+from gpu_sim.core.names import offer_name, rental_id, rental_name
+from gpu_sim.resources import folder
+from gpu_sim.worlds import Worlds
 from hypothesis import strategies as st
 from starlette.routing import Route, Router
-
-from simulator.api.app import build_app
-from simulator.api.auth import ControlAccess
-from simulator.api.exchange import Endpoint
-from simulator.api.front import Front
-from simulator.api.transport import InjectedDisconnect
-from simulator.core.names import offer_name, rental_id, rental_name
-from simulator.resources import folder
-from simulator.worlds import Worlds
 
 from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
 

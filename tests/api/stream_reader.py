@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from gpu_sim.api.event_stream import EventStreams
 from starlette.types import Message
-
-from simulator.api.event_stream import EventStreams
 
 from .asgi import ALICE, Api, scenario
 

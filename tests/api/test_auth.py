@@ -3,8 +3,7 @@
 import asyncio
 
 import pytest
-
-from simulator.api.auth import ControlAccess, is_loopback
+from gpu_sim.api.auth import ControlAccess, is_loopback
 
 from .asgi import ALICE, BOB, RENT, Api, scenario
 

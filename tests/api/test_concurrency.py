@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-
-from simulator import serve_in_thread
-from simulator.core.quantities import Money
-from simulator.core.scenario import AccountSpec, Scenario
-from simulator.server import Ready
+from gpu_sim import serve_in_thread
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.scenario import AccountSpec, Scenario
+from gpu_sim.server import Ready
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, scenario

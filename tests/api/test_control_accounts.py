@@ -4,9 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from simulator.core.quantities import Money
-from simulator.core.scenario import AccountSpec
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.scenario import AccountSpec
 
 from .asgi import ALICE, BOB, RENT, START, Answer, Api, scenario
 

@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.clock import epoch_ms
-from simulator.core.distributions import fixed
-from simulator.core.market_settings import MarketSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
-from simulator.core.quantities import Duration, Factor, Instant, Share
-from simulator.core.scenario import AccountSpec, BillingSettings, ClockSettings
+from gpu_sim.core.catalog import CatalogSpec, Generate
+from gpu_sim.core.clock import epoch_ms
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.market_settings import MarketSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.quantities import Duration, Factor, Instant, Share
+from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings
 
 from ..core.builders import market
 from .asgi import BOB, RENT, START, Answer, Api, scenario

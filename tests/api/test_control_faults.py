@@ -4,10 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
-from simulator.core.quantities import Share
-from simulator.rulings import reset_faults
+from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
+from gpu_sim.core.quantities import Share
+from gpu_sim.rulings import reset_faults
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Api, scenario

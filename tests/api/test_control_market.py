@@ -4,12 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import Act, OutageAct
-from simulator.core.market_settings import AvailabilitySettings, ChurnSettings, ChurnTerms, InterruptionSettings
-from simulator.core.quantities import Availability, Duration
-from simulator.core.replay import replay
-from simulator.core.scenario import ClockSettings
+from gpu_sim.core.acts import Act, OutageAct
+from gpu_sim.core.market_settings import AvailabilitySettings, ChurnSettings, ChurnTerms, InterruptionSettings
+from gpu_sim.core.quantities import Availability, Duration
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario import ClockSettings
 
 from ..core.builders import market, offer
 from .asgi import BOB, RENT, START, Answer, Api, scenario

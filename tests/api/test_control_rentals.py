@@ -5,12 +5,11 @@ import json
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import Act, OutageAct, PriceAct
-from simulator.core.journal import FORMAT
-from simulator.core.quantities import Duration, Price
-from simulator.core.replay import replay
-from simulator.core.scenario import ClockSettings
+from gpu_sim.core.acts import Act, OutageAct, PriceAct
+from gpu_sim.core.journal import FORMAT
+from gpu_sim.core.quantities import Duration, Price
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario import ClockSettings
 
 from ..core.builders import market, offer
 from .asgi import BOB, RENT, START, Api, scenario

@@ -5,11 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-
-from simulator.api.logged_request import LoggedRequest
-from simulator.api.request_match import Match, Mismatch
-from simulator.api.transport import InjectedDisconnect
-from simulator.core.scenario import AccountSpec
+from gpu_sim.api.logged_request import LoggedRequest
+from gpu_sim.api.request_match import Match, Mismatch
+from gpu_sim.api.transport import InjectedDisconnect
+from gpu_sim.core.scenario import AccountSpec
 
 from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from simulator import world_snapshot
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.scenario import BillingSettings, ClockSettings
-from simulator.holding import Holding
+from gpu_sim import world_snapshot
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.scenario import BillingSettings, ClockSettings
+from gpu_sim.holding import Holding
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, MANUAL, Answer, Api, scenario

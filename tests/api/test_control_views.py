@@ -3,17 +3,17 @@
 import asyncio
 from typing import Any
 
-from simulator.core.distributions import fixed
-from simulator.core.market_settings import (
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.market_settings import (
     AvailabilitySettings,
     InterruptionSettings,
     NoticeSettings,
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from simulator.core.provisioning_parts import Parts, PerGigabyte
-from simulator.core.quantities import Availability, Duration, Share
-from simulator.core.scenario import BillingSettings
+from gpu_sim.core.provisioning_parts import Parts, PerGigabyte
+from gpu_sim.core.quantities import Availability, Duration, Share
+from gpu_sim.core.scenario import BillingSettings
 
 from ..core.builders import market, offer
 from .asgi import Api, scenario

@@ -6,8 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-
-from simulator.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.scenario import AccountSpec, ClockSettings
 
 from ..scenario_texts import write
 from .asgi import ALICE, BOB, MANUAL, RENT, START, Answer, Api, scenario

@@ -6,8 +6,7 @@ from typing import Any
 from weakref import ref
 
 import pytest
-
-from simulator import world as world_module
+from gpu_sim import world as world_module
 
 from .asgi import RENT, Answer, Api
 from .test_control_worlds import INLINE, WORLDS, created

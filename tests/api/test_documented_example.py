@@ -3,9 +3,8 @@
 import asyncio
 
 import pytest
-
-from simulator import load_scenario
-from simulator.core.scenario import ClockSettings
+from gpu_sim import load_scenario
+from gpu_sim.core.scenario import ClockSettings
 
 from .asgi import DOCUMENTED_RENT, Api
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-
-from simulator import serve_in_thread
-from simulator import world as world_module
-from simulator.api.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.market_settings import MarketSettings, PriceSettings
-from simulator.core.quantities import Factor
-from simulator.core.scenario import AccountSpec
+from gpu_sim import serve_in_thread
+from gpu_sim import world as world_module
+from gpu_sim.api.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS
+from gpu_sim.core.catalog import CatalogSpec, Generate
+from gpu_sim.core.market_settings import MarketSettings, PriceSettings
+from gpu_sim.core.quantities import Factor
+from gpu_sim.core.scenario import AccountSpec
 
 from .asgi import BOB, RENT, START, Answer, Api, scenario
 from .stream_reader import PATIENCE, Reader, opened, run, streams_of

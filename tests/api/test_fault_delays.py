@@ -3,11 +3,10 @@
 import asyncio
 
 import pytest
-
-from simulator.api import faults
-from simulator.api.transport import InjectedDisconnect
-from simulator.core.quantities import Duration, Factor
-from simulator.core.scenario import ClockSettings
+from gpu_sim.api import faults
+from gpu_sim.api.transport import InjectedDisconnect
+from gpu_sim.core.quantities import Duration, Factor
+from gpu_sim.core.scenario import ClockSettings
 
 from .asgi import RENT, START, Answer, Api, scenario
 

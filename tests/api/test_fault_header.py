@@ -1,12 +1,11 @@
 """The header x-sim: its words, and how it is turned down."""
 
 import pytest
-
-from simulator.api.fault_header import parse_effect
-from simulator.core.distributions import fixed
-from simulator.core.errors import InvalidValue
-from simulator.core.fault_rules import Drip, FaultEffect
-from simulator.core.quantities import Duration, Share
+from gpu_sim.api.fault_header import parse_effect
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.errors import InvalidValue
+from gpu_sim.core.fault_rules import Drip, FaultEffect
+from gpu_sim.core.quantities import Duration, Share
 
 from .asgi import RENT, Api
 

@@ -5,11 +5,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import pytest
-
-from simulator.core.fault_rules import FaultEffect, FaultRule, RateLimit
-from simulator.core.quantities import Duration, Factor
-from simulator.core.scenario import ClockSettings
-from simulator.pacing import wall_epoch_ms
+from gpu_sim.core.fault_rules import FaultEffect, FaultRule, RateLimit
+from gpu_sim.core.quantities import Duration, Factor
+from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.pacing import wall_epoch_ms
 
 from .asgi import MANUAL, RENT, Answer, Api, scenario
 

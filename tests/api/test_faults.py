@@ -5,15 +5,14 @@ import json
 from typing import Any
 
 import pytest
+from gpu_sim.api.transport import InjectedDisconnect
+from gpu_sim.core.commands import HideRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.rulings import add_fault, decide_fault, remove_fault
+from gpu_sim.world import World
 from starlette.types import Message
-
-from simulator.api.transport import InjectedDisconnect
-from simulator.core.commands import HideRental
-from simulator.core.distributions import fixed
-from simulator.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
-from simulator.core.quantities import Duration, Share
-from simulator.rulings import add_fault, decide_fault, remove_fault
-from simulator.world import World
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Api, scenario

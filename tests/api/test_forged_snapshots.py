@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from gpu_sim import world_snapshot
+from gpu_sim.core.run import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from simulator import world_snapshot
-from simulator.core.run import Run
 
 from ..core.rich import MODES, OFFERS, live, rich_scenario
 from .asgi import RENT, Answer, Api

@@ -6,12 +6,11 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import Act, OutageAct
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.market_settings import MarketSettings
-from simulator.core.quantities import Duration, Money
-from simulator.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.acts import Act, OutageAct
+from gpu_sim.core.catalog import CatalogSpec, Generate
+from gpu_sim.core.market_settings import MarketSettings
+from gpu_sim.core.quantities import Duration, Money
+from gpu_sim.core.scenario import AccountSpec, ClockSettings
 
 from ..core.builders import market, offer
 from .asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario

@@ -7,10 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-
-from simulator import serve_in_thread
-from simulator.api import bodies
-from simulator.server import Ready
+from gpu_sim import serve_in_thread
+from gpu_sim.api import bodies
+from gpu_sim.server import Ready
 
 from .asgi import ALICE, RENT, Api, scenario
 from .wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell

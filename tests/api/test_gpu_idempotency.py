@@ -5,9 +5,8 @@ import json
 from typing import Any
 
 import pytest
-
-from simulator.core.quantities import Money
-from simulator.core.scenario import AccountSpec, BillingSettings
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.scenario import AccountSpec, BillingSettings
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, DOCUMENTED_RENT, RENT, Answer, Api, scenario

@@ -4,9 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from simulator.core.quantities import Instant, Money
-from simulator.core.scenario import AccountSpec, ApiSettings, BillingSettings, ClockSettings
+from gpu_sim.core.quantities import Instant, Money
+from gpu_sim.core.scenario import AccountSpec, ApiSettings, BillingSettings, ClockSettings
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, DOCUMENTED_RENT, MANUAL, RENT, START, Answer, Api, scenario
@@ -100,7 +99,7 @@ def test_a_rent_that_has_to_wait_happens_at_the_time_after_the_wait(
         waited = 90_000
 
     monkeypatch.setattr(pacer, "_wall_ns", lambda: pacer._anchor_ns + waited * 1_000_000)
-    monkeypatch.setattr("simulator.decoration.prepare", prepare)
+    monkeypatch.setattr("gpu_sim.decoration.prepare", prepare)
     answer = api.call("POST", RENT_PATH, DOCUMENTED_RENT)
     assert answer.json()["created_at"] == answer.header("x-sim-now") == "1970-01-01T00:01:30.000Z"
 

@@ -3,9 +3,8 @@
 import asyncio
 
 import pytest
-
-from simulator.core.acts import Act, PriceAct
-from simulator.core.quantities import Duration, Factor
+from gpu_sim.core.acts import Act, PriceAct
+from gpu_sim.core.quantities import Duration, Factor
 
 from .asgi import START, Api, scenario
 

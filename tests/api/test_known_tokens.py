@@ -1,12 +1,11 @@
 """Which tokens a server remembers, and where they are found."""
 
 import pytest
-
-from simulator.api import known_tokens
-from simulator.api.known_tokens import KnownTokens
-from simulator.core.scenario import AccountSpec
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim.api import known_tokens
+from gpu_sim.api.known_tokens import KnownTokens
+from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 
 from .asgi import scenario
 

@@ -5,12 +5,11 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-
-from simulator.api import listed_rows
-from simulator.api.listed_rows import Row, SortedRows
-from simulator.core.market_settings import PriceSettings
-from simulator.core.offer import Offer
-from simulator.core.prices import PricePaths
+from gpu_sim.api import listed_rows
+from gpu_sim.api.listed_rows import Row, SortedRows
+from gpu_sim.core.market_settings import PriceSettings
+from gpu_sim.core.offer import Offer
+from gpu_sim.core.prices import PricePaths
 
 from ..core.builders import offer
 

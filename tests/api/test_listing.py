@@ -9,16 +9,15 @@ from weakref import ref
 
 import msgspec
 import pytest
+from gpu_sim.api import listing
+from gpu_sim.api.listing import Listing, Listings
+from gpu_sim.core.acts import Act, OutageAct, PriceAct
+from gpu_sim.core.market_settings import MarketSettings
+from gpu_sim.core.quantities import Duration, Price
+from gpu_sim.core.scenario import ApiSettings
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 from msgspec.structs import replace
-
-from simulator.api import listing
-from simulator.api.listing import Listing, Listings
-from simulator.core.acts import Act, OutageAct, PriceAct
-from simulator.core.market_settings import MarketSettings
-from simulator.core.quantities import Duration, Price
-from simulator.core.scenario import ApiSettings
-from simulator.world import World
-from simulator.worlds import Worlds
 
 from ..core.builders import market, offer
 from .asgi import RENT, Api, scenario

@@ -5,16 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gpu_sim.api import listed_rows
+from gpu_sim.api.listing import FEW, Listing
+from gpu_sim.core.acts import CapacityAct, OutageAct, PriceAct
+from gpu_sim.core.commands import PlayAct, TerminateRental
+from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
+from gpu_sim.core.offers import RECENT_MAX
+from gpu_sim.core.quantities import Duration, Factor, Share
+from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
-
-from simulator.api import listed_rows
-from simulator.api.listing import FEW, Listing
-from simulator.core.acts import CapacityAct, OutageAct, PriceAct
-from simulator.core.commands import PlayAct, TerminateRental
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
-from simulator.core.offers import RECENT_MAX
-from simulator.core.quantities import Duration, Factor, Share
-from simulator.core.simulation import Simulation
 
 from ..core.builders import HOUR, MINUTE, offer, rent, scenario
 

@@ -5,11 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from gpu_sim import __version__
+from gpu_sim.core.scenario import AccountSpec, ClockSettings
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
-
-from simulator import __version__
-from simulator.core.scenario import AccountSpec, ClockSettings
 
 from .asgi import BOB, Answer, Api, scenario
 
@@ -225,5 +224,5 @@ def test_no_token_is_in_the_figures(runner: asyncio.Runner) -> None:
 
 
 def test_the_client_library_is_loaded_only_when_asked_for() -> None:
-    code = "import sys, simulator.server; print('prometheus_client' in sys.modules)"
+    code = "import sys, gpu_sim.server; print('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"

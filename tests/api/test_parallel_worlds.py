@@ -7,11 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-
-from simulator import serve_in_thread
-from simulator import world as world_module
-from simulator.core.scenario import ClockSettings, Scenario
-from simulator.scenario_shelf import ScenarioShelf
+from gpu_sim import serve_in_thread
+from gpu_sim import world as world_module
+from gpu_sim.core.scenario import ClockSettings, Scenario
+from gpu_sim.scenario_shelf import ScenarioShelf
 
 from .asgi import RENT, Answer, Api
 

@@ -7,16 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-
-from simulator.api.problems import KINDS, api_problem, control_problem
-from simulator.core.commands import AddCredit
-from simulator.core.errors import JournalInvalid, OfferUnavailable, Refusal
-from simulator.core.quantities import Money
-from simulator.core.replay import replay
-from simulator.core.scenario import AccountSpec, Scenario
-from simulator.durable import Durable
-from simulator.request_log import RequestLog
-from simulator.store import StateUnavailable, Store
+from gpu_sim.api.problems import KINDS, api_problem, control_problem
+from gpu_sim.core.commands import AddCredit
+from gpu_sim.core.errors import JournalInvalid, OfferUnavailable, Refusal
+from gpu_sim.core.quantities import Money
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario import AccountSpec, Scenario
+from gpu_sim.durable import Durable
+from gpu_sim.request_log import RequestLog
+from gpu_sim.store import StateUnavailable, Store
 
 from ..core.builders import market, offer
 from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
@@ -124,7 +123,7 @@ def leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 def test_every_leaf_of_the_tree_of_refusals_is_in_the_table_and_nothing_else() -> None:
-    found = [kind for kind in leaves(Refusal) if kind.__module__.startswith("simulator.")]
+    found = [kind for kind in leaves(Refusal) if kind.__module__.startswith("gpu_sim.")]
     assert set(KINDS) == set(found)
     assert len({kind.code for kind in found}) == len(found)
 

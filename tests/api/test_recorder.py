@@ -6,9 +6,8 @@ import re
 from typing import Any
 
 import pytest
-
-from simulator.core.quantities import Duration
-from simulator.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.scenario import AccountSpec, ClockSettings
 
 from .asgi import ALICE, RENT, START, Api, scenario
 

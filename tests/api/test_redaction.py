@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-
-from simulator.api.redaction import REDACTED, Redactor
-from simulator.core.scenario import AccountSpec
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim.api.redaction import REDACTED, Redactor
+from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.world import World
+from gpu_sim.worlds import Worlds
 
 from .asgi import scenario
 

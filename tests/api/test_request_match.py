@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
+from gpu_sim.api.logged_request import LoggedRequest
+from gpu_sim.api.request_match import Match, Mismatch, shortened
 from msgspec.structs import replace
-
-from simulator.api.logged_request import LoggedRequest
-from simulator.api.request_match import Match, Mismatch, shortened
 
 DEEP = {"a": [1, {"b": 2}]}
 REQUEST = LoggedRequest(

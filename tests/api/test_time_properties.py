@@ -8,14 +8,13 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from simulator import world as world_module
-from simulator.core.acts import Act, CreditAct, InterruptAct
-from simulator.core.events import ActStarted
-from simulator.core.quantities import Duration, Factor, Instant, Money, Share
-from simulator.core.scenario import BillingSettings, ClockSettings, Scenario
-from simulator.pacemaker import Pacemaker
-from simulator.pacing import NS_PER_MS
+from gpu_sim import world as world_module
+from gpu_sim.core.acts import Act, CreditAct, InterruptAct
+from gpu_sim.core.events import ActStarted
+from gpu_sim.core.quantities import Duration, Factor, Instant, Money, Share
+from gpu_sim.core.scenario import BillingSettings, ClockSettings, Scenario
+from gpu_sim.pacemaker import Pacemaker
+from gpu_sim.pacing import NS_PER_MS
 
 from ..core.builders import market
 from ..core.busy import ACTORS, NAMES, busy_scenario

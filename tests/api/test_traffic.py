@@ -1,8 +1,7 @@
 """Counting requests: by operation, status and how long they took."""
 
 import pytest
-
-from simulator.api.traffic import BOUNDS_NS, RULES_COUNTED_MAX, Traffic
+from gpu_sim.api.traffic import BOUNDS_NS, RULES_COUNTED_MAX, Traffic
 
 
 def test_bounds_go_from_50_microseconds_to_10_seconds() -> None:

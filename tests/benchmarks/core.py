@@ -8,22 +8,21 @@ from itertools import cycle
 from statistics import median
 from typing import Literal
 
+from gpu_sim import Scenario, Simulation, load_scenario
+from gpu_sim.api.listing import Listing
+from gpu_sim.core.calibration import calibrate
+from gpu_sim.core.catalog import CatalogSpec, Generate, generated_offers
+from gpu_sim.core.clock import DAY_MS, MINUTE_MS
+from gpu_sim.core.commands import RentGpu, TerminateRental
+from gpu_sim.core.errors import OfferUnavailable
+from gpu_sim.core.events import RentalTerminated
+from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings, opening_offers
+from gpu_sim.core.offer import Offer
+from gpu_sim.core.quantities import Factor, Money
+from gpu_sim.core.scenario import AccountSpec, BillingSettings
+from gpu_sim.core.scenario_problems import find_problems
+from gpu_sim.world import World
 from msgspec.structs import replace
-
-from simulator import Scenario, Simulation, load_scenario
-from simulator.api.listing import Listing
-from simulator.core.calibration import calibrate
-from simulator.core.catalog import CatalogSpec, Generate, generated_offers
-from simulator.core.clock import DAY_MS, MINUTE_MS
-from simulator.core.commands import RentGpu, TerminateRental
-from simulator.core.errors import OfferUnavailable
-from simulator.core.events import RentalTerminated
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings, opening_offers
-from simulator.core.offer import Offer
-from simulator.core.quantities import Factor, Money
-from simulator.core.scenario import AccountSpec, BillingSettings
-from simulator.core.scenario_problems import find_problems
-from simulator.world import World
 
 RICH = (AccountSpec("alice", None, Money(10**15)),)
 ROUNDS = 5

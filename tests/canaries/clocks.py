@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from simulator.api import control_clock
-from simulator.core.rental import Rental
-from simulator.core.rentals import Rentals
-from simulator.core.schedule import Priority, Schedule
-from simulator.world import World
+from gpu_sim.api import control_clock
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.rentals import Rentals
+from gpu_sim.core.schedule import Priority, Schedule
+from gpu_sim.world import World
 
 from .registry import Soil, canary
 

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from gpu_sim.api import auth, fields, front, gpu, problems, replies
+from gpu_sim.api.exchange import Exchange, operation_of
+from gpu_sim.core import rentals
+from gpu_sim.core.errors import InsufficientCredit, Refusal
+from gpu_sim.core.rental import RentPlan
 from starlette.types import Scope
-
-from simulator.api import auth, fields, front, gpu, problems, replies
-from simulator.api.exchange import Exchange, operation_of
-from simulator.core import rentals
-from simulator.core.errors import InsufficientCredit, Refusal
-from simulator.core.rental import RentPlan
 
 from .registry import Soil, canary
 

@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any
 
-from simulator.api import gpu, replies
-from simulator.api.exchange import rental_id_in
-from simulator.core import holds, rentals
-from simulator.core.errors import InsufficientCredit
-from simulator.core.ledger import RentalSettled
-from simulator.core.rental import Rental, RentPlan
-from simulator.core.simulation import Simulation
+from gpu_sim.api import gpu, replies
+from gpu_sim.api.exchange import rental_id_in
+from gpu_sim.core import holds, rentals
+from gpu_sim.core.errors import InsufficientCredit
+from gpu_sim.core.ledger import RentalSettled
+from gpu_sim.core.rental import Rental, RentPlan
+from gpu_sim.core.simulation import Simulation
 
 from .registry import Soil, canary
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from simulator.core import idempotency
-from simulator.core.errors import Refusal
-from simulator.core.idempotency import Key
-from simulator.world import World
+from gpu_sim.core import idempotency
+from gpu_sim.core.errors import Refusal
+from gpu_sim.core.idempotency import Key
+from gpu_sim.world import World
 
 from .registry import Soil, canary
 

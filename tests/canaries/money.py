@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from simulator.core import billing, rentals
-from simulator.core.errors import InsufficientCredit
-from simulator.core.ledger import HoldExpired, Ledger, RentalSettled
-from simulator.core.money import cost_micros, round_half_up
-from simulator.core.rental import Rental, RentPlan
+from gpu_sim.core import billing, rentals
+from gpu_sim.core.errors import InsufficientCredit
+from gpu_sim.core.ledger import HoldExpired, Ledger, RentalSettled
+from gpu_sim.core.money import cost_micros, round_half_up
+from gpu_sim.core.rental import Rental, RentPlan
 
 from .registry import Soil, canary
 

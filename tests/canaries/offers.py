@@ -5,12 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-
-from simulator.api import listing, replies
-from simulator.api.listed_rows import SortedRows
-from simulator.core import offers
-from simulator.core.money import format_price
-from simulator.core.offer import Offer
+from gpu_sim.api import listing, replies
+from gpu_sim.api.listed_rows import SortedRows
+from gpu_sim.core import offers
+from gpu_sim.core.money import format_price
+from gpu_sim.core.offer import Offer
 
 from .registry import Soil, canary
 

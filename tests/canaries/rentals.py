@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from simulator.api import gpu, replies
-from simulator.api.exchange import rental_id_in
-from simulator.core.rental import Rental
-from simulator.core.rentals import Rentals
-from simulator.core.simulation import Simulation
+from gpu_sim.api import gpu, replies
+from gpu_sim.api.exchange import rental_id_in
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.rentals import Rentals
+from gpu_sim.core.simulation import Simulation
 
 from .registry import Soil, canary
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from simulator.cli.main import main
+from gpu_sim.cli.main import main
 
 from .aviary import CANARIES, Soil
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from simulator.api import listing, replies
-from simulator.core import billing
+from gpu_sim.api import listing, replies
+from gpu_sim.core import billing
 
 from .money import MINIMUM
 from .registry import Registry, Soil

@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.core.scenario import ClockSettings
 from hypothesis import Phase, settings
 
 from contract.model.profiles import PROFILES
-from simulator import load_scenario, serve_in_thread
-from simulator.core.scenario import ClockSettings
 
 from .aviary import CANARIES, UNFIT, Canary, Soil
 from .verdict import BY_MACHINE, MACHINE, Verdict

@@ -4,8 +4,7 @@ import io
 import sys
 
 import pytest
-
-from simulator.cli.lines import in_color, in_columns, shortened
+from gpu_sim.cli.lines import in_color, in_columns, shortened
 
 
 class Screen(io.StringIO):

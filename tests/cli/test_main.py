@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
-from simulator import Simulation, __version__, serve_in_thread
-from simulator.cli.main import main
-from simulator.core.commands import RentGpu
-from simulator.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim import Simulation, __version__, serve_in_thread
+from gpu_sim.cli.main import main
+from gpu_sim.core.commands import RentGpu
+from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
 from ..core.builders import QUIET, scenario
 from ..processes import ROOT, run
@@ -207,7 +206,7 @@ def test_wait_ends_with_1_where_no_server_came_in_time() -> None:
     assert waited.stderr.startswith(f"{url} is not ready: ")
 
 
-def test_python_m_simulator_is_the_same_command() -> None:
+def test_python_m_gpu_sim_is_the_same_command() -> None:
     ended = run("--version")
     assert (ended.returncode, ended.stdout) == (0, f"gpu-sim, version {__version__}\n")
 
@@ -225,6 +224,6 @@ def test_who_breaks_a_command_off_gets_the_exit_code_of_shells_for_that(monkeypa
     def break_off() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("simulator.scenario_file.shipped_scenarios", break_off)
+    monkeypatch.setattr("gpu_sim.scenario_file.shipped_scenarios", break_off)
     told = invoke("scenarios")
     assert (told.exit_code, "broken off" in told.stderr) == (130, True)

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-
-from simulator.cli.main import main
-from simulator.experiments.statistics import measure
-from simulator.experiments.traces import read_trace, write_trace
+from gpu_sim.cli.main import main
+from gpu_sim.experiments.statistics import measure
+from gpu_sim.experiments.traces import read_trace, write_trace
 
 from ..experiments.known_market import recordings
 from ..experiments.recordings import trace

@@ -5,8 +5,7 @@ import subprocess
 import sys
 
 import pytest
-
-from simulator.cli.progress import progress
+from gpu_sim.cli.progress import progress
 
 from ..processes import ROOT, environment
 
@@ -20,7 +19,7 @@ from ..processes import ROOT, environment
     ],
 )
 def test_without_the_extra_it_says_what_to_install(missing: str, arguments: list[str]) -> None:
-    program = f"import sys; sys.modules[{missing!r}] = None; from simulator.cli.main import main; main({arguments!r})"
+    program = f"import sys; sys.modules[{missing!r}] = None; from gpu_sim.cli.main import main; main({arguments!r})"
     told = subprocess.run(
         [sys.executable, "-c", program],
         check=False,

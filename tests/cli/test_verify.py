@@ -150,7 +150,7 @@ def test_what_cannot_be_tried_is_said_in_a_line(sound: Serving, options: list[st
 
 def test_without_the_extra_it_says_what_is_missing() -> None:
     begin = "import sys; sys.modules['httpx'] = None"
-    program = f"{begin}; from simulator.cli.main import main; main(['verify', '--token=x'])"
+    program = f"{begin}; from gpu_sim.cli.main import main; main(['verify', '--token=x'])"
     told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 2
     assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in told.stderr
@@ -204,7 +204,7 @@ def test_a_rental_that_never_ran_shows_nothing_of_the_minimum(sound: Serving) ->
 
 def test_nothing_is_left_where_it_was_called(sound: Serving, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "simulator", "verify", "--url", sound.url, "--token", TOKEN, "--only", "F5"]
+    command = [sys.executable, "-m", "gpu_sim", "verify", "--url", sound.url, "--token", TOKEN, "--only", "F5"]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from simulator import load_scenario, serve_in_thread
-from simulator.client.connection import ControlConnection, ServerRefused, ServerUnreachable, UrlImpossible
+from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.client.connection import ControlConnection, ServerRefused, ServerUnreachable, UrlImpossible
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from simulator import load_scenario, serve_in_thread
-from simulator.client.connection import ControlConnection, ServerRefused, ServerUnreachable
-from simulator.client.control_client import ControlClient
-from simulator.server import Ready
+from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.client.connection import ControlConnection, ServerRefused, ServerUnreachable
+from gpu_sim.client.control_client import ControlClient
+from gpu_sim.server import Ready
 
 from ..processes import run
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-
-from simulator import serve_in_thread
-from simulator.client.connection import UrlImpossible
-from simulator.client.readiness import PAUSE_SECONDS_MAX, await_ready
+from gpu_sim import serve_in_thread
+from gpu_sim.client.connection import UrlImpossible
+from gpu_sim.client.readiness import PAUSE_SECONDS_MAX, await_ready
 
 from ..core.builders import scenario
 

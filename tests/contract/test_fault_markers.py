@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from gpu_sim.api import fault_header
 
 from contract.document.document import load_document
 from contract.document.error_codes import INJECTED
 from contract.document.fault_markers import FAULT_HEADER, MARKER, without_fault_statements
 from contract.target.server import Answer
-from simulator.api import fault_header
 
 from ..api.asgi import RENT, Api, scenario
 

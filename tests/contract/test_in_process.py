@@ -7,6 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from gpu_sim.api.app import build_app
+from gpu_sim.api.auth import ControlAccess
+from gpu_sim.scenario_file import load_scenario
+from gpu_sim.world import World
+from gpu_sim.worlds import DEFAULT_WORLD, Worlds
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from starlette.types import ASGIApp, Message
@@ -17,11 +22,6 @@ from contract.model.fresh_world import own_world
 from contract.model.machine import machine_for
 from contract.model.profiles import PROFILES
 from contract.target.target import Target
-from simulator.api.app import build_app
-from simulator.api.auth import ControlAccess
-from simulator.scenario_file import load_scenario
-from simulator.world import World
-from simulator.worlds import DEFAULT_WORLD, Worlds
 
 from ..processes import serving
 

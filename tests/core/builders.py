@@ -4,24 +4,23 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import pytest
-
-from simulator.core.acts import Act, ProvisioningAct
-from simulator.core.catalog import OfferSpec, ProviderClass
-from simulator.core.commands import AddCredit, InterruptRental, RentGpu, TerminateRental, TouchRental
-from simulator.core.distributions import fixed
-from simulator.core.errors import Refusal
-from simulator.core.idempotency import Key
-from simulator.core.market_settings import (
+from gpu_sim.core.acts import Act, ProvisioningAct
+from gpu_sim.core.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.commands import AddCredit, InterruptRental, RentGpu, TerminateRental, TouchRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.errors import Refusal
+from gpu_sim.core.idempotency import Key
+from gpu_sim.core.market_settings import (
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from simulator.core.quantities import Duration, Money, Price, Share
-from simulator.core.rental import Rental
-from simulator.core.scenario import AccountSpec, Scenario
-from simulator.core.simulation import Simulation
+from gpu_sim.core.quantities import Duration, Money, Price, Share
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.scenario import AccountSpec, Scenario
+from gpu_sim.core.simulation import Simulation
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

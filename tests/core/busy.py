@@ -6,15 +6,13 @@ Each account has offers of its own, so that they never contend for GPUs.
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from msgspec import to_builtins
-
-from simulator.core.acts import Act, InterruptAct, OutageAct, PriceAct, RentAct
-from simulator.core.catalog import OfferSpec, ProviderClass
-from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from simulator.core.commands import AddCredit, Command, InterruptRental, RentGpu, TerminateRental, TouchRental
-from simulator.core.distributions import Distribution, LogNormal, Uniform
-from simulator.core.errors import Refusal
-from simulator.core.market_settings import (
+from gpu_sim.core.acts import Act, InterruptAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.commands import AddCredit, Command, InterruptRental, RentGpu, TerminateRental, TouchRental
+from gpu_sim.core.distributions import Distribution, LogNormal, Uniform
+from gpu_sim.core.errors import Refusal
+from gpu_sim.core.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
@@ -23,10 +21,11 @@ from simulator.core.market_settings import (
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from simulator.core.quantities import Duration, Factor, Money, Price, Share
-from simulator.core.rental import Rental
-from simulator.core.scenario import AccountSpec, BillingSettings, Scenario
-from simulator.core.simulation import Simulation
+from gpu_sim.core.quantities import Duration, Factor, Money, Price, Share
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.scenario import AccountSpec, BillingSettings, Scenario
+from gpu_sim.core.simulation import Simulation
+from msgspec import to_builtins
 
 CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")
 NAMES = ("alice", "bob", "carol")

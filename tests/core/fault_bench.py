@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, Operation
+from gpu_sim.core.faults import FaultState
 from msgspec import Struct
-
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, Operation
-from simulator.core.faults import FaultState
 
 UNAVAILABLE = FaultEffect(respond=503)
 

@@ -4,9 +4,8 @@ import math
 from itertools import product
 
 import numpy as np
-
-from simulator.core.calibration import PoolRates
-from simulator.core.realism import Shape
+from gpu_sim.core.calibration import PoolRates
+from gpu_sim.core.realism import Shape
 
 from .builders import HOUR
 

@@ -3,14 +3,14 @@
 import math
 from itertools import pairwise
 
-from simulator.core.catalog import ProviderClass
-from simulator.core.clock import DAY_MS
-from simulator.core.market_settings import PriceProcessName
-from simulator.core.price_levels import PriceLevel
-from simulator.core.price_processes import PriceProcess, process_for
-from simulator.core.prices import PricePath
-from simulator.core.quantities import Factor
-from simulator.core.randomness import stream
+from gpu_sim.core.catalog import ProviderClass
+from gpu_sim.core.clock import DAY_MS
+from gpu_sim.core.market_settings import PriceProcessName
+from gpu_sim.core.price_levels import PriceLevel
+from gpu_sim.core.price_processes import PriceProcess, process_for
+from gpu_sim.core.prices import PricePath
+from gpu_sim.core.quantities import Factor
+from gpu_sim.core.randomness import stream
 
 ON_DEMAND = 10_000_000
 """Ten dollars: a step of $0.001 is too fine to disturb a measurement of large steps."""

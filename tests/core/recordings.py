@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from simulator.core.events import OfferCameBack, OfferWentDown
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, NoticeSettings, PriceSettings
-from simulator.core.quantities import Duration, Factor, Share
-from simulator.core.randomness import draw, stream
-from simulator.core.recordings import PlayedSeries, PlayedTrace, Recording, ReplaySettings
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.events import OfferCameBack, OfferWentDown
+from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings, NoticeSettings, PriceSettings
+from gpu_sim.core.quantities import Duration, Factor, Share
+from gpu_sim.core.randomness import draw, stream
+from gpu_sim.core.recordings import PlayedSeries, PlayedTrace, Recording, ReplaySettings
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import MINUTE, market, offer, scenario, seen
 

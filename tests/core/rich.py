@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from simulator.core.acts import Act, CapacityAct, OutageAct, PriceAct, RentAct
-from simulator.core.catalog import OfferSpec, ProviderClass
-from simulator.core.commands import AddCredit, CreateAccount, MoveRental, PlayAct, TerminateRental
-from simulator.core.distributions import Distribution, LogNormal, fixed
-from simulator.core.errors import Refusal
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
-from simulator.core.idempotency import Key
-from simulator.core.market_settings import (
+from gpu_sim.core.acts import Act, CapacityAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.commands import AddCredit, CreateAccount, MoveRental, PlayAct, TerminateRental
+from gpu_sim.core.distributions import Distribution, LogNormal, fixed
+from gpu_sim.core.errors import Refusal
+from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from gpu_sim.core.idempotency import Key
+from gpu_sim.core.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
@@ -19,11 +19,11 @@ from simulator.core.market_settings import (
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from simulator.core.provisioning_parts import Parts
-from simulator.core.quantities import Duration, Factor, Money, Share
-from simulator.core.recordings import ReplaySettings
-from simulator.core.run import Run
-from simulator.core.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario
+from gpu_sim.core.provisioning_parts import Parts
+from gpu_sim.core.quantities import Duration, Factor, Money, Share
+from gpu_sim.core.recordings import ReplaySettings
+from gpu_sim.core.run import Run
+from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario
 
 from .builders import HOUR, MINUTE, offer, rent_command
 from .recordings import generated, series, trace

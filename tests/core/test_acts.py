@@ -5,9 +5,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from msgspec.structs import replace
-
-from simulator.core.acts import (
+from gpu_sim.core.acts import (
     Act,
     CapacityAct,
     CreditAct,
@@ -21,9 +19,10 @@ from simulator.core.acts import (
     TransitionAct,
     VanishAct,
 )
-from simulator.core.clock import YEAR_MS
-from simulator.core.commands import PlayAct
-from simulator.core.quantities import Duration, Factor, Money, Price
+from gpu_sim.core.clock import YEAR_MS
+from gpu_sim.core.commands import PlayAct
+from gpu_sim.core.quantities import Duration, Factor, Money, Price
+from msgspec.structs import replace
 
 RENT = RentAct(as_="r", account="alice", provider_id="gcp", gpu_model="H100", region="us")
 NOW = Duration(0)

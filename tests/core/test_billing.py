@@ -3,14 +3,13 @@
 from fractions import Fraction
 
 import pytest
+from gpu_sim.core.billing import Session, billed_seconds, exhausted_at_ms
+from gpu_sim.core.events import Reason
+from gpu_sim.core.money import cost_micros
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.scenario import BillingSettings
 from hypothesis import given
 from hypothesis import strategies as st
-
-from simulator.core.billing import Session, billed_seconds, exhausted_at_ms
-from simulator.core.events import Reason
-from simulator.core.money import cost_micros
-from simulator.core.quantities import Duration
-from simulator.core.scenario import BillingSettings
 
 DEFAULT = BillingSettings()
 ALL_MINIMUM = BillingSettings(interrupted="minimum", cancelled_provisioning="minimum")

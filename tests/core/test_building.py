@@ -4,8 +4,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-
-from simulator.core.building import no_garbage
+from gpu_sim.core.building import no_garbage
 
 
 @pytest.fixture(autouse=True)

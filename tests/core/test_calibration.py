@@ -4,10 +4,8 @@ import math
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
-
-from simulator.core import calibration
-from simulator.core.calibration import (
+from gpu_sim.core import calibration
+from gpu_sim.core.calibration import (
     FRAGILE,
     LONG,
     SETTLED,
@@ -20,10 +18,11 @@ from simulator.core.calibration import (
     followers,
     level_rates,
 )
-from simulator.core.catalog import OfferSpec
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Availability, Duration, Factor, Share
-from simulator.core.realism import Shape
+from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Availability, Duration, Factor, Share
+from gpu_sim.core.realism import Shape
+from msgspec.structs import replace
 
 from .builders import market, offer
 from .long_run import long_run

@@ -3,29 +3,15 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import (
-    CapacityAct,
-    InterruptAct,
-    OutageAct,
-    PriceAct,
-    ProvisioningAct,
-    RentAct,
-    VanishAct,
-)
-from simulator.core.commands import Command, HideRental, MoveRental, PlayAct
-from simulator.core.distributions import fixed
-from simulator.core.errors import InvalidValue, JournalInvalid
-from simulator.core.events import (
-    ActEnded,
-    ActRefused,
-    ActStarted,
-    RentalTerminated,
-)
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Factor, Price, Share
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
+from gpu_sim.core.acts import CapacityAct, InterruptAct, OutageAct, PriceAct, ProvisioningAct, RentAct, VanishAct
+from gpu_sim.core.commands import Command, HideRental, MoveRental, PlayAct
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.errors import InvalidValue, JournalInvalid
+from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, RentalTerminated
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Factor, Price, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.simulation import Simulation
 
 from .builders import (
     FOR,

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gpu_sim.core.catalog import Generate, OfferSpec, generate_offers, generated_offers
+from gpu_sim.core.quantities import Availability
 from msgspec.structs import replace
-
-from simulator.core.catalog import Generate, OfferSpec, generate_offers, generated_offers
-from simulator.core.quantities import Availability
 
 from .builders import offer
 

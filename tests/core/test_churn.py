@@ -3,15 +3,14 @@
 from typing import Any
 
 import pytest
+from gpu_sim.core.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.errors import OfferUnavailable
+from gpu_sim.core.events import OfferCameBack, OfferLeft, OfferReturned, OfferWentDown, PriceMoved, ShockStruck
+from gpu_sim.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, PriceSettings
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 from scipy.stats import binomtest
-
-from simulator.core.catalog import OfferSpec, ProviderClass
-from simulator.core.errors import OfferUnavailable
-from simulator.core.events import OfferCameBack, OfferLeft, OfferReturned, OfferWentDown, PriceMoved, ShockStruck
-from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, PriceSettings
-from simulator.core.quantities import Duration
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
 
 from .builders import DAY, HOUR, market, offer, rent, scenario, seen
 

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-
-from simulator.core.clock import DEFAULT_START, Calendar, ceil_seconds, epoch_ms, format_instant
+from gpu_sim.core.clock import DEFAULT_START, Calendar, ceil_seconds, epoch_ms, format_instant
 
 
 def test_a_manual_clock_starts_in_2026() -> None:

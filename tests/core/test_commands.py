@@ -2,9 +2,8 @@
 
 import msgspec
 import pytest
-
-from simulator.core.acts import InterruptAct, ProvisioningAct, VanishAct
-from simulator.core.commands import (
+from gpu_sim.core.acts import InterruptAct, ProvisioningAct, VanishAct
+from gpu_sim.core.commands import (
     AddCredit,
     Command,
     CreateAccount,

@@ -9,12 +9,11 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-
-from simulator.core.clock import HOUR_MS
-from simulator.core.errors import Refusal
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.clock import HOUR_MS
+from gpu_sim.core.errors import Refusal
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DAY, journal, market, offer, rent, scenario
 from .busy import ACTORS, busy_scenario, fates, live

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from statistics import quantiles
 
 import pytest
+from gpu_sim.core.distributions import Distribution, LogNormal, Uniform, fixed
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.randomness import DRAW_RANGE, draw, stream
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
-
-from simulator.core.distributions import Distribution, LogNormal, Uniform, fixed
-from simulator.core.quantities import Duration
-from simulator.core.randomness import DRAW_RANGE, draw, stream
 
 DRAWS = [draw(stream(1, "distributions"), n) for n in range(4_000)]
 draws = st.integers(0, DRAW_RANGE - 1)

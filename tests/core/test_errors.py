@@ -1,9 +1,8 @@
 """Refusals carry stable codes, and each of them can be provoked."""
 
 import pytest
-
-from simulator.core import errors
-from simulator.core.errors import InsufficientCredit, InvalidValue, OfferUnavailable, Refusal
+from gpu_sim.core import errors
+from gpu_sim.core.errors import InsufficientCredit, InvalidValue, OfferUnavailable, Refusal
 
 CODES = {
     "InvalidValue": "invalid_value",

@@ -3,8 +3,7 @@
 from typing import get_args
 
 import msgspec
-
-from simulator.core.events import Cause, Event, OfferEvent, Reason, RentalCreated, RentalEvent
+from gpu_sim.core.events import Cause, Event, OfferEvent, Reason, RentalCreated, RentalEvent
 
 TAGS = {
     "AccountCreated": "account_created",

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from simulator.core.distributions import fixed
-from simulator.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen, RateLimit, rule_problems
-from simulator.core.offer_names import OfferNames
-from simulator.core.quantities import Duration, Share
-from simulator.core.scenario_problems import find_problems
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen, RateLimit, rule_problems
+from gpu_sim.core.offer_names import OfferNames
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.scenario_problems import find_problems
 
 from .builders import offer, scenario
 

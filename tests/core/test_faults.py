@@ -5,19 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from simulator.core.distributions import Distribution, Uniform, fixed
-from simulator.core.errors import FaultNotFound
-from simulator.core.fault_rules import FaultEffect, FaultTarget, RateLimit
-from simulator.core.faults import (
-    FaultDecision,
-    FaultRuleAdded,
-    FaultRuleRemoved,
-    FaultRulesReset,
-    RuleState,
-)
-from simulator.core.quantities import Duration, Share
-from simulator.core.randomness import draw, happens, stream
+from gpu_sim.core.distributions import Distribution, Uniform, fixed
+from gpu_sim.core.errors import FaultNotFound
+from gpu_sim.core.fault_rules import FaultEffect, FaultTarget, RateLimit
+from gpu_sim.core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, RuleState
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.randomness import draw, happens, stream
 
 from .fault_bench import Faults, rule
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from simulator.core.errors import SnapshotInvalid
-from simulator.core.run import new_run, restored_run
-from simulator.core.schedule import Priority
+from gpu_sim.core.errors import SnapshotInvalid
+from gpu_sim.core.run import new_run, restored_run
+from gpu_sim.core.schedule import Priority
 
 from .builders import HOUR
 from .rich import MODES, live, rich_scenario

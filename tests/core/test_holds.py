@@ -1,11 +1,10 @@
 """How large a hold is, how long it reserves, and that it ends once."""
 
 import pytest
-
-from simulator.core.clock import HOUR_MS
-from simulator.core.holds import Hold, expires_at_ms, hold_micros
-from simulator.core.quantities import Duration
-from simulator.core.scenario import BillingSettings
+from gpu_sim.core.clock import HOUR_MS
+from gpu_sim.core.holds import Hold, expires_at_ms, hold_micros
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.scenario import BillingSettings
 
 DEFAULT = BillingSettings()
 

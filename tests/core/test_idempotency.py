@@ -1,9 +1,8 @@
 """Idempotency keys (A17): what they stand for, and for how long."""
 
 import pytest
-
-from simulator.core.errors import IdempotencyKeyReused
-from simulator.core.idempotency import KEY_LIFE_MS, Key, Keys
+from gpu_sim.core.errors import IdempotencyKeyReused
+from gpu_sim.core.idempotency import KEY_LIFE_MS, Key, Keys
 
 DAY = 24 * 3_600_000
 KEY = Key("k", b"body")

@@ -13,18 +13,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.core.commands import TerminateRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
+from gpu_sim.core.market_settings import InterruptionSettings, ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.names import rental_name
+from gpu_sim.core.quantities import Share
+from gpu_sim.core.randomness import stream
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 from scipy.stats import binomtest, kstest
-
-from simulator.core.catalog import OfferSpec
-from simulator.core.commands import TerminateRental
-from simulator.core.distributions import fixed
-from simulator.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
-from simulator.core.market_settings import InterruptionSettings, ProvisioningSettings, ProvisioningTerms
-from simulator.core.names import rental_name
-from simulator.core.quantities import Share
-from simulator.core.randomness import stream
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
 
 from .builders import HOUR, market, offer, rent, scenario
 

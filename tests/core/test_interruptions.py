@@ -4,14 +4,13 @@ import math
 from statistics import fmean, pvariance
 
 import pytest
+from gpu_sim.core.interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.randomness import DRAW_RANGE, draw, stream
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, kstest
-
-from simulator.core.interruptions import Hazard, ShockClock, hazard, is_hit, own_delay_ms
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Duration, Share
-from simulator.core.randomness import DRAW_RANGE, draw, stream
 
 HOUR = 3_600_000
 MEAN_SEVERITY = 0.8 / 1.4

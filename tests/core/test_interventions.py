@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import RentAct, TransitionAct, VanishAct
-from simulator.core.commands import HideRental, InterruptRental, MoveRental, PlayAct, TerminateRental, TouchRental
-from simulator.core.errors import RentalNotFound, RentalNotInState
-from simulator.core.events import (
+from gpu_sim.core.acts import RentAct, TransitionAct, VanishAct
+from gpu_sim.core.commands import HideRental, InterruptRental, MoveRental, PlayAct, TerminateRental, TouchRental
+from gpu_sim.core.errors import RentalNotFound, RentalNotInState
+from gpu_sim.core.events import (
     ActRefused,
     RentalHidden,
     RentalRunning,
@@ -16,9 +15,9 @@ from simulator.core.events import (
     TransitionHeld,
     TransitionReleased,
 )
-from simulator.core.idempotency import Key
-from simulator.core.rental import Rental
-from simulator.core.simulation import Simulation
+from gpu_sim.core.idempotency import Key
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,

@@ -1,8 +1,7 @@
 """Double entry: what each kind of entry moves, and that the whole follows from its parts."""
 
 import pytest
-
-from simulator.core.ledger import (
+from gpu_sim.core.ledger import (
     FUNDING,
     REVENUE,
     CreditAdded,

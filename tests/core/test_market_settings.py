@@ -1,19 +1,18 @@
 """Settings of a market: what holds for a provider class, and the offers at the start."""
 
 import pytest
-from msgspec.structs import replace
-
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.distributions import fixed
-from simulator.core.market_settings import (
+from gpu_sim.core.catalog import CatalogSpec, Generate
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.market_settings import (
     MarketSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
     opening_offers,
 )
-from simulator.core.provisioning_parts import Parts
-from simulator.core.quantities import Share
+from gpu_sim.core.provisioning_parts import Parts
+from gpu_sim.core.quantities import Share
+from msgspec.structs import replace
 
 from .builders import offer
 

@@ -3,10 +3,9 @@
 from fractions import Fraction
 
 import pytest
+from gpu_sim.core.money import cost_micros, format_price, format_usd, quantize_price, round_half_up
 from hypothesis import given
 from hypothesis import strategies as st
-
-from simulator.core.money import cost_micros, format_price, format_usd, quantize_price, round_half_up
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-
-from simulator.core.names import did_you_mean, is_name, nearest, offer_name, rental_id, rental_name
+from gpu_sim.core.names import did_you_mean, is_name, nearest, offer_name, rental_id, rental_name
 
 
 @pytest.mark.parametrize("text", ["a", "alice", "A-Z_09", "x" * 64])

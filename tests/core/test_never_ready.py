@@ -1,14 +1,13 @@
 """Rentals that are provisioned for ever: only their client, or an operator, ends that (A20)."""
 
 import pytest
-
-from simulator.core.acts import ProvisioningAct
-from simulator.core.commands import TerminateRental
-from simulator.core.distributions import fixed
-from simulator.core.errors import RentalNotInState
-from simulator.core.market_settings import ProvisioningSettings
-from simulator.core.quantities import Duration
-from simulator.core.simulation import Simulation
+from gpu_sim.core.acts import ProvisioningAct
+from gpu_sim.core.commands import TerminateRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.errors import RentalNotInState
+from gpu_sim.core.market_settings import ProvisioningSettings
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DOLLAR, HOUR, MINUTE, READY, Bench, Row, at, check_table, market, offer, rent, scenario, stuck
 from .test_provisioning_phases import BEGINS, HOLD, conditions, move, phases, provided

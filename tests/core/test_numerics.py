@@ -5,11 +5,7 @@ from itertools import pairwise
 from statistics import NormalDist, fmean
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import kstest
-
-from simulator.core.numerics import (
+from gpu_sim.core.numerics import (
     LN2,
     delay_ms,
     exp,
@@ -22,7 +18,10 @@ from simulator.core.numerics import (
     total,
     uniform,
 )
-from simulator.core.randomness import DRAW_RANGE, draw, stream
+from gpu_sim.core.randomness import DRAW_RANGE, draw, stream
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kstest
 
 DRAWS = [draw(stream(1, "numerics"), n) for n in range(4_000)]
 EDGES = [0, 1, 2, DRAW_RANGE // 2 - 1, DRAW_RANGE // 2, DRAW_RANGE // 2 + 1, DRAW_RANGE - 2, DRAW_RANGE - 1]

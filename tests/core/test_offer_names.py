@@ -1,9 +1,8 @@
 """What a selector may name, and what is said of one that no offer meets."""
 
 import pytest
-
-from simulator.core.acts import Selector
-from simulator.core.offer_names import OfferNames
+from gpu_sim.core.acts import Selector
+from gpu_sim.core.offer_names import OfferNames
 
 from .builders import offer
 

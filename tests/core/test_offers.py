@@ -1,16 +1,15 @@
 """Offers: names, what is listed, capacity taken and given back, and acts that lie over them."""
 
 import pytest
-
-from simulator.core.acts import Selector
-from simulator.core.catalog import OfferSpec
-from simulator.core.errors import InvalidValue, OfferNotFound, OfferUnavailable
-from simulator.core.events import Event, PriceMoved, ShockStruck
-from simulator.core.market_settings import PriceSettings
-from simulator.core.offer import Offer
-from simulator.core.offers import Market
-from simulator.core.quantities import Factor
-from simulator.core.schedule import Schedule
+from gpu_sim.core.acts import Selector
+from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.core.errors import InvalidValue, OfferNotFound, OfferUnavailable
+from gpu_sim.core.events import Event, PriceMoved, ShockStruck
+from gpu_sim.core.market_settings import PriceSettings
+from gpu_sim.core.offer import Offer
+from gpu_sim.core.offers import Market
+from gpu_sim.core.quantities import Factor
+from gpu_sim.core.schedule import Schedule
 
 from .builders import DAY, offer
 

@@ -3,8 +3,7 @@
 from typing import ClassVar
 
 import pytest
-
-from simulator.core.one_of import OneOf, not_exactly_one
+from gpu_sim.core.one_of import OneOf, not_exactly_one
 
 
 class _Either(OneOf, frozen=True, kw_only=True):

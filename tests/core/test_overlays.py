@@ -1,10 +1,9 @@
 """Acts that lie over an offer: what each lays there, and what it makes forgettable."""
 
 import pytest
-
-from simulator.core.acts import CapacityAct, PriceAct, ProvisioningAct, VanishAct
-from simulator.core.overlays import Overlay, OverlayAct, laid_over, overlay_of
-from simulator.core.quantities import Factor, Price
+from gpu_sim.core.acts import CapacityAct, PriceAct, ProvisioningAct, VanishAct
+from gpu_sim.core.overlays import Overlay, OverlayAct, laid_over, overlay_of
+from gpu_sim.core.quantities import Factor, Price
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
 """Playback: when each step of a recording comes, and which offers follow it."""
 
+from gpu_sim.core.acts import Selector
+from gpu_sim.core.playback import Playback, offers_meant
 from hypothesis import given
 from hypothesis import strategies as st
-
-from simulator.core.acts import Selector
-from simulator.core.playback import Playback, offers_meant
 
 from .builders import offer
 from .recordings import said, trace

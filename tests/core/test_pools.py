@@ -5,17 +5,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from gpu_sim.core.calibration import MarketRates
+from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.core.errors import OfferUnavailable
+from gpu_sim.core.events import OfferCameBack, OfferWentDown, ShockStruck
+from gpu_sim.core.market_settings import AvailabilitySettings, InterruptionSettings
+from gpu_sim.core.quantities import Availability, Duration, Factor, Share
+from gpu_sim.core.realism import Shape
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
-
-from simulator.core.calibration import MarketRates
-from simulator.core.catalog import OfferSpec
-from simulator.core.errors import OfferUnavailable
-from simulator.core.events import OfferCameBack, OfferWentDown, ShockStruck
-from simulator.core.market_settings import AvailabilitySettings, InterruptionSettings
-from simulator.core.quantities import Availability, Duration, Factor, Share
-from simulator.core.realism import Shape
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
 
 from .builders import DAY, HOUR, MINUTE, journal, market, offer, rent, scenario, seen
 

@@ -3,9 +3,9 @@
 from itertools import pairwise
 from statistics import fmean, pstdev
 
-from simulator.core.clock import DAY_MS, HOUR_MS
-from simulator.core.price_levels import PriceLevel
-from simulator.core.quantities import Factor
+from gpu_sim.core.clock import DAY_MS, HOUR_MS
+from gpu_sim.core.price_levels import PriceLevel
+from gpu_sim.core.quantities import Factor
 
 DAYS = 8_000
 PLAIN = Factor(1_000_000)

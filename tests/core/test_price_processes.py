@@ -6,13 +6,12 @@ from itertools import islice, pairwise
 from statistics import fmean, median, pstdev
 
 import pytest
-
-from simulator.core import price_processes
-from simulator.core.catalog import ProviderClass
-from simulator.core.clock import DAY_MS
-from simulator.core.market_settings import PriceProcessName
-from simulator.core.price_processes import HostSet, MeanReverting, Smoothed
-from simulator.core.randomness import stream
+from gpu_sim.core import price_processes
+from gpu_sim.core.catalog import ProviderClass
+from gpu_sim.core.clock import DAY_MS
+from gpu_sim.core.market_settings import PriceProcessName
+from gpu_sim.core.price_processes import HostSet, MeanReverting, Smoothed
+from gpu_sim.core.randomness import stream
 
 from .price_walks import FROZEN, MOVING, daily, log_steps, measured, path, walk
 

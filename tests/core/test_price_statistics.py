@@ -10,15 +10,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pytest
+from gpu_sim import Simulation, load_scenario
+from gpu_sim.core.catalog import ProviderClass, generate_offers
+from gpu_sim.core.events import PriceMoved
+from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.experiments import price_statistics as statistics
+from gpu_sim.experiments.arrays import Floats
 from msgspec.structs import replace
-
-from simulator import Simulation, load_scenario
-from simulator.core.catalog import ProviderClass, generate_offers
-from simulator.core.events import PriceMoved
-from simulator.core.market_settings import InterruptionSettings, MarketSettings
-from simulator.core.scenario import Scenario
-from simulator.experiments import price_statistics as statistics
-from simulator.experiments.arrays import Floats
 
 from .builders import DAY
 

@@ -3,13 +3,12 @@
 from typing import get_args
 
 import pytest
-
-from simulator.core.catalog import ProviderClass
-from simulator.core.clock import DAY_MS
-from simulator.core.market_settings import PriceProcessName, PriceSettings
-from simulator.core.price_levels import PriceLevel
-from simulator.core.quantities import Factor
-from simulator.core.randomness import DRAW_RANGE
+from gpu_sim.core.catalog import ProviderClass
+from gpu_sim.core.clock import DAY_MS
+from gpu_sim.core.market_settings import PriceProcessName, PriceSettings
+from gpu_sim.core.price_levels import PriceLevel
+from gpu_sim.core.quantities import Factor
+from gpu_sim.core.randomness import DRAW_RANGE
 
 from .price_walks import FROZEN, ON_DEMAND, path, walk
 

@@ -1,13 +1,12 @@
 """How long provisioning takes, and how often it fails."""
 
 import pytest
+from gpu_sim.core.distributions import Distribution, Uniform, fixed
+from gpu_sim.core.market_settings import ProvisioningSettings
+from gpu_sim.core.provisioning import delay_ms, fails
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.randomness import stream
 from scipy.stats import binomtest
-
-from simulator.core.distributions import Distribution, Uniform, fixed
-from simulator.core.market_settings import ProvisioningSettings
-from simulator.core.provisioning import delay_ms, fails
-from simulator.core.quantities import Duration, Share
-from simulator.core.randomness import stream
 
 KEYS = [stream(1, f"provisioning/{n}") for n in range(4_000)]
 

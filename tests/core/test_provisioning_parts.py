@@ -3,11 +3,10 @@
 from typing import Any, get_args
 
 import pytest
-
-from simulator.core.distributions import fixed
-from simulator.core.events import Phase
-from simulator.core.provisioning_parts import Parts, PerGigabyte, Sizes
-from simulator.core.quantities import Size
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.events import Phase
+from gpu_sim.core.provisioning_parts import Parts, PerGigabyte, Sizes
+from gpu_sim.core.quantities import Size
 
 
 def test_the_parts_are_the_phases_in_their_order() -> None:

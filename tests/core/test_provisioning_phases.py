@@ -5,22 +5,21 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from gpu_sim.core.acts import ProvisioningAct, RentAct
+from gpu_sim.core.commands import InterruptRental, MoveRental, RentGpu, TerminateRental
+from gpu_sim.core.distributions import Distribution, Uniform, fixed
+from gpu_sim.core.events import ProvisioningPhaseBegan, RentalCreated, RentalRunning, RentalTerminated
+from gpu_sim.core.ledger import HoldPlaced
+from gpu_sim.core.market_settings import ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.provisioning import fails
+from gpu_sim.core.provisioning_parts import Parts, PerGigabyte, Sizes
+from gpu_sim.core.quantities import Duration, Share, Size
+from gpu_sim.core.randomness import stream
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
-
-from simulator.core.acts import ProvisioningAct, RentAct
-from simulator.core.commands import InterruptRental, MoveRental, RentGpu, TerminateRental
-from simulator.core.distributions import Distribution, Uniform, fixed
-from simulator.core.events import ProvisioningPhaseBegan, RentalCreated, RentalRunning, RentalTerminated
-from simulator.core.ledger import HoldPlaced
-from simulator.core.market_settings import ProvisioningSettings, ProvisioningTerms
-from simulator.core.provisioning import fails
-from simulator.core.provisioning_parts import Parts, PerGigabyte, Sizes
-from simulator.core.quantities import Duration, Share, Size
-from simulator.core.randomness import stream
-from simulator.core.rental import Rental
-from simulator.core.replay import replay
-from simulator.core.scenario import Scenario
-from simulator.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,

@@ -2,8 +2,7 @@
 
 import msgspec
 import pytest
-
-from simulator.core.quantities import Duration, Factor, Instant, Money, Price, Share
+from gpu_sim.core.quantities import Duration, Factor, Instant, Money, Price, Share
 
 
 @pytest.mark.parametrize("kind", [Duration, Instant, Money, Price, Share, Factor])

@@ -1,10 +1,9 @@
 """Draws: uniform, and each on its own."""
 
+from gpu_sim.core.randomness import DRAW_RANGE, PPM, draw, happens, stream
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
-
-from simulator.core.randomness import DRAW_RANGE, PPM, draw, happens, stream
 
 
 def test_a_draw_follows_from_seed_stream_and_number_alone() -> None:

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.fault_rules import FaultEffect, RateLimit
-from simulator.core.quantities import Duration
+from gpu_sim.core.fault_rules import FaultEffect, RateLimit
+from gpu_sim.core.quantities import Duration
 
 from .fault_bench import Faults, rule
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.quantities import Duration
-from simulator.core.recordings import LENGTH_MS_MAX, VALUE_MAX, PlayedTrace, Recording
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.recordings import LENGTH_MS_MAX, VALUE_MAX, PlayedTrace, Recording
 
 from .recordings import recorded, trace
 

@@ -1,9 +1,8 @@
 """What a rental says of itself."""
 
 import pytest
-
-from simulator.core.billing import Session
-from simulator.core.simulation import Simulation
+from gpu_sim.core.billing import Session
+from gpu_sim.core.simulation import Simulation
 
 from .builders import READY, Bench, rent, scenario
 

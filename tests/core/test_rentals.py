@@ -7,14 +7,13 @@ A rental of the quiet market runs a minute after it is rented.
 from typing import Any
 
 import pytest
-
-from simulator.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
-from simulator.core.events import RentalCreated
-from simulator.core.ledger import HoldPlaced, RentalSettled
-from simulator.core.quantities import Duration
-from simulator.core.rental import Rental
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
+from gpu_sim.core.events import RentalCreated
+from gpu_sim.core.ledger import HoldPlaced, RentalSettled
+from gpu_sim.core.quantities import Duration
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,

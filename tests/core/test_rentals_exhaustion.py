@@ -6,15 +6,14 @@ The offer here costs $3.600 an hour, $0.001 a second, with a hold of $0.900.
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import Act, PriceAct
-from simulator.core.commands import TouchRental
-from simulator.core.errors import InsufficientCredit
-from simulator.core.events import RentalTerminated
-from simulator.core.quantities import Duration, Factor, Price
-from simulator.core.rental import Rental
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.acts import Act, PriceAct
+from gpu_sim.core.commands import TouchRental
+from gpu_sim.core.errors import InsufficientCredit
+from gpu_sim.core.events import RentalTerminated
+from gpu_sim.core.quantities import Duration, Factor, Price
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,

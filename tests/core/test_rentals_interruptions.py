@@ -3,17 +3,16 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import Act, InterruptAct
-from simulator.core.commands import InterruptRental
-from simulator.core.distributions import Distribution, fixed
-from simulator.core.errors import RentalNotInState
-from simulator.core.events import GpusReturned, RentalTerminated, ShockStruck
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Duration, Share
-from simulator.core.rental import Rental
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.acts import Act, InterruptAct
+from gpu_sim.core.commands import InterruptRental
+from gpu_sim.core.distributions import Distribution, fixed
+from gpu_sim.core.errors import RentalNotInState
+from gpu_sim.core.events import GpusReturned, RentalTerminated, ShockStruck
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.rental import Rental
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DAY, DOLLAR, HOUR, READY, Bench, accounts, market, offer, rent, scenario
 

@@ -1,19 +1,18 @@
 """Luck belongs to things: each fate of a rental or an offer is read from the stream that is named after it."""
 
 import pytest
-
-from simulator.core import provisioning
-from simulator.core.acts import Act, InterruptAct
-from simulator.core.commands import InterruptRental
-from simulator.core.distributions import Distribution, Uniform, fixed
-from simulator.core.events import RentalCreated, RentalRunning, RentalTerminated, RentalTouched, ShockStruck
-from simulator.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
-from simulator.core.ledger import HoldPlaced, RentalSettled
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, ProvisioningSettings, ProvisioningTerms
-from simulator.core.quantities import Duration, Share
-from simulator.core.randomness import draw, stream
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core import provisioning
+from gpu_sim.core.acts import Act, InterruptAct
+from gpu_sim.core.commands import InterruptRental
+from gpu_sim.core.distributions import Distribution, Uniform, fixed
+from gpu_sim.core.events import RentalCreated, RentalRunning, RentalTerminated, RentalTouched, ShockStruck
+from gpu_sim.core.interruptions import ShockClock, hazard, is_hit, own_delay_ms
+from gpu_sim.core.ledger import HoldPlaced, RentalSettled
+from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings, ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.randomness import draw, stream
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DAY, HOUR, READY, Bench, market, offer, rent, scenario
 

@@ -3,16 +3,15 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.clock import format_instant
-from simulator.core.commands import TerminateRental
-from simulator.core.distributions import fixed
-from simulator.core.errors import RentalNotInState
-from simulator.core.ledger import HoldExpired, RentalSettled
-from simulator.core.market_settings import ProvisioningSettings, ProvisioningTerms
-from simulator.core.quantities import Duration, Share
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.clock import format_instant
+from gpu_sim.core.commands import TerminateRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.errors import RentalNotInState
+from gpu_sim.core.ledger import HoldExpired, RentalSettled
+from gpu_sim.core.market_settings import ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DOLLAR, HOUR, READY, Bench, Row, check_table, market, offer, refused, rent, scenario
 

@@ -2,14 +2,13 @@
 
 import msgspec
 import pytest
-
-from simulator.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
-from simulator.core.errors import JournalInvalid
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
-from simulator.core.faults import FaultState
-from simulator.core.quantities import Duration, Share
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
+from gpu_sim.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
+from gpu_sim.core.errors import JournalInvalid
+from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from gpu_sim.core.faults import FaultState
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.simulation import Simulation
 
 from .builders import HOUR, READY, journal, rent, scenario
 

@@ -3,13 +3,9 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.commands import MoveRental
-from simulator.core.events import (
-    InterruptionNotified,
-    RentalTerminated,
-)
-from simulator.core.simulation import Simulation
+from gpu_sim.core.commands import MoveRental
+from gpu_sim.core.events import InterruptionNotified, RentalTerminated
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DAY, HOUR, MINUTE, rent, seen
 from .recordings import generated, nodes, replaying, said, trace, world

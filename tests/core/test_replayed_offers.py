@@ -3,25 +3,17 @@
 from typing import Any
 
 import pytest
+from gpu_sim.core.acts import CapacityAct, InterruptAct
+from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.core.commands import MoveRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.errors import OfferUnavailable, SnapshotInvalid
+from gpu_sim.core.events import CapacityChanged, OfferCameBack, OfferLeft, OfferWentDown, RentalTerminated, ShockStruck
+from gpu_sim.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, MarketSettings
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
-
-from simulator.core.acts import CapacityAct, InterruptAct
-from simulator.core.catalog import OfferSpec
-from simulator.core.commands import MoveRental
-from simulator.core.distributions import fixed
-from simulator.core.errors import OfferUnavailable, SnapshotInvalid
-from simulator.core.events import (
-    CapacityChanged,
-    OfferCameBack,
-    OfferLeft,
-    OfferWentDown,
-    RentalTerminated,
-    ShockStruck,
-)
-from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, MarketSettings
-from simulator.core.quantities import Duration, Share
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
 
 from .builders import DAY, FOR, HOUR, MINUTE, READY, at, journal, offer, rent, seen
 from .recordings import generated, nodes, replaying, said, trace, turns, world

@@ -1,13 +1,12 @@
 """Prices that follow a recorded series."""
 
 import pytest
-
-from simulator.core.acts import PriceAct
-from simulator.core.events import PriceMoved
-from simulator.core.market_settings import PriceSettings
-from simulator.core.quantities import Duration, Factor
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
+from gpu_sim.core.acts import PriceAct
+from gpu_sim.core.events import PriceMoved
+from gpu_sim.core.market_settings import PriceSettings
+from gpu_sim.core.quantities import Duration, Factor
+from gpu_sim.core.replay import replay
+from gpu_sim.core.simulation import Simulation
 
 from .builders import DAY, HOUR, MINUTE, at, journal, offer, seen
 from .recordings import priced, said, series, world

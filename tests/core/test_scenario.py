@@ -3,24 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-
-from simulator.core.clock import YEAR_MS
-from simulator.core.distributions import fixed
-from simulator.core.market_settings import (
-    AvailabilitySettings,
-    InterruptionSettings,
-    MarketSettings,
-    PriceSettings,
-)
-from simulator.core.quantities import Duration, Factor, Money, Share
-from simulator.core.realism import Severity
-from simulator.core.scenario import (
-    AccountSpec,
-    BillingSettings,
-    ClockSettings,
-    Scenario,
-    without_tokens,
-)
+from gpu_sim.core.clock import YEAR_MS
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.market_settings import AvailabilitySettings, InterruptionSettings, MarketSettings, PriceSettings
+from gpu_sim.core.quantities import Duration, Factor, Money, Share
+from gpu_sim.core.realism import Severity
+from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario, without_tokens
 
 from .builders import offer, scenario
 

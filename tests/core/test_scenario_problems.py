@@ -3,11 +3,9 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
-
-from simulator.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
-from simulator.core.errors import JournalInvalid
-from simulator.core.market_settings import (
+from gpu_sim.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
+from gpu_sim.core.errors import JournalInvalid
+from gpu_sim.core.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
@@ -16,12 +14,13 @@ from simulator.core.market_settings import (
     PriceSettings,
     opening_offers,
 )
-from simulator.core.quantities import Availability, Duration, Money, Share
-from simulator.core.realism import Shape
-from simulator.core.recordings import PlayedSeries, PlayedTrace, ReplaySettings
-from simulator.core.replay import replay
-from simulator.core.scenario import AccountSpec
-from simulator.core.scenario_problems import find_problems
+from gpu_sim.core.quantities import Availability, Duration, Money, Share
+from gpu_sim.core.realism import Shape
+from gpu_sim.core.recordings import PlayedSeries, PlayedTrace, ReplaySettings
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario_problems import find_problems
+from msgspec.structs import replace
 
 from .builders import journal, market, offer, scenario
 from .recordings import priced, replaying, series, trace, world

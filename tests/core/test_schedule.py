@@ -3,8 +3,7 @@
 from functools import partial
 
 import pytest
-
-from simulator.core.schedule import NO_TICKET, Priority, Schedule
+from gpu_sim.core.schedule import NO_TICKET, Priority, Schedule
 
 
 def recording() -> tuple[Schedule, list[tuple[int, Priority, object]]]:

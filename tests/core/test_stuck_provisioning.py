@@ -1,18 +1,14 @@
 """Provisioning that gets stuck or fails while an act lasts."""
 
 import pytest
-
-from simulator.core.acts import ProvisioningAct
-from simulator.core.commands import TerminateRental
-from simulator.core.distributions import fixed
-from simulator.core.events import (
-    ActEnded,
-    RentalRunning,
-)
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Duration, Share
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.acts import ProvisioningAct
+from gpu_sim.core.commands import TerminateRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.events import ActEnded, RentalRunning
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
 from .builders import (
     DOLLAR,

@@ -5,23 +5,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from gpu_sim.core import takebacks
+from gpu_sim.core.commands import TerminateRental
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.events import InterruptionNotified, RentalRunning, RentalTerminated
+from gpu_sim.core.interruptions import is_hit
+from gpu_sim.core.market_settings import InterruptionSettings, NoticeSettings, ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.quantities import Availability, Duration, Share
+from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 from scipy.stats import binomtest
-
-from simulator.core import takebacks
-from simulator.core.commands import TerminateRental
-from simulator.core.distributions import fixed
-from simulator.core.events import InterruptionNotified, RentalRunning, RentalTerminated
-from simulator.core.interruptions import is_hit
-from simulator.core.market_settings import (
-    InterruptionSettings,
-    NoticeSettings,
-    ProvisioningSettings,
-    ProvisioningTerms,
-)
-from simulator.core.quantities import Availability, Duration, Share
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
 
 from .builders import DAY, HOUR, MINUTE, market, offer, rent, scenario, seen
 

@@ -2,15 +2,14 @@
 
 from functools import lru_cache
 
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Availability, Duration, Factor, Share
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.fitted_scenario import probability
+from gpu_sim.experiments.headless import run_market
+from gpu_sim.experiments.traces import Trace, TraceName
+from gpu_sim.experiments.zones import observe_all
 from msgspec.structs import replace
-
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Availability, Duration, Factor, Share
-from simulator.core.realism import Shape
-from simulator.experiments.fitted_scenario import probability
-from simulator.experiments.headless import run_market
-from simulator.experiments.traces import Trace, TraceName
-from simulator.experiments.zones import observe_all
 
 from ..core.builders import HOUR, market, offer, scenario
 from .markets import LOOKED

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from gpu_sim.core.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.distributions import fixed
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Availability, Share
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.experiments.headless import Lives, MarketHistory, OfferHistory
+from gpu_sim.experiments.observation import Recorder
+from gpu_sim.experiments.seed_run import Plan, SeedRun
 from msgspec.structs import replace
-
-from simulator.core.catalog import OfferSpec, ProviderClass
-from simulator.core.distributions import fixed
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Availability, Share
-from simulator.core.scenario import Scenario
-from simulator.experiments.headless import Lives, MarketHistory, OfferHistory
-from simulator.experiments.observation import Recorder
-from simulator.experiments.seed_run import Plan, SeedRun
 
 from ..core.builders import DAY, market, offer, scenario
 

@@ -6,16 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from simulator.core.calibration import CannotCalibrate
-from simulator.experiments.calibration import (
-    CalibrationSettings,
-    CannotPlayHeldOut,
-    HeldOutUnusable,
-    calibrate,
-)
-from simulator.experiments.traces import TracesUnusable, write_trace
-from simulator.scenario_file import parse_scenario
+from gpu_sim.core.calibration import CannotCalibrate
+from gpu_sim.experiments.calibration import CalibrationSettings, CannotPlayHeldOut, HeldOutUnusable, calibrate
+from gpu_sim.experiments.traces import TracesUnusable, write_trace
+from gpu_sim.scenario_file import parse_scenario
 
 from .known_market import recordings
 from .recordings import trace

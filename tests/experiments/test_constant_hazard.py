@@ -4,17 +4,10 @@ from math import exp, isnan, log
 
 import numpy as np
 import pytest
+from gpu_sim.core.quantities import Share
+from gpu_sim.experiments.constant_hazard import add_up, count_taken, exponential_p, rate_per_hour, tolerance_of_rate
+from gpu_sim.experiments.headless import MarketHistory, run_market
 from msgspec.structs import replace
-
-from simulator.core.quantities import Share
-from simulator.experiments.constant_hazard import (
-    add_up,
-    count_taken,
-    exponential_p,
-    rate_per_hour,
-    tolerance_of_rate,
-)
-from simulator.experiments.headless import MarketHistory, run_market
 
 from .markets import history, poisson, priced
 

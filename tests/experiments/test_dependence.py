@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from simulator.experiments.arrays import Whole
-from simulator.experiments.dependence import (
+from gpu_sim.experiments.arrays import Whole
+from gpu_sim.experiments.dependence import (
     Distance,
     co_interruption,
     correlation_by_distance,
@@ -13,7 +12,7 @@ from simulator.experiments.dependence import (
     fano,
     phi,
 )
-from simulator.experiments.traces import TraceName
+from gpu_sim.experiments.traces import TraceName
 
 from .recordings import marks, trace
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-
-from simulator.core.calibration import CannotCalibrate, calibrate
-from simulator.core.quantities import Availability, Factor, Share
-from simulator.core.realism import Shape
-from simulator.experiments.deprobing import Recorded, deprobe, deprobe_or_keep, seen_per_hour
+from gpu_sim.core.calibration import CannotCalibrate, calibrate
+from gpu_sim.core.quantities import Availability, Factor, Share
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.deprobing import Recorded, deprobe, deprobe_or_keep, seen_per_hour
 
 from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
 from .recordings import marks

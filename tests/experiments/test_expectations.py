@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-
-from simulator.core.calibration import calibrate
-from simulator.core.quantities import Availability
-from simulator.core.realism import Shape
-from simulator.experiments.deprobing import Recorded, seen_per_hour
-from simulator.experiments.expectations import DOWN_OVER_H, Setting, expect, shares_over
-from simulator.experiments.fitting import setting_of, targets_of
-from simulator.experiments.headless import run_market
-from simulator.experiments.statistics import measure
-from simulator.experiments.zones import observe_all, trace_names
+from gpu_sim.core.calibration import calibrate
+from gpu_sim.core.quantities import Availability
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.deprobing import Recorded, seen_per_hour
+from gpu_sim.experiments.expectations import DOWN_OVER_H, Setting, expect, shares_over
+from gpu_sim.experiments.fitting import setting_of, targets_of
+from gpu_sim.experiments.headless import run_market
+from gpu_sim.experiments.statistics import measure
+from gpu_sim.experiments.zones import observe_all, trace_names
 
 from .known_market import LOOK_SECONDS, UNLIKE, recordings
 from .markets import LOOKED, realistic, zone
@@ -58,7 +57,7 @@ def test_a_zone_by_itself_has_no_pairs() -> None:
 def test_many_pairs_are_stood_for_by_some(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = setting_of([recordings(30)[0]] * 5, LOOK_SECONDS)
     every = expect(setting, UNLIKE)
-    monkeypatch.setattr("simulator.experiments.expectations.PAIRS_MAX", 3)
+    monkeypatch.setattr("gpu_sim.experiments.expectations.PAIRS_MAX", 3)
     assert expect(setting, UNLIKE) == pytest.approx(every, nan_ok=True)
 
 

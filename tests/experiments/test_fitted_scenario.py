@@ -2,22 +2,15 @@
 
 import numpy as np
 import pytest
-
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Factor, Share
-from simulator.core.realism import Severity, Shape
-from simulator.core.scenario import Scenario
-from simulator.experiments.fitted_scenario import (
-    days_to_run,
-    probability,
-    run_again,
-    shape_document,
-    write_scenario,
-)
-from simulator.experiments.statistics import measure
-from simulator.experiments.trace_calibration import CalibratedMarket, calibrate_traces
-from simulator.experiments.traces import Trace, TraceName
-from simulator.scenario_file import parse_scenario
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.quantities import Factor, Share
+from gpu_sim.core.realism import Severity, Shape
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.experiments.fitted_scenario import days_to_run, probability, run_again, shape_document, write_scenario
+from gpu_sim.experiments.statistics import measure
+from gpu_sim.experiments.trace_calibration import CalibratedMarket, calibrate_traces
+from gpu_sim.experiments.traces import Trace, TraceName
+from gpu_sim.scenario_file import parse_scenario
 
 from .known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
 from .recordings import trace

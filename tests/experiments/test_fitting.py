@@ -1,12 +1,11 @@
 """The fit finds again what a simulated recording was made with, and finds the same each time."""
 
 import pytest
-
-from simulator.core.realism import Shape
-from simulator.experiments import fitting
-from simulator.experiments.expectations import Setting, expect
-from simulator.experiments.fitting import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of
-from simulator.experiments.traces import align
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments import fitting
+from gpu_sim.experiments.expectations import Setting, expect
+from gpu_sim.experiments.fitting import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of
+from gpu_sim.experiments.traces import align
 
 from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from simulator.experiments.arrays import Whole
-from simulator.experiments.fleets import losses, measure_fleet, recoveries_h, severities, share_with_partner
+from gpu_sim.experiments.arrays import Whole
+from gpu_sim.experiments.fleets import losses, measure_fleet, recoveries_h, severities, share_with_partner
 
 QUARTER_SECONDS = 900
 

@@ -4,14 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from gpu_sim.core.acts import Act, CapacityAct, InterruptAct, OutageAct, PriceAct
+from gpu_sim.core.events import OfferCameBack, OfferWentDown
+from gpu_sim.core.market_settings import ChurnSettings, ChurnTerms
+from gpu_sim.core.quantities import Duration, Price, Share
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.experiments.headless import MarketHistory, run_market
 from msgspec.structs import replace
-
-from simulator.core.acts import Act, CapacityAct, InterruptAct, OutageAct, PriceAct
-from simulator.core.events import OfferCameBack, OfferWentDown
-from simulator.core.market_settings import ChurnSettings, ChurnTerms
-from simulator.core.quantities import Duration, Price, Share
-from simulator.core.simulation import Simulation
-from simulator.experiments.headless import MarketHistory, run_market
 
 from ..core.builders import DAY, DOLLAR, HOUR, MINUTE, READY, market, offer, scenario
 from .markets import realistic, zone

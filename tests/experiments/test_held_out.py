@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
+from gpu_sim.core.market_settings import InterruptionSettings
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.held_out import SHAPE_STATISTICS, judge_held_out, refuse_unlike
+from gpu_sim.experiments.statistics import measure
+from gpu_sim.experiments.targets import TARGETS
+from gpu_sim.experiments.trace_market import play_traces
+from gpu_sim.experiments.traces import Trace
+from gpu_sim.experiments.validation import Row
 from msgspec.structs import replace
-
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.realism import Shape
-from simulator.experiments.held_out import SHAPE_STATISTICS, judge_held_out, refuse_unlike
-from simulator.experiments.statistics import measure
-from simulator.experiments.targets import TARGETS
-from simulator.experiments.trace_market import play_traces
-from simulator.experiments.traces import Trace
-from simulator.experiments.validation import Row
 
 from ..core.builders import market, offer, scenario
 from .known_market import LOOK_SECONDS, UNLIKE, recordings

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-
-from simulator.core.calibration import PoolRates, calibrate
-from simulator.core.quantities import Availability, Duration, Factor, Share
-from simulator.core.realism import Shape
-from simulator.experiments.joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
-from simulator.experiments.seen_chain import SeenChain
+from gpu_sim.core.calibration import PoolRates, calibrate
+from gpu_sim.core.quantities import Availability, Duration, Factor, Share
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
+from gpu_sim.experiments.seen_chain import SeenChain
 
 HOUR = 3_600_000
 MEASURED = Shape()

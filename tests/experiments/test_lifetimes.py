@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from simulator.experiments.lifetimes import (
+from gpu_sim.experiments.lifetimes import (
     complete_runs,
     distance_from_exponential,
     fit_weibull,

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-
-from simulator.experiments.arrays import Marks
-from simulator.experiments.look_interval import find_look_interval
-from simulator.experiments.observation import Recorder, observe_series
+from gpu_sim.experiments.arrays import Marks
+from gpu_sim.experiments.look_interval import find_look_interval
+from gpu_sim.experiments.observation import Recorder, observe_series
 
 from .recordings import chain
 

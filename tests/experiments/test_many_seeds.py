@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gpu_sim.experiments.dependence import Distance
+from gpu_sim.experiments.many_seeds import run_seeds
+from gpu_sim.experiments.seed_run import SeedRun, measure_zones, run_seed
+from gpu_sim.experiments.statistics import measure
+from gpu_sim.experiments.traces import read_trace
 from msgspec.structs import replace
-
-from simulator.experiments.dependence import Distance
-from simulator.experiments.many_seeds import run_seeds
-from simulator.experiments.seed_run import SeedRun, measure_zones, run_seed
-from simulator.experiments.statistics import measure
-from simulator.experiments.traces import read_trace
 
 from .markets import plan, poisson, realistic, zone
 

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gpu_sim import load_scenario
+from gpu_sim.experiments.market_check import FolderUnusable, MarketCheckSettings, check_market
+from gpu_sim.experiments.observation import Recorder
+from gpu_sim.experiments.targets import TARGETS
+from gpu_sim.experiments.traces import TracesUnusable, write_trace
+from gpu_sim.scenario_error import ScenarioError
 from msgspec.structs import replace
-
-from simulator import load_scenario
-from simulator.experiments.market_check import FolderUnusable, MarketCheckSettings, check_market
-from simulator.experiments.observation import Recorder
-from simulator.experiments.targets import TARGETS
-from simulator.experiments.traces import TracesUnusable, write_trace
-from simulator.scenario_error import ScenarioError
 
 from .recordings import trace
 

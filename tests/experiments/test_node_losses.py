@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from simulator.experiments.node_losses import LOSSES_MIN, fit_losses
-from simulator.experiments.traces import Trace
+from gpu_sim.experiments.node_losses import LOSSES_MIN, fit_losses
+from gpu_sim.experiments.traces import Trace
 
 from .recordings import trace
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from gpu_sim.experiments.observation import Recorder, observe_changes, observe_series
 from hypothesis import given
 from hypothesis import strategies as st
-
-from simulator.experiments.observation import Recorder, observe_changes, observe_series
 
 from .recordings import ticks
 

@@ -4,8 +4,7 @@ from math import isnan
 
 import numpy as np
 import pytest
-
-from simulator.experiments.offer_prices import FROZEN_DAYS, daily_prices, measure_prices
+from gpu_sim.experiments.offer_prices import FROZEN_DAYS, daily_prices, measure_prices
 
 from .markets import history, priced
 

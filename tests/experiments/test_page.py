@@ -7,19 +7,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from gpu_sim.experiments import pictures as pictures_of_markets
+from gpu_sim.experiments.many_seeds import run_seeds
+from gpu_sim.experiments.page import page_text, write_page
+from gpu_sim.experiments.pictures import Picture
+from gpu_sim.experiments.plots import draw_all
+from gpu_sim.experiments.rasters import recorded_is_first
+from gpu_sim.experiments.recorded import Recorded, read_recorded
+from gpu_sim.experiments.seed_run import Plan, SeedRun
+from gpu_sim.experiments.trace_market import Beside, Played, play_traces
+from gpu_sim.experiments.traces import Trace, TraceName, write_trace
+from gpu_sim.experiments.validation import judge
 from msgspec.structs import replace
-
-from simulator.experiments import pictures as pictures_of_markets
-from simulator.experiments.many_seeds import run_seeds
-from simulator.experiments.page import page_text, write_page
-from simulator.experiments.pictures import Picture
-from simulator.experiments.plots import draw_all
-from simulator.experiments.rasters import recorded_is_first
-from simulator.experiments.recorded import Recorded, read_recorded
-from simulator.experiments.seed_run import Plan, SeedRun
-from simulator.experiments.trace_market import Beside, Played, play_traces
-from simulator.experiments.traces import Trace, TraceName, write_trace
-from simulator.experiments.validation import judge
 
 from ..core.builders import scenario
 from .markets import plan, realistic, zone

@@ -4,9 +4,8 @@ from math import exp, log
 
 import numpy as np
 import pytest
-
-from simulator.experiments.arrays import Floats
-from simulator.experiments.price_statistics import (
+from gpu_sim.experiments.arrays import Floats
+from gpu_sim.experiments.price_statistics import (
     daily_medians,
     frozen_share,
     largest_step,

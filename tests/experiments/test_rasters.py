@@ -5,17 +5,16 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from gpu_sim.experiments import pictures, rasters
+from gpu_sim.experiments.arrays import Floats
+from gpu_sim.experiments.pictures import Picture
+from gpu_sim.experiments.rasters import draw_guess, draw_offers, recorded_is_first
+from gpu_sim.experiments.seed_run import SeedRun, run_seed
+from gpu_sim.experiments.trace_market import Played, play_traces
+from gpu_sim.experiments.traces import Trace, TraceName
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 from msgspec.structs import replace
-
-from simulator.experiments import pictures, rasters
-from simulator.experiments.arrays import Floats
-from simulator.experiments.pictures import Picture
-from simulator.experiments.rasters import draw_guess, draw_offers, recorded_is_first
-from simulator.experiments.seed_run import SeedRun, run_seed
-from simulator.experiments.trace_market import Played, play_traces
-from simulator.experiments.traces import Trace, TraceName
 
 from .markets import plan, realistic, zone
 from .recordings import chain

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-
-from simulator.core.calibration import calibrate
-from simulator.core.quantities import Availability
-from simulator.core.realism import Shape
-from simulator.experiments.joint_chain import chain_of_neighbours, chain_of_one
-from simulator.experiments.seen_chain import SeenChain
+from gpu_sim.core.calibration import calibrate
+from gpu_sim.core.quantities import Availability
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.joint_chain import chain_of_neighbours, chain_of_one
+from gpu_sim.experiments.seen_chain import SeenChain
 
 SCARCE = calibrate(Availability(300_000), 1.1, Shape())
 PLENTY = calibrate(Availability(800_000), 0.3, Shape())

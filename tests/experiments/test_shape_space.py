@@ -4,9 +4,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-
-from simulator.core.realism import Shape
-from simulator.experiments.shape_space import AXES, bounds, shape_at, tidied
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.shape_space import AXES, bounds, shape_at, tidied
 
 from .known_market import UNLIKE
 

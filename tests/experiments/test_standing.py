@@ -2,8 +2,8 @@
 
 from itertools import product
 
-from simulator.core.simulation import Simulation
-from simulator.experiments.standing import Standing
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.experiments.standing import Standing
 
 from ..core.builders import scenario
 

@@ -4,9 +4,8 @@ from math import isnan, nan
 
 import numpy as np
 import pytest
-
-from simulator.experiments.lifetimes import fit_weibull
-from simulator.experiments.statistics import TraceStatistics, measure
+from gpu_sim.experiments.lifetimes import fit_weibull
+from gpu_sim.experiments.statistics import TraceStatistics, measure
 
 from .recordings import HOUR_SECONDS, chain, trace
 

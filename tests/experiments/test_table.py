@@ -4,12 +4,11 @@ import json
 from math import nan
 
 import pytest
+from gpu_sim.experiments.table import as_json, column_names, columns, summary
+from gpu_sim.experiments.targets import TARGETS
+from gpu_sim.experiments.trace_market import Beside, Played, TraceMarket
+from gpu_sim.experiments.validation import Row, judge
 from msgspec.structs import replace
-
-from simulator.experiments.table import as_json, column_names, columns, summary
-from simulator.experiments.targets import TARGETS
-from simulator.experiments.trace_market import Beside, Played, TraceMarket
-from simulator.experiments.validation import Row, judge
 
 from ..core.builders import scenario
 from .markets import NINE, plan, realistic, seed_run, zone

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from gpu_sim.core.calibration import CannotCalibrate
+from gpu_sim.core.realism import Shape
+from gpu_sim.experiments.trace_calibration import calibrate_traces
+from gpu_sim.experiments.traces import Trace
 from msgspec.structs import replace
-
-from simulator.core.calibration import CannotCalibrate
-from simulator.core.realism import Shape
-from simulator.experiments.trace_calibration import calibrate_traces
-from simulator.experiments.traces import Trace
 
 from .known_market import UNLIKE, recordings
 from .recordings import trace
@@ -50,7 +49,7 @@ def test_the_shape_is_fitted_to_the_gpu_with_the_most_zones_where_it_is_shown(mo
         asked.append([str(zone.name) for zone in zones])
         return UNLIKE
 
-    monkeypatch.setattr("simulator.experiments.trace_calibration.fit_shape", fit)
+    monkeypatch.setattr("gpu_sim.experiments.trace_calibration.fit_shape", fit)
     other = replace(recordings(30)[0], name=replace(recordings(30)[0].name, gpu="k80"))
     market = calibrate_traces([*recordings(30), other])
     assert asked == [[f"r1{letter}_v100_1" for letter in "abcde"]]
@@ -66,7 +65,7 @@ def test_a_zone_whose_rate_cannot_be_told_keeps_it_and_stops_no_fit(monkeypatch:
         asked.append(len(zones))
         return UNLIKE
 
-    monkeypatch.setattr("simulator.experiments.trace_calibration.fit_shape", fit)
+    monkeypatch.setattr("gpu_sim.experiments.trace_calibration.fit_shape", fit)
     market = calibrate_traces([*recordings(30), BRIEFLY])
     assert (asked, market.fitted, market.left_out) == ([5], True, (BRIEFLY.name,))
     assert [zone.deprobed for zone in market.zones] == [True] * 5 + [False]

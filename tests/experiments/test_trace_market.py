@@ -4,21 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gpu_sim.core.acts import Act, OutageAct
+from gpu_sim.core.calibration import CannotCalibrate, MarketRates
+from gpu_sim.core.catalog import CatalogSpec, Generate
+from gpu_sim.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
+from gpu_sim.core.quantities import Duration, Factor, Share
+from gpu_sim.core.realism import Severity, Shape
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.experiments.recorded import Recorded, read_recorded
+from gpu_sim.experiments.seed_run import run_seed
+from gpu_sim.experiments.statistics import measure
+from gpu_sim.experiments.trace_calibration import calibrate_traces
+from gpu_sim.experiments.trace_market import TraceMarkets, play_recorded, play_traces, why_not_played
+from gpu_sim.experiments.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace
-
-from simulator.core.acts import Act, OutageAct
-from simulator.core.calibration import CannotCalibrate, MarketRates
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
-from simulator.core.quantities import Duration, Factor, Share
-from simulator.core.realism import Severity, Shape
-from simulator.core.scenario import Scenario
-from simulator.experiments.recorded import Recorded, read_recorded
-from simulator.experiments.seed_run import run_seed
-from simulator.experiments.statistics import measure
-from simulator.experiments.trace_calibration import calibrate_traces
-from simulator.experiments.trace_market import TraceMarkets, play_recorded, play_traces, why_not_played
-from simulator.experiments.traces import Trace, TraceName, write_trace
 
 from ..core.builders import DAY, HOUR, market, offer, scenario
 from ..core.recordings import replaying

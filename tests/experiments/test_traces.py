@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from simulator.experiments.traces import Trace, TraceName, align, parse_name, read_trace, write_trace
-from simulator.scenario_error import ScenarioError
+from gpu_sim.experiments.traces import Trace, TraceName, align, parse_name, read_trace, write_trace
+from gpu_sim.scenario_error import ScenarioError
 
 from .recordings import trace
 

@@ -4,18 +4,17 @@ from math import nan
 
 import numpy as np
 import pytest
+from gpu_sim.core.market_settings import PriceSettings
+from gpu_sim.core.quantities import Factor
+from gpu_sim.core.scenario import Scenario
+from gpu_sim.experiments.constant_hazard import Taken
+from gpu_sim.experiments.seed_run import SeedRun
+from gpu_sim.experiments.targets import SOURCES, TARGETS
+from gpu_sim.experiments.trace_calibration import Zone
+from gpu_sim.experiments.trace_market import Beside, Played, TraceMarket
+from gpu_sim.experiments.traces import TraceName
+from gpu_sim.experiments.validation import Row, judge, spread
 from msgspec.structs import replace
-
-from simulator.core.market_settings import PriceSettings
-from simulator.core.quantities import Factor
-from simulator.core.scenario import Scenario
-from simulator.experiments.constant_hazard import Taken
-from simulator.experiments.seed_run import SeedRun
-from simulator.experiments.targets import SOURCES, TARGETS
-from simulator.experiments.trace_calibration import Zone
-from simulator.experiments.trace_market import Beside, Played, TraceMarket
-from simulator.experiments.traces import TraceName
-from simulator.experiments.validation import Row, judge, spread
 
 from ..core.builders import market, offer, scenario
 from ..core.recordings import priced, replaying, series, trace

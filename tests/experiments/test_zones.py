@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.experiments.observation import Recorder
+from gpu_sim.experiments.traces import parse_name
+from gpu_sim.experiments.zones import observe, trace_names, zones_of_one_gpu
+from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 from msgspec.structs import replace
-
-from simulator.core.catalog import OfferSpec
-from simulator.experiments.observation import Recorder
-from simulator.experiments.traces import parse_name
-from simulator.experiments.zones import observe, trace_names, zones_of_one_gpu
-from simulator.scenario_file import load_scenario, shipped_scenarios
 
 from ..core.builders import HOUR, offer
 from .markets import priced, zone

@@ -10,8 +10,7 @@ import aiohttp
 import httpx
 import pytest
 import requests
-
-from simulator.testing import GpuSim, ServerRefused
+from gpu_sim.testing import GpuSim, ServerRefused
 
 OFFER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
 RENT = {**OFFER, "model_id": "m", "docker_image": "d"}

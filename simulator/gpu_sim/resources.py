@@ -7,6 +7,6 @@ _PACKAGE = Path(__file__).parent
 
 
 def folder(name: Literal["scenarios", "contract"]) -> Path:
-    """A folder of shipped files: inside the package where it was installed, beside it in a checkout."""
+    """A folder of shipped files: inside the package where it was installed, beside the source root in a checkout."""
     inside = _PACKAGE / name
-    return inside if inside.is_dir() else _PACKAGE.parent / name
+    return inside if inside.is_dir() else _PACKAGE.parents[1] / name

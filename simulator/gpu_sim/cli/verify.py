@@ -95,7 +95,7 @@ def _package() -> str:
 
 
 def _suite() -> Any:
-    root = str(Path(__file__).parents[2])
+    root = str(folder("contract").parent)
     if _package() == "contract" and root not in sys.path:
         sys.path.insert(0, root)
     try:

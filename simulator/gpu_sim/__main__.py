@@ -1,4 +1,4 @@
-"""`python -m simulator` is `gpu-sim`."""
+"""`python -m gpu_sim` is `gpu-sim`."""
 
 from .cli.main import main
 

@@ -16,7 +16,7 @@ PAUSE_NS_MIN = 5 * NS_PER_MS
 PAUSE_NS_MAX = 50 * NS_PER_MS
 """How late it is noticed that a request has made something due, or set a clock going."""
 
-_log = logging.getLogger("simulator")
+_log = logging.getLogger("gpu_sim")
 
 
 class Pacemaker:

@@ -16,7 +16,7 @@
     └── SnapshotInvalid
 
 A refusal changes nothing. Its `code` is stable and says what happened; which HTTP status that means is
-decided in `simulator.api.problems`, never here.
+decided in `gpu_sim.api.problems`, never here.
 """
 
 from typing import ClassVar

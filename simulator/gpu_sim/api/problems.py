@@ -1,8 +1,8 @@
 """Refusals of the wire, and the one table that says what each refusal is in HTTP (A12, A13).
 
 Refusal
-├── everything in simulator.core.errors
-├── WorldNotFound, WorldExists, DefaultWorldKept in simulator.worlds
+├── everything in gpu_sim.core.errors
+├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds
 └── WireRefusal
     ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
     ├── InvalidToken

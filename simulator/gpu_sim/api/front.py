@@ -28,7 +28,7 @@ API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
 SNAPSHOT_BODY_BYTES_MAX = 256 << 20
 
-_log = logging.getLogger("simulator")
+_log = logging.getLogger("gpu_sim")
 
 
 class Front:
