@@ -23,7 +23,7 @@ import yaml
 
 from contract.document.fault_markers import without_fault_statements
 
-from .processes import ROOT, environment, serving
+from .support.processes import ROOT, environment, serving
 
 CONTRACT = ROOT / "contract"
 ROUND_SECONDS_MAX = 900

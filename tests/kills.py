@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .processes import GPU_SIM, ROOT, environment
+from .support.processes import GPU_SIM, ROOT, environment
 
 ACCOUNTS = ("alice", "bob", "carol", "dave")
 CREDIT_MICROS = 1_000_000

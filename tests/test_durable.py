@@ -17,8 +17,8 @@ from gpu_sim.core.simulation import Simulation
 from gpu_sim.store import StateUnavailable, StateUnusable, Store
 from gpu_sim.world import World
 
-from .core.busy import ACTORS, NAMES, busy_scenario
-from .kept import MANUAL, conditions, journal, kept, killed, rent, world
+from .support.busy_world import ACTORS, NAMES, busy_scenario
+from .support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
 
 
 @pytest.fixture

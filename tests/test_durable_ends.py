@@ -15,7 +15,7 @@ from gpu_sim.store import StateUnavailable, StateUnusable
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .kept import MANUAL, conditions, journal, kept, killed, rent, world
+from .support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
 
 
 @pytest.fixture

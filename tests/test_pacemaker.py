@@ -18,9 +18,9 @@ from gpu_sim.pacing import NS_PER_MS
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .core.builders import scenario
-from .core.busy import ACTORS, busy_scenario, run
-from .walls import Wall, hang_up
+from .support.builders import scenario
+from .support.busy_world import ACTORS, busy_scenario, run
+from .support.manual_clock import Wall, hang_up
 
 MANUAL = ClockSettings(mode="manual")
 REAL = ClockSettings(mode="real", start=Instant(0))

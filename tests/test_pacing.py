@@ -5,7 +5,7 @@ from gpu_sim.core.quantities import Duration, Factor
 from gpu_sim.core.scenario import ClockSettings
 from gpu_sim.pacing import Pacer, Slice, wall_epoch_ms, wall_ns
 
-from .walls import Wall
+from .support.manual_clock import Wall
 
 REAL = ClockSettings(mode="real")
 MANUAL = ClockSettings(mode="manual")

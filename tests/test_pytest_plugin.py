@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 
-from .team import TEST, Team, ran
+from .support.plugin_project import TEST, Team, ran
 
 RENTERS = Path(__file__).parent / "renters"
 

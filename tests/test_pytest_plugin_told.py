@@ -11,8 +11,8 @@ from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.testing import GpuSimServer
 from gpu_sim.testing.wanted import Wanted
 
-from .processes import serving
-from .team import Team, ran
+from .support.plugin_project import Team, ran
+from .support.processes import serving
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from gpu_sim.scenario_error import ScenarioError
 from gpu_sim.scenario_file import build_scenario, load_scenario
 from gpu_sim.scenario_shelf import ScenarioShelf
 
-from .scenario_texts import parse, refused, write
+from .support.scenario_texts import parse, refused, write
 
 TRACE = '{"metadata": {"gap_seconds": 195}, "data": [1, 1, 0, 2, 2]}'
 SERIES = "time,usd_per_gpu_hour\n0,0.2\n3600,0.2\n7200,0.25\n"

@@ -6,7 +6,7 @@ from gpu_sim.request_log import KeptRequest, RequestLog
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .core.builders import scenario
+from .support.builders import scenario
 
 
 def request(number: int) -> KeptRequest:

@@ -8,7 +8,7 @@ import pytest
 from gpu_sim.scenario_file import ScenarioError, load_scenario
 from gpu_sim.yaml_tree import BYTES_MAX
 
-from .scenario_texts import DOCUMENTED, parse
+from .support.scenario_texts import DOCUMENTED, parse
 
 
 def test_the_documented_example_loads() -> None:

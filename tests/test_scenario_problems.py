@@ -7,7 +7,7 @@ import pytest
 from gpu_sim.scenario_document import scenario_document
 from gpu_sim.scenario_file import build_scenario, load_scenario
 
-from .scenario_texts import DOCUMENTED, parse, refused, write
+from .support.scenario_texts import DOCUMENTED, parse, refused, write
 
 
 class Wrong(NamedTuple):

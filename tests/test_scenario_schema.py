@@ -7,7 +7,7 @@ import pytest
 import yaml
 from gpu_sim.scenario_file import scenario_schema, shipped_scenarios
 
-from .scenario_texts import DOCUMENTED, refused
+from .support.scenario_texts import DOCUMENTED, refused
 
 
 def _as_json(text: str) -> Any:

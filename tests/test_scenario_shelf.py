@@ -10,7 +10,7 @@ from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 from gpu_sim.scenario_shelf import ScenarioShelf
 from gpu_sim.yaml_tree import DEPTH_MAX
 
-from .scenario_texts import write
+from .support.scenario_texts import write
 
 CATALOG = """\
 provider_id,provider_class,gpu_model,vram_gb,region,spot_usd_per_gpu_hour,on_demand_usd_per_gpu_hour,\

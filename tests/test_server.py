@@ -15,9 +15,9 @@ from gpu_sim import serve_in_thread
 from gpu_sim.core.scenario import ClockSettings
 from gpu_sim.server import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
 
-from .core.builders import scenario
-from .processes import Serving, environment, run, serving
-from .scenario_texts import write
+from .support.builders import scenario
+from .support.processes import Serving, environment, run, serving
+from .support.scenario_texts import write
 
 AUTH = {"authorization": "Bearer si_test_alice"}
 RENT = {

@@ -10,7 +10,7 @@ from gpu_sim.watchers import Watcher
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .core.builders import READY, rent_command, scenario
+from .support.builders import READY, rent_command, scenario
 
 
 def test_who_was_told_before_does_not_wait() -> None:

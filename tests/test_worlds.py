@@ -12,7 +12,7 @@ from gpu_sim.core.scenario import AccountSpec, ApiSettings, ClockSettings, Scena
 from gpu_sim.world import World, WorldNotFound
 from gpu_sim.worlds import DefaultWorldKept, Place, WorldExists, Worlds
 
-from .core.builders import scenario
+from .support.builders import scenario
 
 MANUAL = ClockSettings(mode="manual")
 ACCOUNTS = (AccountSpec("alice", "si_alice"), AccountSpec("bob"))

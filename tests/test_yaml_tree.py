@@ -6,7 +6,7 @@ from gpu_sim.yaml_tree import BYTES_MAX, DEPTH_MAX
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .scenario_texts import parse, refused
+from .support.scenario_texts import parse, refused
 
 
 @pytest.mark.parametrize(

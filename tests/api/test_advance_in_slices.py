@@ -10,7 +10,7 @@ from gpu_sim.core.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.quantities import Duration, Factor
 from gpu_sim.core.scenario import ClockSettings
 
-from .asgi import RENT, START, Answer, Api, scenario
+from ..support.asgi import RENT, START, Answer, Api, scenario
 
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
 

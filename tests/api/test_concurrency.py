@@ -11,8 +11,8 @@ from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec, Scenario
 from gpu_sim.server import Ready
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, RENT, scenario
+from ..support.asgi import ALICE, BOB, RENT, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 HOLD = 71_750

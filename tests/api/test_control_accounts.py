@@ -7,7 +7,7 @@ import pytest
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec
 
-from .asgi import ALICE, BOB, RENT, START, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, START, Answer, Api, scenario
 
 ACCOUNTS = "/_sim/accounts"
 

@@ -12,8 +12,8 @@ from gpu_sim.core.market_settings import MarketSettings, PriceSettings, Provisio
 from gpu_sim.core.quantities import Duration, Factor, Instant, Share
 from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings
 
-from ..core.builders import market
-from .asgi import BOB, RENT, START, Answer, Api, scenario
+from ..support.asgi import BOB, RENT, START, Answer, Api, scenario
+from ..support.builders import market
 
 ADVANCE = "/_sim/clock/advance"
 MODES = [

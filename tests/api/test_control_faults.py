@@ -8,8 +8,8 @@ from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultW
 from gpu_sim.core.quantities import Share
 from gpu_sim.rulings import reset_faults
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, RENT, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Api, scenario
+from ..support.builders import market, offer
 
 LOST: dict[str, Any] = {
     "name": "lost",

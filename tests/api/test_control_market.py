@@ -10,8 +10,8 @@ from gpu_sim.core.quantities import Availability, Duration
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario import ClockSettings
 
-from ..core.builders import market, offer
-from .asgi import BOB, RENT, START, Answer, Api, scenario
+from ..support.asgi import BOB, RENT, START, Answer, Api, scenario
+from ..support.builders import market, offer
 
 TWO = market(offer(), offer("Texas, US", provider_id="runpod"))
 KINDS: dict[str, dict[str, Any]] = {

@@ -11,8 +11,8 @@ from gpu_sim.core.quantities import Duration, Price
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario import ClockSettings
 
-from ..core.builders import market, offer
-from .asgi import BOB, RENT, START, Api, scenario
+from ..support.asgi import BOB, RENT, START, Api, scenario
+from ..support.builders import market, offer
 
 
 def act(api: Api, rental_id: str, what: str) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 from gpu_sim.core.scenario import AccountSpec
 
-from .asgi import BOB, Api, scenario
+from ..support.asgi import BOB, Api, scenario
 
 CAROL = "si_test_carol"
 

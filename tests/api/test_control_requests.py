@@ -10,7 +10,7 @@ from gpu_sim.api.request_match import Match, Mismatch
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.scenario import AccountSpec
 
-from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 
 REQUESTS = "/_sim/requests"
 VERIFY = "/_sim/requests/verify"

@@ -11,8 +11,8 @@ from gpu_sim.core.market_settings import InterruptionSettings
 from gpu_sim.core.scenario import BillingSettings, ClockSettings
 from gpu_sim.holding import Holding
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, MANUAL, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, MANUAL, Answer, Api, scenario
+from ..support.builders import market, offer
 
 SNAPSHOT = "/_sim/snapshot"
 

@@ -15,8 +15,8 @@ from gpu_sim.core.provisioning_parts import Parts, PerGigabyte
 from gpu_sim.core.quantities import Availability, Duration, Share
 from gpu_sim.core.scenario import BillingSettings
 
-from ..core.builders import market, offer
-from .asgi import Api, scenario
+from ..support.asgi import Api, scenario
+from ..support.builders import market, offer
 
 PARTS = Parts(boot=fixed(10_000), pull=PerGigabyte(fixed(1_000)))
 """Ten seconds, and nine for an image that is not listed."""

@@ -8,8 +8,8 @@ from unittest.mock import Mock
 import pytest
 from gpu_sim.core.scenario import AccountSpec, ClockSettings
 
-from ..scenario_texts import write
-from .asgi import ALICE, BOB, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.scenario_texts import write
 
 WORLDS = "/_sim/worlds"
 INLINE = {

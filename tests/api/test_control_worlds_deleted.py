@@ -8,7 +8,7 @@ from weakref import ref
 import pytest
 from gpu_sim import world as world_module
 
-from .asgi import RENT, Answer, Api
+from ..support.asgi import RENT, Answer, Api
 from .test_control_worlds import INLINE, WORLDS, created
 
 

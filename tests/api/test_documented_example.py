@@ -6,7 +6,7 @@ import pytest
 from gpu_sim import load_scenario
 from gpu_sim.core.scenario import ClockSettings
 
-from .asgi import DOCUMENTED_RENT, Api
+from ..support.asgi import DOCUMENTED_RENT, Api
 
 OFFERS = "/v1/gpu/offers"
 

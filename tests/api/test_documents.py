@@ -1,6 +1,6 @@
 """The contract as a document of the server."""
 
-from .asgi import Api
+from ..support.asgi import Api
 
 
 def test_the_contract_is_served_to_anybody(api: Api) -> None:

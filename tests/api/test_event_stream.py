@@ -15,8 +15,8 @@ from gpu_sim.core.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.quantities import Factor
 from gpu_sim.core.scenario import AccountSpec
 
-from .asgi import BOB, RENT, START, Answer, Api, scenario
-from .stream_reader import PATIENCE, Reader, opened, run, streams_of
+from ..support.asgi import BOB, RENT, START, Answer, Api, scenario
+from ..support.stream_reader import PATIENCE, Reader, opened, run, streams_of
 from .test_advance_in_slices import ShortSlice
 
 EVENTS = "/_sim/events"

@@ -8,7 +8,7 @@ from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.quantities import Duration, Factor
 from gpu_sim.core.scenario import ClockSettings
 
-from .asgi import RENT, START, Answer, Api, scenario
+from ..support.asgi import RENT, START, Answer, Api, scenario
 
 OFFERS = "/v1/gpu/offers"
 RENTING = "/v1/gpu/rent"

@@ -7,7 +7,7 @@ from gpu_sim.core.errors import InvalidValue
 from gpu_sim.core.fault_rules import Drip, FaultEffect
 from gpu_sim.core.quantities import Duration, Share
 
-from .asgi import RENT, Api
+from ..support.asgi import RENT, Api
 
 SECOND = Duration(1_000)
 

@@ -10,7 +10,7 @@ from gpu_sim.core.quantities import Duration, Factor
 from gpu_sim.core.scenario import ClockSettings
 from gpu_sim.pacing import wall_epoch_ms
 
-from .asgi import MANUAL, RENT, Answer, Api, scenario
+from ..support.asgi import MANUAL, RENT, Answer, Api, scenario
 
 OFFERS = ("GET", "/v1/gpu/offers")
 RENTAL = ("GET", "/v1/gpu/rentals/x")

@@ -14,8 +14,8 @@ from gpu_sim.rulings import add_fault, decide_fault, remove_fault
 from gpu_sim.world import World
 from starlette.types import Message
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, RENT, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Api, scenario
+from ..support.builders import market, offer
 
 OFFERS = "/v1/gpu/offers"
 RENTING = "/v1/gpu/rent"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .asgi import RENT, Api
+from ..support.asgi import RENT, Api
 
 RENT_PATH = "/v1/gpu/rent"
 TEXTS = list(RENT)

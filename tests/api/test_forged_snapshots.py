@@ -12,8 +12,8 @@ from gpu_sim.core.run import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ..core.rich import MODES, OFFERS, live, rich_scenario
-from .asgi import RENT, Answer, Api
+from ..support.asgi import RENT, Answer, Api
+from ..support.snapshot_worlds import MODES, OFFERS, live, rich_scenario
 
 Path = tuple[str | int, ...]
 Change = Callable[[Any], Any]

@@ -12,8 +12,8 @@ from gpu_sim.core.market_settings import MarketSettings
 from gpu_sim.core.quantities import Duration, Money
 from gpu_sim.core.scenario import AccountSpec, ClockSettings
 
-from ..core.builders import market, offer
-from .asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 

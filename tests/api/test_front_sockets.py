@@ -11,8 +11,8 @@ from gpu_sim import serve_in_thread
 from gpu_sim.api import bodies
 from gpu_sim.server import Ready
 
-from .asgi import ALICE, RENT, Api, scenario
-from .wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell
+from ..support.asgi import ALICE, RENT, Api, scenario
+from ..support.wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell
 
 LIMIT = 64 << 10
 MEBIBYTE = 1 << 20

@@ -9,8 +9,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .asgi import ALICE, BOB, RENT
-from .fuzzing import BODIES, REQUESTS, Request, check_secrets, check_shape, fuzzed_api, send
+from ..support.asgi import ALICE, BOB, RENT
+from ..support.fuzzing import BODIES, REQUESTS, Request, check_secrets, check_shape, fuzzed_api, send
 
 
 @given(REQUESTS)

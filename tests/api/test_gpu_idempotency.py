@@ -8,8 +8,8 @@ import pytest
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec, BillingSettings
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, DOCUMENTED_RENT, RENT, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, DOCUMENTED_RENT, RENT, Answer, Api, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 

@@ -7,8 +7,8 @@ import pytest
 from gpu_sim.core.quantities import Instant, Money
 from gpu_sim.core.scenario import AccountSpec, ApiSettings, BillingSettings, ClockSettings
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, DOCUMENTED_RENT, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, DOCUMENTED_RENT, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 HOLD = 71_750

@@ -6,7 +6,7 @@ import pytest
 from gpu_sim.core.acts import Act, PriceAct
 from gpu_sim.core.quantities import Duration, Factor
 
-from .asgi import START, Api, scenario
+from ..support.asgi import START, Api, scenario
 
 STARTED = "2026-01-01T00:01:00.000Z"
 

@@ -7,7 +7,7 @@ from gpu_sim.core.scenario import AccountSpec
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .asgi import scenario
+from ..support.asgi import scenario
 
 
 def world(name: str, *tokens: str) -> World:

@@ -11,7 +11,7 @@ from gpu_sim.core.market_settings import PriceSettings
 from gpu_sim.core.offer import Offer
 from gpu_sim.core.prices import PricePaths
 
-from ..core.builders import offer
+from ..support.builders import offer
 
 SPEC = offer()
 SOME_OFFER = Offer(SPEC, PricePaths(PriceSettings(), 1).open(SPEC))

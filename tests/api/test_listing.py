@@ -19,8 +19,8 @@ from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 from msgspec.structs import replace
 
-from ..core.builders import market, offer
-from .asgi import RENT, Api, scenario
+from ..support.asgi import RENT, Api, scenario
+from ..support.builders import market, offer
 
 OFFERS = "/v1/gpu/offers"
 FOUR = market(

@@ -15,7 +15,7 @@ from gpu_sim.core.quantities import Duration, Factor, Share
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 
-from ..core.builders import HOUR, MINUTE, offer, rent, scenario
+from ..support.builders import HOUR, MINUTE, offer, rent, scenario
 
 QUERIES = (
     b"",

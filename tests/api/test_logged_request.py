@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .asgi import ALICE, BOB, DOCUMENTED_RENT, RENT, START, Api
+from ..support.asgi import ALICE, BOB, DOCUMENTED_RENT, RENT, START, Api
 
 RENT_PATH = "/v1/gpu/rent"
 KEY = DOCUMENTED_RENT["ssh_key"]

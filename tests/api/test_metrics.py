@@ -10,7 +10,7 @@ from gpu_sim.core.scenario import AccountSpec, ClockSettings
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
-from .asgi import BOB, Answer, Api, scenario
+from ..support.asgi import BOB, Answer, Api, scenario
 
 CAROL = "si_test_carol"
 

@@ -12,7 +12,7 @@ from gpu_sim import world as world_module
 from gpu_sim.core.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_shelf import ScenarioShelf
 
-from .asgi import RENT, Answer, Api
+from ..support.asgi import RENT, Answer, Api
 
 MANUAL = ClockSettings(mode="manual")
 

@@ -17,8 +17,8 @@ from gpu_sim.durable import Durable
 from gpu_sim.request_log import RequestLog
 from gpu_sim.store import StateUnavailable, Store
 
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 

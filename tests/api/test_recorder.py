@@ -9,7 +9,7 @@ import pytest
 from gpu_sim.core.quantities import Duration
 from gpu_sim.core.scenario import AccountSpec, ClockSettings
 
-from .asgi import ALICE, RENT, START, Api, scenario
+from ..support.asgi import ALICE, RENT, START, Api, scenario
 
 CAROL = "si_test_carol"
 

@@ -8,7 +8,7 @@ from gpu_sim.core.scenario import AccountSpec
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .asgi import scenario
+from ..support.asgi import scenario
 
 PLAIN, LONGER, ODD = "hunter2", "hunter2more", "s.e(c)r+t"
 

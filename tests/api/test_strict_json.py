@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .asgi import RENT, Api
+from ..support.asgi import RENT, Api
 
 RENT_PATH = "/v1/gpu/rent"
 GOOD = json.dumps(RENT).encode()

@@ -16,10 +16,10 @@ from gpu_sim.core.scenario import BillingSettings, ClockSettings, Scenario
 from gpu_sim.pacemaker import Pacemaker
 from gpu_sim.pacing import NS_PER_MS
 
-from ..core.builders import market
-from ..core.busy import ACTORS, NAMES, busy_scenario
-from ..walls import Wall, hang_up
-from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.builders import market
+from ..support.busy_world import ACTORS, NAMES, busy_scenario
+from ..support.manual_clock import Wall, hang_up
 
 HOUR_MS = 3_600_000
 HOLD_MS = 2 * HOUR_MS

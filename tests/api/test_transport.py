@@ -14,8 +14,8 @@ from gpu_sim.server import Ready
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .asgi import ALICE, RENT, scenario
-from .wire_client import AUTHORIZED, connect, hear, is_closed, tell
+from ..support.asgi import ALICE, RENT, scenario
+from ..support.wire_client import AUTHORIZED, connect, hear, is_closed, tell
 
 BODY = json.dumps(RENT).encode()
 

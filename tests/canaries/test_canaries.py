@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from ..processes import ROOT, environment
+from ..support.processes import ROOT, environment
 from .aviary import CANARIES, UNFIT, Canary
 from .verdict import BY_MACHINE, Verdict
 

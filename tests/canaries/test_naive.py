@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..processes import ROOT, environment, run, serving_by
+from ..support.processes import ROOT, environment, run, serving_by
 
 NAIVE = Path(__file__).with_name("naive.py")
 SECONDS_MAX = 120

@@ -10,9 +10,9 @@ from gpu_sim.core.realism import Shape
 from gpu_sim.experiments.traces import write_trace
 from gpu_sim.scenario_file import load_scenario
 
-from ..experiments.known_market import recordings
-from ..experiments.recordings import trace
-from ..processes import ROOT
+from ..support.known_market import recordings
+from ..support.processes import ROOT
+from ..support.zone_recordings import trace
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from gpu_sim.cli.main import main
 from gpu_sim.core.commands import RentGpu
 from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
-from ..core.builders import QUIET, scenario
-from ..processes import ROOT, run
+from ..support.builders import QUIET, scenario
+from ..support.processes import ROOT, run
 
 
 def invoke(*arguments: str) -> Result:

@@ -10,9 +10,9 @@ from gpu_sim.cli.main import main
 from gpu_sim.experiments.statistics import measure
 from gpu_sim.experiments.traces import read_trace, write_trace
 
-from ..experiments.known_market import recordings
-from ..experiments.recordings import trace
-from ..processes import ROOT
+from ..support.known_market import recordings
+from ..support.processes import ROOT
+from ..support.zone_recordings import trace
 
 OFFER = """\
     - provider_id: aws

@@ -7,7 +7,7 @@ import sys
 import pytest
 from gpu_sim.cli.progress import progress
 
-from ..processes import ROOT, environment
+from ..support.processes import ROOT, environment
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from ..processes import ROOT, Serving, environment, run, serving, serving_by
+from ..support.processes import ROOT, Serving, environment, run, serving, serving_by
 
 TOKEN = "si_test_alice"
 CANARY = (sys.executable, "-m", "tests.canaries.serve", "max_price_is_exclusive")

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from ..processes import GPU_SIM, POLL_SECONDS, POLLS, ROOT, Serving, environment, run, serving, serving_by
+from ..support.processes import GPU_SIM, POLL_SECONDS, POLLS, ROOT, Serving, environment, run, serving, serving_by
 
 TOKEN = "si_test_alice"
 ADMIN = "s3cret-of-the-operator"

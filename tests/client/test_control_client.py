@@ -12,7 +12,7 @@ from gpu_sim.client.connection import ControlConnection, ServerRefused, ServerUn
 from gpu_sim.client.control_client import ControlClient
 from gpu_sim.server import Ready
 
-from ..processes import run
+from ..support.processes import run
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from gpu_sim import serve_in_thread
 from gpu_sim.client.connection import UrlImpossible
 from gpu_sim.client.readiness import PAUSE_SECONDS_MAX, await_ready
 
-from ..core.builders import scenario
+from ..support.builders import scenario
 
 
 class Answering(HTTPServer):

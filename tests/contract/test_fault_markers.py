@@ -16,7 +16,7 @@ from contract.document.error_codes import INJECTED
 from contract.document.fault_markers import FAULT_HEADER, MARKER, without_fault_statements
 from contract.target.server import Answer
 
-from ..api.asgi import RENT, Api, scenario
+from ..support.asgi import RENT, Api, scenario
 
 CALLS = [
     ("GET", "/v1/gpu/offers"),

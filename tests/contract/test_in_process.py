@@ -23,7 +23,7 @@ from contract.model.machine import machine_for
 from contract.model.profiles import PROFILES
 from contract.target.target import Target
 
-from ..processes import serving
+from ..support.processes import serving
 
 HOP = {"date", "server", "connection", "transfer-encoding", "x-request-id"}
 """Headers that the server in front adds, or that differ from request to request."""

@@ -7,7 +7,7 @@ import numpy as np
 from gpu_sim.core.calibration import PoolRates
 from gpu_sim.core.realism import Shape
 
-from .builders import HOUR
+from ..support.builders import HOUR
 
 
 def long_run(rates: PoolRates, shape: Shape) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from gpu_sim.core.recordings import PlayedSeries, PlayedTrace, Recording, Replay
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import MINUTE, market, offer, scenario, seen
+from ..support.builders import MINUTE, market, offer, scenario, seen
 
 
 def recorded(values: Sequence[int], gap_ms: int = MINUTE) -> Recording:

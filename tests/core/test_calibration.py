@@ -24,7 +24,7 @@ from gpu_sim.core.quantities import Availability, Duration, Factor, Share
 from gpu_sim.core.realism import Shape
 from msgspec.structs import replace
 
-from .builders import market, offer
+from ..support.builders import market, offer
 from .long_run import long_run
 
 HOUR = 3_600_000

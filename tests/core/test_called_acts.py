@@ -13,20 +13,7 @@ from gpu_sim.core.quantities import Factor, Price, Share
 from gpu_sim.core.replay import replay
 from gpu_sim.core.simulation import Simulation
 
-from .builders import (
-    FOR,
-    HOUR,
-    MINUTE,
-    READY,
-    at,
-    journal,
-    market,
-    offer,
-    rent,
-    scenario,
-    seen,
-    stuck,
-)
+from ..support.builders import FOR, HOUR, MINUTE, READY, at, journal, market, offer, rent, scenario, seen, stuck
 
 
 def test_an_outage_that_interrupts_takes_all_that_is_there_once_and_nothing_elsewhere() -> None:

@@ -8,7 +8,7 @@ from gpu_sim.core.catalog import Generate, OfferSpec, generate_offers, generated
 from gpu_sim.core.quantities import Availability
 from msgspec.structs import replace
 
-from .builders import offer
+from ..support.builders import offer
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 from scipy.stats import binomtest
 
-from .builders import DAY, HOUR, market, offer, rent, scenario, seen
+from ..support.builders import DAY, HOUR, market, offer, rent, scenario, seen
 
 REALISTIC = InterruptionSettings(mode="realistic")
 BRISK = ChurnSettings(all=ChurnTerms(stays=Duration(8 * HOUR), away=Duration(8 * HOUR)))

@@ -15,11 +15,11 @@ from gpu_sim.core.market_settings import InterruptionSettings
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, journal, market, offer, rent, scenario
-from .busy import ACTORS, busy_scenario, fates, live
+from ..support.builders import DAY, journal, market, offer, rent, scenario
+from ..support.busy_world import ACTORS, busy_scenario, fates, live
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = "from tests.core.busy import busy_journal; import sys; sys.stdout.buffer.write(busy_journal({seed}))"
+SCRIPT = "from tests.support.busy_world import busy_journal; import sys; sys.stdout.buffer.write(busy_journal({seed}))"
 
 
 def clean_environment() -> dict[str, str]:

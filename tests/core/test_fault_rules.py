@@ -10,7 +10,7 @@ from gpu_sim.core.offer_names import OfferNames
 from gpu_sim.core.quantities import Duration, Share
 from gpu_sim.core.scenario_problems import find_problems
 
-from .builders import offer, scenario
+from ..support.builders import offer, scenario
 
 OFFERS = (offer(),)
 RESET = FaultEffect(reset=True)

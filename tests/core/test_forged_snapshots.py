@@ -10,8 +10,8 @@ from gpu_sim.core.errors import SnapshotInvalid
 from gpu_sim.core.run import new_run, restored_run
 from gpu_sim.core.schedule import Priority
 
-from .builders import HOUR
-from .rich import MODES, live, rich_scenario
+from ..support.builders import HOUR
+from ..support.snapshot_worlds import MODES, live, rich_scenario
 
 State = dict[str, Any]
 START = 1_700_000_000_000

@@ -25,7 +25,7 @@ from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 from scipy.stats import binomtest, kstest
 
-from .builders import HOUR, market, offer, rent, scenario
+from ..support.builders import HOUR, market, offer, rent, scenario
 
 CATALOG = Path(__file__).parents[2] / "scenarios" / "catalog.csv"
 RENTAL_HOURS = 20_000

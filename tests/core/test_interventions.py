@@ -19,7 +19,7 @@ from gpu_sim.core.idempotency import Key
 from gpu_sim.core.rental import Rental
 from gpu_sim.core.simulation import Simulation
 
-from .builders import (
+from ..support.builders import (
     DOLLAR,
     FAILING,
     FOR,

@@ -31,7 +31,7 @@ from gpu_sim.core.simulation import Simulation
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from .builders import DAY, HOUR, accounts, journal, market, offer, rent_command, scenario
+from ..support.builders import DAY, HOUR, accounts, journal, market, offer, rent_command, scenario
 
 OFFERS = (offer(capacity=3, probability_ppm=700_000), offer("elsewhere", spot=400_000, capacity=2))
 NAMES = ("alice", "bob")

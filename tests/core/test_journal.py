@@ -14,7 +14,7 @@ from gpu_sim.core.quantities import Duration, Money, Price
 from gpu_sim.core.scenario import AccountSpec
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DOLLAR, READY, journal, rent, rent_command, scenario
+from ..support.builders import DOLLAR, READY, journal, rent, rent_command, scenario
 
 
 def lived() -> Simulation:

@@ -14,7 +14,7 @@ from gpu_sim.core.provisioning_parts import Parts
 from gpu_sim.core.quantities import Share
 from msgspec.structs import replace
 
-from .builders import offer
+from ..support.builders import offer
 
 
 def test_a_class_takes_its_own_price_process_before_that_for_all() -> None:

@@ -9,7 +9,21 @@ from gpu_sim.core.market_settings import ProvisioningSettings
 from gpu_sim.core.quantities import Duration
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DOLLAR, HOUR, MINUTE, READY, Bench, Row, at, check_table, market, offer, rent, scenario, stuck
+from ..support.builders import (
+    DOLLAR,
+    HOUR,
+    MINUTE,
+    READY,
+    Bench,
+    Row,
+    at,
+    check_table,
+    market,
+    offer,
+    rent,
+    scenario,
+    stuck,
+)
 from .test_provisioning_phases import BEGINS, HOLD, conditions, move, phases, provided
 
 never_ready = pytest.mark.parametrize(

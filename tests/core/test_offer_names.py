@@ -4,7 +4,7 @@ import pytest
 from gpu_sim.core.acts import Selector
 from gpu_sim.core.offer_names import OfferNames
 
-from .builders import offer
+from ..support.builders import offer
 
 NAMES = OfferNames((offer(), offer("us-central1, US", provider_id="gcp", gpu_model="H100")))
 

@@ -11,7 +11,7 @@ from gpu_sim.core.offers import Market
 from gpu_sim.core.quantities import Factor
 from gpu_sim.core.schedule import Schedule
 
-from .builders import DAY, offer
+from ..support.builders import DAY, offer
 
 H100 = offer("us-central1, US", provider_id="gcp", gpu_model="H100", spot=2_140_000, on_demand=3_000_000, capacity=8)
 L40S = offer("Straße, DE", provider_id="vast-ai", gpu_model="L40S", capacity=1)

@@ -5,7 +5,7 @@ from gpu_sim.core.playback import Playback, offers_meant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .builders import offer
+from ..support.builders import offer
 from .recordings import said, trace
 
 

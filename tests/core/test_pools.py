@@ -16,7 +16,7 @@ from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 
-from .builders import DAY, HOUR, MINUTE, journal, market, offer, rent, scenario, seen
+from ..support.builders import DAY, HOUR, MINUTE, journal, market, offer, rent, scenario, seen
 
 Turn = OfferWentDown | OfferCameBack
 

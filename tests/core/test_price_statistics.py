@@ -19,7 +19,7 @@ from gpu_sim.experiments import price_statistics as statistics
 from gpu_sim.experiments.arrays import Floats
 from msgspec.structs import replace
 
-from .builders import DAY
+from ..support.builders import DAY
 
 DAYS = 360
 SEED = 1

@@ -21,7 +21,7 @@ from gpu_sim.core.scenario import Scenario
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 
-from .builders import (
+from ..support.builders import (
     DOLLAR,
     HOUR,
     MINUTE,

@@ -4,7 +4,7 @@ import pytest
 from gpu_sim.core.billing import Session
 from gpu_sim.core.simulation import Simulation
 
-from .builders import READY, Bench, rent, scenario
+from ..support.builders import READY, Bench, rent, scenario
 
 
 def test_f11_its_status_follows_from_what_has_happened() -> None:

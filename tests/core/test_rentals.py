@@ -15,7 +15,7 @@ from gpu_sim.core.rental import Rental
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import (
+from ..support.builders import (
     DOLLAR,
     HOUR,
     MINUTE,

@@ -14,7 +14,7 @@ from gpu_sim.core.rental import Rental
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, DOLLAR, HOUR, READY, Bench, accounts, market, offer, rent, scenario
+from ..support.builders import DAY, DOLLAR, HOUR, READY, Bench, accounts, market, offer, rent, scenario
 
 CROWDED = offer(capacity=1_000, probability_ppm=300_000)
 RECLAIM = 30 * 60_000

@@ -14,7 +14,7 @@ from gpu_sim.core.randomness import draw, stream
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, HOUR, READY, Bench, market, offer, rent, scenario
+from ..support.builders import DAY, HOUR, READY, Bench, market, offer, rent, scenario
 
 RISKY = offer(capacity=500, probability_ppm=200_000)
 NAME = "vast-ai|RTX 4090|Quebec, CA"

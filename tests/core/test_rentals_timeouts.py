@@ -13,7 +13,7 @@ from gpu_sim.core.quantities import Duration, Share
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DOLLAR, HOUR, READY, Bench, Row, check_table, market, offer, refused, rent, scenario
+from ..support.builders import DOLLAR, HOUR, READY, Bench, Row, check_table, market, offer, refused, rent, scenario
 
 HOLD = 71_750
 FREE = DOLLAR - HOLD

@@ -10,7 +10,7 @@ from gpu_sim.core.quantities import Duration, Share
 from gpu_sim.core.replay import replay
 from gpu_sim.core.simulation import Simulation
 
-from .builders import HOUR, READY, journal, rent, scenario
+from ..support.builders import HOUR, READY, journal, rent, scenario
 
 
 def lived() -> Simulation:

@@ -7,7 +7,7 @@ from gpu_sim.core.commands import MoveRental
 from gpu_sim.core.events import InterruptionNotified, RentalTerminated
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, HOUR, MINUTE, rent, seen
+from ..support.builders import DAY, HOUR, MINUTE, rent, seen
 from .recordings import generated, nodes, replaying, said, trace, world
 
 HOW: list[dict[str, Any]] = [

@@ -15,7 +15,7 @@ from gpu_sim.core.replay import replay
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 
-from .builders import DAY, FOR, HOUR, MINUTE, READY, at, journal, offer, rent, seen
+from ..support.builders import DAY, FOR, HOUR, MINUTE, READY, at, journal, offer, rent, seen
 from .recordings import generated, nodes, replaying, said, trace, turns, world
 
 HOW: list[dict[str, Any]] = [

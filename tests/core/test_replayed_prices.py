@@ -8,7 +8,7 @@ from gpu_sim.core.quantities import Duration, Factor
 from gpu_sim.core.replay import replay
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, HOUR, MINUTE, at, journal, offer, seen
+from ..support.builders import DAY, HOUR, MINUTE, at, journal, offer, seen
 from .recordings import priced, said, series, world
 
 PRICES = [287_000, 300_000, 300_000, 250_000, 90_000, 410_000]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from .builders import DAY, READY, journal, rent, scenario
+from ..support.builders import DAY, READY, journal, rent, scenario
 from .test_invariants import command, deadlines, doings, scenarios
 
 START_MS = 1_800_000_000_000

@@ -10,7 +10,7 @@ from gpu_sim.core.quantities import Duration, Factor, Money, Share
 from gpu_sim.core.realism import Severity
 from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario, without_tokens
 
-from .builders import offer, scenario
+from ..support.builders import offer, scenario
 
 OFFERS = (offer(), offer("us-central1, US", provider_id="gcp", gpu_model="H100"))
 

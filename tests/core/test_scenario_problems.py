@@ -22,7 +22,7 @@ from gpu_sim.core.scenario import AccountSpec
 from gpu_sim.core.scenario_problems import find_problems
 from msgspec.structs import replace
 
-from .builders import journal, market, offer, scenario
+from ..support.builders import journal, market, offer, scenario
 from .recordings import priced, replaying, series, trace, world
 
 GCP = offer("us-central1, US", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")

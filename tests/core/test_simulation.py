@@ -40,8 +40,8 @@ from gpu_sim.core.quantities import Duration, Instant, Price, Share
 from gpu_sim.core.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario
-from .busy import busy_scenario, live
+from ..support.builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario
+from ..support.busy_world import busy_scenario, live
 
 KEY = Key("k", b"body")
 

@@ -17,8 +17,8 @@ from gpu_sim.core.snapshot import History, encode_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .builders import DAY, DOLLAR, HOUR, accounts, journal, market, offer, rent, rent_command, scenario
-from .busy import NAMES, REGIONS, Step, busy_scenario, live, run
+from ..support.builders import DAY, DOLLAR, HOUR, accounts, journal, market, offer, rent, rent_command, scenario
+from ..support.busy_world import NAMES, REGIONS, Step, busy_scenario, live, run
 
 SEED = 5
 

@@ -10,7 +10,7 @@ from gpu_sim.core.quantities import Duration, Share
 from gpu_sim.core.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
-from .builders import (
+from ..support.builders import (
     DOLLAR,
     FAILING,
     FOR,

@@ -17,7 +17,7 @@ from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 from scipy.stats import binomtest
 
-from .builders import DAY, HOUR, MINUTE, market, offer, rent, scenario, seen
+from ..support.builders import DAY, HOUR, MINUTE, market, offer, rent, scenario, seen
 
 NOTICE = 2 * MINUTE
 CROWDED = replace(offer(capacity=100_000, probability_ppm=300_000), availability=Availability(700_000))

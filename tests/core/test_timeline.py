@@ -10,7 +10,21 @@ from gpu_sim.core.market_settings import PriceSettings
 from gpu_sim.core.quantities import Duration, Factor, Money, Price
 from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, DOLLAR, HOUR, MINUTE, READY, Bench, Row, check_table, journal, market, offer, rent, scenario
+from ..support.builders import (
+    DAY,
+    DOLLAR,
+    HOUR,
+    MINUTE,
+    READY,
+    Bench,
+    Row,
+    check_table,
+    journal,
+    market,
+    offer,
+    rent,
+    scenario,
+)
 
 HOLD = 71_750
 FOR = Duration(10 * MINUTE)

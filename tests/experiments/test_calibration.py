@@ -11,8 +11,8 @@ from gpu_sim.experiments.calibration import CalibrationSettings, CannotPlayHeldO
 from gpu_sim.experiments.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_file import parse_scenario
 
-from .known_market import recordings
-from .recordings import trace
+from ..support.known_market import recordings
+from ..support.zone_recordings import trace
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from gpu_sim.experiments.dependence import (
 )
 from gpu_sim.experiments.traces import TraceName
 
-from .recordings import marks, trace
+from ..support.zone_recordings import marks, trace
 
 HERE = TraceName("west-1", "a", "v100")
 

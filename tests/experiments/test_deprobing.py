@@ -7,8 +7,8 @@ from gpu_sim.core.quantities import Availability, Factor, Share
 from gpu_sim.core.realism import Shape
 from gpu_sim.experiments.deprobing import Recorded, deprobe, deprobe_or_keep, seen_per_hour
 
-from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
-from .recordings import marks
+from ..support.known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from ..support.zone_recordings import marks
 
 LOOK_H = LOOK_SECONDS / 3600
 STEADY = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))

@@ -12,8 +12,8 @@ from gpu_sim.experiments.headless import run_market
 from gpu_sim.experiments.statistics import measure
 from gpu_sim.experiments.zones import observe_all, trace_names
 
-from .known_market import LOOK_SECONDS, UNLIKE, recordings
-from .markets import LOOKED, realistic, zone
+from ..support.known_market import LOOK_SECONDS, UNLIKE, recordings
+from ..support.zone_markets import LOOKED, realistic, zone
 
 RUNS = 10
 DAYS = 60

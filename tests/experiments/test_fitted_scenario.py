@@ -12,8 +12,8 @@ from gpu_sim.experiments.trace_calibration import CalibratedMarket, calibrate_tr
 from gpu_sim.experiments.traces import Trace, TraceName
 from gpu_sim.scenario_file import parse_scenario
 
-from .known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
-from .recordings import trace
+from ..support.known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
+from ..support.zone_recordings import trace
 
 THIRTEEN = Severity(a=Factor(5_000_000), b=Factor(1_150_000))
 """The narrowest about thirteen sixteenths."""

@@ -7,7 +7,7 @@ from gpu_sim.experiments.expectations import Setting, expect
 from gpu_sim.experiments.fitting import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of
 from gpu_sim.experiments.traces import align
 
-from .known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from ..support.known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
 
 DAYS = 100
 

@@ -12,8 +12,8 @@ from gpu_sim.core.simulation import Simulation
 from gpu_sim.experiments.headless import MarketHistory, run_market
 from msgspec.structs import replace
 
-from ..core.builders import DAY, DOLLAR, HOUR, MINUTE, READY, market, offer, scenario
-from .markets import realistic, zone
+from ..support.builders import DAY, DOLLAR, HOUR, MINUTE, READY, market, offer, scenario
+from ..support.zone_markets import realistic, zone
 
 ZONES = realistic(zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a", capacity=5))
 

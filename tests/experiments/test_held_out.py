@@ -12,9 +12,9 @@ from gpu_sim.experiments.traces import Trace
 from gpu_sim.experiments.validation import Row
 from msgspec.structs import replace
 
-from ..core.builders import market, offer, scenario
-from .known_market import LOOK_SECONDS, UNLIKE, recordings
-from .recordings import trace
+from ..support.builders import market, offer, scenario
+from ..support.known_market import LOOK_SECONDS, UNLIKE, recordings
+from ..support.zone_recordings import trace
 
 FITTED, HELD_OUT = recordings(30)[:3], recordings(30)[3:]
 

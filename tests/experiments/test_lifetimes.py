@@ -12,7 +12,7 @@ from gpu_sim.experiments.lifetimes import (
     survival,
 )
 
-from .recordings import HOUR_SECONDS, marks
+from ..support.zone_recordings import HOUR_SECONDS, marks
 
 NONE = np.zeros(0)
 

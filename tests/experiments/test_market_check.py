@@ -12,7 +12,7 @@ from gpu_sim.experiments.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_error import ScenarioError
 from msgspec.structs import replace
 
-from .recordings import trace
+from ..support.zone_recordings import trace
 
 SETTINGS = MarketCheckSettings(
     scenario=load_scenario("calm"),

@@ -20,9 +20,9 @@ from gpu_sim.experiments.traces import Trace, TraceName, write_trace
 from gpu_sim.experiments.validation import judge
 from msgspec.structs import replace
 
-from ..core.builders import scenario
-from .markets import plan, realistic, zone
-from .recordings import chain
+from ..support.builders import scenario
+from ..support.zone_markets import plan, realistic, zone
+from ..support.zone_recordings import chain
 
 CONDITIONS = replace(
     realistic(zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a")),

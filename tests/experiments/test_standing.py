@@ -5,7 +5,7 @@ from itertools import product
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.experiments.standing import Standing
 
-from ..core.builders import scenario
+from ..support.builders import scenario
 
 
 def test_an_offer_is_up_where_nothing_keeps_it_from_being_rented() -> None:

@@ -7,7 +7,7 @@ import pytest
 from gpu_sim.experiments.lifetimes import fit_weibull
 from gpu_sim.experiments.statistics import TraceStatistics, measure
 
-from .recordings import HOUR_SECONDS, chain, trace
+from ..support.zone_recordings import HOUR_SECONDS, chain, trace
 
 UNKNOWN_WITHOUT_A_RUN = (
     "up_mean_h",

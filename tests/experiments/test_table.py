@@ -10,8 +10,8 @@ from gpu_sim.experiments.trace_market import Beside, Played, TraceMarket
 from gpu_sim.experiments.validation import Row, judge
 from msgspec.structs import replace
 
-from ..core.builders import scenario
-from .markets import NINE, plan, realistic, seed_run, zone
+from ..support.builders import scenario
+from ..support.zone_markets import NINE, plan, realistic, seed_run, zone
 
 ZONES = realistic(*map(zone, NINE))
 

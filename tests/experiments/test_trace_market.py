@@ -19,12 +19,12 @@ from gpu_sim.experiments.trace_market import TraceMarkets, play_recorded, play_t
 from gpu_sim.experiments.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace
 
-from ..core.builders import DAY, HOUR, market, offer, scenario
 from ..core.recordings import replaying
 from ..core.recordings import trace as replayed
-from .known_market import LOOK_SECONDS, recordings
-from .markets import poisson
-from .recordings import trace
+from ..support.builders import DAY, HOUR, market, offer, scenario
+from ..support.known_market import LOOK_SECONDS, recordings
+from ..support.zone_markets import poisson
+from ..support.zone_recordings import trace
 
 SETTINGS = InterruptionSettings(
     mode="realistic",

@@ -16,9 +16,9 @@ from gpu_sim.experiments.traces import TraceName
 from gpu_sim.experiments.validation import Row, judge, spread
 from msgspec.structs import replace
 
-from ..core.builders import market, offer, scenario
 from ..core.recordings import priced, replaying, series, trace
-from .markets import NINE, plan, poisson, realistic, seed_run, zone
+from ..support.builders import market, offer, scenario
+from ..support.zone_markets import NINE, plan, poisson, realistic, seed_run, zone
 
 ZONES = realistic(*map(zone, NINE))
 

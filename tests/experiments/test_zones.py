@@ -9,9 +9,9 @@ from gpu_sim.experiments.zones import observe, trace_names, zones_of_one_gpu
 from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 from msgspec.structs import replace
 
-from ..core.builders import HOUR, offer
-from .markets import priced, zone
-from .recordings import trace
+from ..support.builders import HOUR, offer
+from ..support.zone_markets import priced, zone
+from ..support.zone_recordings import trace
 
 
 def names(*specs: OfferSpec) -> list[str]:

@@ -11,8 +11,8 @@ from gpu_sim.experiments.traces import Trace, TraceName
 from gpu_sim.experiments.zones import observe_all
 from msgspec.structs import replace
 
-from ..core.builders import HOUR, market, offer, scenario
-from .markets import LOOKED
+from .builders import HOUR, market, offer, scenario
+from .zone_markets import LOOKED
 
 LOOK_SECONDS = 631.0
 SETTINGS = InterruptionSettings(mode="realistic")

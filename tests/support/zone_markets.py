@@ -13,7 +13,7 @@ from gpu_sim.experiments.observation import Recorder
 from gpu_sim.experiments.seed_run import Plan, SeedRun
 from msgspec.structs import replace
 
-from ..core.builders import DAY, market, offer, scenario
+from .builders import DAY, market, offer, scenario
 
 GAP = 195_000
 LOOKED = Recorder(GAP, 631_000)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GPU_SIM = (sys.executable, "-m", "gpu_sim")
 POLLS = 400
 POLL_SECONDS = 0.05

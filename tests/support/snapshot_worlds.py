@@ -25,8 +25,8 @@ from gpu_sim.core.recordings import ReplaySettings
 from gpu_sim.core.run import Run
 from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario
 
+from ..core.recordings import generated, series, trace
 from .builders import HOUR, MINUTE, offer, rent_command
-from .recordings import generated, series, trace
 
 TOKENS = {"alice": "si_test_alice", "bob": "si_test_bob"}
 NOTICE_MS = 10 * MINUTE

@@ -19,7 +19,7 @@ from gpu_sim.world import Profile, World
 from gpu_sim.worlds import DEFAULT_WORLD, Worlds
 from starlette.types import Message
 
-from ..core.builders import QUIET, offer
+from .builders import QUIET, offer
 
 ALICE, BOB = "si_test_alice", "si_test_bob"
 START = "2026-01-01T00:00:00.000Z"

@@ -11,7 +11,7 @@ from gpu_sim.store import Store
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds
 
-from .core.builders import QUIET, rent_command
+from .builders import QUIET, rent_command
 
 MANUAL = ClockSettings(mode="manual")
 
