@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ..support.processes import ROOT, environment
-from .aviary import CANARIES, UNFIT, Canary
+from .catalogue import CANARIES, UNFIT, Canary
 from .verdict import BY_MACHINE, Verdict
 
 PROCESSES = 2

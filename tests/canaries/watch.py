@@ -20,7 +20,7 @@ from hypothesis import Phase, settings
 
 from contract.model.profiles import PROFILES
 
-from .aviary import CANARIES, UNFIT, Canary, Soil
+from .catalogue import CANARIES, UNFIT, Canary, Soil
 from .verdict import BY_MACHINE, MACHINE, Verdict
 
 ROOT = Path(__file__).parents[2]

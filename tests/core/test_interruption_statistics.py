@@ -10,7 +10,6 @@ import csv
 import math
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 
 import pytest
 from gpu_sim.core.catalog import OfferSpec
@@ -26,8 +25,9 @@ from gpu_sim.core.simulation import Simulation
 from scipy.stats import binomtest, kstest
 
 from ..support.builders import HOUR, market, offer, rent, scenario
+from ..support.processes import ROOT
 
-CATALOG = Path(__file__).parents[2] / "scenarios" / "catalog.csv"
+CATALOG = ROOT / "scenarios" / "catalog.csv"
 RENTAL_HOURS = 20_000
 OFFERS = 79
 END_TO_END = 5

@@ -8,7 +8,7 @@ from gpu_sim.core.ledger import HoldExpired, Ledger, RentalSettled
 from gpu_sim.core.money import cost_micros, round_half_up
 from gpu_sim.core.rental import Rental, RentPlan
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 MINIMUM = "test_billing.py::test_f15_fifteen_minutes_at_least_then_each_begun_second"
 

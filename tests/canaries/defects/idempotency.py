@@ -7,7 +7,7 @@ from gpu_sim.core.errors import Refusal
 from gpu_sim.core.idempotency import Key
 from gpu_sim.world import World
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 
 @canary(

@@ -11,7 +11,7 @@ from gpu_sim.core.errors import InsufficientCredit, Refusal
 from gpu_sim.core.rental import RentPlan
 from starlette.types import Scope
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 AMOUNT = "test_rent.py::test_f17_the_amount_needed_is_exactly_what_helps"
 KINDS_OF_TOKENS = "test_errors.py::test_f2_without_a_known_bearer_token_nothing_is_answered"

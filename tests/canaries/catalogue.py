@@ -1,6 +1,6 @@
 """All canaries, wherever they are written."""
 
-from . import clocks, errors, holds, idempotency, money, offers, rentals, unfit
+from .defects import clocks, errors, holds, idempotency, money, offers, rentals, unfit
 from .registry import Canary, Soil, canary
 
 __all__ = ["CANARIES", "UNFIT", "Canary", "Soil"]

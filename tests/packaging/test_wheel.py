@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .support.processes import ROOT, environment, serving
+from ..support.processes import ROOT, environment, serving
 
 RENT = {
     "gpu_model": "RTX 4090",

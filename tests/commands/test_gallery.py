@@ -1,4 +1,4 @@
-"""The pictures of the gallery of markets: `python -m tests.gallery`."""
+"""The pictures of the gallery of markets: `python -m tests.commands.gallery`."""
 
 import sys
 from io import BytesIO
@@ -37,7 +37,7 @@ def test_a_picture_is_small_and_shown(name: str) -> None:
 @pytest.mark.parametrize("name", gallery.DAYS)
 def test_a_picture_shows_what_its_market_does_now(name: str) -> None:
     png = (gallery.PICTURES / f"{name}.png").read_bytes()
-    assert gallery.digest_in(png) == gallery.look_at(name).digest, "python -m tests.gallery draws it anew"
+    assert gallery.digest_in(png) == gallery.look_at(name).digest, "python -m tests.commands.gallery draws it anew"
 
 
 def test_the_command_draws_what_is_asked_for_the_same_each_time(

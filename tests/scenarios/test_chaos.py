@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .support.processes import GPU_SIM, ROOT, environment
+from ..support.processes import GPU_SIM, ROOT, environment
 
 SCRIPT = ROOT / "scenarios" / "chaos-test.sh"
 PROVEN_IN_EACH_RUN = (

@@ -1,5 +1,5 @@
 """Kill a server with a state file again and again under parallel load, and hold it to what it acknowledged:
-`python -m tests.kills --kills 200`.
+`python -m tests.commands.kills --kills 200`.
 
 Every rent has a model id of its own and every credit an amount of its own, so that each can be counted: what was
 acknowledged is there exactly once, what was not is there once or not at all.
@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .support.processes import GPU_SIM, ROOT, environment
+from ..support.processes import GPU_SIM, ROOT, environment
 
 ACCOUNTS = ("alice", "bob", "carol", "dave")
 CREDIT_MICROS = 1_000_000

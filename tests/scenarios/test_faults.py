@@ -13,7 +13,7 @@ from gpu_sim.core.scenario import AccountSpec
 from gpu_sim.scenario_file import load_scenario
 from msgspec.structs import replace
 
-from .support.asgi import ALICE, BOB, RENT, START, Api
+from ..support.asgi import ALICE, BOB, RENT, START, Api
 
 OFFERS = ("GET", "/v1/gpu/offers")
 RENTING = ("POST", "/v1/gpu/rent")

@@ -8,7 +8,7 @@ from gpu_sim.core.rental import Rental
 from gpu_sim.core.rentals import Rentals
 from gpu_sim.core.simulation import Simulation
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 
 @canary(

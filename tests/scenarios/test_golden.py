@@ -7,7 +7,7 @@ from gpu_sim.core.replay import replay
 from gpu_sim.resources import folder
 from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
-from .support.scenario_runs import HOUR, run
+from ..support.scenario_runs import HOUR, run
 
 NAMES = (
     "bad-week",

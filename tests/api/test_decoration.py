@@ -4,12 +4,12 @@ import asyncio
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from gpu_sim import decoration
 
-ROOT = Path(__file__).parents[1]
+from ..support.processes import ROOT
+
 LOADED = "import {module}, sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
 HEAVY = {"faker", "hypothesis", "scipy", "numpy", "pytest", "matplotlib", "httpx", "jsonschema"}
 

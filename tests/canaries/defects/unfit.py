@@ -5,8 +5,8 @@ from typing import Any
 from gpu_sim.api import listing, replies
 from gpu_sim.core import billing
 
+from ..registry import Registry, Soil
 from .money import MINIMUM
-from .registry import Registry, Soil
 
 unfit = Registry()
 

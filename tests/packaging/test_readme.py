@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from .support.processes import GPU_SIM, ROOT, environment, serving
+from ..support.processes import GPU_SIM, ROOT, environment, serving
 
 README = (ROOT / "README.md").read_text()
 ADDRESS = "http://127.0.0.1:4780"

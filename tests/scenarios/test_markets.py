@@ -13,7 +13,7 @@ from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_file import load_scenario
 from msgspec.structs import replace
 
-from .support.scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
+from ..support.scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 
 
 def test_default_lists_the_whole_catalogue_and_the_documented_example() -> None:

@@ -16,7 +16,7 @@ from gpu_sim.experiments.headless import run_market
 from gpu_sim.experiments.seed_run import FLEET_GAP_MS, fleet_counts
 from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
-from .support.scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, run, waits
+from ..support.scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, run, waits
 
 DAY = 24 * HOUR
 

@@ -8,7 +8,7 @@ from gpu_sim.core.rentals import Rentals
 from gpu_sim.core.schedule import Priority, Schedule
 from gpu_sim.world import World
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 
 @canary(

@@ -11,7 +11,7 @@ from gpu_sim.core import offers
 from gpu_sim.core.money import format_price
 from gpu_sim.core.offer import Offer
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 Query = Mapping[str, str]
 """The parameters of a request for the list."""

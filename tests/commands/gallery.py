@@ -1,4 +1,4 @@
-"""The pictures of the gallery of markets: `python -m tests.gallery` draws each scenario's into scenarios/pictures.
+"""`python -m tests.commands.gallery` draws the pictures of the gallery of markets into scenarios/pictures.
 
 On the left a row for each offer, blue while it can be had; on the right what some of them cost over their on-demand
 price. Both are looked at 360 times, under the scenario's own seed and with no requests but its timeline's. Each picture
@@ -157,7 +157,7 @@ def _draw_prices(axes: Axes, seen: Seen) -> None:
 
 def main() -> None:
     """Draw those named, or all."""
-    parser = argparse.ArgumentParser(prog="python -m tests.gallery", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.commands.gallery", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="SCENARIO", help="a scenario of the gallery; all unless given")
     parser.add_argument("--out", type=Path, default=PICTURES, metavar="DIR")
     arguments = parser.parse_args()

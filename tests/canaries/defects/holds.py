@@ -11,7 +11,7 @@ from gpu_sim.core.ledger import RentalSettled
 from gpu_sim.core.rental import Rental, RentPlan
 from gpu_sim.core.simulation import Simulation
 
-from .registry import Soil, canary
+from ..registry import Soil, canary
 
 SWEEP_MS = 60_000
 SECONDS_TO_MEET = 1.0

@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document alone, by Schemathesis: `python -m tests.fuzz_contract --cases 10000`.
+"""Schemathesis requests from the OpenAPI document alone: `python -m tests.commands.fuzz_contract --cases 10000`.
 
 It needs the extra `fuzz`. A server of its own serves the contract's scenario; rounds with another seed each go on until
 there were so many cases. What no schema can say is put into the document that is used: which names there are, and that
@@ -23,7 +23,7 @@ import yaml
 
 from contract.document.fault_markers import without_fault_statements
 
-from .support.processes import ROOT, environment, serving
+from ..support.processes import ROOT, environment, serving
 
 CONTRACT = ROOT / "contract"
 ROUND_SECONDS_MAX = 900

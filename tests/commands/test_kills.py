@@ -1,4 +1,4 @@
-"""A few kills of the harness that does hundreds: `python -m tests.kills`."""
+"""A few kills of the harness that does hundreds: `python -m tests.commands.kills`."""
 
 from pathlib import Path
 

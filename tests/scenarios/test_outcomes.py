@@ -9,7 +9,7 @@ from gpu_sim.core.scenario import Scenario
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_file import load_scenario, shipped_scenarios
 
-from .support.scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
+from ..support.scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 
 GCP = RentGpu("alice", "gcp", "H100", "us-central1, US", 1, "m", "i")
 
