@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from gpu_sim.cli.main import main
 from gpu_sim.core.realism import Shape
-from gpu_sim.experiments.traces import write_trace
+from gpu_sim.fidelity.traces.traces import write_trace
 from gpu_sim.scenario_file import load_scenario
 
 from ..support.known_market import recordings
@@ -58,7 +58,7 @@ def test_the_same_traces_give_the_same_bytes_in_whatever_order(folder: Path, tmp
 
 
 def test_a_fit_shows_the_shipped_shape_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_sim.experiments.fitting.ROUNDS_MAX", 2)
+    monkeypatch.setattr("gpu_sim.fidelity.fit.fitting.ROUNDS_MAX", 2)
     files = [write_trace(tmp_path, each) for each in recordings(30)]
     told = calibrate(*files, "--output", tmp_path / "five.yaml", "--seeds", 0, "--shape", "fit")
     assert told.exit_code == 0, told.output

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from gpu_sim.cli.main import main
-from gpu_sim.experiments.statistics import measure
-from gpu_sim.experiments.traces import read_trace, write_trace
+from gpu_sim.fidelity.traces.statistics import measure
+from gpu_sim.fidelity.traces.traces import read_trace, write_trace
 
 from ..support.known_market import recordings
 from ..support.processes import ROOT

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gpu_sim.core.catalog import PROVIDER_CLASSES, OfferSpec
 from gpu_sim.core.clock import DAY_MS
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.experiments.pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from gpu_sim.fidelity.report.figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED
 from gpu_sim.resources import folder
 from gpu_sim.scenario_file import load_scenario
 from matplotlib.axes import Axes

@@ -15,8 +15,8 @@ from gpu_sim.core.catalog import ProviderClass, generate_offers
 from gpu_sim.core.events import PriceMoved
 from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings
 from gpu_sim.core.scenario import Scenario
-from gpu_sim.experiments import price_statistics as statistics
-from gpu_sim.experiments.arrays import Floats
+from gpu_sim.fidelity.runs import price_statistics as statistics
+from gpu_sim.fidelity.traces.arrays import Floats
 from msgspec.structs import replace
 
 from ..support.builders import DAY

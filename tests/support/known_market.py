@@ -5,10 +5,10 @@ from functools import lru_cache
 from gpu_sim.core.market_settings import InterruptionSettings
 from gpu_sim.core.quantities import Availability, Duration, Factor, Share
 from gpu_sim.core.realism import Shape
-from gpu_sim.experiments.fitted_scenario import probability
-from gpu_sim.experiments.headless import run_market
-from gpu_sim.experiments.traces import Trace, TraceName
-from gpu_sim.experiments.zones import observe_all
+from gpu_sim.fidelity.fit.fitted_scenario import probability
+from gpu_sim.fidelity.runs.market_run import run_market
+from gpu_sim.fidelity.runs.zones import observe_all
+from gpu_sim.fidelity.traces.traces import Trace, TraceName
 from msgspec.structs import replace
 
 from .builders import HOUR, market, offer, scenario

@@ -8,9 +8,9 @@ from gpu_sim.core.distributions import fixed
 from gpu_sim.core.market_settings import InterruptionSettings
 from gpu_sim.core.quantities import Availability, Share
 from gpu_sim.core.scenario import Scenario
-from gpu_sim.experiments.headless import Lives, MarketHistory, OfferHistory
-from gpu_sim.experiments.observation import Recorder
-from gpu_sim.experiments.seed_run import Plan, SeedRun
+from gpu_sim.fidelity.runs.market_run import Lives, MarketHistory, OfferHistory
+from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
+from gpu_sim.fidelity.traces.observation import Recorder
 from msgspec.structs import replace
 
 from .builders import DAY, market, offer, scenario

@@ -1,8 +1,8 @@
 """Small recordings for tests: by hand, or from a coin of our own with two probabilities."""
 
 import numpy as np
-from gpu_sim.experiments.arrays import Marks, Whole
-from gpu_sim.experiments.traces import Trace, TraceName
+from gpu_sim.fidelity.traces.arrays import Marks, Whole
+from gpu_sim.fidelity.traces.traces import Trace, TraceName
 
 HOUR_SECONDS = 3600
 

@@ -69,8 +69,8 @@ def calibrate(
     if not output.parent.is_dir():  # said before all the work
         raise CannotTry(f"--output {output} cannot be written: {output.parent} is no folder")
     with needs_extra("calibrate"):
-        from ..experiments import calibration
-        from ..experiments.traces import TracesUnusable
+        from ..fidelity import calibration
+        from ..fidelity.traces.traces import TracesUnusable
         from .calibration_lines import calibration_lines
     from ..core.calibration import CannotCalibrate
 

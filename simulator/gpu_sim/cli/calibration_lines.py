@@ -6,12 +6,12 @@ from statistics import fmean, stdev
 
 from ..core.market_settings import InterruptionSettings
 from ..core.realism import Shape
-from ..experiments.calibration import Calibration, HeldOut
-from ..experiments.deprobing import seen_per_hour
-from ..experiments.fitted_scenario import probability, shape_as_written, told_of_losses
-from ..experiments.statistics import TraceStatistics, measure
-from ..experiments.table import column_names, columns, summary
-from ..experiments.trace_calibration import CalibratedMarket, Zone
+from ..fidelity.calibration import Calibration, HeldOut
+from ..fidelity.fit.fitted_scenario import probability, shape_as_written, told_of_losses
+from ..fidelity.fit.trace_calibration import CalibratedMarket, Zone
+from ..fidelity.fit.unsampled_rates import seen_per_hour
+from ..fidelity.report.table import column_names, columns, summary
+from ..fidelity.traces.statistics import TraceStatistics, measure
 from ..notation import format_share
 from .lines import in_columns
 

@@ -15,7 +15,7 @@ from .progress import needs_extra, progress
 from .scenarios import load_scenario_or_end
 
 if TYPE_CHECKING:
-    from ..experiments.market_check import MarketCheck, MarketCheckSettings
+    from ..fidelity.market_check import MarketCheck, MarketCheckSettings
 
 
 @click.command()
@@ -77,8 +77,8 @@ def market(
     if gap < 1 or observe_every < 1:
         raise CannotTry("--gap and --observe-every are above 0s")
     with needs_extra("market"):
-        from ..experiments.market_check import MarketCheckSettings
-        from ..experiments.observation import Recorder
+        from ..fidelity.market_check import MarketCheckSettings
+        from ..fidelity.traces.observation import Recorder
         from .market_lines import market_document, market_lines
     _check_there(traces)
     is_told = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
@@ -118,8 +118,8 @@ def _check_there(traces: Sequence[Path]) -> None:
 
 def _checked(settings: "MarketCheckSettings") -> "MarketCheck":
     """The check. Raises CannotTry, which names the option."""
-    from ..experiments.market_check import FolderUnusable, check_market
-    from ..experiments.traces import TracesUnusable
+    from ..fidelity.market_check import FolderUnusable, check_market
+    from ..fidelity.traces.traces import TracesUnusable
     from ..scenario_error import ScenarioError
 
     try:

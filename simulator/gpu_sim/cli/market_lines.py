@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..experiments.market_check import MarketCheck, MarketCheckSettings
-from ..experiments.table import as_json, column_names, columns, summary
-from ..experiments.trace_market import Beside
+from ..fidelity.fit.zone_market import Beside
+from ..fidelity.market_check import MarketCheck, MarketCheckSettings
+from ..fidelity.report.table import as_json, column_names, columns, summary
 from .lines import in_color, in_columns, shortened
 
 
