@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .core.scenario import Scenario
     from .core.simulation import Simulation
-    from .scenario_file import load_scenario
+    from .scenario_files.load import load_scenario
     from .server import serve_in_thread
 
 __version__ = "0.1.0"
@@ -17,7 +17,7 @@ __all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "serve_in_t
 _HOMES = {
     "Scenario": "core.scenario",
     "Simulation": "core.simulation",
-    "load_scenario": "scenario_file",
+    "load_scenario": "scenario_files.load",
     "serve_in_thread": "server",
 }
 

@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .testing import GpuSim, GpuSimServer
-    from .testing.wanted import Wanted
+    from .testing.world_request import Wanted
 
 _SIM: "pytest.StashKey[GpuSim]" = pytest.StashKey()
 """The world of a test until the test is over."""
@@ -57,7 +57,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _wanted(item: pytest.Item) -> "Wanted":
     """The world that the markers of a test say."""
-    from .testing.wanted import WorldImpossible, wanted_from
+    from .testing.world_request import WorldImpossible, wanted_from
 
     try:
         return wanted_from((marker.args, marker.kwargs) for marker in item.iter_markers("gpu_sim"))

@@ -26,7 +26,7 @@ from .holding import KEEP_DEFAULT
 from .line_writer import LineWriter
 from .pacemaker import Pacemaker
 from .request_log import REQUESTS_KEPT
-from .scenario_shelf import ScenarioShelf
+from .scenario_files.library import ScenarioShelf
 from .store import StateUnusable, Sync
 from .world import Profile, World
 from .worlds import DEFAULT_WORLD, Worlds

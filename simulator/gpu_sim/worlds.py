@@ -13,7 +13,7 @@ from .core.simulation import Simulation
 from .durable import Durable
 from .holding import KEEP_DEFAULT
 from .request_log import REQUESTS_KEPT, RequestLog
-from .scenario_shelf import ScenarioShelf
+from .scenario_files.library import ScenarioShelf
 from .store import StateUnusable, Store, Sync, explained
 from .world import Profile, World, WorldNotFound
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from gpu_sim.core.commands import RentGpu, TerminateRental
 from gpu_sim.core.scenario import ClockSettings, Scenario
 from gpu_sim.durable import INPUTS_PER_SNAPSHOT, Durable
-from gpu_sim.scenario_file import load_scenario
+from gpu_sim.scenario_files.load import load_scenario
 from gpu_sim.store import Store
 from gpu_sim.world import World
 from gpu_sim.worlds import Worlds

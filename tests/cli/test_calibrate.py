@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from gpu_sim.cli.main import main
 from gpu_sim.core.realism import Shape
 from gpu_sim.fidelity.traces.traces import write_trace
-from gpu_sim.scenario_file import load_scenario
+from gpu_sim.scenario_files.load import load_scenario
 
 from ..support.known_market import recordings
 from ..support.processes import ROOT

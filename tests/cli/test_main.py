@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from gpu_sim import Simulation, __version__, serve_in_thread
 from gpu_sim.cli.main import main
 from gpu_sim.core.commands import RentGpu
-from gpu_sim.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.builders import QUIET, scenario
 from ..support.processes import ROOT, run
@@ -224,6 +224,6 @@ def test_who_breaks_a_command_off_gets_the_exit_code_of_shells_for_that(monkeypa
     def break_off() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gpu_sim.scenario_file.shipped_scenarios", break_off)
+    monkeypatch.setattr("gpu_sim.scenario_files.load.shipped_scenarios", break_off)
     told = invoke("scenarios")
     assert (told.exit_code, "broken off" in told.stderr) == (130, True)

@@ -19,7 +19,7 @@ from gpu_sim.core.clock import DAY_MS
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.fidelity.report.figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED
 from gpu_sim.resources import folder
-from gpu_sim.scenario_file import load_scenario
+from gpu_sim.scenario_files.load import load_scenario
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap

@@ -9,7 +9,7 @@ import pytest
 from gpu_sim.core.calibration import CannotCalibrate
 from gpu_sim.fidelity.calibration import CalibrationSettings, CannotPlayHeldOut, HeldOutUnusable, calibrate
 from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
-from gpu_sim.scenario_file import parse_scenario
+from gpu_sim.scenario_files.load import parse_scenario
 
 from ..support.known_market import recordings
 from ..support.zone_recordings import trace

@@ -9,7 +9,7 @@ from gpu_sim.fidelity.market_check import FolderUnusable, MarketCheckSettings, c
 from gpu_sim.fidelity.report.targets import TARGETS
 from gpu_sim.fidelity.traces.observation import Recorder
 from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
-from gpu_sim.scenario_error import ScenarioError
+from gpu_sim.scenario_files.problems import ScenarioError
 from msgspec.structs import replace
 
 from ..support.zone_recordings import trace

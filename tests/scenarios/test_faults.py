@@ -10,7 +10,7 @@ from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario import AccountSpec
-from gpu_sim.scenario_file import load_scenario
+from gpu_sim.scenario_files.load import load_scenario
 from msgspec.structs import replace
 
 from ..support.asgi import ALICE, BOB, RENT, START, Api

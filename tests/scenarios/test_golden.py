@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from gpu_sim.core.replay import replay
 from gpu_sim.resources import folder
-from gpu_sim.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.scenario_runs import HOUR, run
 

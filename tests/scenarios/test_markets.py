@@ -10,7 +10,7 @@ from gpu_sim.core.provisioning import course, delay_ms
 from gpu_sim.core.quantities import Duration
 from gpu_sim.core.randomness import stream
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.scenario_file import load_scenario
+from gpu_sim.scenario_files.load import load_scenario
 from msgspec.structs import replace
 
 from ..support.scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits

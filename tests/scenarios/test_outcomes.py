@@ -7,7 +7,7 @@ from gpu_sim.core.events import CapacityChanged, InterruptionNotified, PriceMove
 from gpu_sim.core.ledger import CreditAdded, HoldExpired, HoldPlaced
 from gpu_sim.core.scenario import Scenario
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.scenario_runs import HOUR, MINUTE, SECOND, begin, bills, ends, of_bob, refusals, rent, run, waits
 

@@ -14,7 +14,7 @@ from gpu_sim.core.simulation import Simulation
 from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.seed_run import FLEET_GAP_MS, fleet_counts
 from gpu_sim.fidelity.traces.fleets import measure_fleet
-from gpu_sim.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.scenario_runs import HOUR, MINUTE, begin, bills, ends, of_bob, refusals, run, waits
 

@@ -7,7 +7,7 @@ from gpu_sim.core.events import ActRefused, RentalCreated, RentalRunning, Rental
 from gpu_sim.core.ledger import RentalSettled
 from gpu_sim.core.rental import Rental
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.scenario_file import load_scenario
+from gpu_sim.scenario_files.load import load_scenario
 
 SECOND = 1_000
 MINUTE = 60 * SECOND

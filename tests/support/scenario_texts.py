@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from gpu_sim.core.scenario import Scenario
-from gpu_sim.scenario_file import Folder, ScenarioError, parse_scenario
+from gpu_sim.scenario_files.load import Folder, ScenarioError, parse_scenario
 
 DOCUMENTED = """\
 scenario: 1                       # format version

@@ -4,7 +4,7 @@ import socket
 
 import httpx
 from gpu_sim.testing import GpuSim, GpuSimServer
-from gpu_sim.testing.wanted import Wanted
+from gpu_sim.testing.world_request import Wanted
 
 
 def listed(sim: GpuSim) -> int:

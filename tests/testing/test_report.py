@@ -8,7 +8,7 @@ import httpx
 import pytest
 from gpu_sim.testing import GpuSim
 from gpu_sim.testing.server import GpuSimServer
-from gpu_sim.testing.wanted import Wanted
+from gpu_sim.testing.world_request import Wanted
 
 OTHER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
 POOR = pytest.mark.gpu_sim(scenario="low-credit")

@@ -12,7 +12,7 @@ from ..core.errors import InvalidValue
 from ..core.names import NAME_PATTERN, did_you_mean, is_name, is_token
 from ..core.scenario import ClockSettings, Scenario
 from ..rulings import reset_faults
-from ..scenario_error import Problem, ScenarioError
+from ..scenario_files.problems import Problem, ScenarioError
 from ..world import World
 from ..worlds import DEFAULT_WORLD, WorldExists, Worlds
 from .control_request import body_as, enter, select

@@ -120,7 +120,7 @@ def _checked(settings: "MarketCheckSettings") -> "MarketCheck":
     """The check. Raises CannotTry, which names the option."""
     from ..fidelity.market_check import FolderUnusable, check_market
     from ..fidelity.traces.traces import TracesUnusable
-    from ..scenario_error import ScenarioError
+    from ..scenario_files.problems import ScenarioError
 
     try:
         with needs_extra("market"):

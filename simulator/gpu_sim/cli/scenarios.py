@@ -10,7 +10,7 @@ from .exit_codes import CannotTry
 
 def load_scenario_or_end(name: str) -> Scenario:
     """The scenario of that name or file. Raises CannotTry."""
-    from ..scenario_file import ScenarioError, load_scenario
+    from ..scenario_files.load import ScenarioError, load_scenario
 
     try:
         return load_scenario(name)
@@ -23,7 +23,7 @@ def load_scenario_or_end(name: str) -> Scenario:
 @click.pass_context
 def check(ctx: click.Context, file: str) -> None:
     """Check a scenario file; every problem is named with its line and column."""
-    from ..scenario_file import ScenarioError, load_scenario
+    from ..scenario_files.load import ScenarioError, load_scenario
 
     try:
         scenario = load_scenario(file)
@@ -38,7 +38,7 @@ def check(ctx: click.Context, file: str) -> None:
 @click.command()
 def scenarios() -> None:
     """List the shipped scenarios."""
-    from ..scenario_file import load_scenario, shipped_scenarios
+    from ..scenario_files.load import load_scenario, shipped_scenarios
 
     for name in shipped_scenarios():
         scenario = load_scenario(name)
@@ -49,6 +49,6 @@ def scenarios() -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
-    from ..scenario_file import scenario_schema
+    from ..scenario_files.load import scenario_schema
 
     click.echo(json.dumps(scenario_schema(), indent=2))

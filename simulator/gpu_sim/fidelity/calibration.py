@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from ..core.calibration import CannotCalibrate
 from ..core.scenario import Scenario
-from ..scenario_error import ScenarioError
-from ..scenario_file import parse_scenario
+from ..scenario_files.load import parse_scenario
+from ..scenario_files.problems import ScenarioError
 from .fit.fitted_scenario import days_to_run, run_again, write_scenario
 from .fit.fitting import looks_max
 from .fit.trace_calibration import CalibratedMarket, ShapeChoice, Zone, calibrate_traces

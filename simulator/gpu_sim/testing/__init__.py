@@ -1,10 +1,10 @@
 """What the pytest plugin hands to tests: a world of their own, its records, and the verdict on the client."""
 
 from ..client.connection import ServerRefused, ServerUnreachable
+from .gpu_sim import GpuSim
 from .records import Account, Entry, Posting, Rental, Request
 from .report import ClientReport
 from .server import GpuSimServer
-from .world import GpuSim
 
 __all__ = [
     "Account",

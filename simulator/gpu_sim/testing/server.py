@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from ..client.connection import ControlConnection, ServerRefused, ServerUnreachable
 from ..client.control_client import ControlClient
-from ..scenario_error import ScenarioError
-from .strangers import Strangers
-from .wanted import Wanted, clock_of, with_profile
-from .world import GpuSim
+from ..scenario_files.problems import ScenarioError
+from .gpu_sim import GpuSim
+from .unknown_token_requests import Strangers
+from .world_request import Wanted, clock_of, with_profile
 
 READY_SECONDS_MAX = 5.0
 """How long a server that runs already may take to say that it is ready."""
@@ -79,7 +79,7 @@ class GpuSimServer:
                 ended.end()
 
     def _document(self, file: Path) -> dict[str, Any]:
-        from ..scenario_document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
+        from ..scenario_files.document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
 
         key = (file, file.stat().st_mtime_ns if file.exists() else 0)
         if key not in self._documents:
@@ -90,7 +90,7 @@ class GpuSimServer:
 @contextmanager
 def own_server() -> Iterator[GpuSimServer]:
     """A server on a free loopback port in a thread of this process, until the block ends."""
-    from ..scenario_file import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
+    from ..scenario_files.load import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
     from ..server import serve_in_thread  # noqa: PLC0415  # likewise
 
     with serve_in_thread(load_scenario("calm")) as ready:

@@ -10,7 +10,7 @@ from gpu_sim.fidelity.fit.fitted_scenario import days_to_run, probability, run_a
 from gpu_sim.fidelity.fit.trace_calibration import CalibratedMarket, calibrate_traces
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace, TraceName
-from gpu_sim.scenario_file import parse_scenario
+from gpu_sim.scenario_files.load import parse_scenario
 
 from ...support.known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
 from ...support.zone_recordings import trace

@@ -6,7 +6,7 @@ from gpu_sim.core.catalog import OfferSpec
 from gpu_sim.fidelity.runs.zones import observe, trace_names, zones_of_one_gpu
 from gpu_sim.fidelity.traces.observation import Recorder
 from gpu_sim.fidelity.traces.traces import parse_name
-from gpu_sim.scenario_file import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from msgspec.structs import replace
 
 from ...support.builders import HOUR, offer

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, align, parse_name, read_trace, write_trace
-from gpu_sim.scenario_error import ScenarioError
+from gpu_sim.scenario_files.problems import ScenarioError
 
 from ...support.zone_recordings import trace
 

@@ -13,7 +13,7 @@ from ...core.randomness import PPM
 from ...core.realism import Shape
 from ...core.scenario import Scenario
 from ...notation import encode_quantity, format_share
-from ...scenario_file import parse_scenario
+from ...scenario_files.load import parse_scenario
 from ..runs.market_run import run_market
 from ..runs.zones import observe_all
 from ..traces.node_losses import LOSSES_MIN

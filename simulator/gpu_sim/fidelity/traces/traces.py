@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from ...scenario_error import Problem, ScenarioError
-from ...trace_file import TraceDocument, TraceMetadata, read_trace_file
+from ...scenario_files.problems import Problem, ScenarioError
+from ...scenario_files.traces import TraceDocument, TraceMetadata, read_trace_file
 from .arrays import Marks, Whole
 
 _name = re.compile(

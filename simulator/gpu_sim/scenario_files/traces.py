@@ -10,8 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from .scenario_error import Problem, ScenarioError, read_text
-from .type_errors import parse_type_error
+from ..type_errors import parse_type_error
+from .problems import Problem, ScenarioError, read_text
 
 BYTES_MAX = 256 << 20
 NODES_MAX = 1_000_000

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from gpu_sim.core.scenario import Scenario
-from gpu_sim.scenario_error import ScenarioError
-from gpu_sim.scenario_file import load_scenario, shipped_scenarios
-from gpu_sim.scenario_shelf import ScenarioShelf
-from gpu_sim.yaml_tree import DEPTH_MAX
+from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.problems import ScenarioError
+from gpu_sim.scenario_files.yaml_tree import DEPTH_MAX
 
-from .support.scenario_texts import write
+from ..support.scenario_texts import write
 
 CATALOG = """\
 provider_id,provider_class,gpu_model,vram_gb,region,spot_usd_per_gpu_hour,on_demand_usd_per_gpu_hour,\

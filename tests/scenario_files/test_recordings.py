@@ -8,13 +8,13 @@ from gpu_sim.core.market_settings import MarketSettings
 from gpu_sim.core.recordings import Recording
 from gpu_sim.core.replay import replay
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.recording_files import read_price_recording, read_trace_recording
-from gpu_sim.scenario_document import scenario_document
-from gpu_sim.scenario_error import ScenarioError
-from gpu_sim.scenario_file import build_scenario, load_scenario
-from gpu_sim.scenario_shelf import ScenarioShelf
+from gpu_sim.scenario_files.document import scenario_document
+from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.scenario_files.load import build_scenario, load_scenario
+from gpu_sim.scenario_files.problems import ScenarioError
+from gpu_sim.scenario_files.recordings import read_price_recording, read_trace_recording
 
-from .support.scenario_texts import parse, refused, write
+from ..support.scenario_texts import parse, refused, write
 
 TRACE = '{"metadata": {"gap_seconds": 195}, "data": [1, 1, 0, 2, 2]}'
 SERIES = "time,usd_per_gpu_hour\n0,0.2\n3600,0.2\n7200,0.25\n"

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 
-from .support.plugin_project import TEST, Team, ran
+from ..support.plugin_project import TEST, Team, ran
 
-RENTERS = Path(__file__).parent / "renters"
+RENTERS = Path(__file__).parents[1] / "renters"
 
 
 @pytest.fixture

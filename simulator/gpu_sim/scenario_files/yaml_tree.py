@@ -12,7 +12,7 @@ from typing import NoReturn, TypeAlias
 import yaml
 from msgspec import Struct
 
-from .scenario_error import FieldPath, Mark, ScenarioError, problem_at
+from .problems import FieldPath, Mark, ScenarioError, problem_at
 
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 32

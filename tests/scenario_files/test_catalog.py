@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from gpu_sim.catalog_file import default_catalog, find_repeats, read_catalog
-from gpu_sim.scenario_error import ScenarioError
+from gpu_sim.scenario_files.catalog import default_catalog, find_repeats, read_catalog
+from gpu_sim.scenario_files.problems import ScenarioError
 
 HEADER = (
     "provider_id,provider_class,gpu_model,vram_gb,region,spot_usd_per_gpu_hour,on_demand_usd_per_gpu_hour,"

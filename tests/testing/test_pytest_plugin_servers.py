@@ -7,7 +7,7 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 
-from .support.plugin_project import Team, ran
+from ..support.plugin_project import Team, ran
 
 
 @pytest.fixture

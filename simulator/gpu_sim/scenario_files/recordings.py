@@ -9,11 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from .core.quantities import Duration
-from .core.recordings import LENGTH_MS_MAX, Recording
-from .notation import parse_instant, parse_price
-from .scenario_error import Problem, ScenarioError, read_text
-from .trace_file import read_trace_file
+from ..core.quantities import Duration
+from ..core.recordings import LENGTH_MS_MAX, Recording
+from ..notation import parse_instant, parse_price
+from .problems import Problem, ScenarioError, read_text
+from .traces import read_trace_file
 
 BYTES_MAX = 64 << 20
 COLUMNS = ("time", "usd_per_gpu_hour")

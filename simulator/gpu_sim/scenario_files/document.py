@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from .catalog_file import default_catalog, read_catalog
-from .core.catalog import REALISTIC_ONLY, OfferSpec
-from .core.recordings import Recording
-from .notation import encode_quantity
-from .recording_files import read_price_recording, read_trace_recording
-from .scenario_error import read_text
-from .scenario_file import load_scenario
-from .scenario_inheritance import DEFAULT_CATALOG, RECORDINGS, Folder, inherit
+from ..core.catalog import REALISTIC_ONLY, OfferSpec
+from ..core.recordings import Recording
+from ..notation import encode_quantity
+from .catalog import default_catalog, read_catalog
+from .inheritance import DEFAULT_CATALOG, RECORDINGS, Folder, inherit
+from .load import load_scenario
+from .problems import read_text
+from .recordings import read_price_recording, read_trace_recording
 from .yaml_tree import BYTES_MAX, read_tree
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from .core.catalog import PROVIDER_CLASSES, OfferSpec
-from .core.names import did_you_mean
-from .core.quantities import Availability, Share
-from .notation import parse_availability, parse_price, parse_share
-from .resources import folder
-from .scenario_error import Problem, ScenarioError, read_text
+from ..core.catalog import PROVIDER_CLASSES, OfferSpec
+from ..core.names import did_you_mean
+from ..core.quantities import Availability, Share
+from ..notation import parse_availability, parse_price, parse_share
+from ..resources import folder
+from .problems import Problem, ScenarioError, read_text
 
 BYTES_MAX = 64 << 20
 

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpu_sim.scenario_file import ScenarioError, load_scenario
-from gpu_sim.yaml_tree import BYTES_MAX
+from gpu_sim.scenario_files.load import ScenarioError, load_scenario
+from gpu_sim.scenario_files.yaml_tree import BYTES_MAX
 
-from .support.scenario_texts import DOCUMENTED, parse
+from ..support.scenario_texts import DOCUMENTED, parse
 
 
 def test_the_documented_example_loads() -> None:
@@ -77,7 +77,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 
 def test_loading_imports_nothing_that_serving_does_not_need() -> None:
     script = (
-        "import sys; from gpu_sim.scenario_file import load_scenario; load_scenario('default');"
+        "import sys; from gpu_sim.scenario_files.load import load_scenario; load_scenario('default');"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & "
         "{'faker', 'starlette', 'uvicorn', 'click', 'asyncio', 'hypothesis', 'jsonschema', 'numpy'}))"
     )

@@ -3,10 +3,10 @@
 Loaded only when there is a problem to explain.
 """
 
-from .core.names import did_you_mean
-from .core.scenario import Scenario
-from .scenario_error import FieldPath, Problem, problem_at
-from .type_errors import TypeProblem, parse_type_error
+from ..core.names import did_you_mean
+from ..core.scenario import Scenario
+from ..type_errors import TypeProblem, parse_type_error
+from .problems import FieldPath, Problem, problem_at
 from .yaml_tree import Node
 
 _PLAIN_WORDS = {

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from gpu_sim.scenario_document import scenario_document
-from gpu_sim.scenario_file import build_scenario, load_scenario
+from gpu_sim.scenario_files.document import scenario_document
+from gpu_sim.scenario_files.load import build_scenario, load_scenario
 
-from .support.scenario_texts import DOCUMENTED, parse, refused, write
+from ..support.scenario_texts import DOCUMENTED, parse, refused, write
 
 
 class Wrong(NamedTuple):

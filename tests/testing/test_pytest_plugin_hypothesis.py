@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .support.plugin_project import Team, ran
+from ..support.plugin_project import Team, ran
 
 IMPORTS = """
     from hypothesis import HealthCheck, given, settings, strategies as st

@@ -1,12 +1,12 @@
 """YAML as far as scenarios need it: bounded, without surprises, nothing executed."""
 
 import pytest
-from gpu_sim.scenario_file import ScenarioError
-from gpu_sim.yaml_tree import BYTES_MAX, DEPTH_MAX
+from gpu_sim.scenario_files.load import ScenarioError
+from gpu_sim.scenario_files.yaml_tree import BYTES_MAX, DEPTH_MAX
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .support.scenario_texts import parse, refused
+from ..support.scenario_texts import parse, refused
 
 
 @pytest.mark.parametrize(

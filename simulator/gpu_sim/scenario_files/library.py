@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from .core.names import did_you_mean
-from .core.scenario import Scenario
-from .scenario_error import Mark, ScenarioError, problem_at, read_text
-from .scenario_file import Folder, build_scenario, load_scenario, parse_scenario, shipped_scenarios
+from ..core.names import did_you_mean
+from ..core.scenario import Scenario
+from .load import Folder, build_scenario, load_scenario, parse_scenario, shipped_scenarios
+from .problems import Mark, ScenarioError, problem_at, read_text
 from .yaml_tree import BYTES_MAX
 
 INLINE = "scenario"

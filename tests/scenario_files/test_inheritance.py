@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from gpu_sim.core.distributions import fixed
 from gpu_sim.core.provisioning_parts import Parts, PerGigabyte
-from gpu_sim.scenario_file import ScenarioError, load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import ScenarioError, load_scenario, shipped_scenarios
 
-from .support.scenario_texts import parse, refused, write
+from ..support.scenario_texts import parse, refused, write
 
 
 def test_a_child_takes_mappings_key_by_key_and_replaces_lists_and_values(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from gpu_sim.scenario_file import scenario_schema, shipped_scenarios
+from gpu_sim.scenario_files.load import scenario_schema, shipped_scenarios
 
-from .support.scenario_texts import DOCUMENTED, refused
+from ..support.scenario_texts import DOCUMENTED, refused
 
 
 def _as_json(text: str) -> Any:

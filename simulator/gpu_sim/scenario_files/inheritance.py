@@ -7,12 +7,12 @@ from typing import NoReturn
 
 from msgspec import Struct
 
-from .catalog_file import default_catalog
-from .core.catalog import PROVIDER_CLASSES
-from .core.names import did_you_mean
-from .notation import fixed_document, is_duration_alone
-from .resources import folder as shipped_folder
-from .scenario_error import FieldPath, ScenarioError, problem_at, read_text
+from ..core.catalog import PROVIDER_CLASSES
+from ..core.names import did_you_mean
+from ..notation import fixed_document, is_duration_alone
+from ..resources import folder as shipped_folder
+from .catalog import default_catalog
+from .problems import FieldPath, ScenarioError, problem_at, read_text
 from .yaml_tree import BYTES_MAX, Node, read_tree
 
 DEFAULT_CATALOG = "default"

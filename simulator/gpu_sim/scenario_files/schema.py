@@ -4,10 +4,10 @@ from typing import Any
 
 from msgspec import NODEFAULT, Struct, UnsetType, inspect
 
-from . import notation
-from .core import quantities
-from .core.distributions import Distribution
-from .core.scenario import BillingSettings, Scenario
+from .. import notation
+from ..core import quantities
+from ..core.distributions import Distribution
+from ..core.scenario import BillingSettings, Scenario
 
 _SCALARS: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",

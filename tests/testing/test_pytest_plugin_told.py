@@ -9,10 +9,10 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.testing import GpuSimServer
-from gpu_sim.testing.wanted import Wanted
+from gpu_sim.testing.world_request import Wanted
 
-from .support.plugin_project import Team, ran
-from .support.processes import serving
+from ..support.plugin_project import Team, ran
+from ..support.processes import serving
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from .arguments import dollars, instant, span
 from .records import Account, Entry, Rental, Request, RequestLog
 from .report import ClientReport, latest, report_on
 from .retries import Meeting
-from .strangers import Strangers
-from .wanted import Wanted, serve_line
+from .unknown_token_requests import Strangers
+from .world_request import Wanted, serve_line
 
 REQUESTS_SHOWN = 10
 _ALL = 10**9

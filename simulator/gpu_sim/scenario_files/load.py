@@ -10,17 +10,17 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from .catalog_file import default_catalog, find_repeats, read_catalog
-from .core.catalog import REALISTIC_ONLY
-from .core.market_settings import MarketSettings, opening_offers
-from .core.names import did_you_mean
-from .core.recordings import ReplaySettings
-from .core.scenario import Scenario
-from .core.scenario_problems import find_problems
-from .notation import decode_quantity
-from .recording_files import read_price_recording, read_trace_recording
-from .scenario_error import FieldPath, Problem, ScenarioError, read_text
-from .scenario_inheritance import Folder, inherit, shipped_scenarios
+from ..core.catalog import REALISTIC_ONLY
+from ..core.market_settings import MarketSettings, opening_offers
+from ..core.names import did_you_mean
+from ..core.recordings import ReplaySettings
+from ..core.scenario import Scenario
+from ..core.scenario_problems import find_problems
+from ..notation import decode_quantity
+from .catalog import default_catalog, find_repeats, read_catalog
+from .inheritance import Folder, inherit, shipped_scenarios
+from .problems import FieldPath, Problem, ScenarioError, read_text
+from .recordings import read_price_recording, read_trace_recording
 from .yaml_tree import BYTES_MAX, Node, read_tree, tree_of
 
 __all__ = [
@@ -75,7 +75,7 @@ def _complete(root: Node) -> Scenario:
         if listed.mark.file == root.mark.file:  # an inherited list is shared, as a catalogue is
             problems += islice(_idle_settings(scenario.market), _PROBLEMS_MAX - len(problems))
     if problems:
-        from .scenario_problems import place_problem  # noqa: PLC0415  # nothing to explain in most runs
+        from .explain import place_problem  # noqa: PLC0415  # nothing to explain in most runs
 
         raise ScenarioError(*(place_problem(path, reason, root) for path, reason in problems))
     return _without_idle_settings(scenario)
@@ -103,7 +103,7 @@ def _without_idle_settings(scenario: Scenario) -> Scenario:
 
 def scenario_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of scenario files."""
-    from .scenario_schema import build_schema  # noqa: PLC0415  # only the command that prints it needs it
+    from .schema import build_schema  # noqa: PLC0415  # only the command that prints it needs it
 
     return build_schema()
 
@@ -115,7 +115,7 @@ def _convert(root: Node) -> Scenario:
         try:
             scenario = msgspec.convert(data, Scenario, dec_hook=decode_quantity)
         except msgspec.ValidationError as error:
-            from .scenario_problems import explain  # noqa: PLC0415  # nothing to explain in most runs
+            from .explain import explain  # noqa: PLC0415  # nothing to explain in most runs
 
             problem, unknown = explain(str(error), root)
             # Without an unknown key the next one is found; any other problem may only follow from its absence.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from gpu_sim import load_scenario
-from gpu_sim.scenario_document import scenario_document
-from gpu_sim.scenario_error import ScenarioError
-from gpu_sim.scenario_file import build_scenario, shipped_scenarios
+from gpu_sim.scenario_files.document import scenario_document
+from gpu_sim.scenario_files.load import build_scenario, shipped_scenarios
+from gpu_sim.scenario_files.problems import ScenarioError
 
 CATALOG = """provider_id,provider_class,gpu_model,vram_gb,region,spot_usd_per_gpu_hour,on_demand_usd_per_gpu_hour,\
 interruption_probability_per_hour,capacity_gpus
