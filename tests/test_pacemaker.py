@@ -6,7 +6,6 @@ from threading import Event
 
 import pytest
 from gpu_sim import server
-from gpu_sim import world as world_module
 from gpu_sim.core.acts import Act, CreditAct
 from gpu_sim.core.catalog import CatalogSpec, Generate
 from gpu_sim.core.clock import DAY_MS, HOUR_MS
@@ -15,8 +14,9 @@ from gpu_sim.core.quantities import Duration, Factor, Instant, Money
 from gpu_sim.core.scenario import ClockSettings, Scenario
 from gpu_sim.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
 from gpu_sim.pacing import NS_PER_MS
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds import world as world_module
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
 from .support.builders import scenario
 from .support.busy_world import ACTORS, busy_scenario, run

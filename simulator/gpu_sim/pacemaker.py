@@ -7,8 +7,8 @@ import asyncio
 import logging
 
 from .pacing import NS_PER_MS
-from .world import World, WorldNotFound
-from .worlds import Worlds
+from .worlds.world import World, WorldNotFound
+from .worlds.worlds import Worlds
 
 PAUSE_NS_MIN = 5 * NS_PER_MS
 """Between two looks there is room for requests, however fast the clocks go."""

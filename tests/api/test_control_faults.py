@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
 from gpu_sim.core.quantities import Share
-from gpu_sim.rulings import reset_faults
+from gpu_sim.worlds.faults import reset_faults
 
 from ..support.asgi import ALICE, BOB, RENT, Api, scenario
 from ..support.builders import market, offer

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gpu_sim import world_snapshot
 from gpu_sim.core.market_settings import InterruptionSettings
 from gpu_sim.core.scenario import BillingSettings, ClockSettings
-from gpu_sim.holding import Holding
+from gpu_sim.worlds import snapshot as world_snapshot
+from gpu_sim.worlds.retention import Holding
 
 from ..support.asgi import ALICE, BOB, MANUAL, Answer, Api, scenario
 from ..support.builders import market, offer

@@ -6,7 +6,7 @@ from typing import Any
 from weakref import ref
 
 import pytest
-from gpu_sim import world as world_module
+from gpu_sim.worlds import world as world_module
 
 from ..support.asgi import RENT, Answer, Api
 from .test_control_worlds import INLINE, WORLDS, created

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 from gpu_sim import serve_in_thread
-from gpu_sim import world as world_module
 from gpu_sim.api.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS
 from gpu_sim.core.catalog import CatalogSpec, Generate
 from gpu_sim.core.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.quantities import Factor
 from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.worlds import world as world_module
 
 from ..support.asgi import BOB, RENT, START, Answer, Api, scenario
 from ..support.stream_reader import PATIENCE, Reader, opened, run, streams_of

@@ -10,8 +10,8 @@ from gpu_sim.core.commands import HideRental
 from gpu_sim.core.distributions import fixed
 from gpu_sim.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
 from gpu_sim.core.quantities import Duration, Share
-from gpu_sim.rulings import add_fault, decide_fault, remove_fault
-from gpu_sim.world import World
+from gpu_sim.worlds.faults import add_fault, decide_fault, remove_fault
+from gpu_sim.worlds.world import World
 from starlette.types import Message
 
 from ..support.asgi import ALICE, BOB, RENT, Api, scenario

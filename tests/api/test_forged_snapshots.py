@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from gpu_sim import world_snapshot
 from gpu_sim.core.run import Run
+from gpu_sim.worlds import snapshot as world_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,8 +4,8 @@ import pytest
 from gpu_sim.api import known_tokens
 from gpu_sim.api.known_tokens import KnownTokens
 from gpu_sim.core.scenario import AccountSpec
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
 from ..support.asgi import scenario
 

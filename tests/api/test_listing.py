@@ -15,8 +15,8 @@ from gpu_sim.core.acts import Act, OutageAct, PriceAct
 from gpu_sim.core.market_settings import MarketSettings
 from gpu_sim.core.quantities import Duration, Price
 from gpu_sim.core.scenario import ApiSettings
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 from msgspec.structs import replace
 
 from ..support.asgi import RENT, Api, scenario

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from gpu_sim import serve_in_thread
-from gpu_sim import world as world_module
 from gpu_sim.core.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.worlds import world as world_module
 
 from ..support.asgi import RENT, Answer, Api
 

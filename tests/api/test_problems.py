@@ -13,9 +13,9 @@ from gpu_sim.core.errors import JournalInvalid, OfferUnavailable, Refusal
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario import AccountSpec, Scenario
-from gpu_sim.durable import Durable
-from gpu_sim.request_log import RequestLog
-from gpu_sim.store import StateUnavailable, Store
+from gpu_sim.worlds.request_log import RequestLog
+from gpu_sim.worlds.sqlite_store import StateUnavailable, Store
+from gpu_sim.worlds.state_file import Durable
 
 from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ..support.builders import market, offer

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from gpu_sim.api.redaction import REDACTED, Redactor
 from gpu_sim.core.scenario import AccountSpec
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
 from ..support.asgi import scenario
 

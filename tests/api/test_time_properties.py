@@ -8,13 +8,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim import world as world_module
 from gpu_sim.core.acts import Act, CreditAct, InterruptAct
 from gpu_sim.core.events import ActStarted
 from gpu_sim.core.quantities import Duration, Factor, Instant, Money, Share
 from gpu_sim.core.scenario import BillingSettings, ClockSettings, Scenario
 from gpu_sim.pacemaker import Pacemaker
 from gpu_sim.pacing import NS_PER_MS
+from gpu_sim.worlds import world as world_module
 
 from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ..support.builders import market

@@ -21,7 +21,7 @@ from gpu_sim.core.offer import Offer
 from gpu_sim.core.quantities import Factor, Money
 from gpu_sim.core.scenario import AccountSpec, BillingSettings
 from gpu_sim.core.scenario_problems import find_problems
-from gpu_sim.world import World
+from gpu_sim.worlds.world import World
 from msgspec.structs import replace
 
 RICH = (AccountSpec("alice", None, Money(10**15)),)

@@ -17,8 +17,8 @@ from gpu_sim.api.app import build_app
 from gpu_sim.api.auth import ControlAccess
 from gpu_sim.core.scenario import ClockSettings
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.world import World
-from gpu_sim.worlds import DEFAULT_WORLD, Worlds
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds
 from starlette.types import ASGIApp, Message
 
 RENT = {

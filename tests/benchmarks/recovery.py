@@ -11,11 +11,11 @@ from pathlib import Path
 
 from gpu_sim.core.commands import RentGpu, TerminateRental
 from gpu_sim.core.scenario import ClockSettings, Scenario
-from gpu_sim.durable import INPUTS_PER_SNAPSHOT, Durable
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.store import Store
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.sqlite_store import Store
+from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, Durable
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
 RENT = RentGpu("alice", "runpod", "H100 NVL", "Kansas, US", 1, "meta-llama/Llama-3.3-70B-Instruct", "vllm/vllm-openai")
 

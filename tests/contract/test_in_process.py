@@ -10,8 +10,8 @@ import pytest
 from gpu_sim.api.app import build_app
 from gpu_sim.api.auth import ControlAccess
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.world import World
-from gpu_sim.worlds import DEFAULT_WORLD, Worlds
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from starlette.types import ASGIApp, Message

@@ -71,7 +71,7 @@ def end(self, rental, reason, cause=None):
 rentals.Rentals.end = end
 """
 JOURNAL_MADE_UP = """
-from gpu_sim.world import World
+from gpu_sim.worlds.world import World
 World.journal = lambda self: iter([b"{}"])
 """
 

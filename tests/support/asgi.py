@@ -13,10 +13,10 @@ from gpu_sim.api.auth import ControlAccess
 from gpu_sim.api.event_stream import EventStreams
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
-from gpu_sim.request_log import REQUESTS_KEPT
 from gpu_sim.scenario_files.library import ScenarioShelf
-from gpu_sim.world import Profile, World
-from gpu_sim.worlds import DEFAULT_WORLD, Worlds
+from gpu_sim.worlds.request_log import REQUESTS_KEPT
+from gpu_sim.worlds.world import Profile, World
+from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds
 from starlette.types import Message
 
 from .builders import QUIET, offer

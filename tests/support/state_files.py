@@ -6,10 +6,10 @@ from typing import Any
 from gpu_sim.core.idempotency import Key
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
-from gpu_sim.durable import Durable
-from gpu_sim.store import Store
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.sqlite_store import Store
+from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
 from .builders import QUIET, rent_command
 

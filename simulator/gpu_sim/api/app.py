@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from ..core.fault_rules import Operation
-from ..worlds import Worlds
+from ..worlds.worlds import Worlds
 from . import (
     control_accounts,
     control_clock,

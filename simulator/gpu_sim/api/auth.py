@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from starlette.types import Scope
 
-from ..worlds import Place, Worlds
+from ..worlds.worlds import Place, Worlds
 from .problems import ControlRefused, InvalidToken
 
 _is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch

@@ -11,8 +11,8 @@ from ..core.one_of import OneOf
 from ..core.quantities import Duration, Factor, Instant
 from ..core.rental import Rental, Status
 from ..core.scenario import ClockSettings
-from ..happened import Happened
-from ..world import ADVANCE_MS_MAX, World
+from ..worlds.advance_events import Happened
+from ..worlds.world import ADVANCE_MS_MAX, World
 from .control_request import body_as, enter
 from .control_views import clock_view, event_view
 from .exchange import Exchange

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ..world import World
+from ..worlds.world import World
 from .control_request import enter, window
 from .control_views import events_view
 from .exchange import Exchange

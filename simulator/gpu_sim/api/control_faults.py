@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from .. import rulings
 from ..core.errors import InvalidValue
 from ..core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
 from ..core.faults import RuleState
 from ..notation import encode_quantity, shorten_distribution, write_out_distribution
-from ..world import World
+from ..worlds import faults
+from ..worlds.world import World
 from .control_request import Nothing, body_as, enter, page
 from .exchange import Exchange
 from .replies import Reply, json_reply
@@ -45,7 +45,7 @@ async def add_fault(exchange: Exchange) -> Reply:
     except ValueError as error:
         raise InvalidValue(str(error), param="effect") from None
     _check(rule, world)
-    rulings.add_fault(world, rule)
+    faults.add_fault(world, rule)
     return json_reply(201, _view(next(state for state in world.faults.state() if state.rule.name == name)))
 
 
@@ -53,7 +53,7 @@ async def remove_fault(exchange: Exchange) -> Reply:
     """A rule less."""
     body_as(exchange, Nothing)
     world, _ = await enter(exchange)
-    rulings.remove_fault(world, exchange.scope["path_params"]["name"])
+    faults.remove_fault(world, exchange.scope["path_params"]["name"])
     return Reply(204, b"")
 
 

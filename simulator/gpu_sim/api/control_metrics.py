@@ -3,7 +3,7 @@
 import asyncio
 from importlib import import_module
 
-from ..worlds import Worlds
+from ..worlds.worlds import Worlds
 from .event_stream import EventStreams
 from .exchange import Exchange
 from .fields import parse_query

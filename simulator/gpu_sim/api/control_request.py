@@ -11,7 +11,7 @@ from ..core.errors import InvalidValue
 from ..core.names import did_you_mean
 from ..notation import decode_quantity
 from ..type_errors import parse_type_error
-from ..world import World
+from ..worlds.world import World
 from .bodies import decode_json
 from .exchange import Exchange
 from .fields import parse_query

@@ -11,8 +11,8 @@ from ..core.errors import AccountNotFound, InvalidValue
 from ..core.fault_rules import Operation
 from ..core.names import did_you_mean
 from ..pacing import Slice
-from ..request_log import KeptRequest, RequestLog
-from ..world import World
+from ..worlds.request_log import KeptRequest, RequestLog
+from ..worlds.world import World
 from .control_request import body_as, select, window
 from .exchange import Exchange
 from .logged_request import LoggedRequest, logged_request

@@ -13,7 +13,7 @@ from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..core.rental import Rental
 from ..notation import encode_quantity
-from ..world import World
+from ..worlds.world import World
 from .gpu import extended_view
 
 

@@ -11,10 +11,10 @@ from .. import __version__
 from ..core.errors import InvalidValue
 from ..core.names import NAME_PATTERN, did_you_mean, is_name, is_token
 from ..core.scenario import ClockSettings, Scenario
-from ..rulings import reset_faults
 from ..scenario_files.problems import Problem, ScenarioError
-from ..world import World
-from ..worlds import DEFAULT_WORLD, WorldExists, Worlds
+from ..worlds.faults import reset_faults
+from ..worlds.world import World
+from ..worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
 from .control_request import body_as, enter, select
 from .control_views import clock_view
 from .exchange import Exchange

@@ -14,9 +14,9 @@ from starlette.types import Scope
 from ..core.errors import InvalidValue
 from ..core.simulation import Simulation
 from ..pacing import Slice
-from ..watchers import Watcher
-from ..world import World
-from ..worlds import Worlds
+from ..worlds.watchers import Watcher
+from ..worlds.world import World
+from ..worlds.worlds import Worlds
 from .auth import header_values
 from .control_events import list_events
 from .control_request import select, whole_number

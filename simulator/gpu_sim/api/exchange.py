@@ -7,8 +7,8 @@ from starlette.types import Receive, Scope, Send
 
 from ..core.fault_rules import Operation
 from ..pacing import stopwatch_ns
-from ..world import World
-from ..worlds import DEFAULT_WORLD, Worlds
+from ..worlds.world import World
+from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .bodies import check_media, send_stream
 from .problems import MethodNotAllowed
 from .replies import Reply, Stream

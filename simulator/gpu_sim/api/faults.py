@@ -9,8 +9,8 @@ from starlette.types import Message, Send
 from ..core.fault_rules import Drip, FaultEffect, OfferName
 from ..core.faults import Injection
 from ..core.randomness import PPM
-from ..rulings import decide_fault
-from ..world import ADVANCE_MS_MAX
+from ..worlds.faults import decide_fault
+from ..worlds.world import ADVANCE_MS_MAX
 from .exchange import Exchange, rental_id_in
 from .fault_header import asked_for
 from .fault_replies import injected_reply

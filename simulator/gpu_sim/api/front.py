@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import Refusal
 from ..core.fault_rules import Operation
-from ..world import WorldNotFound
-from ..worlds import Worlds
+from ..worlds.world import WorldNotFound
+from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .bodies import Disconnected, declares_json, read_body, send_and_drain
 from .exchange import SNAPSHOT_PATH, Exchange, Operate

@@ -11,7 +11,7 @@ from ..core.events import Reason
 from ..core.idempotency import Key
 from ..core.money import format_price, format_usd
 from ..core.rental import Rental, Status
-from ..world import World
+from ..worlds.world import World
 from .auth import header_values, unknown_token
 from .bodies import decode_json
 from .exchange import Exchange, rental_id_in

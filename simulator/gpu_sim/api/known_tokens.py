@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from ..worlds import Worlds
+from ..worlds.worlds import Worlds
 
 FORMER_KEPT = 10_000
 """How many tokens are remembered that lead nowhere any more, the latest; it may be twice as many for a while."""

@@ -15,7 +15,7 @@ from ..core.money import MICROS_PER_DOLLAR, format_price
 from ..core.offer import Offer
 from ..core.randomness import PPM
 from ..core.simulation import Simulation
-from ..world import World
+from ..worlds.world import World
 from .exchange import Exchange
 from .fields import parse_query
 from .listed_rows import Row, SortedRows

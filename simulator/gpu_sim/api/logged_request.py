@@ -7,8 +7,8 @@ import msgspec
 from ..core.clock import format_instant
 from ..core.errors import Refusal
 from ..pacing import wall_epoch_ms
-from ..request_log import KeptRequest
 from ..request_record import RequestRecord
+from ..worlds.request_log import KeptRequest
 from .exchange import Exchange
 from .redaction import Redactor
 from .strict_json import parse_json

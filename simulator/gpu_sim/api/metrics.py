@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 from .. import __version__
 from ..core.clock import SECOND_MS
 from ..core.money import MICROS_PER_DOLLAR
-from ..world import World
-from ..worlds import Worlds
+from ..worlds.world import World
+from ..worlds.worlds import Worlds
 from .event_stream import EventStreams
 from .replies import Reply
 from .traffic import BOUNDS_NS, OTHER_RULES, RULES_COUNTED_MAX, Traffic

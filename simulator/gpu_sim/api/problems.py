@@ -2,7 +2,7 @@
 
 Refusal
 ├── everything in gpu_sim.core.errors
-├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds
+├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds.worlds
 └── WireRefusal
     ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
     ├── InvalidToken
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from ..core import errors
 from ..core.errors import Refusal
 from ..core.money import format_usd
-from ..store import StateUnavailable
-from ..world import WorldNotFound
-from ..worlds import DefaultWorldKept, WorldExists
+from ..worlds.sqlite_store import StateUnavailable
+from ..worlds.world import WorldNotFound
+from ..worlds.worlds import DefaultWorldKept, WorldExists
 from .replies import Headers, Reply, json_reply
 
 

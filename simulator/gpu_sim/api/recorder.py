@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from ..pacing import stopwatch_ns
-from ..request_log import KeptRequest
-from ..worlds import Worlds
+from ..worlds.request_log import KeptRequest
+from ..worlds.worlds import Worlds
 from .auth import bearer_token
 from .exchange import Exchange
 from .logged_request import PATH_CHARACTERS_MAX, log_line

@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from ..worlds import Worlds
+from ..worlds.worlds import Worlds
 from .fields import SSH_KEY_TYPES
 from .known_tokens import KnownTokens
 

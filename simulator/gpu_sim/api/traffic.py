@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 
-from ..request_log import KeptRequest
+from ..worlds.request_log import KeptRequest
 
 _US, _MS, _S = 1_000, 1_000_000, 1_000_000_000
 BOUNDS_NS = (

@@ -6,7 +6,7 @@ from gpu_sim.api import control_clock
 from gpu_sim.core.rental import Rental
 from gpu_sim.core.rentals import Rentals
 from gpu_sim.core.schedule import Priority, Schedule
-from gpu_sim.world import World
+from gpu_sim.worlds.world import World
 
 from ..registry import Soil, canary
 

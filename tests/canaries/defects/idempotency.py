@@ -5,7 +5,7 @@ from typing import Any
 from gpu_sim.core import idempotency
 from gpu_sim.core.errors import Refusal
 from gpu_sim.core.idempotency import Key
-from gpu_sim.world import World
+from gpu_sim.worlds.world import World
 
 from ..registry import Soil, canary
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from .core.run import Run
-from .core.scenario import ClockSettings
-from .core.simulation import Simulation
-from .durable import Durable, Input
-from .holding import Holding
-from .store import StateUnavailable
+from ..core.run import Run
+from ..core.scenario import ClockSettings
+from ..core.simulation import Simulation
+from .retention import Holding
+from .sqlite_store import StateUnavailable
+from .state_file import Durable, Input
 
 
 class Keeping:

@@ -6,11 +6,11 @@ import threading
 from gpu_sim.core.commands import AddCredit
 from gpu_sim.core.quantities import Duration
 from gpu_sim.core.scenario import ClockSettings
-from gpu_sim.watchers import Watcher
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.watchers import Watcher
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
-from .support.builders import READY, rent_command, scenario
+from ..support.builders import READY, rent_command, scenario
 
 
 def test_who_was_told_before_does_not_wait() -> None:

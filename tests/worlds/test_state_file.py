@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from gpu_sim import durable as durable_module
 from gpu_sim.core.acts import Act, PriceAct
 from gpu_sim.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.commands import AddCredit, RentGpu, TerminateRental
@@ -14,11 +13,12 @@ from gpu_sim.core.idempotency import Key
 from gpu_sim.core.quantities import Duration, Factor
 from gpu_sim.core.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.store import StateUnavailable, StateUnusable, Store
-from gpu_sim.world import World
+from gpu_sim.worlds import state_file as durable_module
+from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable, Store
+from gpu_sim.worlds.world import World
 
-from .support.busy_world import ACTORS, NAMES, busy_scenario
-from .support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ..support.busy_world import ACTORS, NAMES, busy_scenario
+from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
 
 
 @pytest.fixture
@@ -211,12 +211,12 @@ def test_running_time_catches_up(
     path: Path, speed: Factor | None, factor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ClockSettings(mode="real" if speed is None else "scaled", speed=speed)
-    monkeypatch.setattr("gpu_sim.durable.wall_epoch_ms", lambda: 1_000_000)
+    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
     running = kept(path, world(conditions(clock=clock)))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
-    monkeypatch.setattr("gpu_sim.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
     again = kept(path, world(conditions(clock=clock)))
     assert 5_000 + 7_000 * factor <= again.pacer.target_ms(0) < 5_000 + 7_000 * factor + 60_000 * factor
     again.close()

@@ -1,8 +1,8 @@
 """What becomes of a world's fault rules, written down before it happens where the world is in a state file."""
 
-from .core.fault_rules import FaultRule, OfferName, Operation
-from .core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
-from .durable import Input
+from ..core.fault_rules import FaultRule, OfferName, Operation
+from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
+from .state_file import Input
 from .world import World
 
 _LINES_PER_TIDYING = 64  # a decision leaves but one line of the journal

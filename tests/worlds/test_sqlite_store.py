@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpu_sim.store import ClockRow, Part, SnapshotRow, StateUnavailable, StateUnusable, Store
+from gpu_sim.worlds.sqlite_store import ClockRow, Part, SnapshotRow, StateUnavailable, StateUnusable, Store
 
 CLOCK = ClockRow(0, 1, b"{}")
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from .core.simulation import Simulation
+from ..core.simulation import Simulation
 
 KEEP_DEFAULT = 100_000
 EVENTS_PER_RENTAL_MAX = 20

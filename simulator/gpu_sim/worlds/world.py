@@ -6,25 +6,25 @@ from typing import Literal
 
 import msgspec
 
-from .core.accepted import Accepted
-from .core.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
-from .core.commands import Command
-from .core.errors import Refusal, SnapshotInvalid
-from .core.idempotency import Key
-from .core.rental import Rental
-from .core.run import Run, new_run
-from .core.scenario import ClockSettings, Scenario, without_tokens
-from .core.simulation import Simulation
-from .durable import Durable, Input
-from .happened import Happened
-from .holding import KEEP_DEFAULT
-from .keeping import Keeping
-from .pacing import Pacer, Slice, wall_epoch_ms
+from ..core.accepted import Accepted
+from ..core.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
+from ..core.commands import Command
+from ..core.errors import Refusal, SnapshotInvalid
+from ..core.idempotency import Key
+from ..core.rental import Rental
+from ..core.run import Run, new_run
+from ..core.scenario import ClockSettings, Scenario, without_tokens
+from ..core.simulation import Simulation
+from ..pacing import Pacer, Slice, wall_epoch_ms
+from .advance_events import Happened
+from .persistence import Keeping
 from .request_log import RequestLog
-from .store import StateUnavailable
+from .retention import KEEP_DEFAULT
+from .snapshot import WorldState, decode_world, encode_world
+from .sqlite_store import StateUnavailable
+from .state_file import Durable, Input
+from .string_pool import Words
 from .watchers import Watcher
-from .words import Words
-from .world_snapshot import WorldState, decode_world, encode_world
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8

@@ -9,10 +9,10 @@ from gpu_sim.core.commands import CreateAccount
 from gpu_sim.core.errors import AccountExists
 from gpu_sim.core.quantities import Duration, Factor, Instant, Money
 from gpu_sim.core.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
-from gpu_sim.world import World, WorldNotFound
-from gpu_sim.worlds import DefaultWorldKept, Place, WorldExists, Worlds
+from gpu_sim.worlds.world import World, WorldNotFound
+from gpu_sim.worlds.worlds import DefaultWorldKept, Place, WorldExists, Worlds
 
-from .support.builders import scenario
+from ..support.builders import scenario
 
 MANUAL = ClockSettings(mode="manual")
 ACCOUNTS = (AccountSpec("alice", "si_alice"), AccountSpec("bob"))
@@ -74,7 +74,7 @@ def test_a_world_is_found_by_its_name_and_the_default_is_kept(worlds: Worlds, wo
 def test_of_the_tokens_of_deleted_worlds_the_latest_are_remembered(
     worlds: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gpu_sim.worlds.ORPHANS_KEPT", 2)
+    monkeypatch.setattr("gpu_sim.worlds.worlds.ORPHANS_KEPT", 2)
     for name in ("first", "second", "third"):
         world = World(name, conditions(accounts=(AccountSpec("alice", f"si_{name}"),)))
         worlds.add(world)
@@ -133,7 +133,7 @@ def test_another_clock_keeps_the_start_of_the_scenario() -> None:
 
 
 def test_a_running_clock_starts_with_the_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_sim.world.wall_epoch_ms", lambda: 1_767_225_661_002)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_767_225_661_002)
     for clock in (ClockSettings(mode="real"), ClockSettings(mode="scaled", speed=Factor(2_000_000))):
         assert World("w", conditions(clock=clock)).now == "2026-01-01T00:01:01.002Z"
 

@@ -2,11 +2,11 @@
 
 import pytest
 from gpu_sim.core.scenario import AccountSpec
-from gpu_sim.request_log import KeptRequest, RequestLog
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.request_log import KeptRequest, RequestLog
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
-from .support.builders import scenario
+from ..support.builders import scenario
 
 
 def request(number: int) -> KeptRequest:

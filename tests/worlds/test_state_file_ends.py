@@ -10,12 +10,12 @@ from gpu_sim.core.commands import AddCredit, HideRental, TerminateRental
 from gpu_sim.core.errors import RentalNotFound
 from gpu_sim.core.quantities import Factor
 from gpu_sim.core.scenario import ClockSettings
-from gpu_sim.durable import Durable
-from gpu_sim.store import StateUnavailable, StateUnusable
-from gpu_sim.world import World
-from gpu_sim.worlds import Worlds
+from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
-from .support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
 
 
 @pytest.fixture
@@ -122,12 +122,12 @@ def real_for(
     path: Path, monkeypatch: pytest.MonkeyPatch, before: ClockSettings, down_ms: int, after: ClockSettings | None
 ) -> World:
     """A world that was kept under one clock, was down for so long, and goes on under another."""
-    monkeypatch.setattr("gpu_sim.durable.wall_epoch_ms", lambda: 1_000_000)
+    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
     running = kept(path, world(conditions(clock=before)))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
-    monkeypatch.setattr("gpu_sim.world.wall_epoch_ms", lambda: 1_000_000 + down_ms)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + down_ms)
     return kept(path, world(conditions(clock=before), clock=after))
 
 
@@ -160,7 +160,7 @@ def test_a_clock_that_was_asked_for_is_the_one_in_the_file_from_then_on(
     again = real_for(path, monkeypatch, FAST, 4_000, MANUAL)
     now = again.simulation.now_ms
     killed(again)
-    monkeypatch.setattr("gpu_sim.world.wall_epoch_ms", lambda: 10_000_000)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 10_000_000)
     third = kept(path, world(conditions(clock=FAST)))
     assert third.pacer.settings.mode == "manual"
     assert third.simulation.now_ms == now

@@ -1,6 +1,6 @@
 """Equal texts are held once, and not for ever."""
 
-from gpu_sim.words import WORDS_MAX, Words
+from gpu_sim.worlds.string_pool import WORDS_MAX, Words
 
 
 def test_equal_texts_become_one() -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from .core.errors import AccountExists, Refusal
-from .core.names import did_you_mean
-from .core.simulation import Simulation
-from .durable import Durable
-from .holding import KEEP_DEFAULT
+from ..core.errors import AccountExists, Refusal
+from ..core.names import did_you_mean
+from ..core.simulation import Simulation
+from ..scenario_files.library import ScenarioShelf
 from .request_log import REQUESTS_KEPT, RequestLog
-from .scenario_files.library import ScenarioShelf
-from .store import StateUnusable, Store, Sync, explained
+from .retention import KEEP_DEFAULT
+from .sqlite_store import StateUnusable, Store, Sync, explained
+from .state_file import Durable
 from .world import Profile, World, WorldNotFound
 
 DEFAULT_WORLD = "default"

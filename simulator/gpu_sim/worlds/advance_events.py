@@ -1,7 +1,7 @@
 """What an advance brought about."""
 
-from .core.journal import Recorded
-from .core.simulation import Simulation
+from ..core.journal import Recorded
+from ..core.simulation import Simulation
 
 EVENTS_SHOWN_MAX = 1_000
 
