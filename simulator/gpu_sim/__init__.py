@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .core.scenario import Scenario
     from .core.simulation import Simulation
     from .scenario_files.load import load_scenario
-    from .server import serve_in_thread
+    from .server.serving import serve_in_thread
 
 __version__ = "0.1.0"
 __all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"]
@@ -18,7 +18,7 @@ _HOMES = {
     "Scenario": "core.scenario",
     "Simulation": "core.simulation",
     "load_scenario": "scenario_files.load",
-    "serve_in_thread": "server",
+    "serve_in_thread": "server.serving",
 }
 
 

@@ -9,7 +9,7 @@ import httpx
 from gpu_sim import serve_in_thread
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec, Scenario
-from gpu_sim.server import Ready
+from gpu_sim.server.serving import Ready
 
 from ..support.asgi import ALICE, BOB, RENT, scenario
 from ..support.builders import market, offer

@@ -41,7 +41,7 @@ def test_preparing_is_done_once() -> None:
     assert decoration._faker.cache_info() == before
 
 
-@pytest.mark.parametrize("module", ["gpu_sim.server", "gpu_sim.cli.main", "gpu_sim.scenario_files.load"])
+@pytest.mark.parametrize("module", ["gpu_sim.server.serving", "gpu_sim.cli.main", "gpu_sim.scenario_files.load"])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     command = [sys.executable, "-c", LOADED.format(module=module)]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()

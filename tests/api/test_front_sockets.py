@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api import bodies
-from gpu_sim.server import Ready
+from gpu_sim.server.serving import Ready
 
 from ..support.asgi import ALICE, RENT, Api, scenario
 from ..support.wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell

@@ -224,5 +224,5 @@ def test_no_token_is_in_the_figures(runner: asyncio.Runner) -> None:
 
 
 def test_the_client_library_is_loaded_only_when_asked_for() -> None:
-    code = "import sys, gpu_sim.server; print('prometheus_client' in sys.modules)"
+    code = "import sys, gpu_sim.server.serving; print('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"

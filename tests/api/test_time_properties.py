@@ -1,7 +1,7 @@
 """Properties 21 to 31: expiries and the clock, over the API and the control plane.
 
-Property 22, that a world is the same whether or not the pacemaker kept it going, is in `tests/test_pacemaker.py` as
-well, over a day in which everything happens.
+Property 22, that a world is the same whether or not the pacemaker kept it going, is in
+`tests/server/test_pacemaker.py` as well, over a day in which everything happens.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from gpu_sim.core.acts import Act, CreditAct, InterruptAct
 from gpu_sim.core.events import ActStarted
 from gpu_sim.core.quantities import Duration, Factor, Instant, Money, Share
 from gpu_sim.core.scenario import BillingSettings, ClockSettings, Scenario
-from gpu_sim.pacemaker import Pacemaker
 from gpu_sim.pacing import NS_PER_MS
+from gpu_sim.server.pacemaker import Pacemaker
 from gpu_sim.worlds import world as world_module
 
 from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario

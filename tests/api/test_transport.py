@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from gpu_sim import serve_in_thread, server
+from gpu_sim import serve_in_thread
 from gpu_sim.api import transport
-from gpu_sim.server import Ready
+from gpu_sim.server import serving as server
+from gpu_sim.server.serving import Ready
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 

@@ -10,7 +10,7 @@ import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.client.connection import ControlConnection, ServerRefused, ServerUnreachable
 from gpu_sim.client.control_client import ControlClient
-from gpu_sim.server import Ready
+from gpu_sim.server.serving import Ready
 
 from ..support.processes import run
 

@@ -16,7 +16,7 @@ from .options import FILE
 from .scenarios import load_scenario_or_end
 
 if TYPE_CHECKING:
-    from ..server import Ready
+    from ..server.serving import Ready
 
 
 class _Clock(click.ParamType[ClockSettings]):
@@ -152,10 +152,10 @@ def serve(
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
-    from .. import server
+    from ..server import serving
 
     ready_file = None if ready_file is None else ready_file.resolve()
-    options = server.Options(
+    options = serving.Options(
         scenario=load_scenario_or_end(scenario_name),
         seed=seed,
         clock=clock,
@@ -174,14 +174,14 @@ def serve(
 
     try:
         with _own_file(ready_file):
-            server.serve(options, partial(_tell, ready_file))
-    except (server.PortUnavailable, server.StateUnusable) as error:
+            serving.serve(options, partial(_tell, ready_file))
+    except (serving.PortUnavailable, serving.StateUnusable) as error:
         raise CannotTry(str(error)) from None
 
 
 def _tell(ready_file: Path | None, ready: "Ready") -> None:
     """Say that the server serves, and how it is asked, to who started it."""
-    from ..server import write_ready_file
+    from ..server.serving import write_ready_file
 
     if ready_file is not None:
         try:

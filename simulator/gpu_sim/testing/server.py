@@ -91,7 +91,7 @@ class GpuSimServer:
 def own_server() -> Iterator[GpuSimServer]:
     """A server on a free loopback port in a thread of this process, until the block ends."""
     from ..scenario_files.load import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
-    from ..server import serve_in_thread  # noqa: PLC0415  # likewise
+    from ..server.serving import serve_in_thread  # noqa: PLC0415  # likewise
 
     with serve_in_thread(load_scenario("calm")) as ready:
         control = ControlClient(ControlConnection(ready.url))

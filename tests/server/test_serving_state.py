@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .support.processes import run, serving
+from ..support.processes import run, serving
 
 ALICE = {"authorization": "Bearer si_test_alice"}
 RENT = {"gpu_model": "H100", "provider_id": "gcp", "region": "us-central1, US", "model_id": "m", "docker_image": "d"}

@@ -18,18 +18,18 @@ import uvicorn
 from msgspec import Struct
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from .api.app import build_app
-from .api.auth import ControlAccess, is_loopback
-from .api.transport import Connections
-from .core.scenario import ClockSettings, Scenario
+from ..api.app import build_app
+from ..api.auth import ControlAccess, is_loopback
+from ..api.transport import Connections
+from ..core.scenario import ClockSettings, Scenario
+from ..scenario_files.library import ScenarioShelf
+from ..worlds.request_log import REQUESTS_KEPT
+from ..worlds.retention import KEEP_DEFAULT
+from ..worlds.sqlite_store import StateUnusable, Sync
+from ..worlds.world import Profile, World
+from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter
 from .pacemaker import Pacemaker
-from .scenario_files.library import ScenarioShelf
-from .worlds.request_log import REQUESTS_KEPT
-from .worlds.retention import KEEP_DEFAULT
-from .worlds.sqlite_store import StateUnusable, Sync
-from .worlds.world import Profile, World
-from .worlds.worlds import DEFAULT_WORLD, Worlds
 
 __all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread", "write_ready_file"]
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.core.scenario import ClockSettings
-from gpu_sim.server import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
+from gpu_sim.server.serving import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
 
-from .support.builders import scenario
-from .support.processes import Serving, environment, run, serving
-from .support.scenario_texts import write
+from ..support.builders import scenario
+from ..support.processes import Serving, environment, run, serving
+from ..support.scenario_texts import write
 
 AUTH = {"authorization": "Bearer si_test_alice"}
 RENT = {
@@ -213,7 +213,7 @@ def test_a_setting_of_the_environment_that_cannot_be_is_refused(name: str, value
 
 def test_off_loopback_the_control_plane_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("gpu_sim.server.is_loopback", asked.append)
+    monkeypatch.setattr("gpu_sim.server.serving.is_loopback", asked.append)
     with serve_in_thread(scenario()) as server:
         assert httpx.get(f"{server.url}/_sim/health").status_code == 403
         token = {"authorization": f"Bearer {server.token}"}

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from gpu_sim import line_writer
-from gpu_sim.line_writer import WAITING_BYTES_MAX, LineWriter
+from gpu_sim.server import line_writer
+from gpu_sim.server.line_writer import WAITING_BYTES_MAX, LineWriter
 
 
 @pytest.fixture

@@ -5,22 +5,22 @@ from collections.abc import Awaitable, Callable
 from threading import Event
 
 import pytest
-from gpu_sim import server
 from gpu_sim.core.acts import Act, CreditAct
 from gpu_sim.core.catalog import CatalogSpec, Generate
 from gpu_sim.core.clock import DAY_MS, HOUR_MS
 from gpu_sim.core.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.quantities import Duration, Factor, Instant, Money
 from gpu_sim.core.scenario import ClockSettings, Scenario
-from gpu_sim.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
 from gpu_sim.pacing import NS_PER_MS
+from gpu_sim.server import serving
+from gpu_sim.server.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
 from gpu_sim.worlds import world as world_module
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
-from .support.builders import scenario
-from .support.busy_world import ACTORS, busy_scenario, run
-from .support.manual_clock import Wall, hang_up
+from ..support.builders import scenario
+from ..support.busy_world import ACTORS, busy_scenario, run
+from ..support.manual_clock import Wall, hang_up
 
 MANUAL = ClockSettings(mode="manual")
 REAL = ClockSettings(mode="real", start=Instant(0))
@@ -314,7 +314,7 @@ def fired(monkeypatch: pytest.MonkeyPatch) -> Event:
 
 def test_a_server_keeps_its_clocks_going(fired: Event) -> None:
     day = ClockSettings(mode="scaled", speed=Factor(10**12), start=Instant(0))
-    with server.serve_in_thread(credited(DAY_MS), clock=day):
+    with serving.serve_in_thread(credited(DAY_MS), clock=day):
         assert fired.wait(60)
 
 

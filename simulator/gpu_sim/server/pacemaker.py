@@ -6,9 +6,9 @@ It decides nothing: it only asks a world to catch up, as a request would. So a w
 import asyncio
 import logging
 
-from .pacing import NS_PER_MS
-from .worlds.world import World, WorldNotFound
-from .worlds.worlds import Worlds
+from ..pacing import NS_PER_MS
+from ..worlds.world import World, WorldNotFound
+from ..worlds.worlds import Worlds
 
 PAUSE_NS_MIN = 5 * NS_PER_MS
 """Between two looks there is room for requests, however fast the clocks go."""
