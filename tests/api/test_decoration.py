@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from gpu_sim import decoration
+from gpu_sim.api import decoration
 
 from ..support.processes import ROOT
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Literal
 
 from gpu_sim import Scenario, Simulation, load_scenario
-from gpu_sim.api.listing import Listing
+from gpu_sim.api.offers.listing import Listing
 from gpu_sim.core.calibration import calibrate
 from gpu_sim.core.catalog import CatalogSpec, Generate, generated_offers
 from gpu_sim.core.clock import DAY_MS, MINUTE_MS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from gpu_sim import Simulation, load_scenario
-from gpu_sim.api.fault_header import parse_effect
+from gpu_sim.api.faults.header import parse_effect
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from gpu_sim.api import fault_header
+from gpu_sim.api.faults import header
 
 from contract.document.document import load_document
 from contract.document.error_codes import INJECTED
@@ -166,17 +166,17 @@ def test_what_is_marked_goes_with_all_that_refers_to_it_and_nothing_else_does() 
 
 def test_the_parameter_has_all_words_that_the_simulator_knows_and_no_others() -> None:
     parameter = load_document().raw["components"]["parameters"]["Effect"]
-    assert parameter["name"] == fault_header.HEADER
+    assert parameter["name"] == header.HEADER
     is_effect = re.compile(parameter["schema"]["pattern"]).search
-    for word in fault_header._FLAGS:
+    for word in header._FLAGS:
         assert is_effect(word)
         assert is_effect(f"delay=1s ; {word}")
         assert not is_effect(f"{word}=1")
-    for word in fault_header._WITH_VALUE:
+    for word in header._WITH_VALUE:
         assert is_effect(f" {word} = 1s;reset")
         assert not is_effect(word)
     words = set(re.findall(r"[a-z_]+", parameter["schema"]["pattern"]))
-    assert words == {*fault_header._FLAGS, *fault_header._WITH_VALUE}
+    assert words == {*header._FLAGS, *header._WITH_VALUE}
     for wrong in ("", "respnd=503", "reset;", "rate_limit=3", "respond=", "delay=1s, reset"):
         assert not is_effect(wrong)
 

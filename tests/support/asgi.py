@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from gpu_sim.api.app import build_app
 from gpu_sim.api.auth import ControlAccess
-from gpu_sim.api.event_stream import EventStreams
+from gpu_sim.api.control.event_stream import EventStreams
 from gpu_sim.core.quantities import Money
 from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
 from gpu_sim.scenario_files.library import ScenarioShelf

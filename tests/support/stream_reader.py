@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gpu_sim.api.event_stream import EventStreams
+from gpu_sim.api.control.event_stream import EventStreams
 from starlette.types import Message
 
 from .asgi import ALICE, Api, scenario

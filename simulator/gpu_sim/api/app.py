@@ -6,28 +6,18 @@ from starlette.websockets import WebSocketClose
 
 from ..core.fault_rules import Operation
 from ..worlds.worlds import Worlds
-from . import (
-    control_accounts,
-    control_clock,
-    control_events,
-    control_faults,
-    control_market,
-    control_rentals,
-    control_snapshot,
-    control_worlds,
-    docs_page,
-    documents,
-    gpu,
-)
+from . import docs_page, gpu
 from .auth import ControlAccess
-from .control_metrics import Figures
-from .control_requests import Requests
-from .event_stream import EventStreams
+from .control import accounts, clock, events, faults, market, rentals, snapshot
+from .control import worlds as control_worlds
+from .control.event_stream import EventStreams
+from .control.metrics import Figures
+from .control.requests import Requests
 from .exchange import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Handler, Operate
 from .front import Front
-from .listing import Listings
+from .offers.listing import Listings
 from .problems import NotFound
-from .recorder import Recorder, Write
+from .request_log.recorder import Recorder, Write
 from .transport import Connections
 
 
@@ -55,36 +45,36 @@ def build_app(
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
             _route(RENT_PATH, POST=gpu.rent_gpu),
             _route(OFFERS_PATH, GET=listings.list_offers),
-            _route("/openapi.json", GET=documents.openapi),
+            _route("/openapi.json", GET=docs_page.openapi),
             _route(docs_page.DOCS_PATH, GET=docs_page.page),
             _route(docs_page.DOCS_PATH + "/{name}", GET=docs_page.asset),
             _route("/_sim/health", GET=control_worlds.health),
             _route("/_sim/ready", GET=control_worlds.ready),
-            _route("/_sim/clock", GET=control_clock.get_clock, PUT=control_clock.put_clock),
-            _route("/_sim/clock/advance", POST=control_clock.advance),
+            _route("/_sim/clock", GET=clock.get_clock, PUT=clock.put_clock),
+            _route("/_sim/clock/advance", POST=clock.advance),
             _route("/_sim/worlds", GET=control_worlds.list_worlds, POST=control_worlds.create_world),
             _route("/_sim/worlds/{name}", DELETE=control_worlds.delete_world),
             _route("/_sim/reset", POST=control_worlds.reset),
-            _route(SNAPSHOT_PATH, GET=control_snapshot.get_snapshot, PUT=control_snapshot.put_snapshot),
-            _route("/_sim/accounts", GET=control_accounts.list_accounts, POST=control_accounts.create_account),
-            _route("/_sim/accounts/{name}/credit", POST=control_accounts.add_credit),
-            _route("/_sim/ledger", GET=control_accounts.get_ledger),
-            _route("/_sim/rentals", GET=control_rentals.list_rentals),
-            _route("/_sim/rentals/{rental_id}/interrupt", POST=control_rentals.interrupt_rental),
-            _route("/_sim/rentals/{rental_id}/touch", POST=control_rentals.touch_rental),
-            _route("/_sim/rentals/{rental_id}/transition", POST=control_rentals.move_rental),
-            _route("/_sim/rentals/{rental_id}/vanish", POST=control_rentals.hide_rental),
-            _route("/_sim/faults", GET=control_faults.list_faults, POST=control_faults.add_fault),
-            _route("/_sim/faults/{name}", DELETE=control_faults.remove_fault),
+            _route(SNAPSHOT_PATH, GET=snapshot.get_snapshot, PUT=snapshot.put_snapshot),
+            _route("/_sim/accounts", GET=accounts.list_accounts, POST=accounts.create_account),
+            _route("/_sim/accounts/{name}/credit", POST=accounts.add_credit),
+            _route("/_sim/ledger", GET=accounts.get_ledger),
+            _route("/_sim/rentals", GET=rentals.list_rentals),
+            _route("/_sim/rentals/{rental_id}/interrupt", POST=rentals.interrupt_rental),
+            _route("/_sim/rentals/{rental_id}/touch", POST=rentals.touch_rental),
+            _route("/_sim/rentals/{rental_id}/transition", POST=rentals.move_rental),
+            _route("/_sim/rentals/{rental_id}/vanish", POST=rentals.hide_rental),
+            _route("/_sim/faults", GET=faults.list_faults, POST=faults.add_fault),
+            _route("/_sim/faults/{name}", DELETE=faults.remove_fault),
             _route("/_sim/events", GET=streams.events),
-            _route("/_sim/journal", GET=control_events.get_journal),
-            _route("/_sim/market", GET=control_market.get_market),
-            _route("/_sim/market/price", POST=control_market.set_price),
-            _route("/_sim/market/outage", POST=control_market.begin_outage),
-            _route("/_sim/market/capacity", POST=control_market.set_capacity),
-            _route("/_sim/market/interrupt", POST=control_market.interrupt),
-            _route("/_sim/market/provisioning", POST=control_market.disturb_provisioning),
-            _route("/_sim/market/vanish", POST=control_market.vanish),
+            _route("/_sim/journal", GET=events.get_journal),
+            _route("/_sim/market", GET=market.get_market),
+            _route("/_sim/market/price", POST=market.set_price),
+            _route("/_sim/market/outage", POST=market.begin_outage),
+            _route("/_sim/market/capacity", POST=market.set_capacity),
+            _route("/_sim/market/interrupt", POST=market.interrupt),
+            _route("/_sim/market/provisioning", POST=market.disturb_provisioning),
+            _route("/_sim/market/vanish", POST=market.vanish),
             _route("/_sim/requests", GET=requests.list_requests),
             _route("/_sim/requests/verify", POST=requests.verify_requests),
             _route("/_sim/metrics", GET=figures.metrics),

@@ -1,4 +1,5 @@
-"""The contract as a page to read: Swagger UI, out of the installation, so that no request leaves the machine.
+"""The contract as a document, and as a page to read: Swagger UI, out of the installation, so that no request leaves
+the machine.
 
 The package `flask-swagger-ui` brings the files of Swagger UI; nothing of its code is imported.
 """
@@ -7,6 +8,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
+from ..contract_file import load_contract
 from .exchange import Exchange
 from .problems import NotFound
 from .replies import Reply
@@ -90,3 +94,13 @@ def _viewer() -> Path:
     assert spec is not None, "an installation has its dependencies"
     assert spec.origin is not None, "a package with an __init__"
     return Path(spec.origin).with_name("dist")
+
+
+async def openapi(exchange: Exchange) -> Reply:
+    """The contract as OpenAPI 3.1, each statement with its `x-provenance`."""
+    return Reply(200, _openapi_json(), ((b"content-type", b"application/json"),))
+
+
+@cache
+def _openapi_json() -> bytes:
+    return msgspec.json.encode(load_contract())

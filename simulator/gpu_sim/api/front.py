@@ -19,7 +19,7 @@ from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .bodies import Disconnected, declares_json, read_body, send_and_drain
 from .exchange import SNAPSHOT_PATH, Exchange, Operate
-from .faults import carry_out, on_arrival
+from .faults.carry_out import carry_out, on_arrival
 from .problems import PayloadTooLarge, api_problem, control_problem
 from .replies import json_reply
 from .transport import Connections, InjectedDisconnect

@@ -4,7 +4,6 @@ import json
 from hashlib import blake2b
 from typing import Any
 
-from .. import decoration
 from ..core.commands import RentGpu, TerminateRental
 from ..core.errors import InvalidValue
 from ..core.events import Reason
@@ -12,6 +11,7 @@ from ..core.idempotency import Key
 from ..core.money import format_price, format_usd
 from ..core.rental import Rental, Status
 from ..worlds.world import World
+from . import decoration
 from .auth import header_values, unknown_token
 from .bodies import decode_json
 from .exchange import Exchange, rental_id_in

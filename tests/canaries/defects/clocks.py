@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpu_sim.api import control_clock
+from gpu_sim.api.control import clock
 from gpu_sim.core.rental import Rental
 from gpu_sim.core.rentals import Rentals
 from gpu_sim.core.schedule import Priority, Schedule
@@ -52,7 +52,7 @@ def provisioning_counts_as_idle(soil: Soil) -> None:
 @canary("test_rentals.py::test_a23_time_never_goes_back", shows=r"A23: the clock went back by 10000 ms")
 def the_clock_can_be_put_back(soil: Soil) -> None:
     """A23: an instant that is over can be advanced to."""
-    sound_target, sound_step = control_clock._target_ms, Schedule.step
+    sound_target, sound_step = clock._target_ms, Schedule.step
 
     def target_ms(world: World, wanted: Any) -> int:
         if wanted.to is None:
@@ -64,7 +64,7 @@ def the_clock_can_be_put_back(soil: Soil) -> None:
         self.now_ms = min(self.now_ms, until_ms)
         return sound_step(self, until_ms)
 
-    soil.plant(control_clock, "_target_ms", target_ms)
+    soil.plant(clock, "_target_ms", target_ms)
     soil.plant(Schedule, "step", step)
 
 

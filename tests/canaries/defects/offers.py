@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from gpu_sim.api import listing, replies
-from gpu_sim.api.listed_rows import SortedRows
+from gpu_sim.api import replies
+from gpu_sim.api.offers import listing
+from gpu_sim.api.offers.sorted_rows import SortedRows
 from gpu_sim.core import offers
 from gpu_sim.core.money import format_price
 from gpu_sim.core.offer import Offer

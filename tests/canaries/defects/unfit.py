@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gpu_sim.api import listing, replies
+from gpu_sim.api import replies
+from gpu_sim.api.offers import listing
 from gpu_sim.core import billing
 
 from ..registry import Registry, Soil
