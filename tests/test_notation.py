@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from gpu_sim.core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
 from gpu_sim.notation import (
     decode_quantity,
     encode_quantity,

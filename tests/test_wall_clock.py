@@ -1,8 +1,8 @@
 """From wall time to virtual time, by a wall clock that the tests hold (A24)."""
 
 import pytest
-from gpu_sim.core.quantities import Duration, Factor
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.pacing import Pacer, Slice, wall_epoch_ms, wall_ns
 
 from .support.manual_clock import Wall

@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .core.scenario import Scenario
+    from .core.scenario.scenario import Scenario
     from .core.simulation import Simulation
     from .scenario_files.load import load_scenario
     from .server.serving import serve_in_thread
@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 __all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"]
 
 _HOMES = {
-    "Scenario": "core.scenario",
+    "Scenario": "core.scenario.scenario",
     "Simulation": "core.simulation",
     "load_scenario": "scenario_files.load",
     "serve_in_thread": "server.serving",

@@ -11,10 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
 
-from .core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms, format_instant
-from .core.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX, format_price, format_usd
-from .core.provisioning_parts import MEGABYTES_MAX
-from .core.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from .core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms, format_instant
+from .core.kernel.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX, format_price, format_usd
+from .core.kernel.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from .core.scenario.provisioning_parts import MEGABYTES_MAX
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
 MONEY_PATTERN = r"\d{1,13}(\.\d{1,6})?"

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from .core.randomness import PPM
-from .core.scenario import ClockSettings
+from .core.kernel.randomness import PPM
+from .core.scenario.scenario import ClockSettings
 
 NS_PER_MS = 1_000_000
 SLICE_NS = 15 * NS_PER_MS

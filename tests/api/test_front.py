@@ -6,11 +6,11 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import Act, OutageAct
-from gpu_sim.core.catalog import CatalogSpec, Generate
-from gpu_sim.core.market_settings import MarketSettings
-from gpu_sim.core.quantities import Duration, Money
-from gpu_sim.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.kernel.quantities import Duration, Money
+from gpu_sim.core.scenario.acts import Act, OutageAct
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.market_settings import MarketSettings
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings
 
 from ..support.asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario
 from ..support.builders import market, offer

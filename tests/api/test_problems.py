@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from gpu_sim.api.problems import KINDS, api_problem, control_problem
 from gpu_sim.core.commands import AddCredit
-from gpu_sim.core.errors import JournalInvalid, OfferUnavailable, Refusal
-from gpu_sim.core.quantities import Money
+from gpu_sim.core.kernel.errors import JournalInvalid, OfferUnavailable, Refusal
+from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario import AccountSpec, Scenario
+from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.worlds.request_log import RequestLog
 from gpu_sim.worlds.sqlite_store import StateUnavailable, Store
 from gpu_sim.worlds.state_file import Durable

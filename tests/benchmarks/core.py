@@ -10,16 +10,16 @@ from typing import Literal
 
 from gpu_sim import Scenario, Simulation, load_scenario
 from gpu_sim.api.offers.listing import Listing
-from gpu_sim.core.calibration import calibrate
-from gpu_sim.core.catalog import CatalogSpec, Generate, generated_offers
-from gpu_sim.core.clock import DAY_MS, MINUTE_MS
 from gpu_sim.core.commands import RentGpu, TerminateRental
-from gpu_sim.core.errors import OfferUnavailable
 from gpu_sim.core.events import RentalTerminated
-from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings, opening_offers
-from gpu_sim.core.offer import Offer
-from gpu_sim.core.quantities import Factor, Money
-from gpu_sim.core.scenario import AccountSpec, BillingSettings
+from gpu_sim.core.kernel.clock import DAY_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import OfferUnavailable
+from gpu_sim.core.kernel.quantities import Factor, Money
+from gpu_sim.core.market.availability_rates import calibrate
+from gpu_sim.core.market.offer import Offer
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate, generated_offers
+from gpu_sim.core.scenario.market_settings import InterruptionSettings, MarketSettings, PriceSettings, opening_offers
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings
 from gpu_sim.core.scenario_problems import find_problems
 from gpu_sim.worlds.world import World
 from msgspec.structs import replace

@@ -15,7 +15,7 @@ from typing import Any
 
 from gpu_sim.api.app import build_app
 from gpu_sim.api.auth import ControlAccess
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.scenario_files.load import load_scenario
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds

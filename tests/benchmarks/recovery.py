@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from gpu_sim.core.commands import RentGpu, TerminateRental
-from gpu_sim.core.scenario import ClockSettings, Scenario
+from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.load import load_scenario
 from gpu_sim.worlds.sqlite_store import Store
 from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, Durable

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.scenario.scenario import ClockSettings
 from hypothesis import Phase, settings
 
 from contract.model.profiles import PROFILES

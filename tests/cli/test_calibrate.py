@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from gpu_sim.cli.main import main
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.traces.traces import write_trace
 from gpu_sim.scenario_files.load import load_scenario
 

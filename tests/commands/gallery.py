@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from gpu_sim.core.catalog import PROVIDER_CLASSES, OfferSpec
-from gpu_sim.core.clock import DAY_MS
+from gpu_sim.core.kernel.clock import DAY_MS
+from gpu_sim.core.scenario.catalog import PROVIDER_CLASSES, OfferSpec
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.fidelity.report.figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED
 from gpu_sim.resources import folder

@@ -4,8 +4,8 @@ import math
 from itertools import product
 
 import numpy as np
-from gpu_sim.core.calibration import PoolRates
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.market.availability_rates import PoolRates
+from gpu_sim.core.scenario.availability_shape import Shape
 
 from ..support.builders import HOUR
 

@@ -3,14 +3,22 @@
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import CapacityAct, InterruptAct, OutageAct, PriceAct, ProvisioningAct, RentAct, VanishAct
 from gpu_sim.core.commands import Command, HideRental, MoveRental, PlayAct
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.errors import InvalidValue, JournalInvalid
 from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, RentalTerminated
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.quantities import Factor, Price, Share
+from gpu_sim.core.kernel.errors import InvalidValue, JournalInvalid
+from gpu_sim.core.kernel.quantities import Factor, Price, Share
 from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.acts import (
+    CapacityAct,
+    InterruptAct,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    RentAct,
+    VanishAct,
+)
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
 from gpu_sim.core.simulation import Simulation
 
 from ..support.builders import FOR, HOUR, MINUTE, READY, at, journal, market, offer, rent, scenario, seen, stuck

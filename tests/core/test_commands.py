@@ -2,7 +2,6 @@
 
 import msgspec
 import pytest
-from gpu_sim.core.acts import InterruptAct, ProvisioningAct, VanishAct
 from gpu_sim.core.commands import (
     AddCredit,
     Command,
@@ -15,6 +14,7 @@ from gpu_sim.core.commands import (
     TerminateRental,
     TouchRental,
 )
+from gpu_sim.core.scenario.acts import InterruptAct, ProvisioningAct, VanishAct
 
 COMMANDS: list[tuple[Command, str]] = [
     (RentGpu("alice", "gcp", "H100", "us", 2, "m", "i:latest", fine_tuned=True, ssh=True), "rent_gpu"),

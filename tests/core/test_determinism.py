@@ -8,10 +8,10 @@ from hashlib import sha256
 from shutil import which
 
 import pytest
-from gpu_sim.core.clock import HOUR_MS
-from gpu_sim.core.errors import Refusal
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.kernel.clock import HOUR_MS
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
+from gpu_sim.core.scenario.scenario import BillingSettings
 from gpu_sim.core.simulation import Simulation
 
 from ..support.builders import DAY, journal, market, offer, rent, scenario

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from gpu_sim.core.errors import SnapshotInvalid
+from gpu_sim.core.kernel.errors import SnapshotInvalid
+from gpu_sim.core.kernel.schedule import Priority
 from gpu_sim.core.run import new_run, restored_run
-from gpu_sim.core.schedule import Priority
 
 from ..support.builders import HOUR
 from ..support.snapshot_worlds import MODES, live, rich_scenario

@@ -6,8 +6,7 @@ Times are drawn from {boundary − 1, boundary, boundary + 1} of every pending d
 from collections import Counter
 
 import pytest
-from gpu_sim.core.acts import Act, CapacityAct, InterruptAct, OutageAct, ProvisioningAct, VanishAct
-from gpu_sim.core.clock import MINUTE_MS
+from gpu_sim.core.billing.ledger import HoldExpired, HoldPlaced, RentalSettled
 from gpu_sim.core.commands import (
     AddCredit,
     Command,
@@ -18,15 +17,21 @@ from gpu_sim.core.commands import (
     TerminateRental,
     TouchRental,
 )
-from gpu_sim.core.distributions import Distribution, Uniform, fixed
-from gpu_sim.core.errors import InsufficientCredit, Refusal
 from gpu_sim.core.events import ActStarted, RentalTerminated
-from gpu_sim.core.idempotency import Key
-from gpu_sim.core.ledger import HoldExpired, HoldPlaced, RentalSettled
-from gpu_sim.core.market_settings import InterruptionSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
-from gpu_sim.core.quantities import Duration, Factor, Share
+from gpu_sim.core.kernel.clock import MINUTE_MS
+from gpu_sim.core.kernel.errors import InsufficientCredit, Refusal
+from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario import BillingSettings, Scenario
+from gpu_sim.core.scenario.acts import Act, CapacityAct, InterruptAct, OutageAct, ProvisioningAct, VanishAct
+from gpu_sim.core.scenario.distributions import Distribution, Uniform, fixed
+from gpu_sim.core.scenario.market_settings import (
+    InterruptionSettings,
+    PriceSettings,
+    ProvisioningSettings,
+    ProvisioningTerms,
+)
+from gpu_sim.core.scenario.scenario import BillingSettings, Scenario
 from gpu_sim.core.simulation import Simulation
 from hypothesis import given, note, settings
 from hypothesis import strategies as st

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 from gpu_sim.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
-from gpu_sim.core.errors import JournalInvalid
-from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
 from gpu_sim.core.faults import FaultState
-from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.kernel.errors import JournalInvalid
+from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
 from gpu_sim.core.simulation import Simulation
 
 from ..support.builders import HOUR, READY, journal, rent, scenario

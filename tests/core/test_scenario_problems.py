@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
-from gpu_sim.core.errors import JournalInvalid
-from gpu_sim.core.market_settings import (
+from gpu_sim.core.kernel.errors import JournalInvalid
+from gpu_sim.core.kernel.quantities import Availability, Duration, Money, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
+from gpu_sim.core.scenario.availability_shape import Shape
+from gpu_sim.core.scenario.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
@@ -14,16 +17,13 @@ from gpu_sim.core.market_settings import (
     PriceSettings,
     opening_offers,
 )
-from gpu_sim.core.quantities import Availability, Duration, Money, Share
-from gpu_sim.core.realism import Shape
-from gpu_sim.core.recordings import PlayedSeries, PlayedTrace, ReplaySettings
-from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.recordings import PlayedSeries, PlayedTrace, ReplaySettings
+from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.core.scenario_problems import find_problems
 from msgspec.structs import replace
 
 from ..support.builders import journal, market, offer, scenario
-from .recordings import priced, replaying, series, trace, world
+from .market.recordings import priced, replaying, series, trace, world
 
 GCP = offer("us-central1, US", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")
 OFFERS = (offer(), GCP)

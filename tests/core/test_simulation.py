@@ -7,9 +7,8 @@ from typing import Any
 from weakref import ref
 
 import pytest
-from gpu_sim.core.accounts import AMOUNT_MICROS_MAX
-from gpu_sim.core.acts import Act, InterruptAct, OutageAct, PriceAct
-from gpu_sim.core.clock import epoch_ms
+from gpu_sim.core.billing.accounts import AMOUNT_MICROS_MAX
+from gpu_sim.core.billing.ledger import CreditAdded
 from gpu_sim.core.commands import (
     AddCredit,
     Command,
@@ -22,7 +21,9 @@ from gpu_sim.core.commands import (
     TerminateRental,
     TouchRental,
 )
-from gpu_sim.core.errors import (
+from gpu_sim.core.events import AccountCreated
+from gpu_sim.core.kernel.clock import epoch_ms
+from gpu_sim.core.kernel.errors import (
     AccountExists,
     AccountNotFound,
     IdempotencyKeyReused,
@@ -33,11 +34,10 @@ from gpu_sim.core.errors import (
     RentalNotFound,
     RentalNotInState,
 )
-from gpu_sim.core.events import AccountCreated
-from gpu_sim.core.idempotency import Key
-from gpu_sim.core.ledger import CreditAdded
-from gpu_sim.core.quantities import Duration, Instant, Price, Share
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.quantities import Duration, Instant, Price, Share
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.acts import Act, InterruptAct, OutageAct, PriceAct
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
 
 from ..support.builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario

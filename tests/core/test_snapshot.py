@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from gpu_sim.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.commands import AddCredit, TerminateRental
-from gpu_sim.core.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid
 from gpu_sim.core.faults import FaultDecision
-from gpu_sim.core.idempotency import Key
 from gpu_sim.core.journal import decode_event
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.core.snapshot import History, encode_state
 from hypothesis import given, settings

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import Act, CapacityAct, CreditAct, InterruptAct, OutageAct, PriceAct, RentAct
-from gpu_sim.core.errors import OfferUnavailable
 from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, PriceMoved
-from gpu_sim.core.market_settings import PriceSettings
-from gpu_sim.core.quantities import Duration, Factor, Money, Price
+from gpu_sim.core.kernel.errors import OfferUnavailable
+from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price
+from gpu_sim.core.scenario.acts import Act, CapacityAct, CreditAct, InterruptAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.scenario.market_settings import PriceSettings
 from gpu_sim.core.simulation import Simulation
 
 from ..support.builders import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu_sim.core.calibration import CannotCalibrate
+from gpu_sim.core.market.availability_rates import CannotCalibrate
 from gpu_sim.fidelity.calibration import CalibrationSettings, CannotPlayHeldOut, HeldOutUnusable, calibrate
 from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_files.load import parse_scenario

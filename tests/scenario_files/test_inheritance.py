@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.provisioning_parts import Parts, PerGigabyte
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.provisioning_parts import Parts, PerGigabyte
 from gpu_sim.scenario_files.load import ScenarioError, load_scenario, shipped_scenarios
 
 from ..support.scenario_texts import parse, refused, write

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.scenario_files.library import ScenarioShelf
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from gpu_sim.scenario_files.problems import ScenarioError

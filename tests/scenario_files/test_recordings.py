@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from gpu_sim.core.market_settings import MarketSettings
-from gpu_sim.core.recordings import Recording
 from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.market_settings import MarketSettings
+from gpu_sim.core.scenario.recordings import Recording
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_files.document import scenario_document
 from gpu_sim.scenario_files.library import ScenarioShelf

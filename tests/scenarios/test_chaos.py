@@ -43,7 +43,7 @@ def test_no_credit_is_lost_and_all_runs_are_the_same() -> None:
 
 
 KEY_FORGOTTEN = """
-from gpu_sim.core.idempotency import Keys
+from gpu_sim.core.rentals.idempotency import Keys
 Keys.find = lambda *_: None
 """
 STATE_FORGOTTEN = """

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from gpu_sim.api.transport import InjectedDisconnect
-from gpu_sim.core.quantities import Money
+from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.scenario_files.load import load_scenario
 from msgspec.structs import replace
 

@@ -3,12 +3,12 @@
 from statistics import median, quantiles
 
 import pytest
-from gpu_sim.core.catalog import PROVIDER_CLASSES, ProviderClass
 from gpu_sim.core.commands import InterruptRental
-from gpu_sim.core.market_settings import ChurnSettings, NoticeSettings, PriceSettings, ProvisioningSettings
-from gpu_sim.core.provisioning import course, delay_ms
-from gpu_sim.core.quantities import Duration
-from gpu_sim.core.randomness import stream
+from gpu_sim.core.kernel.quantities import Duration
+from gpu_sim.core.kernel.randomness import stream
+from gpu_sim.core.rentals.provisioning import course, delay_ms
+from gpu_sim.core.scenario.catalog import PROVIDER_CLASSES, ProviderClass
+from gpu_sim.core.scenario.market_settings import ChurnSettings, NoticeSettings, PriceSettings, ProvisioningSettings
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_files.load import load_scenario
 from msgspec.structs import replace

@@ -1,11 +1,11 @@
 """What the `expect` of each scenario with a story says, held against what happens."""
 
 import pytest
+from gpu_sim.core.billing.ledger import CreditAdded, HoldExpired, HoldPlaced
 from gpu_sim.core.commands import RentGpu, TerminateRental
-from gpu_sim.core.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
 from gpu_sim.core.events import CapacityChanged, InterruptionNotified, PriceMoved
-from gpu_sim.core.ledger import CreditAdded, HoldExpired, HoldPlaced
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.kernel.errors import InsufficientCredit, OfferUnavailable, RentalNotFound
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 

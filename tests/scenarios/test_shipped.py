@@ -5,11 +5,11 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from gpu_sim.core.catalog import PROVIDER_CLASSES
 from gpu_sim.core.events import InterruptionNotified, RentalTerminated
-from gpu_sim.core.market_settings import ChurnTerms
-from gpu_sim.core.offer import Offer
-from gpu_sim.core.rental import Rental
+from gpu_sim.core.market.offer import Offer
+from gpu_sim.core.rentals.rental import Rental
+from gpu_sim.core.scenario.catalog import PROVIDER_CLASSES
+from gpu_sim.core.scenario.market_settings import ChurnTerms
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.seed_run import FLEET_GAP_MS, fleet_counts

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from threading import Event
 
 import pytest
-from gpu_sim.core.acts import Act, CreditAct
-from gpu_sim.core.catalog import CatalogSpec, Generate
-from gpu_sim.core.clock import DAY_MS, HOUR_MS
-from gpu_sim.core.market_settings import MarketSettings, PriceSettings
-from gpu_sim.core.quantities import Duration, Factor, Instant, Money
-from gpu_sim.core.scenario import ClockSettings, Scenario
+from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS
+from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Money
+from gpu_sim.core.scenario.acts import Act, CreditAct
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
+from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.pacing import NS_PER_MS
 from gpu_sim.server import serving
 from gpu_sim.server.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from gpu_sim import serve_in_thread
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.server.serving import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
 
 from ..support.builders import scenario

@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 from gpu_sim.api.app import build_app
 from gpu_sim.api.auth import ControlAccess
 from gpu_sim.api.control.event_stream import EventStreams
-from gpu_sim.core.quantities import Money
-from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
 from gpu_sim.scenario_files.library import ScenarioShelf
 from gpu_sim.worlds.request_log import REQUESTS_KEPT
 from gpu_sim.worlds.world import Profile, World

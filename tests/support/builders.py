@@ -4,22 +4,22 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import pytest
-from gpu_sim.core.acts import Act, ProvisioningAct
-from gpu_sim.core.catalog import OfferSpec, ProviderClass
 from gpu_sim.core.commands import AddCredit, InterruptRental, RentGpu, TerminateRental, TouchRental
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.errors import Refusal
-from gpu_sim.core.idempotency import Key
-from gpu_sim.core.market_settings import (
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.kernel.quantities import Duration, Money, Price, Share
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.rentals.rental import Rental
+from gpu_sim.core.scenario.acts import Act, ProvisioningAct
+from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import (
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from gpu_sim.core.quantities import Duration, Money, Price, Share
-from gpu_sim.core.rental import Rental
-from gpu_sim.core.scenario import AccountSpec, Scenario
+from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.core.simulation import Simulation
 
 MINUTE = 60_000

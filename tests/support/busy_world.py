@@ -6,13 +6,15 @@ Each account has offers of its own, so that they never contend for GPUs.
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from gpu_sim.core.acts import Act, InterruptAct, OutageAct, PriceAct, RentAct
-from gpu_sim.core.catalog import OfferSpec, ProviderClass
-from gpu_sim.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.commands import AddCredit, Command, InterruptRental, RentGpu, TerminateRental, TouchRental
-from gpu_sim.core.distributions import Distribution, LogNormal, Uniform
-from gpu_sim.core.errors import Refusal
-from gpu_sim.core.market_settings import (
+from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price, Share
+from gpu_sim.core.rentals.rental import Rental
+from gpu_sim.core.scenario.acts import Act, InterruptAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.scenario.distributions import Distribution, LogNormal, Uniform
+from gpu_sim.core.scenario.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
@@ -21,9 +23,7 @@ from gpu_sim.core.market_settings import (
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from gpu_sim.core.quantities import Duration, Factor, Money, Price, Share
-from gpu_sim.core.rental import Rental
-from gpu_sim.core.scenario import AccountSpec, BillingSettings, Scenario
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings, Scenario
 from gpu_sim.core.simulation import Simulation
 from msgspec import to_builtins
 

@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.quantities import Availability, Duration, Factor, Share
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Share
+from gpu_sim.core.scenario.availability_shape import Shape
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
 from gpu_sim.fidelity.fit.fitted_scenario import probability
 from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.zones import observe_all

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from gpu_sim.core.billing.ledger import RentalSettled
 from gpu_sim.core.commands import RentGpu
 from gpu_sim.core.events import ActRefused, RentalCreated, RentalRunning, RentalTerminated
-from gpu_sim.core.ledger import RentalSettled
-from gpu_sim.core.rental import Rental
+from gpu_sim.core.rentals.rental import Rental
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_files.load import load_scenario
 

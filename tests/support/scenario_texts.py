@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.scenario_files.load import Folder, ScenarioError, parse_scenario
 
 DOCUMENTED = """\

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from gpu_sim.core.acts import Act, CapacityAct, OutageAct, PriceAct, RentAct
-from gpu_sim.core.catalog import OfferSpec, ProviderClass
 from gpu_sim.core.commands import AddCredit, CreateAccount, MoveRental, PlayAct, TerminateRental
-from gpu_sim.core.distributions import Distribution, LogNormal, fixed
-from gpu_sim.core.errors import Refusal
-from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
-from gpu_sim.core.idempotency import Key
-from gpu_sim.core.market_settings import (
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Share
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.run import Run
+from gpu_sim.core.scenario.acts import Act, CapacityAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.scenario.distributions import Distribution, LogNormal, fixed
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from gpu_sim.core.scenario.market_settings import (
     ChurnSettings,
     ChurnTerms,
     InterruptionSettings,
@@ -19,13 +21,11 @@ from gpu_sim.core.market_settings import (
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from gpu_sim.core.provisioning_parts import Parts
-from gpu_sim.core.quantities import Duration, Factor, Money, Share
-from gpu_sim.core.recordings import ReplaySettings
-from gpu_sim.core.run import Run
-from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario
+from gpu_sim.core.scenario.provisioning_parts import Parts
+from gpu_sim.core.scenario.recordings import ReplaySettings
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario
 
-from ..core.recordings import generated, series, trace
+from ..core.market.recordings import generated, series, trace
 from .builders import HOUR, MINUTE, offer, rent_command
 
 TOKENS = {"alice": "si_test_alice", "bob": "si_test_bob"}

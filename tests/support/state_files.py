@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from gpu_sim.core.idempotency import Key
-from gpu_sim.core.quantities import Money
-from gpu_sim.core.scenario import AccountSpec, ClockSettings, Scenario
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
 from gpu_sim.worlds.sqlite_store import Store
 from gpu_sim.worlds.state_file import Durable
 from gpu_sim.worlds.world import World

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from gpu_sim.core.catalog import OfferSpec, ProviderClass
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.quantities import Availability, Share
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.kernel.quantities import Availability, Share
+from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.runs.market_run import Lives, MarketHistory, OfferHistory
 from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
 from gpu_sim.fidelity.traces.observation import Recorder

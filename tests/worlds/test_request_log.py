@@ -1,7 +1,7 @@
 """The ring of requests: what is kept, and how it is numbered."""
 
 import pytest
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds.request_log import KeptRequest, RequestLog
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from gpu_sim.core.acts import Act, PriceAct
-from gpu_sim.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.commands import AddCredit, RentGpu, TerminateRental
-from gpu_sim.core.errors import Refusal
-from gpu_sim.core.idempotency import Key
-from gpu_sim.core.quantities import Duration, Factor
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.acts import Act, PriceAct
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.worlds import state_file as durable_module
 from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable, Store
@@ -183,7 +183,7 @@ def test_a_replay_that_goes_another_way_is_refused(path: Path, monkeypatch: pyte
     for _ in range(6):
         rent(running) if running.simulation.market.offers[0].free else running.execute(AddCredit("alice", 1))
     killed(running)
-    monkeypatch.setattr("gpu_sim.core.rentals.hold_micros", lambda *_: 1)
+    monkeypatch.setattr("gpu_sim.core.rentals.rentals.hold_micros", lambda *_: 1)
     with pytest.raises(StateUnusable, match="gives other events than it had"):
         kept(path)
 
@@ -192,7 +192,7 @@ def test_a_replay_in_which_an_input_is_refused_is_refused(path: Path, monkeypatc
     running = kept(path)
     rent(running)
     killed(running)
-    monkeypatch.setattr("gpu_sim.core.rentals.hold_micros", lambda *_: 10**12)
+    monkeypatch.setattr("gpu_sim.core.rentals.rentals.hold_micros", lambda *_: 10**12)
     with pytest.raises(StateUnusable, match="cannot be repeated"):
         kept(path)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpu_sim.core.clock import HOUR_MS, MINUTE_MS
 from gpu_sim.core.commands import AddCredit, HideRental, TerminateRental
-from gpu_sim.core.errors import RentalNotFound
-from gpu_sim.core.quantities import Factor
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import RentalNotFound
+from gpu_sim.core.kernel.quantities import Factor
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable
 from gpu_sim.worlds.state_file import Durable
 from gpu_sim.worlds.world import World

@@ -4,8 +4,8 @@ import asyncio
 import threading
 
 from gpu_sim.core.commands import AddCredit
-from gpu_sim.core.quantities import Duration
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.quantities import Duration
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds.watchers import Watcher
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import Act, CreditAct
 from gpu_sim.core.commands import CreateAccount
-from gpu_sim.core.errors import AccountExists
-from gpu_sim.core.quantities import Duration, Factor, Instant, Money
-from gpu_sim.core.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
+from gpu_sim.core.kernel.errors import AccountExists
+from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Money
+from gpu_sim.core.scenario.acts import Act, CreditAct
+from gpu_sim.core.scenario.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
 from gpu_sim.worlds.world import World, WorldNotFound
 from gpu_sim.worlds.worlds import DefaultWorldKept, Place, WorldExists, Worlds
 

@@ -4,7 +4,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from ..core.fault_rules import Operation
+from ..core.scenario.fault_rules import Operation
 from ..worlds.worlds import Worlds
 from . import docs_page, gpu
 from .auth import ControlAccess

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from starlette.types import Receive, Scope, Send
 
-from ..core.fault_rules import Operation
+from ..core.scenario.fault_rules import Operation
 from ..pacing import stopwatch_ns
 from ..worlds.world import World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds

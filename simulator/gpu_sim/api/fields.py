@@ -6,8 +6,8 @@ from typing import Any
 from unicodedata import category
 from urllib.parse import unquote_to_bytes
 
-from ..core.errors import InvalidValue
-from ..core.names import did_you_mean
+from ..core.kernel.errors import InvalidValue
+from ..core.kernel.names import did_you_mean
 from .problems import MissingField, UnknownField, UnknownParameter
 
 Check = Callable[[str, Any], Any]

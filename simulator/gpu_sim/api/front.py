@@ -12,8 +12,8 @@ from itertools import count
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..core.errors import Refusal
-from ..core.fault_rules import Operation
+from ..core.kernel.errors import Refusal
+from ..core.scenario.fault_rules import Operation
 from ..worlds.world import WorldNotFound
 from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token

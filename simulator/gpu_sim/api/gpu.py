@@ -5,11 +5,11 @@ from hashlib import blake2b
 from typing import Any
 
 from ..core.commands import RentGpu, TerminateRental
-from ..core.errors import InvalidValue
 from ..core.events import Reason
-from ..core.idempotency import Key
-from ..core.money import format_price, format_usd
-from ..core.rental import Rental, Status
+from ..core.kernel.errors import InvalidValue
+from ..core.kernel.money import format_price, format_usd
+from ..core.rentals.idempotency import Key
+from ..core.rentals.rental import Rental, Status
 from ..worlds.world import World
 from . import decoration
 from .auth import header_values, unknown_token

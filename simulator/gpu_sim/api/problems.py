@@ -1,7 +1,7 @@
 """Refusals of the wire, and the one table that says what each refusal is in HTTP (A12, A13).
 
 Refusal
-├── everything in gpu_sim.core.errors
+├── everything in gpu_sim.core.kernel.errors
 ├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds.worlds
 └── WireRefusal
     ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
@@ -13,9 +13,9 @@ Refusal
 
 from typing import Any, NamedTuple
 
-from ..core import errors
-from ..core.errors import Refusal
-from ..core.money import format_usd
+from ..core.kernel import errors
+from ..core.kernel.errors import Refusal
+from ..core.kernel.money import format_usd
 from ..worlds.sqlite_store import StateUnavailable
 from ..worlds.world import WorldNotFound
 from ..worlds.worlds import DefaultWorldKept, WorldExists

@@ -72,7 +72,7 @@ def calibrate(
         from ..fidelity import calibration
         from ..fidelity.traces.traces import TracesUnusable
         from .calibration_lines import calibration_lines
-    from ..core.calibration import CannotCalibrate
+    from ..core.market.availability_rates import CannotCalibrate
 
     settings = calibration.CalibrationSettings(
         files=files,

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from statistics import fmean, stdev
 
-from ..core.market_settings import InterruptionSettings
-from ..core.realism import Shape
+from ..core.scenario.availability_shape import Shape
+from ..core.scenario.market_settings import InterruptionSettings
 from ..fidelity.calibration import Calibration, HeldOut
 from ..fidelity.fit.fitted_scenario import probability, shape_as_written, told_of_losses
 from ..fidelity.fit.trace_calibration import CalibratedMarket, Zone

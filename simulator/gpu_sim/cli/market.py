@@ -106,7 +106,7 @@ def market(
 
 def _check_there(traces: Sequence[Path]) -> None:
     """Raises CannotTry for what is no file."""
-    from ..core.names import did_you_mean
+    from ..core.kernel.names import did_you_mean
 
     for file in traces:
         if file.is_dir():

@@ -12,7 +12,7 @@ from .exit_codes import CannotTry
 @click.pass_context
 def replay(ctx: click.Context, file: BinaryIO) -> None:
     """Run a downloaded journal again and say whether the bytes agree, and where they first differ."""
-    from ..core.errors import JournalInvalid
+    from ..core.kernel.errors import JournalInvalid
     from ..core.replay import replay as run_again
 
     try:

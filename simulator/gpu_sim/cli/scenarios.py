@@ -4,7 +4,7 @@ import json
 
 import click
 
-from ..core.scenario import Scenario
+from ..core.scenario.scenario import Scenario
 from .exit_codes import CannotTry
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ..core.quantities import Factor
-from ..core.scenario import ClockSettings
+from ..core.kernel.quantities import Factor
+from ..core.scenario.scenario import ClockSettings
 from .exit_codes import CannotTry
 from .options import FILE
 from .scenarios import load_scenario_or_end

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from .commands import Command, HideRental, MoveRental, TerminateRental
-from .idempotency import Key
-from .interventions import is_so_already
-from .rental import Rental, RentPlan
+from .rentals.idempotency import Key
+from .rentals.interventions import is_so_already
+from .rentals.rental import Rental, RentPlan
 
 
 class Accepted(Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from .acts import (
+from .scenario.acts import (
     CapacityAct,
     InterruptAct,
     MarketAct,

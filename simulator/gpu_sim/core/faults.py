@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .errors import FaultNotFound
-from .fault_rules import OPERATIONS, RESERVED, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
-from .names import did_you_mean, is_name
-from .quantities import Natural, Share
-from .randomness import PPM, draw, happens, stream
+from .kernel.errors import FaultNotFound
+from .kernel.names import did_you_mean, is_name
+from .kernel.quantities import Natural, Share
+from .kernel.randomness import PPM, draw, happens, stream
+from .scenario.fault_rules import OPERATIONS, RESERVED, FaultEffect, FaultRule, FaultTarget, OfferName, Operation
 
 
 class FaultDecision(Struct, frozen=True, gc=False, tag="decided", tag_field="fault"):

@@ -15,15 +15,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from .clock import YEAR_MS, format_instant
+from .billing.ledger import Entry
 from .commands import Command
-from .errors import JournalInvalid
 from .events import Event
 from .faults import FaultLine
-from .ledger import Entry
-from .quantities import Availability, Natural, Share
-from .randomness import PPM
-from .scenario import Scenario, without_tokens
+from .kernel.clock import YEAR_MS, format_instant
+from .kernel.errors import JournalInvalid
+from .kernel.quantities import Availability, Natural, Share
+from .kernel.randomness import PPM
+from .scenario.scenario import Scenario, without_tokens
 
 FORMAT = 2
 _QUANTITY_MAX = 10**18

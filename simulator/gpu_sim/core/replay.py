@@ -5,12 +5,12 @@ from itertools import zip_longest
 
 from msgspec import Struct
 
-from .clock import epoch_ms
-from .errors import JournalInvalid, Refusal
 from .journal import parse
-from .market_settings import opening_offers
+from .kernel.clock import epoch_ms
+from .kernel.errors import JournalInvalid, Refusal
 from .run import new_run
-from .scenario import Scenario
+from .scenario.market_settings import opening_offers
+from .scenario.scenario import Scenario
 from .scenario_problems import find_problems
 from .simulation import Simulation
 

@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Struct
 
 from .commands import Command
-from .errors import SnapshotInvalid
 from .faults import FaultDecision, FaultLine, FaultRuleAdded, FaultRuleRemoved, FaultState, RuleState
-from .idempotency import Key
 from .journal import plain_quantity
-from .scenario import Scenario
+from .kernel.errors import SnapshotInvalid
+from .rentals.idempotency import Key
+from .scenario.scenario import Scenario
 from .simulation import Simulation
 from .snapshot import History, encode_state
 

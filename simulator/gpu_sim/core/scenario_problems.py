@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from .calibration import CannotCalibrate, MarketRates
-from .catalog import PROVIDER_CLASSES, OfferSpec
-from .fault_rules import rule_problems
-from .market_settings import ChurnTerms, MarketSettings
-from .money import PRICE_STEP_MICROS, format_usd
-from .names import did_you_mean, is_line, is_name, is_token
-from .offer_names import OfferNames, Path
-from .playback import offers_meant
-from .randomness import PPM
-from .recordings import Played, PlayedSeries, PlayedTrace
-from .scenario import AccountSpec, Scenario
+from .kernel.money import PRICE_STEP_MICROS, format_usd
+from .kernel.names import did_you_mean, is_line, is_name, is_token
+from .kernel.randomness import PPM
+from .market.availability_rates import CannotCalibrate, MarketRates
+from .market.playback import offers_meant
+from .scenario.catalog import PROVIDER_CLASSES, OfferSpec
+from .scenario.fault_rules import rule_problems
+from .scenario.market_settings import ChurnTerms, MarketSettings
+from .scenario.offer_names import OfferNames, Path
+from .scenario.recordings import Played, PlayedSeries, PlayedTrace
+from .scenario.scenario import AccountSpec, Scenario
 
 NODES_MAX = 1_000_000
 

@@ -7,10 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .accepted import Accepted
-from .accounts import Accounts
-from .building import no_garbage
-from .churn import Churn
-from .clock import DEFAULT_START, epoch_ms
+from .billing.accounts import Accounts
+from .billing.ledger import Entry, Ledger
 from .commands import (
     AddCredit,
     Command,
@@ -23,19 +21,21 @@ from .commands import (
     TerminateRental,
     TouchRental,
 )
-from .errors import InvalidValue, JournalDropped, SnapshotInvalid
-from .idempotency import Key, Keys
-from .interventions import Interventions
 from .journal import Journal, Mark, Recorded
-from .ledger import Entry, Ledger
-from .market_settings import opening_offers
-from .offers import Market
-from .pending import Pending
-from .playback import replayed_series
-from .rental import Rental
-from .rentals import Rentals
-from .scenario import Scenario
-from .schedule import Priority, Schedule, Subject
+from .kernel.awaited_events import Pending
+from .kernel.clock import DEFAULT_START, epoch_ms
+from .kernel.errors import InvalidValue, JournalDropped, SnapshotInvalid
+from .kernel.gc_pause import no_garbage
+from .kernel.schedule import Priority, Schedule, Subject
+from .market.churn import Churn
+from .market.market import Market
+from .market.playback import replayed_series
+from .rentals.idempotency import Key, Keys
+from .rentals.interventions import Interventions
+from .rentals.rental import Rental
+from .rentals.rentals import Rentals
+from .scenario.market_settings import opening_offers
+from .scenario.scenario import Scenario
 from .snapshot import History, SimulationState, check_state, decode_state, encode_state
 from .timeline import Timeline
 

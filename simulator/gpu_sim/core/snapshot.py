@@ -10,16 +10,16 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from .errors import SnapshotInvalid
-from .idempotency import StoredKey
+from .billing.ledger import FUNDING, REVENUE, LedgerState, available, held
 from .journal import JournalState, Recorded, plain_quantity
-from .ledger import FUNDING, REVENUE, LedgerState, available, held
-from .offer import Offer, OfferState
-from .price_levels import LevelState
-from .quantities import Natural
-from .rental import Rental, RentalsState
-from .schedule import ScheduleState
-from .takebacks import TakeBacksState
+from .kernel.errors import SnapshotInvalid
+from .kernel.quantities import Natural
+from .kernel.schedule import ScheduleState
+from .market.offer import Offer, OfferState
+from .market.price_levels import LevelState
+from .rentals.idempotency import StoredKey
+from .rentals.interruptions import TakeBacksState
+from .rentals.rental import Rental, RentalsState
 from .timeline import TimelineState
 
 _T = TypeVar("_T")

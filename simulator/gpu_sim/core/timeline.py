@@ -5,18 +5,18 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from .acts import Act, InterruptAct, MarketAct, OutageAct, PassingAct, ProvisioningAct
 from .commands import AddCredit, Command, MoveRental, PlayAct, RentGpu, TerminateRental, TouchRental
-from .errors import Refusal
 from .events import ActEnded, ActRefused, ActStarted, Event
-from .interventions import Interventions
-from .offers import Market
-from .overlays import overlay_of
-from .pending import Pending
-from .quantities import Natural
-from .rental import Rental
-from .rentals import Rentals
-from .schedule import Priority, Schedule, Subject
+from .kernel.awaited_events import Pending
+from .kernel.errors import Refusal
+from .kernel.quantities import Natural
+from .kernel.schedule import Priority, Schedule, Subject
+from .market.market import Market
+from .market.overlays import overlay_of
+from .rentals.interventions import Interventions
+from .rentals.rental import Rental
+from .rentals.rentals import Rentals
+from .scenario.acts import Act, InterruptAct, MarketAct, OutageAct, PassingAct, ProvisioningAct
 
 
 class _Due(Struct, frozen=True, gc=False):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ..core.calibration import CannotCalibrate
-from ..core.scenario import Scenario
+from ..core.market.availability_rates import CannotCalibrate
+from ..core.scenario.scenario import Scenario
 from ..scenario_files.load import parse_scenario
 from ..scenario_files.problems import ScenarioError
 from .fit.fitted_scenario import days_to_run, run_again, write_scenario

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ..core.calibration import CannotCalibrate
-from ..core.scenario import Scenario
+from ..core.market.availability_rates import CannotCalibrate
+from ..core.scenario.scenario import Scenario
 from .fit.zone_market import Beside, Played, TraceMarkets, play_recorded
 from .progress import Progress, unseen
 from .report.judgement import Row, judge

@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..core.catalog import PROVIDER_CLASSES, OfferSpec
-from ..core.names import did_you_mean
-from ..core.quantities import Availability, Share
+from ..core.kernel.names import did_you_mean
+from ..core.kernel.quantities import Availability, Share
+from ..core.scenario.catalog import PROVIDER_CLASSES, OfferSpec
 from ..notation import parse_availability, parse_price, parse_share
 from ..resources import folder
 from .problems import Problem, ScenarioError, read_text

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ..core.catalog import REALISTIC_ONLY, OfferSpec
-from ..core.recordings import Recording
+from ..core.scenario.catalog import REALISTIC_ONLY, OfferSpec
+from ..core.scenario.recordings import Recording
 from ..notation import encode_quantity
 from .catalog import default_catalog, read_catalog
 from .inheritance import DEFAULT_CATALOG, RECORDINGS, Folder, inherit

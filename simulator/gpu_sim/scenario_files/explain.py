@@ -3,8 +3,8 @@
 Loaded only when there is a problem to explain.
 """
 
-from ..core.names import did_you_mean
-from ..core.scenario import Scenario
+from ..core.kernel.names import did_you_mean
+from ..core.scenario.scenario import Scenario
 from ..type_errors import TypeProblem, parse_type_error
 from .problems import FieldPath, Problem, problem_at
 from .yaml_tree import Node

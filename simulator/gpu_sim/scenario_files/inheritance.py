@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from msgspec import Struct
 
-from ..core.catalog import PROVIDER_CLASSES
-from ..core.names import did_you_mean
+from ..core.kernel.names import did_you_mean
+from ..core.scenario.catalog import PROVIDER_CLASSES
 from ..notation import fixed_document, is_duration_alone
 from ..resources import folder as shipped_folder
 from .catalog import default_catalog

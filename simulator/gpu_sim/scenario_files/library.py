@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..core.names import did_you_mean
-from ..core.scenario import Scenario
+from ..core.kernel.names import did_you_mean
+from ..core.scenario.scenario import Scenario
 from .load import Folder, build_scenario, load_scenario, parse_scenario, shipped_scenarios
 from .problems import Mark, ScenarioError, problem_at, read_text
 from .yaml_tree import BYTES_MAX

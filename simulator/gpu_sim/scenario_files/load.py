@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..core.catalog import REALISTIC_ONLY
-from ..core.market_settings import MarketSettings, opening_offers
-from ..core.names import did_you_mean
-from ..core.recordings import ReplaySettings
-from ..core.scenario import Scenario
+from ..core.kernel.names import did_you_mean
+from ..core.scenario.catalog import REALISTIC_ONLY
+from ..core.scenario.market_settings import MarketSettings, opening_offers
+from ..core.scenario.recordings import ReplaySettings
+from ..core.scenario.scenario import Scenario
 from ..core.scenario_problems import find_problems
 from ..notation import decode_quantity
 from .catalog import default_catalog, find_repeats, read_catalog

@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from ..core.quantities import Duration
-from ..core.recordings import LENGTH_MS_MAX, Recording
+from ..core.kernel.quantities import Duration
+from ..core.scenario.recordings import LENGTH_MS_MAX, Recording
 from ..notation import parse_instant, parse_price
 from .problems import Problem, ScenarioError, read_text
 from .traces import read_trace_file

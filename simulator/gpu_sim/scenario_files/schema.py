@@ -5,9 +5,9 @@ from typing import Any
 from msgspec import NODEFAULT, Struct, UnsetType, inspect
 
 from .. import notation
-from ..core import quantities
-from ..core.distributions import Distribution
-from ..core.scenario import BillingSettings, Scenario
+from ..core.kernel import quantities
+from ..core.scenario.distributions import Distribution
+from ..core.scenario.scenario import BillingSettings, Scenario
 
 _SCALARS: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from ..api.app import build_app
 from ..api.auth import ControlAccess, is_loopback
 from ..api.transport import Connections
-from ..core.scenario import ClockSettings, Scenario
+from ..core.scenario.scenario import ClockSettings, Scenario
 from ..scenario_files.library import ScenarioShelf
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from ..client.connection import ServerRefused
 from ..client.control_client import ControlClient
-from ..core.names import did_you_mean
-from ..core.one_of import not_exactly_one
+from ..core.kernel.names import did_you_mean
+from ..core.kernel.one_of import not_exactly_one
 from .arguments import dollars, instant, span
 from .records import Account, Entry, Rental, Request, RequestLog
 from .report import ClientReport, latest, report_on

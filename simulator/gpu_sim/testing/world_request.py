@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..core.names import did_you_mean
+from ..core.kernel.names import did_you_mean
 from .arguments import span
 
 DEFAULT_SCENARIO = "calm"

@@ -1,7 +1,7 @@
 """What becomes of a world's fault rules, written down before it happens where the world is in a state file."""
 
-from ..core.fault_rules import FaultRule, OfferName, Operation
 from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
+from ..core.scenario.fault_rules import FaultRule, OfferName, Operation
 from .state_file import Input
 from .world import World
 

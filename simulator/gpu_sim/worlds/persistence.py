@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from ..core.run import Run
-from ..core.scenario import ClockSettings
+from ..core.scenario.scenario import ClockSettings
 from ..core.simulation import Simulation
 from .retention import Holding
 from .sqlite_store import StateUnavailable

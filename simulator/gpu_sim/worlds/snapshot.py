@@ -7,12 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from .. import __version__
-from ..core.clock import CALENDAR_END, epoch_ms
-from ..core.errors import SnapshotInvalid
 from ..core.journal import plain_quantity
-from ..core.market_settings import opening_offers
+from ..core.kernel.clock import CALENDAR_END, epoch_ms
+from ..core.kernel.errors import SnapshotInvalid
 from ..core.run import Run, restored_run
-from ..core.scenario import ClockSettings, Scenario
+from ..core.scenario.market_settings import opening_offers
+from ..core.scenario.scenario import ClockSettings, Scenario
 from ..core.scenario_problems import find_problems
 
 FORMAT = 2

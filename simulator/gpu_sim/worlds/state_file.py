@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from .. import __version__
 from ..core.commands import Command
-from ..core.errors import Refusal
 from ..core.faults import FaultLine
-from ..core.idempotency import Key
 from ..core.journal import Mark, Recorded, chain_digest, decode_event, end_line, plain_quantity
+from ..core.kernel.errors import Refusal
+from ..core.rentals.idempotency import Key
 from ..core.run import Run, new_run, restored_run
-from ..core.scenario import ClockSettings, Scenario, without_tokens
+from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
 from ..core.snapshot import History, encode_state
 from ..pacing import wall_epoch_ms

@@ -7,13 +7,13 @@ from typing import Literal
 import msgspec
 
 from ..core.accepted import Accepted
-from ..core.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
 from ..core.commands import Command
-from ..core.errors import Refusal, SnapshotInvalid
-from ..core.idempotency import Key
-from ..core.rental import Rental
+from ..core.kernel.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
+from ..core.kernel.errors import Refusal, SnapshotInvalid
+from ..core.rentals.idempotency import Key
+from ..core.rentals.rental import Rental
 from ..core.run import Run, new_run
-from ..core.scenario import ClockSettings, Scenario, without_tokens
+from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
 from ..pacing import Pacer, Slice, wall_epoch_ms
 from .advance_events import Happened

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ..core.errors import AccountExists, Refusal
-from ..core.names import did_you_mean
+from ..core.kernel.errors import AccountExists, Refusal
+from ..core.kernel.names import did_you_mean
 from ..core.simulation import Simulation
 from ..scenario_files.library import ScenarioShelf
 from .request_log import REQUESTS_KEPT, RequestLog

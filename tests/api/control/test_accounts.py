@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim.core.quantities import Money
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.scenario.scenario import AccountSpec
 
 from ...support.asgi import ALICE, BOB, RENT, START, Answer, Api, scenario
 

@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim.core.catalog import CatalogSpec, Generate
-from gpu_sim.core.market_settings import MarketSettings, PriceSettings
-from gpu_sim.core.quantities import Duration, Factor
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, START, Answer, Api, scenario

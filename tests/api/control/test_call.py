@@ -1,7 +1,7 @@
 """Which world a control call is about, and how its body and query are read."""
 
 import pytest
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec
 
 from ...support.asgi import BOB, Api, scenario
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from gpu_sim.core.catalog import CatalogSpec, Generate
-from gpu_sim.core.clock import epoch_ms
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.market_settings import MarketSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
-from gpu_sim.core.quantities import Duration, Factor, Instant, Share
-from gpu_sim.core.scenario import AccountSpec, BillingSettings, ClockSettings
+from gpu_sim.core.kernel.clock import epoch_ms
+from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Share
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings, ClockSettings
 
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario
 from ...support.builders import market

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api.control.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS
-from gpu_sim.core.catalog import CatalogSpec, Generate
-from gpu_sim.core.market_settings import MarketSettings, PriceSettings
-from gpu_sim.core.quantities import Factor
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.kernel.quantities import Factor
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
+from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario

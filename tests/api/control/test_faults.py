@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
-from gpu_sim.core.quantities import Share
+from gpu_sim.core.kernel.quantities import Share
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
 from gpu_sim.worlds.faults import reset_faults
 
 from ...support.asgi import ALICE, BOB, RENT, Api, scenario

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import Act, OutageAct
-from gpu_sim.core.market_settings import AvailabilitySettings, ChurnSettings, ChurnTerms, InterruptionSettings
-from gpu_sim.core.quantities import Availability, Duration
+from gpu_sim.core.kernel.quantities import Availability, Duration
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.scenario.acts import Act, OutageAct
+from gpu_sim.core.scenario.market_settings import AvailabilitySettings, ChurnSettings, ChurnTerms, InterruptionSettings
+from gpu_sim.core.scenario.scenario import ClockSettings
 
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario
 from ...support.builders import market, offer

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from gpu_sim import __version__
-from gpu_sim.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from gpu_sim.core.acts import Act, OutageAct, PriceAct
 from gpu_sim.core.journal import FORMAT
-from gpu_sim.core.quantities import Duration, Price
+from gpu_sim.core.kernel.quantities import Duration, Price
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.scenario.acts import Act, OutageAct, PriceAct
+from gpu_sim.core.scenario.scenario import ClockSettings
 
 from ...support.asgi import BOB, RENT, START, Api, scenario
 from ...support.builders import market, offer

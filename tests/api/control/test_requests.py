@@ -8,7 +8,7 @@ import pytest
 from gpu_sim.api.request_log.logged_request import LoggedRequest
 from gpu_sim.api.request_log.request_match import Match, Mismatch
 from gpu_sim.api.transport import InjectedDisconnect
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec
 
 from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.scenario import BillingSettings, ClockSettings
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
+from gpu_sim.core.scenario.scenario import BillingSettings, ClockSettings
 from gpu_sim.worlds import snapshot as world_snapshot
 from gpu_sim.worlds.retention import Holding
 

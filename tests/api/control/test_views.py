@@ -3,17 +3,17 @@
 import asyncio
 from typing import Any
 
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.market_settings import (
+from gpu_sim.core.kernel.quantities import Availability, Duration, Share
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import (
     AvailabilitySettings,
     InterruptionSettings,
     NoticeSettings,
     ProvisioningSettings,
     ProvisioningTerms,
 )
-from gpu_sim.core.provisioning_parts import Parts, PerGigabyte
-from gpu_sim.core.quantities import Availability, Duration, Share
-from gpu_sim.core.scenario import BillingSettings
+from gpu_sim.core.scenario.provisioning_parts import Parts, PerGigabyte
+from gpu_sim.core.scenario.scenario import BillingSettings
 
 from ...support.asgi import Api, scenario
 from ...support.builders import market, offer

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from gpu_sim.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings
 
 from ...support.asgi import ALICE, BOB, MANUAL, RENT, START, Answer, Api, scenario
 from ...support.scenario_texts import write

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.commands import HideRental
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
-from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
 from gpu_sim.worlds.faults import add_fault, decide_fault, remove_fault
 from gpu_sim.worlds.world import World
 from starlette.types import Message

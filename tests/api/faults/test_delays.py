@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from gpu_sim.api.faults import carry_out
 from gpu_sim.api.transport import InjectedDisconnect
-from gpu_sim.core.quantities import Duration, Factor
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.scenario.scenario import ClockSettings
 
 from ...support.asgi import RENT, START, Answer, Api, scenario
 

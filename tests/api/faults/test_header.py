@@ -2,10 +2,10 @@
 
 import pytest
 from gpu_sim.api.faults.header import parse_effect
-from gpu_sim.core.distributions import fixed
-from gpu_sim.core.errors import InvalidValue
-from gpu_sim.core.fault_rules import Drip, FaultEffect
-from gpu_sim.core.quantities import Duration, Share
+from gpu_sim.core.kernel.errors import InvalidValue
+from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.fault_rules import Drip, FaultEffect
 
 from ...support.asgi import RENT, Api
 

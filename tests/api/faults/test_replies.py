@@ -5,9 +5,9 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import pytest
-from gpu_sim.core.fault_rules import FaultEffect, FaultRule, RateLimit
-from gpu_sim.core.quantities import Duration, Factor
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, RateLimit
+from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.pacing import wall_epoch_ms
 
 from ...support.asgi import MANUAL, RENT, Answer, Api, scenario

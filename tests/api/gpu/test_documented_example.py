@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from gpu_sim import load_scenario
-from gpu_sim.core.scenario import ClockSettings
+from gpu_sim.core.scenario.scenario import ClockSettings
 
 from ...support.asgi import DOCUMENTED_RENT, Api
 

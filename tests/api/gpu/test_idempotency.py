@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import pytest
-from gpu_sim.core.quantities import Money
-from gpu_sim.core.scenario import AccountSpec, BillingSettings
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings
 
 from ...support.asgi import ALICE, BOB, DOCUMENTED_RENT, RENT, Answer, Api, scenario
 from ...support.builders import market, offer

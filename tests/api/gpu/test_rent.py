@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from gpu_sim.core.quantities import Instant, Money
-from gpu_sim.core.scenario import AccountSpec, ApiSettings, BillingSettings, ClockSettings
+from gpu_sim.core.kernel.quantities import Instant, Money
+from gpu_sim.core.scenario.scenario import AccountSpec, ApiSettings, BillingSettings, ClockSettings
 
 from ...support.asgi import ALICE, BOB, DOCUMENTED_RENT, MANUAL, RENT, START, Answer, Api, scenario
 from ...support.builders import market, offer

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from gpu_sim.core.acts import Act, PriceAct
-from gpu_sim.core.quantities import Duration, Factor
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.scenario.acts import Act, PriceAct
 
 from ...support.asgi import START, Api, scenario
 

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from gpu_sim.api.offers import listing
 from gpu_sim.api.offers.listing import Listing, Listings
-from gpu_sim.core.acts import Act, OutageAct, PriceAct
-from gpu_sim.core.market_settings import MarketSettings
-from gpu_sim.core.quantities import Duration, Price
-from gpu_sim.core.scenario import ApiSettings
+from gpu_sim.core.kernel.quantities import Duration, Price
+from gpu_sim.core.scenario.acts import Act, OutageAct, PriceAct
+from gpu_sim.core.scenario.market_settings import MarketSettings
+from gpu_sim.core.scenario.scenario import ApiSettings
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 from msgspec.structs import replace

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from gpu_sim.api.offers import sorted_rows
 from gpu_sim.api.offers.listing import FEW, Listing
-from gpu_sim.core.acts import CapacityAct, OutageAct, PriceAct
 from gpu_sim.core.commands import PlayAct, TerminateRental
-from gpu_sim.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
-from gpu_sim.core.offers import RECENT_MAX
-from gpu_sim.core.quantities import Duration, Factor, Share
+from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.market.market import RECENT_MAX
+from gpu_sim.core.scenario.acts import CapacityAct, OutageAct, PriceAct
+from gpu_sim.core.scenario.market_settings import InterruptionSettings, MarketSettings, PriceSettings
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 

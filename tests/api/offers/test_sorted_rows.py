@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from gpu_sim.api.offers import sorted_rows
 from gpu_sim.api.offers.sorted_rows import Row, SortedRows
-from gpu_sim.core.market_settings import PriceSettings
-from gpu_sim.core.offer import Offer
-from gpu_sim.core.prices import PricePaths
+from gpu_sim.core.market.offer import Offer
+from gpu_sim.core.market.prices import PricePaths
+from gpu_sim.core.scenario.market_settings import PriceSettings
 
 from ...support.builders import offer
 

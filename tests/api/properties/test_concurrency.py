@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 from gpu_sim import serve_in_thread
-from gpu_sim.core.quantities import Money
-from gpu_sim.core.scenario import AccountSpec, Scenario
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.server.serving import Ready
 
 from ...support.asgi import ALICE, BOB, RENT, scenario

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from gpu_sim import serve_in_thread
-from gpu_sim.core.scenario import ClockSettings, Scenario
+from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.library import ScenarioShelf
 from gpu_sim.worlds import world as world_module
 

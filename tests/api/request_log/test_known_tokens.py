@@ -3,7 +3,7 @@
 import pytest
 from gpu_sim.api.request_log import known_tokens
 from gpu_sim.api.request_log.known_tokens import KnownTokens
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from gpu_sim.core.quantities import Duration
-from gpu_sim.core.scenario import AccountSpec, ClockSettings
+from gpu_sim.core.kernel.quantities import Duration
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings
 
 from ...support.asgi import ALICE, RENT, START, Api, scenario
 

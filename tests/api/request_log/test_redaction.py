@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from gpu_sim.api.request_log.redaction import REDACTED, Redactor
-from gpu_sim.core.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 

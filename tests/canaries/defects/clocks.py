@@ -3,9 +3,9 @@
 from typing import Any
 
 from gpu_sim.api.control import clock
-from gpu_sim.core.rental import Rental
-from gpu_sim.core.rentals import Rentals
-from gpu_sim.core.schedule import Priority, Schedule
+from gpu_sim.core.kernel.schedule import Priority, Schedule
+from gpu_sim.core.rentals.rental import Rental
+from gpu_sim.core.rentals.rentals import Rentals
 from gpu_sim.worlds.world import World
 
 from ..registry import Soil, canary

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from gpu_sim.api import auth, fields, front, gpu, problems, replies
 from gpu_sim.api.exchange import Exchange, operation_of
-from gpu_sim.core import rentals
-from gpu_sim.core.errors import InsufficientCredit, Refusal
-from gpu_sim.core.rental import RentPlan
+from gpu_sim.core.kernel.errors import InsufficientCredit, Refusal
+from gpu_sim.core.rentals import rentals
+from gpu_sim.core.rentals.rental import RentPlan
 from starlette.types import Scope
 
 from ..registry import Soil, canary

@@ -5,10 +5,11 @@ from typing import Any
 
 from gpu_sim.api import gpu, replies
 from gpu_sim.api.exchange import rental_id_in
-from gpu_sim.core import holds, rentals
-from gpu_sim.core.errors import InsufficientCredit
-from gpu_sim.core.ledger import RentalSettled
-from gpu_sim.core.rental import Rental, RentPlan
+from gpu_sim.core.billing import holds
+from gpu_sim.core.billing.ledger import RentalSettled
+from gpu_sim.core.kernel.errors import InsufficientCredit
+from gpu_sim.core.rentals import rentals
+from gpu_sim.core.rentals.rental import Rental, RentPlan
 from gpu_sim.core.simulation import Simulation
 
 from ..registry import Soil, canary

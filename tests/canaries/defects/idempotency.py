@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from gpu_sim.core import idempotency
-from gpu_sim.core.errors import Refusal
-from gpu_sim.core.idempotency import Key
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.rentals import idempotency
+from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.worlds.world import World
 
 from ..registry import Soil, canary

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from gpu_sim.core import billing, rentals
-from gpu_sim.core.errors import InsufficientCredit
-from gpu_sim.core.ledger import HoldExpired, Ledger, RentalSettled
-from gpu_sim.core.money import cost_micros, round_half_up
-from gpu_sim.core.rental import Rental, RentPlan
+from gpu_sim.core.billing import charges
+from gpu_sim.core.billing.ledger import HoldExpired, Ledger, RentalSettled
+from gpu_sim.core.kernel.errors import InsufficientCredit
+from gpu_sim.core.kernel.money import cost_micros, round_half_up
+from gpu_sim.core.rentals import rentals
+from gpu_sim.core.rentals.rental import Rental, RentPlan
 
 from ..registry import Soil, canary
 
@@ -20,7 +21,7 @@ MINIMUM = "test_billing.py::test_f15_fifteen_minutes_at_least_then_each_begun_se
 )
 def minimum_is_a_second_short(soil: Soil) -> None:
     """F15: a session of a second is billed for 899."""
-    sound = billing.billed_seconds
+    sound = charges.billed_seconds
 
     def billed_seconds(*arguments: Any) -> int:
         seconds = sound(*arguments)
@@ -32,7 +33,7 @@ def minimum_is_a_second_short(soil: Soil) -> None:
 @canary(MINIMUM, shows=r"'0\.076533' == '0\.071830'")
 def seconds_are_rounded_to_minutes(soil: Soil) -> None:
     """F15: past the minimum, each begun minute counts whole."""
-    sound = billing.billed_seconds
+    sound = charges.billed_seconds
 
     def billed_seconds(*arguments: Any) -> int:
         return -(-sound(*arguments) // 60) * 60
@@ -82,7 +83,7 @@ def provisioning_is_billed(soil: Soil) -> None:
 @canary("test_billing.py::test_a6_an_interrupted_rental_pays_the_time_used", shows=r"'0\.071750' == '0\.000000'")
 def interruptions_are_billed_the_minimum(soil: Soil) -> None:
     """A6: the time used is not what is billed."""
-    sound = billing.billed_seconds
+    sound = charges.billed_seconds
 
     def billed_seconds(reason: Any, *arguments: Any) -> int:
         return sound("deleted" if reason == "interrupted" else reason, *arguments)

@@ -8,9 +8,9 @@ import msgspec
 from gpu_sim.api import replies
 from gpu_sim.api.offers import listing
 from gpu_sim.api.offers.sorted_rows import SortedRows
-from gpu_sim.core import offers
-from gpu_sim.core.money import format_price
-from gpu_sim.core.offer import Offer
+from gpu_sim.core.kernel.money import format_price
+from gpu_sim.core.market import market
+from gpu_sim.core.market.offer import Offer
 
 from ..registry import Soil, canary
 
@@ -128,10 +128,10 @@ def names_match_in_one_case_only(soil: Soil) -> None:
 def capacity_is_not_returned(soil: Soil) -> None:
     """F13: the GPUs of a rental that ended stay taken."""
 
-    def give_back(self: offers.Market, offer: Offer, gpu_count: int) -> None:
+    def give_back(self: market.Market, offer: Offer, gpu_count: int) -> None:
         pass
 
-    soil.plant(offers.Market, "give_back", give_back)
+    soil.plant(market.Market, "give_back", give_back)
 
 
 @canary(
@@ -140,9 +140,9 @@ def capacity_is_not_returned(soil: Soil) -> None:
 )
 def capacity_is_returned_twice(soil: Soil) -> None:
     """F6: the end of a rental frees the GPUs of another one too."""
-    sound = offers.Market.give_back
+    sound = market.Market.give_back
 
-    def give_back(self: offers.Market, offer: Offer, gpu_count: int) -> None:
+    def give_back(self: market.Market, offer: Offer, gpu_count: int) -> None:
         sound(self, offer, min(offer.used, 2 * gpu_count))
 
-    soil.plant(offers.Market, "give_back", give_back)
+    soil.plant(market.Market, "give_back", give_back)

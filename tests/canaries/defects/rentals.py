@@ -4,8 +4,8 @@ from typing import Any
 
 from gpu_sim.api import gpu, replies
 from gpu_sim.api.exchange import rental_id_in
-from gpu_sim.core.rental import Rental
-from gpu_sim.core.rentals import Rentals
+from gpu_sim.core.rentals.rental import Rental
+from gpu_sim.core.rentals.rentals import Rentals
 from gpu_sim.core.simulation import Simulation
 
 from ..registry import Soil, canary

@@ -4,7 +4,7 @@ from typing import Any
 
 from gpu_sim.api import replies
 from gpu_sim.api.offers import listing
-from gpu_sim.core import billing
+from gpu_sim.core.billing import charges
 
 from ..registry import Registry, Soil
 from .money import MINIMUM
@@ -21,7 +21,7 @@ def nobody_comes_by(soil: Soil) -> None:
     def billed_seconds(*arguments: Any) -> int:
         return 899
 
-    soil.plant(billing, "billed_seconds", billed_seconds)
+    soil.plant(charges, "billed_seconds", billed_seconds)
 
 
 @unfit(COUNT, shows=r"assert 79 == \d+")

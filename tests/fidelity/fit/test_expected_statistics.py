@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.calibration import calibrate
-from gpu_sim.core.quantities import Availability
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.kernel.quantities import Availability
+from gpu_sim.core.market.availability_rates import calibrate
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.expected_statistics import DOWN_OVER_H, Setting, expect, shares_over
 from gpu_sim.fidelity.fit.fitting import setting_of, targets_of
 from gpu_sim.fidelity.fit.unsampled_rates import Recorded, seen_per_hour

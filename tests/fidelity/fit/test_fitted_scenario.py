@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.quantities import Factor, Share
-from gpu_sim.core.realism import Severity, Shape
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.kernel.quantities import Factor, Share
+from gpu_sim.core.scenario.availability_shape import Severity, Shape
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.fitted_scenario import days_to_run, probability, run_again, shape_document, write_scenario
 from gpu_sim.fidelity.fit.trace_calibration import CalibratedMarket, calibrate_traces
 from gpu_sim.fidelity.traces.statistics import measure

@@ -1,7 +1,7 @@
 """The fit finds again what a simulated recording was made with, and finds the same each time."""
 
 import pytest
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit import fitting
 from gpu_sim.fidelity.fit.expected_statistics import Setting, expect
 from gpu_sim.fidelity.fit.fitting import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.calibration import PoolRates, calibrate
-from gpu_sim.core.quantities import Availability, Duration, Factor, Share
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Share
+from gpu_sim.core.market.availability_rates import PoolRates, calibrate
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
 from gpu_sim.fidelity.fit.sampled_chain import SeenChain
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.shape_space import AXES, bounds, shape_at, tidied
 
 from ...support.known_market import UNLIKE

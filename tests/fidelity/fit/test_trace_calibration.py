@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.calibration import CannotCalibrate
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.market.availability_rates import CannotCalibrate
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.trace_calibration import calibrate_traces
 from gpu_sim.fidelity.traces.traces import Trace
 from msgspec.structs import replace

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.calibration import CannotCalibrate, calibrate
-from gpu_sim.core.quantities import Availability, Factor, Share
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.kernel.quantities import Availability, Factor, Share
+from gpu_sim.core.market.availability_rates import CannotCalibrate, calibrate
+from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.unsampled_rates import Recorded, deprobe, deprobe_or_keep, seen_per_hour
 
 from ...support.known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings

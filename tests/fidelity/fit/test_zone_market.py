@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu_sim.core.acts import Act, OutageAct
-from gpu_sim.core.calibration import CannotCalibrate, MarketRates
-from gpu_sim.core.catalog import CatalogSpec, Generate
-from gpu_sim.core.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
-from gpu_sim.core.quantities import Duration, Factor, Share
-from gpu_sim.core.realism import Severity, Shape
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.market.availability_rates import CannotCalibrate, MarketRates
+from gpu_sim.core.scenario.acts import Act, OutageAct
+from gpu_sim.core.scenario.availability_shape import Severity, Shape
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import calibrate_traces
 from gpu_sim.fidelity.fit.zone_market import TraceMarkets, play_recorded, play_traces, why_not_played
 from gpu_sim.fidelity.runs.recorded import Recorded, read_recorded
@@ -19,8 +19,8 @@ from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace
 
-from ...core.recordings import replaying
-from ...core.recordings import trace as replayed
+from ...core.market.recordings import replaying
+from ...core.market.recordings import trace as replayed
 from ...support.builders import DAY, HOUR, market, offer, scenario
 from ...support.known_market import LOOK_SECONDS, recordings
 from ...support.zone_markets import poisson

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.market_settings import InterruptionSettings
-from gpu_sim.core.realism import Shape
+from gpu_sim.core.scenario.availability_shape import Shape
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
 from gpu_sim.fidelity.fit.zone_market import play_traces
 from gpu_sim.fidelity.report.held_out import SHAPE_STATISTICS, judge_held_out, refuse_unlike
 from gpu_sim.fidelity.report.judgement import Row

@@ -4,9 +4,9 @@ from math import nan
 
 import numpy as np
 import pytest
-from gpu_sim.core.market_settings import PriceSettings
-from gpu_sim.core.quantities import Factor
-from gpu_sim.core.scenario import Scenario
+from gpu_sim.core.kernel.quantities import Factor
+from gpu_sim.core.scenario.market_settings import PriceSettings
+from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import Zone
 from gpu_sim.fidelity.fit.zone_market import Beside, Played, TraceMarket
 from gpu_sim.fidelity.report.judgement import Row, judge, spread
@@ -16,7 +16,7 @@ from gpu_sim.fidelity.runs.seed_run import SeedRun
 from gpu_sim.fidelity.traces.traces import TraceName
 from msgspec.structs import replace
 
-from ...core.recordings import priced, replaying, series, trace
+from ...core.market.recordings import priced, replaying, series, trace
 from ...support.builders import market, offer, scenario
 from ...support.zone_markets import NINE, plan, poisson, realistic, seed_run, zone
 

@@ -4,7 +4,7 @@ from math import exp, isnan, log
 
 import numpy as np
 import pytest
-from gpu_sim.core.quantities import Share
+from gpu_sim.core.kernel.quantities import Share
 from gpu_sim.fidelity.runs.constant_hazard import add_up, count_taken, exponential_p, rate_per_hour, tolerance_of_rate
 from gpu_sim.fidelity.runs.market_run import MarketHistory, run_market
 from msgspec.structs import replace

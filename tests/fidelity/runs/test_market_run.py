@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from gpu_sim.core.acts import Act, CapacityAct, InterruptAct, OutageAct, PriceAct
 from gpu_sim.core.events import OfferCameBack, OfferWentDown
-from gpu_sim.core.market_settings import ChurnSettings, ChurnTerms
-from gpu_sim.core.quantities import Duration, Price, Share
+from gpu_sim.core.kernel.quantities import Duration, Price, Share
+from gpu_sim.core.scenario.acts import Act, CapacityAct, InterruptAct, OutageAct, PriceAct
+from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.fidelity.runs.market_run import MarketHistory, run_market
 from msgspec.structs import replace

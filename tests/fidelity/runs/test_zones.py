@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gpu_sim.core.catalog import OfferSpec
+from gpu_sim.core.scenario.catalog import OfferSpec
 from gpu_sim.fidelity.runs.zones import observe, trace_names, zones_of_one_gpu
 from gpu_sim.fidelity.traces.observation import Recorder
 from gpu_sim.fidelity.traces.traces import parse_name

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from ...core.commands import AddCredit, CreateAccount
-from ...core.errors import InvalidValue
-from ...core.names import is_token
-from ...core.quantities import Money
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import is_token
+from ...core.kernel.quantities import Money
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
 from .call import body_as, enter, page, window

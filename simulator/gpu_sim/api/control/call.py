@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from ...core.errors import InvalidValue
-from ...core.names import did_you_mean
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import did_you_mean
 from ...notation import decode_quantity
 from ...type_errors import parse_type_error
 from ...worlds.world import World

@@ -5,12 +5,12 @@ from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ...core.clock import DAY_MS
-from ...core.errors import InvalidValue
-from ...core.one_of import OneOf
-from ...core.quantities import Duration, Factor, Instant
-from ...core.rental import Rental, Status
-from ...core.scenario import ClockSettings
+from ...core.kernel.clock import DAY_MS
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.one_of import OneOf
+from ...core.kernel.quantities import Duration, Factor, Instant
+from ...core.rentals.rental import Rental, Status
+from ...core.scenario.scenario import ClockSettings
 from ...worlds.advance_events import Happened
 from ...worlds.world import ADVANCE_MS_MAX, World
 from ..exchange import Exchange

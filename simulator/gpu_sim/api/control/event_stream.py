@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from starlette.types import Scope
 
-from ...core.errors import InvalidValue
+from ...core.kernel.errors import InvalidValue
 from ...core.simulation import Simulation
 from ...pacing import Slice
 from ...worlds.watchers import Watcher

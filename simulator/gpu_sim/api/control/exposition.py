@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from ... import __version__
-from ...core.clock import SECOND_MS
-from ...core.money import MICROS_PER_DOLLAR
+from ...core.kernel.clock import SECOND_MS
+from ...core.kernel.money import MICROS_PER_DOLLAR
 from ...worlds.world import World
 from ...worlds.worlds import Worlds
 from ..replies import Reply

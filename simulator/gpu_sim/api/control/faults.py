@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ...core.errors import InvalidValue
-from ...core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
 from ...core.faults import RuleState
+from ...core.kernel.errors import InvalidValue
+from ...core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
 from ...notation import encode_quantity, shorten_distribution, write_out_distribution
 from ...worlds import faults
 from ...worlds.world import World

@@ -3,8 +3,17 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from ...core.acts import CapacityAct, InterruptAct, MarketAct, OutageAct, PriceAct, ProvisioningAct, Selector, VanishAct
 from ...core.commands import PlayAct
+from ...core.scenario.acts import (
+    CapacityAct,
+    InterruptAct,
+    MarketAct,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    Selector,
+    VanishAct,
+)
 from ..exchange import Exchange, Handler
 from ..replies import Reply, json_reply
 from .call import body_as, enter, page

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from ...core.acts import Transition
 from ...core.commands import Command, HideRental, InterruptRental, MoveRental, TouchRental
+from ...core.scenario.acts import Transition
 from .. import decoration
 from ..exchange import Exchange
 from ..replies import Reply, json_reply

@@ -7,9 +7,9 @@ from typing import Any, get_args
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
-from ...core.errors import AccountNotFound, InvalidValue
-from ...core.fault_rules import Operation
-from ...core.names import did_you_mean
+from ...core.kernel.errors import AccountNotFound, InvalidValue
+from ...core.kernel.names import did_you_mean
+from ...core.scenario.fault_rules import Operation
 from ...pacing import Slice
 from ...worlds.request_log import KeptRequest, RequestLog
 from ...worlds.world import World

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from ...core.acts import MarketAct, PassingAct
+from ...core.billing.ledger import Entry
 from ...core.journal import Recorded
-from ...core.ledger import Entry
-from ...core.money import format_price, format_usd
-from ...core.offer import Offer
-from ...core.randomness import PPM
-from ...core.rental import Rental
+from ...core.kernel.money import format_price, format_usd
+from ...core.kernel.randomness import PPM
+from ...core.market.offer import Offer
+from ...core.rentals.rental import Rental
+from ...core.scenario.acts import MarketAct, PassingAct
 from ...notation import encode_quantity
 from ...worlds.world import World
 from ..gpu import extended_view

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ... import __version__
-from ...core.errors import InvalidValue
-from ...core.names import NAME_PATTERN, did_you_mean, is_name, is_token
-from ...core.scenario import ClockSettings, Scenario
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import NAME_PATTERN, did_you_mean, is_name, is_token
+from ...core.scenario.scenario import ClockSettings, Scenario
 from ...scenario_files.problems import Problem, ScenarioError
 from ...worlds.faults import reset_faults
 from ...worlds.world import World

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import Message, Send
 
-from ...core.fault_rules import Drip, FaultEffect, OfferName
 from ...core.faults import Injection
-from ...core.randomness import PPM
+from ...core.kernel.randomness import PPM
+from ...core.scenario.fault_rules import Drip, FaultEffect, OfferName
 from ...worlds.faults import decide_fault
 from ...worlds.world import ADVANCE_MS_MAX
 from ..exchange import Exchange, rental_id_in

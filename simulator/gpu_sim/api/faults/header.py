@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from starlette.types import Scope
 
-from ...core.errors import InvalidValue
-from ...core.fault_rules import RESERVED, FaultEffect
 from ...core.faults import Injection
-from ...core.names import did_you_mean
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import did_you_mean
+from ...core.scenario.fault_rules import RESERVED, FaultEffect
 from ...notation import decode_quantity, write_out_distribution
 from ...type_errors import parse_type_error
 from ..auth import header_values

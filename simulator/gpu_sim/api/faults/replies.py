@@ -2,10 +2,10 @@
 
 from email.utils import formatdate
 
-from ...core import errors
-from ...core.errors import Refusal
-from ...core.fault_rules import Operation
 from ...core.faults import Injection
+from ...core.kernel import errors
+from ...core.kernel.errors import Refusal
+from ...core.scenario.fault_rules import Operation
 from ...pacing import Pacer, wall_epoch_ms
 from ..problems import InvalidToken, NotFound, PayloadTooLarge, UnsupportedMediaType, api_problem
 from ..replies import Headers, Reply, json_reply

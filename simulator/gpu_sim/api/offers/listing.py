@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from ...core.errors import InvalidValue
-from ...core.money import MICROS_PER_DOLLAR, format_price
-from ...core.offer import Offer
-from ...core.randomness import PPM
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.money import MICROS_PER_DOLLAR, format_price
+from ...core.kernel.randomness import PPM
+from ...core.market.offer import Offer
 from ...core.simulation import Simulation
 from ...worlds.world import World
 from ..exchange import Exchange

@@ -9,7 +9,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import NamedTuple
 
-from ...core.offer import Offer
+from ...core.market.offer import Offer
 
 BLOCK_ROWS = 128
 """A block has as many rows at first, and is halved when it has come to twice as many."""

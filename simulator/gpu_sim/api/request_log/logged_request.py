@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ...core.clock import format_instant
-from ...core.errors import Refusal
+from ...core.kernel.clock import format_instant
+from ...core.kernel.errors import Refusal
 from ...pacing import wall_epoch_ms
 from ...request_record import RequestRecord
 from ...worlds.request_log import KeptRequest

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ...core.fault_rules import Operation
+from ...core.scenario.fault_rules import Operation
 from .logged_request import LoggedRequest
 
 BODY_BYTES_MAX = 16 << 10

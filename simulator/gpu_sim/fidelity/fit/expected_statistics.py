@@ -12,8 +12,8 @@ import numpy as np
 from msgspec import Struct
 from scipy.optimize import brentq
 
-from ...core.calibration import PoolRates
-from ...core.realism import Shape
+from ...core.market.availability_rates import PoolRates
+from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import NOTHING, Floats
 from ..traces.lifetimes import hazard
 from ..traces.statistics import LAGS_MINUTES, NEAR_SECONDS, WINDOWS_H

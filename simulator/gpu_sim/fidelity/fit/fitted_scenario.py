@@ -5,13 +5,13 @@ from typing import Any
 
 import yaml
 
-from ...core.clock import HOUR_MS
-from ...core.market_settings import InterruptionSettings
-from ...core.numerics import probability_of
-from ...core.quantities import Share
-from ...core.randomness import PPM
-from ...core.realism import Shape
-from ...core.scenario import Scenario
+from ...core.kernel.clock import HOUR_MS
+from ...core.kernel.numerics import probability_of
+from ...core.kernel.quantities import Share
+from ...core.kernel.randomness import PPM
+from ...core.scenario.availability_shape import Shape
+from ...core.scenario.market_settings import InterruptionSettings
+from ...core.scenario.scenario import Scenario
 from ...notation import encode_quantity, format_share
 from ...scenario_files.load import parse_scenario
 from ..runs.market_run import run_market

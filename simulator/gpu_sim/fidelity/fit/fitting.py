@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from scipy.optimize import least_squares
 from threadpoolctl import threadpool_limits
 
-from ...core.calibration import CannotCalibrate
-from ...core.realism import Shape
+from ...core.market.availability_rates import CannotCalibrate
+from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import Floats
 from ..traces.lifetimes import complete_runs
 from ..traces.statistics import measure

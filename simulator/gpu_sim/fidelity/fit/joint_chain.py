@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from ...core.calibration import LEVELS, PHASES, UP, PhaseEnds, PoolRates, followers, level_rates
-from ...core.randomness import PPM
-from ...core.realism import Shape
+from ...core.kernel.randomness import PPM
+from ...core.market.availability_rates import LEVELS, PHASES, UP, PhaseEnds, PoolRates, followers, level_rates
+from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import Floats, Marks, Whole
 
 

@@ -9,10 +9,10 @@ from math import exp, log
 import numpy as np
 from msgspec import Struct
 
-from ...core.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from ...core.quantities import Duration, Factor, Share
-from ...core.randomness import PPM
-from ...core.realism import Shape
+from ...core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from ...core.kernel.quantities import Duration, Factor, Share
+from ...core.kernel.randomness import PPM
+from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import Floats
 
 

@@ -5,9 +5,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ...core.calibration import CannotCalibrate, PoolRates
-from ...core.market_settings import InterruptionSettings
-from ...core.realism import Shape
+from ...core.market.availability_rates import CannotCalibrate, PoolRates
+from ...core.scenario.availability_shape import Shape
+from ...core.scenario.market_settings import InterruptionSettings
 from ..runs.zones import zones_of_one_gpu
 from ..traces.lifetimes import interruptions
 from ..traces.look_interval import find_look_interval

@@ -6,10 +6,10 @@ given, each rate of an offer would be seen as another rate, exactly known; the o
 
 from msgspec import Struct
 
-from ...core.calibration import CannotCalibrate, PoolRates, calibrate
-from ...core.numerics import exp, ln
-from ...core.quantities import Availability
-from ...core.realism import Shape
+from ...core.kernel.numerics import exp, ln
+from ...core.kernel.quantities import Availability
+from ...core.market.availability_rates import CannotCalibrate, PoolRates, calibrate
+from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import Marks
 from ..traces.lifetimes import interruptions
 from .joint_chain import chain_of_one

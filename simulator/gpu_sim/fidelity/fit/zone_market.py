@@ -11,13 +11,13 @@ from pathlib import Path
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from ...core.catalog import OfferSpec
-from ...core.clock import DAY_MS, HOUR_MS
-from ...core.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
-from ...core.quantities import Availability, Duration, Price, Share
-from ...core.randomness import PPM
-from ...core.realism import Shape
-from ...core.scenario import Scenario
+from ...core.kernel.clock import DAY_MS, HOUR_MS
+from ...core.kernel.quantities import Availability, Duration, Price, Share
+from ...core.kernel.randomness import PPM
+from ...core.scenario.availability_shape import Shape
+from ...core.scenario.catalog import OfferSpec
+from ...core.scenario.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
+from ...core.scenario.scenario import Scenario
 from ..runs.recorded import Recorded
 from ..runs.seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
 from ..traces.observation import Recorder

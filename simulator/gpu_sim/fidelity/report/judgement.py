@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...core.randomness import PPM
-from ...core.scenario import Scenario
+from ...core.kernel.randomness import PPM
+from ...core.scenario.scenario import Scenario
 from ..fit.zone_market import Beside, Played
 from ..runs.constant_hazard import LIVES_MIN, Taken, add_up, exponential_p, tolerance_of_rate
 from ..runs.seed_run import Plan, SeedRun

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from ...core.randomness import PPM
+from ...core.kernel.randomness import PPM
 from ..fit.trace_calibration import Zone
 from ..fit.zone_market import Beside, Played
 from ..runs.seed_run import Plan

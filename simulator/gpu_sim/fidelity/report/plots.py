@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import expon, weibull_min
 
-from ...core.catalog import PROVIDER_CLASSES
-from ...core.clock import DAY_MS
+from ...core.kernel.clock import DAY_MS
+from ...core.scenario.catalog import PROVIDER_CLASSES
 from ..fit.zone_market import Beside
 from ..runs.market_run import MarketHistory, OfferHistory
 from ..runs.recorded import Recorded

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from ...core.randomness import draw, stream
+from ...core.kernel.randomness import draw, stream
 from ..fit.zone_market import Played
 from ..runs.market_run import MarketHistory
 from ..runs.seed_run import Plan

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...core.catalog import ProviderClass
+from ...core.scenario.catalog import ProviderClass
 from ..runs.offer_prices import FROZEN_DAYS
 
 Part = Literal["zones", "pairs", "fleets", "prices", "poisson"]

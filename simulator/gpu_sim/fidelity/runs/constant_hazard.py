@@ -6,10 +6,10 @@ import numpy as np
 from msgspec import Struct
 from scipy.stats import kstest
 
-from ...core.clock import HOUR_MS
-from ...core.market_settings import InterruptionSettings
-from ...core.numerics import hazard_of
-from ...core.randomness import PPM
+from ...core.kernel.clock import HOUR_MS
+from ...core.kernel.numerics import hazard_of
+from ...core.kernel.randomness import PPM
+from ...core.scenario.market_settings import InterruptionSettings
 from ..traces.arrays import NOTHING, Floats
 from .market_run import MarketHistory, OfferHistory
 

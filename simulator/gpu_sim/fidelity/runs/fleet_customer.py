@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from ...core.commands import RentGpu
 from ...core.events import GpusReturned, RentalRunning, RentalTerminated
-from ...core.offer import Offer
+from ...core.market.offer import Offer
 from ...core.simulation import Simulation
 
 FLEET_ACCOUNT = "the-keeper-of-fleets"

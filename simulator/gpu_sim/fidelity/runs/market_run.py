@@ -11,8 +11,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...core.catalog import OfferSpec
-from ...core.clock import DAY_MS
 from ...core.events import (
     ActEnded,
     ActStarted,
@@ -26,9 +24,11 @@ from ...core.events import (
     RentalRunning,
     RentalTerminated,
 )
-from ...core.money import MICROS_PER_DOLLAR
-from ...core.quantities import Money
-from ...core.scenario import AccountSpec, Scenario
+from ...core.kernel.clock import DAY_MS
+from ...core.kernel.money import MICROS_PER_DOLLAR
+from ...core.kernel.quantities import Money
+from ...core.scenario.catalog import OfferSpec
+from ...core.scenario.scenario import AccountSpec, Scenario
 from ...core.simulation import Simulation
 from ..traces.arrays import NOTHING, Floats, Marks, Whole
 from .fleet_customer import FLEET_ACCOUNT, Keeper, Life, Names

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.catalog import ProviderClass
-from ...core.clock import DAY_MS
+from ...core.kernel.clock import DAY_MS
+from ...core.scenario.catalog import ProviderClass
 from ..traces.arrays import NOTHING, Floats, mean
 from .market_run import MarketHistory, OfferHistory
 from .price_statistics import (

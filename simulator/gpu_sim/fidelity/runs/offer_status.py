@@ -1,6 +1,6 @@
 """Whether an offer can be had: what keeps it from being rented, taken together."""
 
-from ...core.offer import Offer
+from ...core.market.offer import Offer
 
 
 class Standing:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from ...core.scenario import Scenario
+from ...core.scenario.scenario import Scenario
 from ..traces.arrays import Floats, Whole, mean, mean_known
 from ..traces.dependence import Distance, correlation_by_distance, phi
 from ..traces.fleets import losses, measure_fleet

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 
-from ...core.catalog import OfferSpec
+from ...core.scenario.catalog import OfferSpec
 from ..traces.observation import Recorder, observe_changes
 from ..traces.traces import Trace, TraceName
 from .market_run import MarketHistory, OfferHistory

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from ...core.quantities import Factor, Share
-from ...core.randomness import PPM
-from ...core.realism import Severity
+from ...core.kernel.quantities import Factor, Share
+from ...core.kernel.randomness import PPM
+from ...core.scenario.availability_shape import Severity
 from .fleets import losses
 from .traces import Trace
 
