@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from gpu_sim.cli.main import main
-from gpu_sim.contract_file import contract_text, documented_only, load_contract
+from gpu_sim.openapi import contract_text, documented_only, load_contract
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 

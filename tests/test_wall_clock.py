@@ -3,7 +3,7 @@
 import pytest
 from gpu_sim.core.kernel.quantities import Duration, Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
-from gpu_sim.pacing import Pacer, Slice, wall_epoch_ms, wall_ns
+from gpu_sim.wall_clock import Pacer, Slice, wall_epoch_ms, wall_ns
 
 from .support.manual_clock import Wall
 
@@ -152,13 +152,13 @@ def test_the_wall_clock_itself_never_goes_back() -> None:
 
 
 def test_the_wall_time_is_cut_to_whole_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_sim.pacing.time.time_ns", lambda: 1_767_225_600_000_999_999)
+    monkeypatch.setattr("gpu_sim.wall_clock.time.time_ns", lambda: 1_767_225_600_000_999_999)
     assert wall_epoch_ms() == 1_767_225_600_000
 
 
 def test_a_slice_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0
-    monkeypatch.setattr("gpu_sim.pacing.time.perf_counter_ns", lambda: now)
+    monkeypatch.setattr("gpu_sim.wall_clock.time.perf_counter_ns", lambda: now)
     turn = Slice()
     assert not turn.is_over()
     now = 20 * 1_000_000

@@ -18,8 +18,8 @@ from gpu_sim.core.kernel.clock import DAY_MS
 from gpu_sim.core.scenario.catalog import PROVIDER_CLASSES, OfferSpec
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.fidelity.report.figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED
-from gpu_sim.resources import folder
 from gpu_sim.scenario_files.load import load_scenario
+from gpu_sim.shipped_files import folder
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu_sim.resources import folder
+from gpu_sim.shipped_files import folder
 from PIL import Image
 
 from . import gallery

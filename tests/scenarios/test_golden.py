@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from gpu_sim.core.replay import replay
-from gpu_sim.resources import folder
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
+from gpu_sim.shipped_files import folder
 
 from ..support.scenario_runs import HOUR, run
 

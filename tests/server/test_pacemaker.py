@@ -11,9 +11,9 @@ from gpu_sim.core.scenario.acts import Act, CreditAct
 from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
 from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
-from gpu_sim.pacing import NS_PER_MS
 from gpu_sim.server import serving
 from gpu_sim.server.pacemaker import PAUSE_NS_MAX, PAUSE_NS_MIN, Pacemaker
+from gpu_sim.wall_clock import NS_PER_MS
 from gpu_sim.worlds import world as world_module
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds

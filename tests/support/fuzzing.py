@@ -13,7 +13,7 @@ from gpu_sim.api.exchange import Endpoint
 from gpu_sim.api.front import Front
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.kernel.names import offer_name, rental_id, rental_name
-from gpu_sim.resources import folder
+from gpu_sim.shipped_files import folder
 from gpu_sim.worlds.worlds import Worlds
 from hypothesis import strategies as st
 from starlette.routing import Route, Router

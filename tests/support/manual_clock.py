@@ -1,6 +1,6 @@
 """A wall clock that tests hold, and worlds that go by it."""
 
-from gpu_sim.pacing import Pacer
+from gpu_sim.wall_clock import Pacer
 from gpu_sim.worlds.world import World
 
 SECOND_NS = 10**9

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..contract_file import load_contract
+from ..openapi import load_contract
 from .exchange import Exchange
 from .problems import NotFound
 from .replies import Reply

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from starlette.types import Receive, Scope, Send
 
 from ..core.scenario.fault_rules import Operation
-from ..pacing import stopwatch_ns
+from ..wall_clock import stopwatch_ns
 from ..worlds.world import World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .bodies import check_media, send_stream

@@ -16,15 +16,15 @@ from .options import json_option
 )
 def contract(as_json: bool, documented_only: bool) -> None:
     """Print the API's description as OpenAPI 3.1, each statement with the clause that it rests on."""
-    from .. import contract_file
+    from .. import openapi
 
     if not as_json and not documented_only:
-        click.echo(contract_file.contract_text(), nl=False)
+        click.echo(openapi.contract_text(), nl=False)
         return
-    document = contract_file.load_contract()
+    document = openapi.load_contract()
     if documented_only:
-        document = contract_file.documented_only(document)
+        document = openapi.documented_only(document)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        click.echo(contract_file.as_yaml(document), nl=False)
+        click.echo(openapi.as_yaml(document), nl=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..resources import folder
+from ..shipped_files import folder
 from .exit_codes import CannotTry
 from .lines import in_color, shortened, tell
 from .options import FILE, admin_token_option, json_option, url_option

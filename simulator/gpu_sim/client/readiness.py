@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from urllib.parse import urlsplit
 
-from ..pacing import wall_ns
+from ..wall_clock import wall_ns
 from .connection import ControlConnection, ServerRefused, ServerUnreachable, UrlImpossible
 from .control_client import ControlClient
 

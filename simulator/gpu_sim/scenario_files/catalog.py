@@ -14,7 +14,7 @@ from ..core.kernel.names import did_you_mean
 from ..core.kernel.quantities import Availability, Share
 from ..core.scenario.catalog import PROVIDER_CLASSES, OfferSpec
 from ..notation import parse_availability, parse_price, parse_share
-from ..resources import folder
+from ..shipped_files import folder
 from .problems import Problem, ScenarioError, read_text
 
 BYTES_MAX = 64 << 20

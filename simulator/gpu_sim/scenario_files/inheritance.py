@@ -10,7 +10,7 @@ from msgspec import Struct
 from ..core.kernel.names import did_you_mean
 from ..core.scenario.catalog import PROVIDER_CLASSES
 from ..notation import fixed_document, is_duration_alone
-from ..resources import folder as shipped_folder
+from ..shipped_files import folder as shipped_folder
 from .catalog import default_catalog
 from .problems import FieldPath, ScenarioError, problem_at, read_text
 from .yaml_tree import BYTES_MAX, Node, read_tree

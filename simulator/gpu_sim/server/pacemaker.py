@@ -6,7 +6,7 @@ It decides nothing: it only asks a world to catch up, as a request would. So a w
 import asyncio
 import logging
 
-from ..pacing import NS_PER_MS
+from ..wall_clock import NS_PER_MS
 from ..worlds.world import World, WorldNotFound
 from ..worlds.worlds import Worlds
 

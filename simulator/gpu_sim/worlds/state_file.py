@@ -19,7 +19,7 @@ from ..core.run import Run, new_run, restored_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
 from ..core.snapshot import History, encode_state
-from ..pacing import wall_epoch_ms
+from ..wall_clock import wall_epoch_ms
 from .sqlite_store import ClockRow, Part, SnapshotRow, StateUnavailable, StateUnusable, Store
 
 INPUTS_PER_PART = 1_000

@@ -15,7 +15,7 @@ from ..core.rentals.rental import Rental
 from ..core.run import Run, new_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
-from ..pacing import Pacer, Slice, wall_epoch_ms
+from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import Happened
 from .persistence import Keeping
 from .request_log import RequestLog

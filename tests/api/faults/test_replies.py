@@ -8,7 +8,7 @@ import pytest
 from gpu_sim.core.kernel.quantities import Duration, Factor
 from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, RateLimit
 from gpu_sim.core.scenario.scenario import ClockSettings
-from gpu_sim.pacing import wall_epoch_ms
+from gpu_sim.wall_clock import wall_epoch_ms
 
 from ...support.asgi import MANUAL, RENT, Answer, Api, scenario
 

@@ -12,8 +12,8 @@ from gpu_sim.core.events import ActStarted
 from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Money, Share
 from gpu_sim.core.scenario.acts import Act, CreditAct, InterruptAct
 from gpu_sim.core.scenario.scenario import BillingSettings, ClockSettings, Scenario
-from gpu_sim.pacing import NS_PER_MS
 from gpu_sim.server.pacemaker import Pacemaker
+from gpu_sim.wall_clock import NS_PER_MS
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario

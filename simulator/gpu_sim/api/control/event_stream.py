@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from ...core.kernel.errors import InvalidValue
 from ...core.simulation import Simulation
-from ...pacing import Slice
+from ...wall_clock import Slice
 from ...worlds.watchers import Watcher
 from ...worlds.world import World
 from ...worlds.worlds import Worlds

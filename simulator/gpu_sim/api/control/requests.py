@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from ...core.kernel.errors import AccountNotFound, InvalidValue
 from ...core.kernel.names import did_you_mean
 from ...core.scenario.fault_rules import Operation
-from ...pacing import Slice
+from ...wall_clock import Slice
 from ...worlds.request_log import KeptRequest, RequestLog
 from ...worlds.world import World
 from ..exchange import Exchange

@@ -6,7 +6,7 @@ from ...core.faults import Injection
 from ...core.kernel import errors
 from ...core.kernel.errors import Refusal
 from ...core.scenario.fault_rules import Operation
-from ...pacing import Pacer, wall_epoch_ms
+from ...wall_clock import Pacer, wall_epoch_ms
 from ..problems import InvalidToken, NotFound, PayloadTooLarge, UnsupportedMediaType, api_problem
 from ..replies import Headers, Reply, json_reply
 

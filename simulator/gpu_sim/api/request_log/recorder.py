@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ...pacing import stopwatch_ns
+from ...wall_clock import stopwatch_ns
 from ...worlds.request_log import KeptRequest
 from ...worlds.worlds import Worlds
 from ..auth import bearer_token

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from .resources import folder
+from .shipped_files import folder
 
 Node = dict[str, Any]
 
