@@ -1,4 +1,4 @@
-"""Which server the suite checks, and the worlds on it."""
+"""Options and fixtures of the suite: the server under test, and the worlds on it."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -6,15 +6,15 @@ from fractions import Fraction
 import pytest
 from hypothesis import settings
 
-from .document import load_document
-from .examples import Examples
-from .launch import running_server
-from .profiles import LIVE, PROFILES, register_profiles
-from .reporting import SERVER, SIMULATED, SPENDING, TRACE, Reporting
-from .spending import Spending, spend_limit
-from .stage import ALICE, BOB, fresh_world, staged
-from .target import NotApplicable, Target
-from .trace import Trace
+from .clauses.one_rental import OneRental, spend_limit
+from .document.document import load_document
+from .model.examples import Examples
+from .model.fresh_world import ALICE, BOB, own_world, reset_world
+from .model.profiles import LIVE, PROFILES, register_profiles
+from .target.request_trace import RequestTrace
+from .target.simulator_process import running_server
+from .target.target import NotApplicable, Target
+from .verdicts.clause_reports import ONE_RENTAL, SERVER, SIMULATED, TRACE, ClauseReports
 
 register_profiles()
 
@@ -32,26 +32,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Trace what is sent, and tell it where a clause fails."""
-    config.stash[TRACE] = Trace()
-    config.pluginmanager.register(Reporting(config), "contract-reporting")
+    """Install the request trace, and the hooks that report on clauses."""
+    config.stash[TRACE] = RequestTrace()
+    config.pluginmanager.register(ClauseReports(config), "contract-reporting")
 
 
 @pytest.fixture(scope="session")
 def profile(pytestconfig: pytest.Config) -> settings:
-    """How many examples to try: as --contract-profile or --hypothesis-profile says, otherwise `ci`."""
+    """The profile that --contract-profile or --hypothesis-profile names, otherwise `ci`."""
     return PROFILES[_profile(pytestconfig)]
 
 
 @pytest.fixture(scope="session")
 def examples(pytestconfig: pytest.Config, profile: settings) -> Examples:
-    """Goes above `given`: tries as many examples as the profile says."""
+    """The decorator above `given` that tries as many examples as the profile says."""
     return Examples(profile, pytestconfig.stash[TRACE])
 
 
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """The server under test, in the world of the token: the one given, or a simulator of our own."""
+    """The server under test, in the world of its token: the one given, or a simulator started here."""
     base_url = pytestconfig.getoption("--base-url", None)
     token = pytestconfig.getoption("--token", None)
     if base_url is None:
@@ -64,11 +64,11 @@ def server(pytestconfig: pytest.Config) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def still(server: Target) -> Iterator[Target]:
-    """A world on it in which nothing moves by itself: one of the suite's own where the server makes worlds, else that
-    of the token, if its market stands still."""
+def still_world(server: Target) -> Iterator[Target]:
+    """A world in which nothing changes by itself: one made here if the server makes worlds, otherwise that of the
+    token, if its market stands still."""
     if server.can("worlds"):
-        with staged(server, "scenario.yaml") as world:
+        with own_world(server, "scenario.yaml") as world:
             yield world
     else:
         server.require_still_market()
@@ -76,14 +76,15 @@ def still(server: Target) -> Iterator[Target]:
 
 
 @pytest.fixture
-def world(still: Target) -> Target:
-    """That world afresh, for Alice: both accounts, nothing rented."""
-    return still.acting_as(fresh_world(still)[ALICE].token)
+def world(still_world: Target) -> Target:
+    """The still world, reset, with Alice's token: both accounts, nothing rented."""
+    return still_world.acting_as(reset_world(still_world)[ALICE].token)
 
 
 @pytest.fixture
 def target(server: Target, request: pytest.FixtureRequest) -> Target:
-    """For what needs no control: a world of the suite's own, so that no other is touched, else the server itself."""
+    """The target of tests that need no control plane: a world made here, so that no other is touched, or the server
+    itself."""
     found: Target = request.getfixturevalue("world") if server.can("worlds") else server
     return found
 
@@ -96,42 +97,42 @@ def tokens(world: Target) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def elsewhere(server: Target) -> Iterator[Target | None]:
-    """Another world like it, if the server makes worlds."""
+def other_world(server: Target) -> Iterator[Target | None]:
+    """A second still world, if the server makes worlds."""
     if not server.can("worlds"):
         yield None
         return
-    with staged(server, "scenario.yaml") as world:
+    with own_world(server, "scenario.yaml") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def documented(server: Target) -> Iterator[Target]:
+def documented_world(server: Target) -> Iterator[Target]:
     """A world in the `documented` profile."""
-    with staged(server, "scenario.yaml", profile="documented") as world:
+    with own_world(server, "scenario.yaml", profile="documented") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def eventful(server: Target) -> Iterator[Target]:
+def eventful_world(server: Target) -> Iterator[Target]:
     """A world in which prices rise, a provider is out and provisioning fails."""
-    with staged(server, "eventful.yaml") as world:
+    with own_world(server, "eventful.yaml") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def spending(server: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Spending]:
-    """Rents on the server itself as far as that may cost money, or in a world where money is play; whatever it rented
-    is deleted at the end."""
+def one_rental(server: Target, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[OneRental]:
+    """The one rental of `test_live.py`: on the server itself where it may cost money, otherwise in a world where money
+    is not real. It is deleted at the end."""
     limit: Fraction | None = pytestconfig.getoption("--allow-spend", None)
     if limit is None and not server.has_control:
         raise NotApplicable("renting costs money here: --allow-spend USD says how much")
-    stage: Target = server if limit is not None else request.getfixturevalue("still")
+    where: Target = server if limit is not None else request.getfixturevalue("still_world")
     chosen = {
         name: pytestconfig.getoption(f"--{name.replace('_', '-')}", None) for name in ("model_id", "docker_image")
     }
-    with Spending(stage, limit, {name: value for name, value in chosen.items() if value is not None}) as allowed:
-        pytestconfig.stash[SPENDING] = allowed
+    with OneRental(where, limit, {name: value for name, value in chosen.items() if value is not None}) as allowed:
+        pytestconfig.stash[ONE_RENTAL] = allowed
         yield allowed
 
 
@@ -143,7 +144,7 @@ def _profile(config: pytest.Config) -> str:
 def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
     is_live = _profile(config) == LIVE
     admin_token = config.getoption("--admin-token", None)
-    target = Target(url, token, load_document(), trace=config.stash[TRACE], admin_token=admin_token, hands_off=is_live)
+    target = Target(url, token, load_document(), trace=config.stash[TRACE], admin_token=admin_token, is_live=is_live)
     try:
         unfit = target.why_unfit() or target.why_closed()
         if unfit is not None:

@@ -1,4 +1,4 @@
-"""The suite against any server, as one call."""
+"""Run the suite against any server, by one call: the work of `gpu-sim verify`."""
 
 import os
 import signal
@@ -15,25 +15,24 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from .reporting import SIMULATED, SPENDING
-from .spending import as_text, spend_limit
-from .verdicts import Clause, Verdicts, meanings
+from . import FOLDER
+from .clauses.one_rental import as_text, spend_limit
+from .verdicts.clause_reports import ONE_RENTAL, SIMULATED
+from .verdicts.clause_verdicts import Clause, VerdictCollector, meanings
 
-FOLDER = Path(__file__).resolve().parent
-OF_THE_DOCUMENT = frozenset({"test_document.py"})
-"""Tests of this folder that ask no server."""
+CLAUSES = FOLDER / "clauses"
 
-AGAIN_SECONDS = 0.1
-"""After so long a signal that was lost is sent again."""
+RESEND_SECONDS = 0.1
+"""The delay in seconds before a lost signal is sent again."""
 
 
 class CannotTry(Exception):
-    """Nothing can be said of the server; the text says why."""
+    """Raised if the server cannot be tried. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run. `spent` is in US dollars, None where nothing was rented for money."""
+    """The outcome of a run. `spent` is in US dollars, None if no rental was allowed to cost money."""
 
     clauses: Sequence[Clause]
     simulated: bool
@@ -41,14 +40,14 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether a clause failed."""
+        """True if a clause failed."""
         return any(clause.verdict == "failed" for clause in self.clauses)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to try, and where: all clauses or `only` those of these ids. Money is in US dollars; `model_id` and
-    `docker_image` are for the one rental that it allows."""
+class VerifyRequest:
+    """A server, and the clauses to try on it: all, or `only` those with these ids. `allow_spend` is in US dollars;
+    `model_id` and `docker_image` are for the one rental that it allows."""
 
     url: str
     token: str
@@ -61,7 +60,7 @@ class Wanted:
     junit: Path | None = None
 
     def options(self) -> list[str]:
-        """As pytest takes them."""
+        """The command-line options for pytest."""
         given = {
             "--base-url": self.url,
             "--token": self.token,
@@ -75,17 +74,18 @@ class Wanted:
         return [f"{name}={value}" for name, value in given.items() if value is not None]
 
 
-def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = None) -> Outcome:
+def verify(request: VerifyRequest, on_test: Callable[[int, int, str], None] | None = None) -> Outcome:
     """Try the clauses on the server. Raises CannotTry."""
-    only = [_known(name) for name in wanted.only]
-    _check(wanted)
-    arguments = [str(path) for path in sorted(FOLDER.glob("test_*.py")) if path.name not in OF_THE_DOCUMENT]
-    arguments += ["-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
-    arguments += ["-p", "no:unraisableexception", *wanted.options()]  # it would take the place of `_hearing_again`
+    only = [_clause_id(name) for name in request.only]
+    _check(request)
+    # With this root, test names begin with the file, which is how JUnit files and the README name them.
+    arguments = [str(CLAUSES), "--rootdir", str(CLAUSES), "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
+    arguments += ["-p", "no:unraisableexception"]  # it would take the place of `_resending_lost_signals`
+    arguments += request.options()
     if only:
         arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
-    verdicts, stash = Verdicts(on_test), _Stash()
-    with _settings_of_nobody_else(), _ending_in_order(), redirect_stdout(StringIO()) as output:
+    verdicts, stash = VerdictCollector(on_test), _RunFacts()
+    with _isolated_pytest(), _sigterm_as_ctrl_c(), redirect_stdout(StringIO()) as output:
         try:
             code = pytest.main(arguments, plugins=[verdicts, stash])
         except AssertionError as error:  # what could not be put in order when the run was broken off
@@ -103,8 +103,8 @@ def verify(wanted: Wanted, on_test: Callable[[int, int, str], None] | None = Non
     return outcome
 
 
-class _Stash:
-    """Looks what the run has found out about the server."""
+class _RunFacts:
+    """A pytest plugin that keeps what the run found out about the server."""
 
     simulated = False
     spent: str | None = None
@@ -113,57 +113,57 @@ class _Stash:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         stash = session.config.stash
         self.simulated = stash.get(SIMULATED, False)
-        spending = stash.get(SPENDING, None)
-        if spending is not None and spending.limit is not None:
-            self.spent = as_text(spending.spent)
+        one_rental = stash.get(ONE_RENTAL, None)
+        if one_rental is not None and one_rental.limit is not None:
+            self.spent = as_text(one_rental.spent)
 
 
-def _check(wanted: Wanted) -> None:
-    """Raises CannotTry for what would only be found out in the middle."""
-    for name, token in (("--token", wanted.token), ("--admin-token", wanted.admin_token)):
+def _check(request: VerifyRequest) -> None:
+    """Raises CannotTry for mistakes that would otherwise show only in the middle of the run."""
+    for name, token in (("--token", request.token), ("--admin-token", request.admin_token)):
         if token is not None and not (token.isascii() and token.isprintable() and token == token.strip() and token):
             raise CannotTry(f"{name}: a token is printable ASCII without blanks around it")
-    if wanted.allow_spend is not None:
+    if request.allow_spend is not None:
         try:
-            spend_limit(wanted.allow_spend)
+            spend_limit(request.allow_spend)
         except ValueError as error:
             raise CannotTry(f"--allow-spend: {error}") from None
-    for name, value in (("--model-id", wanted.model_id), ("--docker-image", wanted.docker_image)):
-        if value is not None and wanted.allow_spend is None:
+    for name, value in (("--model-id", request.model_id), ("--docker-image", request.docker_image)):
+        if value is not None and request.allow_spend is None:
             raise CannotTry(f"{name} is for the rental that --allow-spend allows, and that is not given")
-    if wanted.junit is not None:
+    if request.junit is not None:
         try:
-            wanted.junit.open("ab").close()
+            request.junit.open("ab").close()
         except OSError as error:
-            raise CannotTry(f"--junit: {wanted.junit} cannot be written: {error.strerror}") from None
+            raise CannotTry(f"--junit: {request.junit} cannot be written: {error.strerror}") from None
 
 
-def _known(name: str) -> str:
-    wanted, known = name.strip().upper(), list(meanings())
-    if wanted not in known:
-        near = get_close_matches(wanted, known, 1)
+def _clause_id(name: str) -> str:
+    clause, known = name.strip().upper(), list(meanings())
+    if clause not in known:
+        near = get_close_matches(clause, known, 1)
         raise CannotTry(f'no clause "{name}"{f": did you mean {near[0]}?" if near else ""}')
-    return wanted
+    return clause
 
 
 @contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: what was rented is deleted, and the suite's worlds go."""
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does: the rental is deleted, and so are the suite's worlds."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _hearing_again():
+        with _resending_lost_signals():
             yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def _hearing_again() -> Iterator[None]:
-    """A signal that came while the interpreter called back (Hypothesis watches the collection of garbage) is lost: what
-    is raised there goes nowhere. It is sent again a little later."""
+def _resending_lost_signals() -> Iterator[None]:
+    """Send a signal again that was lost. An exception that a signal raises during a callback of the interpreter goes
+    nowhere, and Hypothesis has such a callback on each garbage collection."""
     before = sys.unraisablehook
     again: list[threading.Timer] = []
 
@@ -171,7 +171,7 @@ def _hearing_again() -> Iterator[None]:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             before(lost)
             return
-        again.append(threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
+        again.append(threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
         again[-1].start()
 
     sys.unraisablehook = hear
@@ -185,8 +185,8 @@ def _hearing_again() -> Iterator[None]:
 
 
 @contextmanager
-def _settings_of_nobody_else() -> Iterator[None]:
-    """Without the plugins and options that the caller's own tests use, and with nothing left where it was called."""
+def _isolated_pytest() -> Iterator[None]:
+    """Run pytest without the plugins and options of the caller's own tests, and leave no files where it was called."""
     before = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .asgi import Api, scenario
+from ..support.asgi import Api, scenario
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from starlette.types import Message
 
-from .asgi import Api
+from ..support.asgi import Api
 
 RENTAL = "/v1/gpu/rentals/rent_x"
 PATHS = {

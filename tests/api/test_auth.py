@@ -3,10 +3,9 @@
 import asyncio
 
 import pytest
+from gpu_sim.api.auth import ControlAccess, is_loopback
 
-from simulator.api.auth import ControlAccess, is_loopback
-
-from .asgi import ALICE, BOB, RENT, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Api, scenario
 
 PATHS = [
     ("GET", "/v1/gpu/offers"),

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from .asgi import Answer, Api
+from ..support.asgi import Answer, Api
 
 PAGE = "http://127.0.0.1:4780/docs"
 

@@ -6,15 +6,14 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from gpu_sim.core.kernel.quantities import Duration, Money
+from gpu_sim.core.scenario.acts import Act, OutageAct
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
+from gpu_sim.core.scenario.market_settings import MarketSettings
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings
 
-from simulator.core.acts import Act, OutageAct
-from simulator.core.catalog import CatalogSpec, Generate
-from simulator.core.market_settings import MarketSettings
-from simulator.core.quantities import Duration, Money
-from simulator.core.scenario import AccountSpec, ClockSettings
-
-from ..core.builders import market, offer
-from .asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.asgi import ALICE, MANUAL, RENT, START, Answer, Api, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from gpu_sim import serve_in_thread
+from gpu_sim.api import bodies
+from gpu_sim.server.serving import Ready
 
-from simulator import serve_in_thread
-from simulator.api import wire
-from simulator.server import Ready
-
-from .asgi import ALICE, RENT, Api, scenario
-from .wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell
+from ..support.asgi import ALICE, RENT, Api, scenario
+from ..support.wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell
 
 LIMIT = 64 << 10
 MEBIBYTE = 1 << 20
@@ -79,7 +78,7 @@ def test_a13_a_body_of_64_kib_is_not_too_large(server: Ready, framed: Framed) ->
 def test_a13_a_declared_length_is_refused_before_any_of_it_comes(
     server: Ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "DRAIN_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(bodies, "DRAIN_SECONDS_MAX", 0.01)
     for expect in ("", "expect: 100-continue\r\n"):
         with connect(server.url) as connection:
             connection.sendall(f"{POST}{expect}content-length: 99999999999\r\n\r\n".encode())
@@ -100,7 +99,7 @@ def test_a13_no_more_than_a_mebibyte_is_drained(server: Ready) -> None:
 def test_whom_the_control_plane_turns_away_is_told_before_a_body_is_read(
     server: Ready, framing: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "DRAIN_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(bodies, "DRAIN_SECONDS_MAX", 0.01)
     with connect(server.url) as connection:
         head = f"PUT /_sim/snapshot HTTP/1.1\r\n{name}\r\ncontent-type: application/json\r\n"
         connection.sendall(f"{head}{framing}".encode())

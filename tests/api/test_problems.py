@@ -7,19 +7,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from gpu_sim.api.problems import KINDS, api_problem, control_problem
+from gpu_sim.core.commands import AddCredit
+from gpu_sim.core.kernel.errors import JournalInvalid, OfferUnavailable, Refusal
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
+from gpu_sim.worlds.request_log import RequestLog
+from gpu_sim.worlds.sqlite_store import StateUnavailable, Store
+from gpu_sim.worlds.state_file import Durable
 
-from simulator.api.problems import KINDS, api_problem, control_problem
-from simulator.core.commands import AddCredit
-from simulator.core.errors import JournalInvalid, OfferUnavailable, Refusal
-from simulator.core.quantities import Money
-from simulator.core.replay import replay
-from simulator.core.scenario import AccountSpec, Scenario
-from simulator.durable import Durable
-from simulator.request_log import RequestLog
-from simulator.store import StateUnavailable, Store
-
-from ..core.builders import market, offer
-from .asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
+from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 
@@ -124,7 +123,7 @@ def leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 def test_every_leaf_of_the_tree_of_refusals_is_in_the_table_and_nothing_else() -> None:
-    found = [kind for kind in leaves(Refusal) if kind.__module__.startswith("simulator.")]
+    found = [kind for kind in leaves(Refusal) if kind.__module__.startswith("gpu_sim.")]
     assert set(KINDS) == set(found)
     assert len({kind.code for kind in found}) == len(found)
 

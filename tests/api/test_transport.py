@@ -8,15 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from gpu_sim import serve_in_thread
+from gpu_sim.api import transport
+from gpu_sim.server import serving as server
+from gpu_sim.server.serving import Ready
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from simulator import serve_in_thread, server
-from simulator.api import transport
-from simulator.server import Ready
-
-from .asgi import ALICE, RENT, scenario
-from .wire_client import AUTHORIZED, connect, hear, is_closed, tell
+from ..support.asgi import ALICE, RENT, scenario
+from ..support.wire_client import AUTHORIZED, connect, hear, is_closed, tell
 
 BODY = json.dumps(RENT).encode()
 

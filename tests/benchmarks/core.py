@@ -8,21 +8,21 @@ from itertools import cycle
 from statistics import median
 from typing import Literal
 
+from gpu_sim import Scenario, Simulation, load_scenario
+from gpu_sim.api.offers.listing import Listing
+from gpu_sim.core.commands import RentGpu, TerminateRental
+from gpu_sim.core.events import RentalTerminated
+from gpu_sim.core.kernel.clock import DAY_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import OfferUnavailable
+from gpu_sim.core.kernel.quantities import Factor, Money
+from gpu_sim.core.market.availability_rates import calibrate
+from gpu_sim.core.market.offer import Offer
+from gpu_sim.core.scenario.catalog import CatalogSpec, Generate, generated_offers
+from gpu_sim.core.scenario.market_settings import InterruptionSettings, MarketSettings, PriceSettings, opening_offers
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings
+from gpu_sim.core.scenario_problems import find_problems
+from gpu_sim.worlds.world import World
 from msgspec.structs import replace
-
-from simulator import Scenario, Simulation, load_scenario
-from simulator.api.listing import Listing
-from simulator.core.calibration import calibrate
-from simulator.core.catalog import CatalogSpec, Generate, generated_offers
-from simulator.core.clock import DAY_MS, MINUTE_MS
-from simulator.core.commands import RentGpu, TerminateRental
-from simulator.core.errors import OfferUnavailable
-from simulator.core.events import RentalTerminated
-from simulator.core.market_settings import InterruptionSettings, MarketSettings, PriceSettings
-from simulator.core.offer import Offer
-from simulator.core.quantities import Factor, Money
-from simulator.core.scenario import AccountSpec, BillingSettings, find_problems, opening_offers
-from simulator.world import World
 
 RICH = (AccountSpec("alice", None, Money(10**15)),)
 ROUNDS = 5

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tests are no part of what is installed
 
-from tests.api.asgi import Answer
-from tests.api.fuzzing import REQUESTS, Request, check_secrets, check_shape, fuzzed_api, routes, send
+from tests.support.asgi import Answer
+from tests.support.fuzzing import REQUESTS, Request, check_secrets, check_shape, fuzzed_api, routes, send
 
 REQUESTS_PER_EXAMPLE = 20
 EXAMPLES_PER_ROUND = 100

@@ -13,14 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gpu_sim.api.app import build_app
+from gpu_sim.api.auth import ControlAccess
+from gpu_sim.core.scenario.scenario import ClockSettings
+from gpu_sim.scenario_files.load import load_scenario
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds
 from starlette.types import ASGIApp, Message
-
-from simulator.api.app import build_app
-from simulator.api.auth import ControlAccess
-from simulator.core.scenario import ClockSettings
-from simulator.scenario_file import load_scenario
-from simulator.world import World
-from simulator.worlds import DEFAULT_WORLD, Worlds
 
 RENT = {
     "gpu_model": "H100 NVL",

@@ -9,13 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from simulator.core.commands import RentGpu, TerminateRental
-from simulator.core.scenario import ClockSettings, Scenario
-from simulator.durable import INPUTS_PER_SNAPSHOT, Durable
-from simulator.scenario_file import load_scenario
-from simulator.store import Store
-from simulator.world import World
-from simulator.worlds import Worlds
+from gpu_sim.core.commands import RentGpu, TerminateRental
+from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
+from gpu_sim.scenario_files.load import load_scenario
+from gpu_sim.worlds.sqlite_store import Store
+from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, Durable
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 
 RENT = RentGpu("alice", "runpod", "H100 NVL", "Kansas, US", 1, "meta-llama/Llama-3.3-70B-Instruct", "vllm/vllm-openai")
 

@@ -45,7 +45,7 @@ def process(command: list[str], ready_file: Path) -> Iterator[str]:
 @contextmanager
 def simulator(folder: Path, *options: str) -> Iterator[str]:
     ready = folder / f"simulator{len(options)}.json"
-    command = [sys.executable, "-m", "simulator", "serve", "--scenario", "default", "--port", "0", *options]
+    command = [sys.executable, "-m", "gpu_sim", "serve", "--scenario", "default", "--port", "0", *options]
     with process([*command, "--ready-file", str(ready)], ready) as url:
         yield url
 

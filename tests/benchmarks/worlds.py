@@ -47,7 +47,7 @@ class Client:
 def serving(folder: Path) -> Iterator[Client]:
     """A server, ended by its id."""
     ready = folder / "ready.json"
-    command = [sys.executable, "-m", "simulator", "serve", "--scenario", "calm", "--port", "0"]
+    command = [sys.executable, "-m", "gpu_sim", "serve", "--scenario", "calm", "--port", "0"]
     running = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
     try:
         for _ in range(200):

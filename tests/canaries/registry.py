@@ -45,9 +45,9 @@ Defect = Callable[[Soil], None]
 class Canary:
     """A defect and what catches it.
 
-    `caught_by` is a test of `contract/` as `file.py::name`; `shows` is a pattern that its failure must match, so that
-    it has failed because of this defect; `machine` is the same for the state machine, where that is to find it too.
-    `crashes` says that the defect is a failure of the server, and to be told as one.
+    `caught_by` is a test of `contract/clauses/` as `file.py::name`; `shows` is a pattern that its failure must match,
+    so that it has failed because of this defect; `machine` is the same for the state machine, where that is to find it
+    too. `crashes` says that the defect is a failure of the server, and to be told as one.
     """
 
     name: str

@@ -2,9 +2,9 @@
 
 import sys
 
-from simulator.cli import main
+from gpu_sim.cli.main import main
 
-from .aviary import CANARIES, Soil
+from .catalogue import CANARIES, Soil
 
 if __name__ == "__main__":
     known = {bird.name: bird for bird in CANARIES}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .aviary import CANARIES, Canary
+from .catalogue import CANARIES, Canary
 
 README = Path(__file__).parents[2] / "contract" / "README.md"
 BEGIN, END = "<!-- canaries: begin -->\n", "<!-- canaries: end -->\n"

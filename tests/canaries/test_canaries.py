@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from ..processes import ROOT, environment
-from .aviary import CANARIES, UNFIT, Canary
+from ..support.processes import ROOT, environment
+from .catalogue import CANARIES, UNFIT, Canary
 from .verdict import BY_MACHINE, Verdict
 
 PROCESSES = 2
@@ -87,7 +87,9 @@ def test_a_run_without_a_test_is_no_catch() -> None:
 def test_a_canary_names_a_clause_and_a_test_that_are_there(bird: Canary) -> None:
     file, _, name = bird.caught_by.partition("::")
     assert re.match(r"[FA]\d+: .+\.$", bird.says), bird.says
-    assert re.search(rf"^def {name}\(", (ROOT / "contract" / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(
+        rf"^def {name}\(", (ROOT / "contract" / "clauses" / file).read_text(encoding="utf-8"), re.MULTILINE
+    )
 
 
 def test_there_are_as_many_as_promised() -> None:

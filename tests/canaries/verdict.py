@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct
 
-MACHINE = "test_machine.py::test_f16_every_answer_and_every_balance_is_as_the_model_foretells"
+MACHINE = "test_machine.py::test_f16_every_answer_and_every_balance_is_as_the_model_predicts"
 BY_MACHINE = ":machine"
 TESTS_FAILED = 1
 CRASH = " -> 500 "

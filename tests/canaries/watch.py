@@ -14,17 +14,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.core.scenario.scenario import ClockSettings
 from hypothesis import Phase, settings
 
-from contract.profiles import PROFILES
-from simulator import load_scenario, serve_in_thread
-from simulator.core.scenario import ClockSettings
+from contract.model.profiles import PROFILES
 
-from .aviary import CANARIES, UNFIT, Canary, Soil
+from .catalogue import CANARIES, UNFIT, Canary, Soil
 from .verdict import BY_MACHINE, MACHINE, Verdict
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "contract"
+CLAUSES = SUITE / "clauses"
 AS_FOUND = "as-found"
 """The profile `ci`, but that a failing history is not made smaller: nobody reads it here."""
 
@@ -58,7 +59,7 @@ def watch(bird: Canary, test: str, profile: str) -> Verdict:
         scenario = load_scenario(str(SUITE / "scenario.yaml"))
         with serve_in_thread(scenario, clock=ClockSettings(mode="manual")) as ready, redirect_stdout(StringIO()):
             arguments = [
-                str(SUITE / test),
+                str(CLAUSES / test),
                 "--exitfirst",
                 "-vvv",
                 "-p",

@@ -7,22 +7,23 @@ from typing import Any
 
 import httpx
 import pytest
+from gpu_sim.api.app import build_app
+from gpu_sim.api.auth import ControlAccess
+from gpu_sim.scenario_files.load import load_scenario
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from starlette.types import ASGIApp, Message
 
-from contract.document import load_document
-from contract.machine import machine_for
-from contract.profiles import PROFILES
-from contract.stage import FOLDER, staged
-from contract.target import Target
-from simulator.api.app import build_app
-from simulator.api.auth import ControlAccess
-from simulator.scenario_file import load_scenario
-from simulator.world import World
-from simulator.worlds import DEFAULT_WORLD, Worlds
+from contract import FOLDER
+from contract.document.document import load_document
+from contract.model.fresh_world import own_world
+from contract.model.machine import machine_for
+from contract.model.profiles import PROFILES
+from contract.target.target import Target
 
-from ..processes import serving
+from ..support.processes import serving
 
 HOP = {"date", "server", "connection", "transfer-encoding", "x-request-id"}
 """Headers that the server in front adds, or that differ from request to request."""
@@ -92,8 +93,8 @@ def target() -> Iterator[Target]:
 
 def test_the_machine_foretells_the_application_in_process(target: Target) -> None:
     profile = settings(PROFILES["dev"], max_examples=10)
-    with staged(target, "scenario.yaml") as world, staged(target, "scenario.yaml") as elsewhere:
-        run_state_machine_as_test(machine_for(world, elsewhere), settings=profile)
+    with own_world(target, "scenario.yaml") as world, own_world(target, "scenario.yaml") as other_world:
+        run_state_machine_as_test(machine_for(world, other_world), settings=profile)
 
 
 RENT = {
@@ -117,7 +118,7 @@ def test_in_process_and_over_the_wire_answer_the_same(target: Target, tmp_path: 
 
 
 def story(target: Target) -> list[tuple[int, bytes, dict[str, str]]]:
-    """What a customer hears from rent to end, refusals included."""
+    """The answers that a customer gets from rent to end, refusals included."""
     target.reset()
     told = [target.send("GET", "/v1/gpu/offers", query=[("gpu_model", "H100")]), target.rent(RENT, key="k")]
     rental = f"/v1/gpu/rentals/{told[-1].json['rental_id']}"

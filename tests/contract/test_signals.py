@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from contract import verify
-from contract.verify import _ending_in_order
+from contract.verify import _sigterm_as_ctrl_c
 
 PAUSES = 1_000
 
@@ -37,14 +37,14 @@ def collecting(raises: type[BaseException]) -> Iterator[None]:
 
 def test_a_signal_that_is_lost_in_a_callback_is_sent_again() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _ending_in_order(), collecting(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), _sigterm_as_ctrl_c(), collecting(KeyboardInterrupt):
         work()
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_run_that_ends_before_that_is_not_ended_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "AGAIN_SECONDS", 3_600)
-    with _ending_in_order(), collecting(KeyboardInterrupt):
+    monkeypatch.setattr(verify, "RESEND_SECONDS", 3_600)
+    with _sigterm_as_ctrl_c(), collecting(KeyboardInterrupt):
         assert any(isinstance(each, threading.Timer) for each in threading.enumerate())
     assert not any(isinstance(each, threading.Timer) for each in threading.enumerate())
 
@@ -53,6 +53,6 @@ def test_a_run_that_ends_before_that_is_not_ended_afterwards(monkeypatch: pytest
 def test_what_else_is_lost_goes_where_it_went_before(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[object] = []
     monkeypatch.setattr("sys.unraisablehook", lambda lost: told.append(lost.exc_type))
-    with _ending_in_order(), collecting(OSError):
+    with _sigterm_as_ctrl_c(), collecting(OSError):
         pass
     assert told == [OSError]

@@ -4,11 +4,10 @@ import math
 from itertools import product
 
 import numpy as np
+from gpu_sim.core.market.availability_rates import PoolRates
+from gpu_sim.core.scenario.availability_shape import Shape
 
-from simulator.core.calibration import PoolRates
-from simulator.core.realism import Shape
-
-from .builders import HOUR
+from ..support.builders import HOUR
 
 
 def long_run(rates: PoolRates, shape: Shape) -> tuple[float, float]:

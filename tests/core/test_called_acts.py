@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
-
-from simulator.core.acts import (
+from gpu_sim.core.commands import Command, HideRental, MoveRental, PlayAct
+from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, RentalTerminated
+from gpu_sim.core.kernel.errors import InvalidValue, JournalInvalid
+from gpu_sim.core.kernel.quantities import Factor, Price, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.acts import (
     CapacityAct,
     InterruptAct,
     OutageAct,
@@ -13,34 +17,11 @@ from simulator.core.acts import (
     RentAct,
     VanishAct,
 )
-from simulator.core.commands import Command, HideRental, MoveRental, PlayAct
-from simulator.core.distributions import fixed
-from simulator.core.errors import InvalidValue, JournalInvalid
-from simulator.core.events import (
-    ActEnded,
-    ActRefused,
-    ActStarted,
-    RentalTerminated,
-)
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.quantities import Factor, Price, Share
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
+from gpu_sim.core.simulation import Simulation
 
-from .builders import (
-    FOR,
-    HOUR,
-    MINUTE,
-    READY,
-    at,
-    journal,
-    market,
-    offer,
-    rent,
-    scenario,
-    seen,
-    stuck,
-)
+from ..support.builders import FOR, HOUR, MINUTE, READY, at, journal, market, offer, rent, scenario, seen, stuck
 
 
 def test_an_outage_that_interrupts_takes_all_that_is_there_once_and_nothing_elsewhere() -> None:

@@ -2,9 +2,7 @@
 
 import msgspec
 import pytest
-
-from simulator.core.acts import InterruptAct, ProvisioningAct, VanishAct
-from simulator.core.commands import (
+from gpu_sim.core.commands import (
     AddCredit,
     Command,
     CreateAccount,
@@ -16,6 +14,7 @@ from simulator.core.commands import (
     TerminateRental,
     TouchRental,
 )
+from gpu_sim.core.scenario.acts import InterruptAct, ProvisioningAct, VanishAct
 
 COMMANDS: list[tuple[Command, str]] = [
     (RentGpu("alice", "gcp", "H100", "us", 2, "m", "i:latest", fine_tuned=True, ssh=True), "rent_gpu"),

@@ -5,22 +5,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 from shutil import which
 
 import pytest
+from gpu_sim.core.kernel.clock import HOUR_MS
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.scenario.market_settings import InterruptionSettings
+from gpu_sim.core.scenario.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
 
-from simulator.core.clock import HOUR_MS
-from simulator.core.errors import Refusal
-from simulator.core.market_settings import InterruptionSettings
-from simulator.core.scenario import BillingSettings
-from simulator.core.simulation import Simulation
+from ..support.builders import DAY, journal, market, offer, rent, scenario
+from ..support.busy_world import ACTORS, busy_scenario, fates, live
+from ..support.processes import ROOT
 
-from .builders import DAY, journal, market, offer, rent, scenario
-from .busy import ACTORS, busy_scenario, fates, live
-
-ROOT = Path(__file__).parents[2]
-SCRIPT = "from tests.core.busy import busy_journal; import sys; sys.stdout.buffer.write(busy_journal({seed}))"
+SCRIPT = "from tests.support.busy_world import busy_journal; import sys; sys.stdout.buffer.write(busy_journal({seed}))"
 
 
 def clean_environment() -> dict[str, str]:
@@ -97,9 +95,10 @@ def test_other_python_versions_write_the_same_bytes(record_property: Callable[[s
     record_property("interpreters", interpreters)
     print("compared:", *interpreters)
     expected = here(7)
+    sources = os.pathsep.join([str(ROOT), str(ROOT / "simulator")])
     assert journal_elsewhere(interpreters[0], 7) == expected
     for interpreter in interpreters[1:]:
-        assert journal_elsewhere(interpreter, 7, PYTHONPATH=str(ROOT)) == expected, interpreter
+        assert journal_elsewhere(interpreter, 7, PYTHONPATH=sources) == expected, interpreter
 
 
 EVENTS_OF_SEED_1 = "e5842ff729f8f07a"

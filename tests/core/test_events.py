@@ -3,8 +3,7 @@
 from typing import get_args
 
 import msgspec
-
-from simulator.core.events import Cause, Event, Reason
+from gpu_sim.core.events import Cause, Event, OfferEvent, Reason, RentalCreated, RentalEvent
 
 TAGS = {
     "AccountCreated": "account_created",
@@ -41,6 +40,17 @@ def test_every_event_says_first_when_it_was() -> None:
     assert all(kind.__struct_config__.tag_field == "type" for kind in get_args(Event))
 
 
+def test_an_event_of_a_rental_or_an_offer_says_next_which_it_is_about() -> None:
+    """And no event has these fields without being one of them."""
+    firsts: dict[type, tuple[str, ...]] = {
+        RentalEvent: ("at", "account", "rental_id"),
+        OfferEvent: ("at", "provider_id", "gpu_model", "region"),
+    }
+    for base, first in firsts.items():
+        for kind in get_args(Event):
+            assert issubclass(kind, base) == (kind.__struct_fields__[: len(first)] == first), kind
+
+
 def test_a_rental_ends_for_one_of_six_reasons_and_is_interrupted_by_one_of_three_causes() -> None:
     assert set(get_args(Reason)) == {
         "deleted",
@@ -56,3 +66,11 @@ def test_a_rental_ends_for_one_of_six_reasons_and_is_interrupted_by_one_of_three
 def test_an_event_is_a_json_object() -> None:
     event = get_args(Event)[0](5, "alice")
     assert msgspec.json.encode(event) == b'{"type":"account_created","at":5,"account":"alice"}'
+
+
+def test_the_fields_that_events_have_in_common_are_written_before_those_of_their_own() -> None:
+    event = RentalCreated(7, "alice", "rent_1", "gcp", "H100", "us", 2, 3_000)
+    assert msgspec.json.encode(event) == (
+        b'{"type":"rental_created","at":7,"account":"alice","rental_id":"rent_1",'
+        b'"provider_id":"gcp","gpu_model":"H100","region":"us","gpu_count":2,"price_micros_per_hour":3000}'
+    )

@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from gpu_sim.core.kernel.errors import SnapshotInvalid
+from gpu_sim.core.kernel.schedule import Priority
+from gpu_sim.core.run import new_run, restored_run
 
-from simulator.core.errors import SnapshotInvalid
-from simulator.core.run import new_run, restored_run
-from simulator.core.schedule import Priority
-
-from .builders import HOUR
-from .rich import MODES, live, rich_scenario
+from ..support.builders import HOUR
+from ..support.snapshot_worlds import MODES, live, rich_scenario
 
 State = dict[str, Any]
 START = 1_700_000_000_000
@@ -149,6 +148,21 @@ FORGERIES: dict[str, Forgery] = {
     "a live rental that was billed": ("poisson", lambda s: s["rentals"]["live"][0].update(billed_micros=1), "cannot"),
     "a bill of another amount": ("poisson", lambda s: s["rentals"]["ended"][0].update(billed_micros=1), "cannot be"),
     "an ended rental with an event": ("poisson", lambda s: s["rentals"]["ended"][0].update(tickets=[3]), "has ended"),
+    "an ended rental with a readiness": (
+        "poisson",
+        lambda s: s["rentals"]["ended"][0].update(ready_ticket=3),
+        "has ended",
+    ),
+    "a readiness of another event": (
+        "poisson",
+        lambda s: rental(s, runs=True).update(ready_ticket=0),
+        "not those that",
+    ),
+    "a rental due that was never to be ready": (
+        "poisson",
+        lambda s: rental(s, runs=False).update(ready_ticket=-1),
+        "not those",
+    ),
     "a ticket of another event": ("poisson", lambda s: rental(s, runs=True).update(tickets=[0]), "not those that it"),
     "a ticket to come": ("poisson", lambda s: rental(s, runs=True)["tickets"].append(LATER), "not those that it"),
     "a running rental that is due": (

@@ -6,12 +6,8 @@ Times are drawn from {boundary − 1, boundary, boundary + 1} of every pending d
 from collections import Counter
 
 import pytest
-from hypothesis import given, note, settings
-from hypothesis import strategies as st
-
-from simulator.core.acts import Act, CapacityAct, InterruptAct, OutageAct, ProvisioningAct, VanishAct
-from simulator.core.clock import MINUTE_MS
-from simulator.core.commands import (
+from gpu_sim.core.billing.ledger import HoldExpired, HoldPlaced, RentalSettled
+from gpu_sim.core.commands import (
     AddCredit,
     Command,
     HideRental,
@@ -21,18 +17,26 @@ from simulator.core.commands import (
     TerminateRental,
     TouchRental,
 )
-from simulator.core.distributions import Distribution, Uniform, fixed
-from simulator.core.errors import InsufficientCredit, Refusal
-from simulator.core.events import ActStarted, RentalTerminated
-from simulator.core.idempotency import Key
-from simulator.core.ledger import HoldExpired, HoldPlaced, RentalSettled
-from simulator.core.market_settings import InterruptionSettings, PriceSettings, ProvisioningSettings, ProvisioningTerms
-from simulator.core.quantities import Duration, Factor, Share
-from simulator.core.replay import replay
-from simulator.core.scenario import BillingSettings, Scenario
-from simulator.core.simulation import Simulation
+from gpu_sim.core.events import ActStarted, RentalTerminated
+from gpu_sim.core.kernel.clock import MINUTE_MS
+from gpu_sim.core.kernel.errors import InsufficientCredit, Refusal
+from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.acts import Act, CapacityAct, InterruptAct, OutageAct, ProvisioningAct, VanishAct
+from gpu_sim.core.scenario.distributions import Distribution, Uniform, fixed
+from gpu_sim.core.scenario.market_settings import (
+    InterruptionSettings,
+    PriceSettings,
+    ProvisioningSettings,
+    ProvisioningTerms,
+)
+from gpu_sim.core.scenario.scenario import BillingSettings, Scenario
+from gpu_sim.core.simulation import Simulation
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
 
-from .builders import DAY, HOUR, accounts, journal, market, offer, rent_command, scenario
+from ..support.builders import DAY, HOUR, accounts, journal, market, offer, rent_command, scenario
 
 OFFERS = (offer(capacity=3, probability_ppm=700_000), offer("elsewhere", spot=400_000, capacity=2))
 NAMES = ("alice", "bob")

@@ -4,18 +4,17 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from gpu_sim.core.commands import AddCredit, TerminateRental
+from gpu_sim.core.faults import FaultDecision, FaultRulesReset
+from gpu_sim.core.journal import FORMAT, parse
+from gpu_sim.core.kernel.errors import JournalInvalid, Refusal
+from gpu_sim.core.kernel.quantities import Duration, Money, Price
+from gpu_sim.core.scenario.acts import Act, PriceAct
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget
+from gpu_sim.core.scenario.scenario import AccountSpec
+from gpu_sim.core.simulation import Simulation
 
-from simulator.core.acts import Act, PriceAct
-from simulator.core.commands import AddCredit, TerminateRental
-from simulator.core.errors import JournalInvalid, Refusal
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultTarget
-from simulator.core.faults import FaultDecision, FaultRulesReset
-from simulator.core.journal import FORMAT, parse
-from simulator.core.quantities import Duration, Money, Price
-from simulator.core.scenario import AccountSpec
-from simulator.core.simulation import Simulation
-
-from .builders import DOLLAR, READY, journal, rent, rent_command, scenario
+from ..support.builders import DOLLAR, READY, journal, rent, rent_command, scenario
 
 
 def lived() -> Simulation:

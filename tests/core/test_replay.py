@@ -2,16 +2,15 @@
 
 import msgspec
 import pytest
+from gpu_sim.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
+from gpu_sim.core.faults import FaultState
+from gpu_sim.core.kernel.errors import JournalInvalid
+from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from gpu_sim.core.simulation import Simulation
 
-from simulator.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
-from simulator.core.errors import JournalInvalid
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
-from simulator.core.faults import FaultState
-from simulator.core.quantities import Duration, Share
-from simulator.core.replay import replay
-from simulator.core.simulation import Simulation
-
-from .builders import HOUR, READY, journal, rent, scenario
+from ..support.builders import HOUR, READY, journal, rent, scenario
 
 
 def lived() -> Simulation:

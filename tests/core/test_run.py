@@ -2,22 +2,21 @@
 
 import msgspec
 import pytest
+from gpu_sim.core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset
+from gpu_sim.core.kernel.clock import MINUTE_MS
+from gpu_sim.core.kernel.errors import FaultNotFound, JournalInvalid, Refusal, SnapshotInvalid
+from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.replay import replay
+from gpu_sim.core.run import Run, new_run, restored_run
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, Operation, RateLimit
+from gpu_sim.core.scenario.scenario import Scenario
+from gpu_sim.core.simulation import Simulation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from simulator.core.clock import MINUTE_MS
-from simulator.core.errors import FaultNotFound, JournalInvalid, Refusal, SnapshotInvalid
-from simulator.core.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, Operation, RateLimit
-from simulator.core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset
-from simulator.core.idempotency import Key
-from simulator.core.quantities import Duration, Share
-from simulator.core.replay import replay
-from simulator.core.run import Run, new_run, restored_run
-from simulator.core.scenario import Scenario
-from simulator.core.simulation import Simulation
-
-from .builders import DAY, READY, journal, rent, scenario
+from ..support.builders import DAY, READY, journal, rent, scenario
 from .test_invariants import command, deadlines, doings, scenarios
 
 START_MS = 1_800_000_000_000

@@ -7,11 +7,9 @@ from typing import Any
 from weakref import ref
 
 import pytest
-
-from simulator.core.accounts import AMOUNT_MICROS_MAX
-from simulator.core.acts import Act, InterruptAct, OutageAct, PriceAct
-from simulator.core.clock import epoch_ms
-from simulator.core.commands import (
+from gpu_sim.core.billing.accounts import AMOUNT_MICROS_MAX
+from gpu_sim.core.billing.ledger import CreditAdded
+from gpu_sim.core.commands import (
     AddCredit,
     Command,
     CreateAccount,
@@ -23,7 +21,9 @@ from simulator.core.commands import (
     TerminateRental,
     TouchRental,
 )
-from simulator.core.errors import (
+from gpu_sim.core.events import AccountCreated
+from gpu_sim.core.kernel.clock import epoch_ms
+from gpu_sim.core.kernel.errors import (
     AccountExists,
     AccountNotFound,
     IdempotencyKeyReused,
@@ -34,15 +34,14 @@ from simulator.core.errors import (
     RentalNotFound,
     RentalNotInState,
 )
-from simulator.core.events import AccountCreated
-from simulator.core.idempotency import Key
-from simulator.core.ledger import CreditAdded
-from simulator.core.quantities import Duration, Instant, Price, Share
-from simulator.core.scenario import ClockSettings
-from simulator.core.simulation import Simulation
+from gpu_sim.core.kernel.quantities import Duration, Instant, Price, Share
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.acts import Act, InterruptAct, OutageAct, PriceAct
+from gpu_sim.core.scenario.scenario import ClockSettings
+from gpu_sim.core.simulation import Simulation
 
-from .builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario
-from .busy import busy_scenario, live
+from ..support.builders import DAY, DOLLAR, READY, accounts, journal, market, offer, rent, rent_command, scenario
+from ..support.busy_world import busy_scenario, live
 
 KEY = Key("k", b"body")
 

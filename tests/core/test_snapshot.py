@@ -5,21 +5,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from gpu_sim.core.commands import AddCredit, TerminateRental
+from gpu_sim.core.faults import FaultDecision
+from gpu_sim.core.journal import decode_event
+from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.scenario import Scenario
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.core.snapshot import History, encode_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.core.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from simulator.core.commands import AddCredit, TerminateRental
-from simulator.core.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid
-from simulator.core.faults import FaultDecision
-from simulator.core.idempotency import Key
-from simulator.core.journal import decode_event
-from simulator.core.scenario import Scenario
-from simulator.core.simulation import Simulation
-from simulator.core.snapshot import History, encode_state
-
-from .builders import DAY, DOLLAR, HOUR, accounts, journal, market, offer, rent, rent_command, scenario
-from .busy import NAMES, REGIONS, Step, busy_scenario, live, run
+from ..support.builders import DAY, DOLLAR, HOUR, accounts, journal, market, offer, rent, rent_command, scenario
+from ..support.busy_world import NAMES, REGIONS, Step, busy_scenario, live, run
 
 SEED = 5
 

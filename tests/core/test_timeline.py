@@ -3,15 +3,28 @@
 from typing import Any
 
 import pytest
+from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, PriceMoved
+from gpu_sim.core.kernel.errors import OfferUnavailable
+from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price
+from gpu_sim.core.scenario.acts import Act, CapacityAct, CreditAct, InterruptAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.scenario.market_settings import PriceSettings
+from gpu_sim.core.simulation import Simulation
 
-from simulator.core.acts import Act, CapacityAct, CreditAct, InterruptAct, OutageAct, PriceAct, RentAct
-from simulator.core.errors import OfferUnavailable
-from simulator.core.events import ActEnded, ActRefused, ActStarted, PriceMoved
-from simulator.core.market_settings import PriceSettings
-from simulator.core.quantities import Duration, Factor, Money, Price
-from simulator.core.simulation import Simulation
-
-from .builders import DAY, DOLLAR, HOUR, MINUTE, READY, Bench, Row, check_table, journal, market, offer, rent, scenario
+from ..support.builders import (
+    DAY,
+    DOLLAR,
+    HOUR,
+    MINUTE,
+    READY,
+    Bench,
+    Row,
+    check_table,
+    journal,
+    market,
+    offer,
+    rent,
+    scenario,
+)
 
 HOLD = 71_750
 FOR = Duration(10 * MINUTE)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ..processes import GPU_SIM, environment, serving
+from ..support.processes import GPU_SIM, environment, serving
 from ..support.markdown import Block, blocks_of, check_forms, indented_blocks_of
 from ..support.readmes import READMES
 

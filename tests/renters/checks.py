@@ -1,8 +1,7 @@
 """What a team would write in its own repository: one test file, with nothing but the plugin."""
 
 import pytest
-
-from simulator.testing import GpuSim
+from gpu_sim.testing import GpuSim
 
 from .client import Renter
 

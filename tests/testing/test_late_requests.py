@@ -3,9 +3,8 @@
 import socket
 
 import httpx
-
-from simulator.testing import GpuSim, GpuSimServer
-from simulator.testing.wanted import Wanted
+from gpu_sim.testing import GpuSim, GpuSimServer
+from gpu_sim.testing.world_request import Wanted
 
 
 def listed(sim: GpuSim) -> int:

@@ -6,10 +6,9 @@ from decimal import Decimal
 
 import httpx
 import pytest
-
-from simulator.testing import GpuSim
-from simulator.testing.server import GpuSimServer
-from simulator.testing.wanted import Wanted
+from gpu_sim.testing import GpuSim
+from gpu_sim.testing.server import GpuSimServer
+from gpu_sim.testing.world_request import Wanted
 
 OTHER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
 POOR = pytest.mark.gpu_sim(scenario="low-credit")

@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-
-from simulator.testing import Request
-from simulator.testing.retries import retried_after_402
+from gpu_sim.testing import Request
+from gpu_sim.testing.retries import retried_after_402
 
 BODY = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA", "model_id": "m", "docker_image": "d"}
 

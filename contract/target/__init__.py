@@ -1,0 +1,1 @@
+"""The server under test: requests and answers, its control plane, its API."""

@@ -1,0 +1,31 @@
+"""A local simulator and mock server for a spot-GPU rental API.
+
+`Simulation` is the market and its money without HTTP; `serve_in_thread` is the whole server on a free port.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .core.scenario.scenario import Scenario
+    from .core.simulation import Simulation
+    from .scenario_files.load import load_scenario
+    from .server.serving import serve_in_thread
+
+__version__ = "0.1.0"
+__all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"]
+
+_HOMES = {
+    "Scenario": "core.scenario.scenario",
+    "Simulation": "core.simulation",
+    "load_scenario": "scenario_files.load",
+    "serve_in_thread": "server.serving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that each command loads only what it needs."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  # only this function needs it
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,95 @@
+"""Who may ask: bearer tokens on the API (F2), hosts, origins and the admin token on the control plane."""
+
+import re
+from hmac import compare_digest
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from starlette.types import Scope
+
+from ..worlds.worlds import Place, Worlds
+from .problems import ControlRefused, InvalidToken
+
+_is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch
+
+
+class ControlAccess(Struct, frozen=True):
+    """Who may use the control plane: whether the server listens on loopback only, which more hosts, which secret."""
+
+    on_loopback: bool = True
+    allowed_hosts: tuple[str, ...] = ()
+    admin_token: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may use it at all."""
+        return self.on_loopback or bool(self.admin_token)
+
+
+def header_values(scope: Scope, name: bytes) -> list[bytes]:
+    """All values of a header."""
+    return [value for key, value in scope["headers"] if key == name]
+
+
+def bearer_token(scope: Scope) -> str | None:
+    """The token of the Authorization header, or None where there is no such header. Raises InvalidToken."""
+    values = header_values(scope, b"authorization")
+    if not values:
+        return None
+    scheme, _, token = values[0].partition(b" ")
+    if len(values) > 1 or scheme.lower() != b"bearer" or not token.strip():
+        raise InvalidToken("one Authorization header of the form `Bearer si_...` is needed")
+    return token.strip().decode("latin-1")
+
+
+def authenticate(scope: Scope, worlds: Worlds) -> Place:
+    """Where the request's token leads. Raises InvalidToken (F2)."""
+    token = bearer_token(scope)
+    if token is None:
+        raise InvalidToken("a token is needed: Authorization: Bearer si_...")
+    place = worlds.place(token)
+    if place is None:
+        raise unknown_token()
+    return place
+
+
+def unknown_token() -> InvalidToken:
+    """The refusal of a token that leads nowhere."""
+    return InvalidToken("no account has this token")
+
+
+def guard_control(scope: Scope, access: ControlAccess) -> None:
+    """Raises ControlRefused unless the request may use the control plane: a web page must not drive it."""
+    if access.admin_token:
+        given = header_values(scope, b"x-sim-admin")
+        if len(given) == 1 and compare_digest(given[0], access.admin_token.encode()):
+            return
+    if not access.on_loopback:
+        raise ControlRefused("off loopback the control plane needs --admin-token, sent as x-sim-admin")
+    hosts = header_values(scope, b"host")
+    if not hosts or not all(_is_allowed(host.decode("latin-1"), access) for host in hosts):
+        raise ControlRefused("the Host is neither loopback nor an --allow-host", param="host")
+    for origin in header_values(scope, b"origin"):
+        if not _is_allowed(_host_of(origin.decode("latin-1")), access):
+            raise ControlRefused("the Origin is neither loopback nor an --allow-host", param="origin")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine only."""
+    return _is_loopback(host) is not None
+
+
+def _is_allowed(host_and_port: str, access: ControlAccess) -> bool:
+    host = _without_port(host_and_port)
+    return is_loopback(host) or host in map(_without_port, access.allowed_hosts)
+
+
+def _without_port(host_and_port: str) -> str:
+    return host_and_port.lower() if host_and_port.endswith("]") else re.sub(r":\d*$", "", host_and_port.lower())
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

@@ -1,0 +1,68 @@
+"""Money on the control plane: accounts, credit and the ledger."""
+
+from msgspec import Struct
+
+from ...core.commands import AddCredit, CreateAccount
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import is_token
+from ...core.kernel.quantities import Money
+from ..exchange import Exchange
+from ..replies import Reply, json_reply
+from .call import body_as, enter, page, window
+from .views import account_view, entries_view
+
+
+class NewAccount(Struct, forbid_unknown_fields=True):
+    """An account to make; what is missing is made up."""
+
+    name: str | None = None
+    token: str | None = None
+    balance: Money = Money(100_000_000)
+
+
+class NewCredit(Struct, forbid_unknown_fields=True):
+    """An amount to credit."""
+
+    amount: Money
+
+
+async def list_accounts(exchange: Exchange) -> Reply:
+    """All accounts with their tokens and their money."""
+    world, query = await enter(exchange, "after", "limit")
+    token_of = {account: token for token, account in world.tokens.items()}
+    names = world.simulation.accounts
+    return page(((name, account_view(world, name, token_of[name])) for name in names), query, names)
+
+
+async def create_account(exchange: Exchange) -> Reply:
+    """A new customer."""
+    wanted = body_as(exchange, NewAccount)
+    world, _ = await enter(exchange)
+    accounts = world.simulation.accounts
+    name = wanted.name
+    if name is None:
+        name = next(n for i in range(len(accounts) + 1) if (n := f"account-{i + 1}") not in accounts)
+    accepted = world.check(CreateAccount(name, wanted.balance))
+    if wanted.token is not None and not is_token(wanted.token):
+        raise InvalidValue("a token is 1 to 256 visible ASCII characters", param="token")
+    token = exchange.worlds.free_token(wanted.token)
+    world.apply(accepted, token=(token, name))
+    exchange.worlds.open_account(world, name, token)
+    return json_reply(201, account_view(world, name, token))
+
+
+async def add_credit(exchange: Exchange) -> Reply:
+    """Credit a customer."""
+    wanted = body_as(exchange, NewCredit)
+    world, _ = await enter(exchange)
+    name = exchange.scope["path_params"]["name"]
+    world.execute(AddCredit(name, wanted.amount))
+    token = next(token for token, account in world.tokens.items() if account == name)
+    return json_reply(200, account_view(world, name, token))
+
+
+async def get_ledger(exchange: Exchange) -> Reply:
+    """The ledger's entries."""
+    world, query = await enter(exchange, "after", "limit")
+    after, limit = window(query)
+    return json_reply(200, {"data": entries_view(world, after, limit)})

@@ -1,0 +1,108 @@
+"""What a control call is about: its world, its query, its body, and which part of a list."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import did_you_mean
+from ...notation import decode_quantity
+from ...type_errors import parse_type_error
+from ...worlds.world import World
+from ..bodies import decode_json
+from ..exchange import Exchange
+from ..fields import parse_query
+from ..problems import MissingField, UnknownField, WorldRequired
+from ..replies import Reply, json_reply
+
+PAGE_DEFAULT = 100
+
+_T = TypeVar("_T", bound=Struct)
+
+
+class Nothing(Struct, forbid_unknown_fields=True):
+    """A body without fields."""
+
+
+async def enter(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
+    """The world that the call is about, caught up, and the query, as `select` finds them."""
+    query = select(exchange, *parameters)
+    await exchange.world.catch_up()
+    return exchange.world, query
+
+
+def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
+    """Find the world that the call is about: `?world=` wins, then the token's, then the only one; answer the query.
+
+    Raises UnknownParameter, WorldNotFound or, where a world is required, WorldRequired.
+    """
+    query = parse_query(exchange.scope["query_string"], ("world", *parameters), refuse_unknown=True)
+    name = query.pop("world", None)
+    if name is not None:
+        exchange.world = exchange.worlds.find(name)
+    elif required and len(exchange.worlds.by_name) > 1 and not exchange.account:
+        raise WorldRequired("there is more than one world: send a token or ?world=", param="world")
+    return query
+
+
+def body_as(exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[str, Any]], None] = lambda _: None) -> _T:
+    """The body as a struct, its shorthands written out; no body is an empty object.
+
+    Raises UnknownField, MissingField or InvalidValue.
+    """
+    decoded = decode_json(exchange.scope, exchange.body) if exchange.body else {}
+    write_out(decoded)
+    try:
+        return msgspec.convert(decoded, type_, dec_hook=decode_quantity)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error), type_) from None
+
+
+def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField | InvalidValue:
+    problem = parse_type_error(message)
+    name, place = problem.name, problem.place or None
+    match problem.kind:
+        case "unknown_field":
+            return UnknownField(f'no field "{name}"{did_you_mean(name, problem.known(type_))}', param=name)
+        case "missing_field":
+            return MissingField(f"{name} is required", param=name)
+        case "unknown_value":
+            known = problem.known(type_)
+            return InvalidValue(f'"{name}" is not among {", ".join(known)}{did_you_mean(name, known)}', param=place)
+    return InvalidValue(problem.reason, param=place)
+
+
+def window(query: dict[str, str]) -> tuple[int, int]:
+    """After which seq, and how many, of a numbered list. Raises InvalidValue."""
+    return whole_number(query, "after", 0), limit_of(query)
+
+
+def limit_of(query: dict[str, str]) -> int:
+    """How many items of a list. Raises InvalidValue."""
+    return whole_number(query, "limit", PAGE_DEFAULT)
+
+
+def whole_number(query: dict[str, str], name: str, default: int) -> int:
+    """A parameter that counts something. Raises InvalidValue."""
+    given = query.get(name)
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and len(given) <= 15):
+        raise InvalidValue(f"{name} must be a whole number", param=name)
+    return int(given)
+
+
+def page(items: Iterable[tuple[str, Any]], query: dict[str, str], known: Iterable[str]) -> Reply:
+    """Part of a list whose items have ids: so many after the one with the id `after`. Raises InvalidValue."""
+    limit, after = limit_of(query), query.get("after")
+    remaining = iter(items)
+    if after is not None:
+        if after not in known:
+            raise InvalidValue(f'after: no item "{after}"', param="after")
+        for id_, _ in remaining:
+            if id_ == after:
+                break
+    return json_reply(200, {"data": [item for _, item in islice(remaining, limit)]})

@@ -1,0 +1,43 @@
+"""What happened: events, and the journal as a file."""
+
+import asyncio
+
+from ...worlds.world import World
+from ..exchange import Exchange
+from ..replies import Reply, json_reply
+from .call import enter, window
+from .views import events_view
+
+_BYTES_PER_TURN = 1 << 19
+
+
+async def list_events(exchange: Exchange) -> Reply:
+    """What happened, in order."""
+    world, query = await enter(exchange, "after", "limit")
+    after, limit = window(query)
+    return json_reply(200, {"data": events_view(world, after, limit)})
+
+
+async def get_journal(exchange: Exchange) -> Reply:
+    """The journal up to now, as a file that `gpu-sim replay` runs again."""
+    world, _ = await enter(exchange)
+    journal = await _journal(world)
+    while journal is None:
+        journal = await _journal(world)
+    return Reply(200, journal, ((b"content-type", b"application/x-ndjson"),))
+
+
+async def _journal(world: World) -> bytes | None:
+    """The journal, or None where the world began anew before all of it was there. A long one holds nobody up."""
+    simulation = world.simulation
+    stretches: list[bytes] = []
+    size = 0
+    for stretch in world.journal():
+        stretches.append(stretch)
+        size += len(stretch)
+        if size > _BYTES_PER_TURN:
+            size = 0
+            await asyncio.sleep(0)
+            if world.simulation is not simulation:
+                return None
+    return b"".join(stretches)

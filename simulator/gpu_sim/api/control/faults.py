@@ -1,0 +1,80 @@
+"""Fault rules on the control plane: those that there are with their counters, one more, one less."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ...core.faults import RuleState
+from ...core.kernel.errors import InvalidValue
+from ...core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
+from ...notation import encode_quantity, shorten_distribution, write_out_distribution
+from ...worlds import faults
+from ...worlds.world import World
+from ..exchange import Exchange
+from ..replies import Reply, json_reply
+from .call import Nothing, body_as, enter, page
+
+
+class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A rule to add; a name is made up where none is given."""
+
+    name: str | None = None
+    on: FaultTarget = FaultTarget()
+    effect: FaultEffect
+    when: FaultWhen = FaultWhen()
+
+
+async def list_faults(exchange: Exchange) -> Reply:
+    """All rules in order, with what they have met so far."""
+    world, query = await enter(exchange, "after", "limit")
+    views = {state.rule.name: _view(state) for state in world.faults.state()}
+    return page(views.items(), query, views)
+
+
+async def add_fault(exchange: Exchange) -> Reply:
+    """A rule more, or another in the place of the one of its name, which then counts from zero."""
+    wanted = body_as(exchange, NewFault, write_out=_write_out)
+    world, _ = await enter(exchange)
+    names = [state.rule.name for state in world.faults.state()]
+    name = wanted.name
+    if name is None:
+        name = next(free for i in range(len(names) + 1) if (free := f"fault-{i + 1}") not in names)
+    try:
+        rule = FaultRule(name=name, on=wanted.on, effect=wanted.effect, when=wanted.when)
+    except ValueError as error:
+        raise InvalidValue(str(error), param="effect") from None
+    _check(rule, world)
+    faults.add_fault(world, rule)
+    return json_reply(201, _view(next(state for state in world.faults.state() if state.rule.name == name)))
+
+
+async def remove_fault(exchange: Exchange) -> Reply:
+    """A rule less."""
+    body_as(exchange, Nothing)
+    world, _ = await enter(exchange)
+    faults.remove_fault(world, exchange.scope["path_params"]["name"])
+    return Reply(204, b"")
+
+
+def _check(rule: FaultRule, world: World) -> None:
+    """Raises InvalidValue for a rule that can never meet a request."""
+    simulation = world.simulation
+    for path, problem in rule_problems(rule, simulation.accounts, simulation.market.names, added_ms=simulation.now_ms):
+        raise InvalidValue(problem, param=".".join(str(step) for step in path))
+
+
+def _write_out(body: dict[str, Any]) -> None:
+    effect = body.get("effect")
+    if isinstance(effect, dict) and "delay" in effect:
+        effect["delay"] = write_out_distribution(effect["delay"])
+
+
+def _view(state: RuleState) -> dict[str, Any]:
+    """A rule as it is posted, and its counters, for all accounts together and for each."""
+    rule: dict[str, Any] = msgspec.to_builtins(state.rule, enc_hook=encode_quantity)
+    effect = rule["effect"]
+    if "delay" in effect:
+        effect["delay"] = shorten_distribution(effect["delay"])
+    accounts = {each.account: {"hits": each.hits, "spent": each.spent} for each in state.counts}
+    return {**rule, "hits": state.hits, "spent": state.spent, "accounts": accounts}

@@ -1,0 +1,26 @@
+"""The server's figures on the control plane."""
+
+import asyncio
+from importlib import import_module
+
+from ...worlds.worlds import Worlds
+from ..exchange import Exchange
+from ..fields import parse_query
+from ..replies import Reply
+from ..request_log.traffic import Traffic
+from .event_stream import EventStreams
+
+
+class Figures:
+    """Where the figures of one server come from."""
+
+    def __init__(self, worlds: Worlds, traffic: Traffic, streams: EventStreams) -> None:
+        self._sources = worlds, traffic, streams
+
+    async def metrics(self, exchange: Exchange) -> Reply:
+        """The figures of all worlds in the form of Prometheus."""
+        parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+        await asyncio.to_thread(import_module, ".exposition", __package__)
+        from .exposition import exposition  # noqa: PLC0415  # loaded when first asked for: `exposition` says why
+
+        return exposition(*self._sources)

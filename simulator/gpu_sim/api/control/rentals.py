@@ -1,0 +1,64 @@
+"""Rentals on the control plane, with what the API does not show, and what an operator does to them."""
+
+from msgspec import Struct
+
+from ...core.commands import Command, HideRental, InterruptRental, MoveRental, TouchRental
+from ...core.scenario.acts import Transition
+from .. import decoration
+from ..exchange import Exchange
+from ..replies import Reply, json_reply
+from .call import Nothing, body_as, enter, page
+from .views import rental_view
+
+
+class Vanish(Struct, forbid_unknown_fields=True):
+    """Whether the API is not to know the rental."""
+
+    hidden: bool
+
+
+async def list_rentals(exchange: Exchange) -> Reply:
+    """All rentals, with what the API does not show."""
+    world, query = await enter(exchange, "after", "limit")
+    rentals = world.simulation.rentals.by_id
+    if any(rental.command.ssh for rental in rentals.values()):
+        await decoration.prepare()
+    return page(((id_, rental_view(world, rental)) for id_, rental in rentals.items()), query, rentals)
+
+
+async def interrupt_rental(exchange: Exchange) -> Reply:
+    """The market takes this rental's GPUs back now."""
+    body_as(exchange, Nothing)
+    return await _execute(exchange, InterruptRental(_rental_id(exchange)))
+
+
+async def touch_rental(exchange: Exchange) -> Reply:
+    """Count as activity of the rental (A19)."""
+    body_as(exchange, Nothing)
+    return await _execute(exchange, TouchRental(_rental_id(exchange)))
+
+
+async def move_rental(exchange: Exchange) -> Reply:
+    """Force the rental's transition now, hold it back, or release it."""
+    wanted = body_as(exchange, Transition)
+    return await _execute(exchange, MoveRental(rental_id=_rental_id(exchange), to=wanted.to, hold=wanted.hold))
+
+
+async def hide_rental(exchange: Exchange) -> Reply:
+    """Let the API know the rental no more, or again."""
+    wanted = body_as(exchange, Vanish)
+    return await _execute(exchange, HideRental(_rental_id(exchange), wanted.hidden))
+
+
+def _rental_id(exchange: Exchange) -> str:
+    rental_id: str = exchange.scope["path_params"]["rental_id"]
+    return rental_id
+
+
+async def _execute(exchange: Exchange, command: Command) -> Reply:
+    world, _ = await enter(exchange)
+    rental = world.execute(command)
+    assert rental is not None
+    if rental.command.ssh:
+        await decoration.prepare()
+    return json_reply(200, rental_view(world, rental))

@@ -1,0 +1,212 @@
+"""The request log on the control plane: what clients asked for, and whether that is what was expected of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, get_args
+
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict
+
+from ...core.kernel.errors import AccountNotFound, InvalidValue
+from ...core.kernel.names import did_you_mean
+from ...core.scenario.fault_rules import Operation
+from ...wall_clock import Slice
+from ...worlds.request_log import KeptRequest, RequestLog
+from ...worlds.world import World
+from ..exchange import Exchange
+from ..problems import NotHeld, RequestLogOff
+from ..replies import Reply, json_reply
+from ..request_log.logged_request import LoggedRequest, logged_request
+from ..request_log.redaction import Redactor
+from ..request_log.request_match import Match, Mismatch, shortened
+from .call import body_as, select, window
+
+NEAREST_SHOWN_MAX = 5
+MISMATCHES_SHOWN_MAX = 20
+SEQS_SHOWN_MAX = 100
+_REQUESTS_PER_TURN = 100
+_Kept = tuple[tuple[int, KeptRequest], ...]
+"""The requests of a log with their numbers."""
+
+_FILTERS = ("operation", "account", "token", "status", "fault", "rental")
+
+
+class Verify(Struct, forbid_unknown_fields=True):
+    """What to verify: that so many requests are like `match`, at least one unless said otherwise, or that there are
+    requests like those of `in_order`, one after the other, whatever came between."""
+
+    match: Match | None = None
+    in_order: list[Match] | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+    exactly: int | None = None
+
+    def __post_init__(self) -> None:
+        counts = (self.at_least, self.at_most, self.exactly)
+        if (self.match is None) == (self.in_order is None):
+            raise ValueError("give either match or in_order")
+        if self.in_order is not None and counts != (None, None, None):
+            raise ValueError("at_least, at_most and exactly go with match")
+        if self.in_order == []:
+            raise ValueError("in_order needs at least one request")
+        if self.exactly is not None and (self.at_least, self.at_most) != (None, None):
+            raise ValueError("exactly goes alone")
+        if any(count is not None and count < 0 for count in counts):
+            raise ValueError("a number of requests is at least 0")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError("at_least is above at_most")
+
+    @property
+    def bounds(self) -> tuple[int, int | None]:
+        """At least and at most how many requests there should be."""
+        if self.exactly is not None:
+            return self.exactly, self.exactly
+        least = self.at_least if self.at_least is not None else 1 if self.at_most is None else 0
+        return least, self.at_most
+
+
+class Requests:
+    """The request logs of the worlds of one server."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    async def list_requests(self, exchange: Exchange) -> Reply:
+        """The requests that are kept, oldest first: all, or those that the query asks for.
+
+        `total` is the number of the latest, `dropped` how many are no longer kept.
+        """
+        query = select(exchange, *_FILTERS, "after", "limit")
+        log = _log_of(exchange.world)
+        after, limit = window(query)
+        wanted = _wanted(exchange.world, query)
+        shown: list[LoggedRequest] = []
+        if limit:
+            async for request in self._shown(kept for kept in log.numbered() if kept[0] > after):
+                if not wanted.mismatches(request):
+                    shown.append(request)
+                    if len(shown) == limit:
+                        break
+        return json_reply(200, {"data": shown, "total": log.total, "dropped": log.dropped})
+
+    async def verify_requests(self, exchange: Exchange) -> Reply:
+        """200 where it holds: `held`, how many `matched`, and the `seqs` of the first 100 of them. Raises NotHeld (409)
+        where not, with `matched`, `seqs` and the `nearest` requests: those with the fewest `mismatches` first, of each
+        the first 20, and of a value with more than 256 characters the beginning of its JSON.
+
+        `dropped` says how many requests are no longer kept. Nothing is known of those: where there are any, `exactly`,
+        `at_most` and `in_order`, as all else, are judged by the requests that are kept, and `held` says no more.
+        """
+        wanted = body_as(exchange, Verify)
+        select(exchange)
+        log = _log_of(exchange.world)
+        kept, dropped = tuple(log.numbered()), log.dropped
+        if wanted.match is not None:
+            return await self._verify_number(wanted.match, wanted.bounds, kept, dropped)
+        assert wanted.in_order is not None
+        return await self._verify_order(wanted.in_order, kept, dropped)
+
+    async def _verify_number(self, match: Match, bounds: tuple[int, int | None], kept: _Kept, dropped: int) -> Reply:
+        seqs: list[int] = []
+        nearest = _Nearest()
+        async for request in self._shown(kept):
+            mismatches = match.mismatches(request)
+            if mismatches:
+                nearest.add(mismatches, request)
+            else:
+                seqs.append(request.seq)
+        least, most = bounds
+        if len(seqs) >= least and (most is None or len(seqs) <= most):
+            return _held(seqs, dropped)
+        too_few = f"at least {least}" if len(seqs) < least else f"at most {most}"
+        expected = f"exactly {least}" if least == most else too_few
+        raise NotHeld(f"{expected} expected, {len(seqs)} found", findings=nearest.findings(seqs, dropped))
+
+    async def _verify_order(self, in_order: list[Match], kept: _Kept, dropped: int) -> Reply:
+        seqs: list[int] = []
+        async for request in self._shown(kept):
+            if not in_order[len(seqs)].mismatches(request):
+                seqs.append(request.seq)
+                if len(seqs) == len(in_order):
+                    return _held(seqs, dropped)
+        last = seqs[-1] if seqs else 0
+        nearest = _Nearest()
+        async for request in self._shown(kept):
+            mismatches = in_order[len(seqs)].mismatches(request)
+            if request.seq <= last:
+                mismatches.append(Mismatch("seq", f"above {last}", request.seq))
+            nearest.add(mismatches, request)
+        raise NotHeld(
+            f"{len(in_order)} requests in this order expected, only the first {len(seqs)} found",
+            findings=nearest.findings(seqs, dropped),
+        )
+
+    async def _shown(self, kept: Iterable[tuple[int, KeptRequest]]) -> AsyncIterator[LoggedRequest]:
+        """Requests as they are shown; others are served meanwhile."""
+        slice_ = Slice()
+        for count, (seq, request) in enumerate(kept):
+            yield logged_request(seq, request, self._redactor)
+            if count % _REQUESTS_PER_TURN == 0 or slice_.is_over():
+                await asyncio.sleep(0)
+                slice_ = Slice()
+
+
+class _Nearest:
+    """Of the requests that are not as expected, the few with the fewest mismatches, earlier ones first."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[list[Mismatch], LoggedRequest]] = []
+
+    def add(self, mismatches: list[Mismatch], request: LoggedRequest) -> None:
+        """One more request."""
+        self._found.append((mismatches, request))
+        self._found.sort(key=lambda pair: len(pair[0]))
+        del self._found[NEAREST_SHOWN_MAX:]
+
+    def findings(self, seqs: list[int], dropped: int) -> dict[str, Any]:
+        """What was found instead of what was expected."""
+        return {
+            "matched": len(seqs),
+            "seqs": seqs[:SEQS_SHOWN_MAX],
+            "dropped": dropped,
+            "nearest": [
+                {**asdict(request), "mismatches": [shortened(each) for each in mismatches[:MISMATCHES_SHOWN_MAX]]}
+                for mismatches, request in self._found
+            ],
+        }
+
+
+def _held(seqs: list[int], dropped: int) -> Reply:
+    return json_reply(200, {"held": True, "matched": len(seqs), "seqs": seqs[:SEQS_SHOWN_MAX], "dropped": dropped})
+
+
+def _log_of(world: World) -> RequestLog:
+    if not world.requests.limit:
+        raise RequestLogOff("no requests are kept: the server runs with --request-log 0")
+    return world.requests
+
+
+def _wanted(world: World, query: dict[str, str]) -> Match:
+    """What the filters of a query ask for. Raises InvalidValue or AccountNotFound."""
+    operation, status, account = query.get("operation"), query.get("status"), query.get("account")
+    operations = get_args(Operation)
+    if operation is not None and operation not in operations:
+        raise InvalidValue(f'no operation "{operation}"{did_you_mean(operation, operations)}', param="operation")
+    accounts = world.simulation.accounts
+    if account is not None and account not in accounts:
+        raise AccountNotFound(f'no account "{account}"{did_you_mean(account, accounts)}', param="account")
+    if "token" in query:
+        owner = world.tokens.get(query["token"])
+        if owner is None or account not in (None, owner):
+            raise InvalidValue("no account of this world that is asked for has the token", param="token")
+        account = owner
+    try:
+        return Match(
+            operation=operation if operation is not None else UNSET,  # type: ignore[arg-type]  # one of them, as just seen
+            account=account if account is not None else UNSET,
+            status=UNSET if status is None else int(status) if status.isascii() and status.isdigit() else status,
+            fault=query.get("fault", UNSET),
+            rental=query.get("rental", UNSET),
+        )
+    except ValueError as error:
+        raise InvalidValue(str(error), param="status") from None

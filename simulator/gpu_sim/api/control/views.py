@@ -1,0 +1,183 @@
+"""What the control plane shows, in its shapes: durations as text, instants RFC 3339, money with six decimals."""
+
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from ...core.billing.ledger import Entry
+from ...core.journal import Recorded
+from ...core.kernel.money import format_price, format_usd
+from ...core.kernel.randomness import PPM
+from ...core.market.offer import Offer
+from ...core.rentals.rental import Rental
+from ...core.scenario.acts import MarketAct, PassingAct
+from ...notation import encode_quantity
+from ...worlds.world import World
+from ..gpu import extended_view
+
+
+def clock_view(world: World) -> dict[str, Any]:
+    """The clock of a world."""
+    settings = world.pacer.settings
+    return {
+        "world": world.name,
+        "mode": settings.mode,
+        "speed": None if settings.speed is None else settings.speed / PPM,
+        "step": None if settings.step is None else encode_quantity(settings.step),
+        "now": world.now,
+    }
+
+
+def account_view(world: World, name: str, token: str) -> dict[str, Any]:
+    """An account and its money (F16)."""
+    ledger = world.simulation.ledger
+    return {
+        "name": name,
+        "token": token,
+        "balance": format_usd(ledger.balance(name)),
+        "available": format_usd(ledger.available(name)),
+        "held": format_usd(ledger.held(name)),
+    }
+
+
+def entry_view(world: World, seq: int, entry: Entry) -> dict[str, Any]:
+    """A ledger entry with its postings."""
+    return {
+        "seq": seq,
+        "at": world.instant(entry.at),
+        "kind": entry.__struct_config__.tag,
+        "account": entry.account,
+        "rental_id": entry.rental_id,
+        "postings": [{"account": name, "amount": format_usd(amount)} for name, amount in entry.postings()],
+    }
+
+
+def entries_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+    """So many ledger entries after the one with that seq. Where the first ones are no longer held, a line with the
+    balances that they had come to stands in their place."""
+    ledger = world.simulation.ledger
+    shown = [_opening_view(world)] if after < ledger.dropped and limit else []
+    first = max(0, after - ledger.dropped)
+    entries = islice(ledger.entries, first, first + limit - len(shown))
+    return shown + [entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1)]
+
+
+def _opening_view(world: World) -> dict[str, Any]:
+    ledger = world.simulation.ledger
+    balances = ledger.opening.items()
+    return {
+        "seq": ledger.dropped,
+        "at": world.instant(ledger.entries[0].at if ledger.entries else world.simulation.now_ms),
+        "kind": "opening_balance",
+        "account": None,
+        "rental_id": None,
+        "postings": [{"account": name, "amount": format_usd(amount)} for name, amount in balances],
+    }
+
+
+def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
+    """An event: `seq`, `at`, `type` and its own fields."""
+    fields = msgspec.structs.asdict(event)
+    del fields["at"]
+    shown = (_shown(world, name, value) for name, value in fields.items())
+    return {"seq": seq, "at": world.instant(event.at), "type": event.__struct_config__.tag, **dict(shown)}
+
+
+def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
+    if name == "price_micros_per_hour":
+        return "price_per_gpu_hour", format_price(value)
+    if name.endswith("_micros"):
+        return name.removesuffix("_micros"), format_usd(value)
+    if name == "interrupts_ms":
+        return "interrupts_at", world.instant(value)
+    return name, value
+
+
+def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+    """So many events after the one with seq `after`, of those that are held."""
+    dropped = world.simulation.events_dropped
+    first = max(0, after - dropped)
+    events = islice(world.simulation.events, first, first + limit)
+    return [event_view(world, seq, event) for seq, event in enumerate(events, dropped + first + 1)]
+
+
+def rental_view(world: World, rental: Rental) -> dict[str, Any]:
+    """A rental with what the API does not show: account, status of the hold, transitions, the phase of provisioning,
+    what keeps it back, and the latest notice of its interruption."""
+    return {
+        **extended_view(world, rental),
+        "account": rental.account,
+        "hold_status": rental.hold.status,
+        "transitions": _transitions(world, rental),
+        "phase": rental.phase,
+        "held_back": rental.held_back,
+        "vanished": rental.is_hidden,
+        "interruption_notice": _notice(world, rental),
+    }
+
+
+def _notice(world: World, rental: Rental) -> dict[str, str] | None:
+    if rental.noticed_ms is None or rental.interrupts_ms is None:
+        return None
+    return {"at": world.instant(rental.noticed_ms), "interrupts_at": world.instant(rental.interrupts_ms)}
+
+
+def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
+    steps: list[tuple[int | None, str, str | None]] = [
+        (rental.created_ms, "provisioning", None),
+        (rental.running_ms, "running", None),
+        (rental.terminated_ms, "terminated", rental.reason),
+    ]
+    shown: list[dict[str, Any]] = []
+    before = None
+    for at_ms, status, reason in steps:
+        if at_ms is not None:
+            shown.append({"at": world.instant(at_ms), "from": before, "to": status, "reason": reason})
+            before = status
+    return shown
+
+
+def offer_view(world: World, offer: Offer) -> dict[str, Any]:
+    """An offer with what the API does not show: class, process, capacity, for which share of the time it is to be had,
+    and what keeps it from being rented."""
+    spec, settings = offer.spec, world.scenario.market
+    return {
+        "name": offer.name,
+        "provider_id": spec.provider_id,
+        "gpu_model": spec.gpu_model,
+        "region": spec.region,
+        "vram_gb": spec.vram_gb,
+        "provider_class": spec.provider_class,
+        "price_per_gpu_hour": format_price(offer.price_micros_per_hour),
+        "process": settings.prices.process(spec.provider_class),
+        "process_price_per_gpu_hour": format_price(offer.path.price_micros),
+        "on_demand_price_per_gpu_hour": format_price(spec.on_demand_price),
+        "interruption_probability": offer.interruption_ppm / PPM,
+        "capacity": offer.capacity,
+        "free": offer.free,
+        "listed": offer.is_listed,
+        "availability": settings.availability_shown(spec) / PPM,
+        "outage": bool(offer.outages),
+        "down": offer.is_down,
+        "away": offer.is_away,
+        "provisioning": offer.provisioning,
+        "vanish": offer.hides_rentals,
+    }
+
+
+def act_view(world: World, act: MarketAct, number: int, ended: int) -> dict[str, Any]:
+    """A called act that began now: its number, its time, the offers it concerns and the rentals that it ended."""
+    began_ms = world.simulation.now_ms
+    span_ms = act.for_ if isinstance(act, PassingAct) else None
+    until_ms = None if span_ms is None else began_ms + span_ms
+    if until_ms is not None and until_ms > world.last_ms:
+        until_ms = None  # it outlasts the calendar
+    return {
+        "act": number,
+        "kind": act.KIND,
+        "at": world.instant(began_ms),
+        "until": None if until_ms is None else world.instant(until_ms),
+        "offers": len(world.simulation.market.matching(act)),
+        "rentals": ended,
+    }

@@ -1,0 +1,191 @@
+"""Worlds on the control plane: whether the server is alive, which worlds it serves, making and ending them."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from ... import __version__
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.names import NAME_PATTERN, did_you_mean, is_name, is_token
+from ...core.scenario.scenario import ClockSettings, Scenario
+from ...scenario_files.problems import Problem, ScenarioError
+from ...worlds.faults import reset_faults
+from ...worlds.world import World
+from ...worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
+from ..exchange import Exchange
+from ..fields import parse_query
+from ..problems import ScenarioInvalid
+from ..replies import Reply, json_reply
+from .call import body_as, enter, select
+from .views import clock_view
+
+SEED_MAX = 2**63 - 1
+_PROBLEMS_SHOWN_MAX = 5
+
+
+class NewWorld(Struct, forbid_unknown_fields=True):
+    """A world to make. Without `scenario` it is as `default` was at its start, in what the other fields leave open."""
+
+    name: str | None = None
+    scenario: str | dict[str, Any] | None = None
+    seed: int | None = None
+    clock: ClockSettings | None = None
+    tokens: dict[str, str] | None = None
+
+
+class Reset(Struct, forbid_unknown_fields=True):
+    """What to reset: everything, unless it says which part."""
+
+    only: Literal["requests", "faults"] | None = None
+
+
+_PARTS: dict[str, Callable[[World], None]] = {
+    "requests": lambda world: world.requests.clear(),
+    "faults": reset_faults,
+}
+
+
+async def health(exchange: Exchange) -> Reply:
+    """The server is alive: version, worlds, and the clock and seed of the world concerned. It waits for no advance."""
+    select(exchange, required=False)
+    world = exchange.world
+    world.caught_up()
+    worlds = [{"name": w.name, "scenario": w.scenario.name, "seed": w.seed} for w in exchange.worlds.by_name.values()]
+    return json_reply(
+        200,
+        {
+            "status": "ok",
+            "version": __version__,
+            "worlds": worlds,
+            "seed": world.seed,
+            "profile": world.profile,
+            "clock": clock_view(world),
+        },
+    )
+
+
+async def ready(exchange: Exchange) -> Reply:
+    """The server serves requests."""
+    select(exchange, required=False)
+    return json_reply(200, {"status": "ready"})
+
+
+async def list_worlds(exchange: Exchange) -> Reply:
+    """The worlds of the server, each at its own time."""
+    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+    return json_reply(200, {"data": [_view(world) for world in exchange.worlds.by_name.values()]})
+
+
+async def create_world(exchange: Exchange) -> Reply:
+    """One more world, with tokens that no other world has."""
+    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+    wanted = body_as(exchange, NewWorld)
+    worlds = exchange.worlds
+    if wanted.name is not None and not is_name(wanted.name):
+        raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")
+    if wanted.seed is not None and abs(wanted.seed) > SEED_MAX:
+        raise InvalidValue(f"seed must be between -{SEED_MAX} and {SEED_MAX}", param="seed")
+    if wanted.name in worlds.by_name:
+        raise WorldExists(f'the world "{wanted.name}" is there already', param="name")
+    world = await _make(worlds, wanted)
+    tokens = wanted.tokens if wanted.tokens is not None else {}
+    _check_tokens(world.scenario, tokens)
+    # From here on nothing waits: the name that is free now still is when the world takes it.
+    world.name = wanted.name if wanted.name is not None else worlds.free_name()
+    worlds.add(world, tokens)
+    exchange.world = world
+    minted = {account: token for token, account in world.tokens.items()}
+    return json_reply(201, {"world": world.name, "seed": world.seed, "now": world.now, "tokens": minted})
+
+
+async def delete_world(exchange: Exchange) -> Reply:
+    """The end of a world, with all that is kept of it."""
+    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+    worlds = exchange.worlds
+    await worlds.drop(worlds.find(exchange.scope["path_params"]["name"]))
+    return Reply(204, b"")
+
+
+async def reset(exchange: Exchange) -> Reply:
+    """Back to just after the scenario was loaded, in all or in part."""
+    part = body_as(exchange, Reset).only
+    world, _ = await enter(exchange)
+    if part is None:
+        await exchange.worlds.reset(world)
+    else:
+        _PARTS[part](world)
+    return json_reply(200, clock_view(world))
+
+
+async def _make(worlds: Worlds, wanted: NewWorld) -> World:
+    """The world itself, yet without a name. What may take long is made beside the loop: it touches nothing shared."""
+    default = worlds.by_name[DEFAULT_WORLD]
+    scenario = worlds.shelf.at_hand(wanted.scenario) if isinstance(wanted.scenario, str) else None
+    if scenario is not None:
+        return _build(worlds, wanted, scenario)
+    if wanted.scenario is None:
+        return await asyncio.to_thread(_build, worlds, wanted, default.scenario, default.seed, default.first_clock)
+    return await asyncio.to_thread(lambda: _build(worlds, wanted, _find(worlds, wanted.scenario)))
+
+
+def _build(
+    worlds: Worlds,
+    wanted: NewWorld,
+    scenario: Scenario,
+    seed: int | None = None,
+    clock: ClockSettings | None = None,
+) -> World:
+    return World(
+        "",
+        scenario,
+        seed=wanted.seed if wanted.seed is not None else seed,
+        clock=wanted.clock if wanted.clock is not None else clock,
+        profile=worlds.profile,
+        keep=worlds.keep,
+    )
+
+
+def _find(worlds: Worlds, wanted: str | dict[str, Any] | None) -> Scenario:
+    """The scenario of that name, or of an inline document. Raises ScenarioInvalid."""
+    try:
+        return worlds.shelf.find(wanted) if isinstance(wanted, str) else worlds.shelf.build(wanted)
+    except ScenarioError as error:
+        shown = "; ".join(_said(problem) for problem in error.problems[:_PROBLEMS_SHOWN_MAX])
+        more = len(error.problems) - _PROBLEMS_SHOWN_MAX
+        field = error.problems[0].field
+        raise ScenarioInvalid(
+            shown + (f"; and {more} more" if more > 0 else ""), param=f"scenario.{field}" if field else "scenario"
+        ) from None
+
+
+def _said(problem: Problem) -> str:
+    """A problem without the folder of its file, which is nobody's business."""
+    place = [Path(problem.file).name, *(str(part) for part in (problem.line, problem.column) if part is not None)]
+    field = f"{problem.field}: " if problem.field else ""
+    return f"{field}{problem.message}" if len(place) == 1 else f"{':'.join(place)}: {field}{problem.message}"
+
+
+def _check_tokens(scenario: Scenario, tokens: dict[str, str]) -> None:
+    accounts = [account.name for account in scenario.accounts]
+    for account, token in tokens.items():
+        param = f"tokens.{account}"
+        if account not in accounts:
+            hint = did_you_mean(account[:64], accounts)
+            raise InvalidValue(f'the scenario has no account "{account[:64]}"{hint}', param=param)
+        if not is_token(token):
+            raise InvalidValue("a token is 1 to 256 visible ASCII characters", param=param)
+
+
+def _view(world: World) -> dict[str, Any]:
+    world.caught_up()
+    return {
+        "name": world.name,
+        "scenario": world.scenario.name,
+        "seed": world.seed,
+        "now": world.now,
+        "mode": world.pacer.settings.mode,
+        "accounts": len(world.simulation.accounts),
+    }

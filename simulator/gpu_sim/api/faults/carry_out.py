@@ -1,0 +1,202 @@
+"""Faults at the API: what is to happen to a request that arrives, and carrying that out around the rest of its way."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Message, Send
+
+from ...core.faults import Injection
+from ...core.kernel.randomness import PPM
+from ...core.scenario.fault_rules import Drip, FaultEffect, OfferName
+from ...worlds.faults import decide_fault
+from ...worlds.world import ADVANCE_MS_MAX
+from ..exchange import Exchange, rental_id_in
+from ..problems import InvalidToken
+from ..transport import Connection, InjectedDisconnect
+from .header import asked_for
+from .replies import injected_reply
+
+WALL_SECONDS_MAX = 60.0
+"""No injected wait takes longer on the wall, whatever the rule says."""
+
+_LOOK_SECONDS = 0.2  # how often a wait looks whether it has become pointless
+
+Perform = Callable[[Send], Awaitable[None]]
+"""The rest of a request's way, up to its answer."""
+
+
+def on_arrival(exchange: Exchange) -> Injection | None:
+    """The fault for a request that has arrived: what its header asks for, else what the rules decide.
+
+    Raises InvalidValue for a header that cannot be read.
+    """
+    assert exchange.operation is not None
+    asked = asked_for(exchange.scope) if exchange.asks else None
+    faults = exchange.world.faults
+    if asked is not None or exchange.operation not in faults.operations:
+        return asked
+    offer = _named_offer(exchange) if faults.any_selectors else None
+    return decide_fault(exchange.world, exchange.operation, exchange.account, offer)
+
+
+async def carry_out(
+    injection: Injection, exchange: Exchange, perform: Perform, send: Send, connection: Connection | None
+) -> None:
+    """Let the fault happen to the request; a delay comes first. Where the client is cut off, and there is no
+    connection since the application is called in process, raises InjectedDisconnect."""
+    assert exchange.operation is not None
+    exchange.fault = injection.rule
+    if injection.delay_ms:
+        await _delay(injection, exchange)
+    effect = injection.effect
+    match effect.kind:
+        case "delay":
+            await perform(send)
+        case "respond" | "rate_limit":
+            await exchange.answer(send, injected_reply(injection, exchange.operation, exchange.world.pacer))
+        case "hang":
+            assert effect.hang is not None
+            await _wait(effect.hang / 1000, lambda: _is_pointless(exchange, connection))
+            await _close(connection)
+        case "reset":
+            await _reset(connection)
+        case "lose_response":
+            await perform(_Recorded())
+            exchange.status = 0  # so much did the client get to see
+            await _reset(connection)
+        case "duplicate":
+            await _twice(exchange, perform, send)
+        case _:
+            recorded = _Recorded()
+            await perform(recorded)
+            await _spoil(effect, recorded, exchange, send, connection)
+
+
+class _Recorded:
+    """Takes an answer in the client's place."""
+
+    def __init__(self) -> None:
+        self.start: Message = {}
+        self.body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message
+        else:
+            self.body += message.get("body", b"")
+
+    async def send_on(self, send: Send) -> None:
+        """Give it to the client whole."""
+        await send(self.start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+async def _twice(exchange: Exchange, perform: Perform, send: Send) -> None:
+    """The request arrives a second time right after it was answered; the client hears the first answer."""
+    first = _Recorded()
+    await perform(first)
+    status, rental_id = exchange.status, exchange.rental_id
+    await perform(_Recorded())
+    exchange.status, exchange.rental_id = status, rental_id
+    await first.send_on(send)
+
+
+async def _spoil(
+    effect: FaultEffect, answer: _Recorded, exchange: Exchange, send: Send, connection: Connection | None
+) -> None:
+    """Send an answer cut short, broken or piece by piece. HEAD has no body, so nothing to spoil."""
+    if exchange.scope["method"] == "HEAD":
+        await answer.send_on(send)
+    elif effect.malformed:
+        answer.body = answer.body[:-1] + b","
+        await answer.send_on(send)
+    elif effect.drip is not None:
+        await _drip(effect.drip, answer, exchange, send, connection)
+    else:
+        assert effect.truncate is not None
+        part = answer.body[: len(answer.body) * effect.truncate // PPM]
+        await send(answer.start)
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+        await _close(connection)
+
+
+async def _drip(drip: Drip, answer: _Recorded, exchange: Exchange, send: Send, connection: Connection | None) -> None:
+    await send(answer.start)
+    body, pause, waited = answer.body, drip.every / 1000, 0.0
+    while len(body) > drip.bytes and waited < WALL_SECONDS_MAX and not _is_pointless(exchange, connection):
+        await send({"type": "http.response.body", "body": body[: drip.bytes], "more_body": True})
+        body = body[drip.bytes :]
+        await _wait(min(pause, WALL_SECONDS_MAX - waited), lambda: _is_pointless(exchange, connection))
+        waited += pause
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _delay(injection: Injection, exchange: Exchange) -> None:
+    """Virtual under a manual clock moves that clock, for so long did the request take; all else waits on the wall,
+    and the clock catches up.
+
+    A request that was slow meets the world as it is then: after a reset or a snapshot put back meanwhile it is one of
+    the new run. Raises InvalidToken where its account is gone by then, and WorldNotFound where the world is."""
+    world, delay_ms = exchange.world, injection.delay_ms
+    is_virtual = injection.effect.clock == "virtual"
+    if is_virtual and world.pacer.settings.mode == "manual":
+        span_ms = min(delay_ms, ADVANCE_MS_MAX)
+        await world.advance(lambda: min(world.simulation.now_ms + span_ms, world.last_ms))
+    else:
+        wall_ms = world.pacer.in_wall_ms(delay_ms) if is_virtual else delay_ms
+        await _wait(wall_ms / 1000, lambda: world.stopping)
+        await world.catch_up()
+    if exchange.account not in world.simulation.accounts:
+        raise InvalidToken("no account has this token")
+
+
+async def _wait(seconds: float, is_pointless: Callable[[], bool]) -> None:
+    remaining = min(seconds, WALL_SECONDS_MAX)
+    while remaining > 0 and not is_pointless():
+        await asyncio.sleep(min(remaining, _LOOK_SECONDS))
+        remaining -= _LOOK_SECONDS
+
+
+def _is_pointless(exchange: Exchange, connection: Connection | None) -> bool:
+    """Whether nobody is left to wait for: the server is about to end, or the client has gone."""
+    return exchange.world.stopping or (connection is not None and not connection.is_open)
+
+
+async def _reset(connection: Connection | None) -> None:
+    if connection is None:
+        raise InjectedDisconnect("a fault reset the connection")
+    await connection.reset()
+
+
+async def _close(connection: Connection | None) -> None:
+    if connection is None:
+        raise InjectedDisconnect("a fault closed the connection")
+    await connection.close()
+
+
+def _named_offer(exchange: Exchange) -> OfferName | None:
+    """The offer that a request concerns: that of its rental, also where the API is kept from knowing it, or the one its
+    body names, if it names one at all."""
+    if exchange.operation == "rent_gpu":
+        return _offer_in(exchange.body)
+    if exchange.operation == "list_offers":
+        return None
+    rental = exchange.world.simulation.rentals.by_id.get(rental_id_in(exchange.scope["path"]))
+    if rental is None or rental.account != exchange.account:
+        return None
+    spec = rental.offer.spec
+    return spec.provider_id, spec.gpu_model, spec.region
+
+
+def _offer_in(body: bytes) -> OfferName | None:
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(decoded, dict):
+        return None
+    provider, model, region = (decoded.get(name) for name in ("provider_id", "gpu_model", "region"))
+    if isinstance(provider, str) and isinstance(model, str) and isinstance(region, str):
+        return provider, model, region
+    return None

@@ -1,0 +1,1 @@
+"""The offers list: its rows, their order and the bytes kept of it."""

@@ -1,0 +1,230 @@
+"""The offers list in bytes: each offer is encoded once per price and probability, each answer is kept until the market
+changes."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import islice
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from ...core.kernel.errors import InvalidValue
+from ...core.kernel.money import MICROS_PER_DOLLAR, format_price
+from ...core.kernel.randomness import PPM
+from ...core.market.offer import Offer
+from ...core.simulation import Simulation
+from ...worlds.world import World
+from ..exchange import Exchange
+from ..fields import parse_query
+from ..replies import Reply
+from .sorted_rows import Row, SortedRows
+
+PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")
+ANSWERS_MAX = 256
+ANSWERS_BYTES_MAX = 64_000_000
+"""So many answers are kept, and of so many bytes, though the latest in any case."""
+BY_MEMORY_MAX = 32
+"""The rows of so many lower bounds on memory are kept in order."""
+FEW = 8
+"""Changes of less than one offer in so many are taken up one by one."""
+_JSON = (b"content-type", b"application/json")
+
+_is_decimal = re.compile(r"\d+(\.\d+)?", re.ASCII).fullmatch
+
+
+Asked = tuple[str | None, str | None, int]
+"""Model and provider asked for, whatever their case, None for any; and the least GB of memory, one that an offer has or
+0 for any."""
+
+
+class Listing:
+    """The list of one simulation's offers (F3–F6), and the answers to the latest queries."""
+
+    __slots__ = (
+        "_answers",
+        "_answers_bytes",
+        "_by_memory",
+        "_encoded",
+        "_listed",
+        "_market",
+        "_memories",
+        "_refuse_unknown",
+        "_rows",
+        "_version",
+    )
+
+    def __init__(self, world: World) -> None:
+        self._market = world.simulation.market
+        self._refuse_unknown = world.scenario.api.unknown_fields == "refuse"
+        self._version = -1
+        self._encoded: dict[str, Row] = {}
+        self._listed: dict[str, Row] = {}
+        self._memories = sorted({offer.spec.vram_gb for offer in self._market.offers})
+        self._rows: dict[Asked, SortedRows] = {}
+        self._by_memory: dict[Asked, SortedRows] = {}
+        self._answers: dict[bytes, Reply] = {}
+        self._answers_bytes = 0
+
+    def answer(self, query: bytes) -> Reply:
+        """The answer to a raw query string. Raises UnknownParameter or InvalidValue (A14)."""
+        if self._version != self._market.version:
+            self._refresh()
+        known = self._answers.get(query)
+        if known is None:
+            known = self._compose(query)
+            self._keep(query, known)
+        return known
+
+    def _keep(self, query: bytes, answer: Reply) -> None:
+        answers, size = self._answers, len(answer.body)
+        while answers and (len(answers) >= ANSWERS_MAX or self._answers_bytes + size > ANSWERS_BYTES_MAX):
+            self._answers_bytes -= len(answers.pop(next(iter(answers))).body)
+        answers[query] = answer
+        self._answers_bytes += size
+
+    def _refresh(self) -> None:
+        """Take up what has changed: offer by offer where it is little."""
+        market = self._market
+        changes = market.version - self._version
+        self._answers.clear()
+        self._answers_bytes = 0
+        self._version = market.version
+        if changes <= len(market.recent) and changes * FEW < len(market.offers):
+            for offer in islice(reversed(market.recent), changes):
+                self._renew(offer)
+            return
+        self._listed = {}
+        found: dict[Asked, list[Row]] = {}
+        for row in sorted(map(self._row, market.listed())):
+            self._listed[row.offer.name] = row
+            for asked in _by_names(row):
+                found.setdefault(asked, []).append(row)
+        self._rows = {asked: SortedRows(rows) for asked, rows in found.items()}
+        self._by_memory = {}
+
+    def _renew(self, offer: Offer) -> None:
+        before = self._listed.pop(offer.name, None)
+        now = self._row(offer) if offer.is_listed else None
+        if now is not None:
+            self._listed[offer.name] = now
+        if before is now:
+            return
+        if before is not None:
+            for rows in self._showing(before):
+                rows.remove(before)
+        if now is not None:
+            for asked in _by_names(now):
+                self._rows.setdefault(asked, SortedRows(()))
+            for rows in self._showing(now):
+                rows.add(now)
+
+    def _showing(self, row: Row) -> list[SortedRows]:
+        """All rows in order that it is among."""
+        by_names = _by_names(row)
+        found = [self._rows[asked] for asked in by_names]
+        for (model, provider, least), rows in self._by_memory.items():
+            if least <= row.vram_gb and (model, provider, 0) in by_names:
+                found.append(rows)
+        return found
+
+    def _row(self, offer: Offer) -> Row:
+        row = self._encoded.get(offer.name)
+        price, probability_ppm = offer.price_micros_per_hour, offer.interruption_ppm
+        if row is None or row.price_micros != price or row.interruption_ppm != probability_ppm:
+            names = offer.spec.provider_id, offer.spec.region, offer.spec.gpu_model
+            folded = names[2].casefold(), names[0].casefold()
+            row = Row(price, *names, offer, _encode(offer), probability_ppm, *folded, offer.spec.vram_gb)
+            self._encoded[offer.name] = row
+        return row
+
+    def _compose(self, query: bytes) -> Reply:
+        rows = self._select(parse_query(query, PARAMETERS, refuse_unknown=self._refuse_unknown))
+        pieces = rows.pieces or [b""]
+        pieces[0] = b'{"object":"list","count":%d,"data":[%b' % (len(rows), pieces[0])
+        pieces[-1] += b"]}"
+        return Reply(200, b",".join(pieces), (_JSON,))
+
+    def _select(self, parameters: Mapping[str, str]) -> SortedRows:
+        """The offers that match all of the parameters (F5), in order."""
+        least = 0
+        most: Decimal | None = None
+        for name, value in parameters.items():
+            if name == "min_vram":
+                least = _gigabytes(name, value)
+            elif name == "max_price":
+                most = _decimal(name, value) * MICROS_PER_DOLLAR
+        model, provider = parameters.get("gpu_model"), parameters.get("provider")
+        names = None if model is None else model.casefold(), None if provider is None else provider.casefold()
+        rows = self._of_memory(names, least)
+        return rows if most is None else rows.up_to(most)
+
+    def _of_memory(self, names: tuple[str | None, str | None], least: int) -> SortedRows:
+        """The rows of these names with so many GB or more."""
+        everything = self._rows.get((*names, 0))
+        at = bisect_left(self._memories, least)
+        if everything is None or at == len(self._memories):
+            return SortedRows(())
+        if at == 0:
+            return everything
+        asked = (*names, self._memories[at])
+        rows = self._by_memory.get(asked)
+        if rows is None:
+            rows = SortedRows(row for row in everything if row.vram_gb >= least)
+            if len(self._by_memory) >= BY_MEMORY_MAX:
+                del self._by_memory[next(iter(self._by_memory))]
+            self._by_memory[asked] = rows
+        return rows
+
+
+class Listings:
+    """The listing of each simulation whose offers have been asked for, for as long as there is that simulation."""
+
+    def __init__(self) -> None:
+        # A listing refers to the market and not to the simulation, whose `close` cuts the ties from the one to the
+        # other: otherwise each listing would keep its own key here, and no deleted or reset world would be freed.
+        self._by_simulation: WeakKeyDictionary[Simulation, Listing] = WeakKeyDictionary()
+
+    async def list_offers(self, exchange: Exchange) -> Reply:
+        """The offers that match (F3–F6)."""
+        return self.of(exchange.world).answer(exchange.scope["query_string"])
+
+    def of(self, world: World) -> Listing:
+        """The listing of the world's simulation, a new one after a reset or a snapshot put back."""
+        listing = self._by_simulation.get(world.simulation)
+        if listing is None:
+            listing = self._by_simulation[world.simulation] = Listing(world)
+        return listing
+
+
+def _by_names(row: Row) -> tuple[Asked, ...]:
+    """The ways of asking by name that find it."""
+    return (None, None, 0), (row.model, None, 0), (None, row.provider, 0), (row.model, row.provider, 0)
+
+
+def _gigabytes(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise InvalidValue("min_vram must be a whole number of GB", param=name)
+    return int(value)
+
+
+def _decimal(name: str, value: str) -> Decimal:
+    if len(value) > 24 or _is_decimal(value) is None:
+        raise InvalidValue(f'{name} must be a decimal number of dollars such as "0.50"', param=name)
+    return Decimal(value)
+
+
+def _encode(offer: Offer) -> bytes:
+    spec = offer.spec
+    return msgspec.json.encode(
+        {
+            "gpu_model": spec.gpu_model,
+            "vram_gb": spec.vram_gb,
+            "provider_id": spec.provider_id,
+            "region": spec.region,
+            "price_per_gpu_hour": format_price(offer.price_micros_per_hour),
+            "interruption_probability": offer.interruption_ppm / PPM,
+            "spot": True,
+        }
+    )

@@ -1,0 +1,217 @@
+"""Refusals of the wire, and the one table that says what each refusal is in HTTP (A12, A13).
+
+Refusal
+├── everything in gpu_sim.core.kernel.errors
+├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds.worlds
+└── WireRefusal
+    ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
+    ├── InvalidToken
+    ├── NotFound, MethodNotAllowed
+    ├── PayloadTooLarge, UnsupportedMediaType
+    └── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff, NotHeld
+"""
+
+from typing import Any, NamedTuple
+
+from ..core.kernel import errors
+from ..core.kernel.errors import Refusal
+from ..core.kernel.money import format_usd
+from ..worlds.sqlite_store import StateUnavailable
+from ..worlds.world import WorldNotFound
+from ..worlds.worlds import DefaultWorldKept, WorldExists
+from .replies import Headers, Reply, json_reply
+
+
+class WireRefusal(Refusal):
+    """A request turned down before it reached the simulation."""
+
+
+class InvalidJson(WireRefusal):
+    """The body is no JSON, or JSON that cannot be trusted: duplicate keys, NaN, lone surrogates."""
+
+    code = "invalid_json"
+
+
+class InvalidBody(WireRefusal):
+    """The body is JSON, but no object."""
+
+    code = "invalid_body"
+
+
+class MissingField(WireRefusal):
+    """A required field is not there. Add the one named by `param`."""
+
+    code = "missing_field"
+
+
+class UnknownField(WireRefusal):
+    """The body has a field that the API does not know. Mend the name, or leave it out."""
+
+    code = "unknown_field"
+
+
+class UnknownParameter(WireRefusal):
+    """The query has a parameter that the operation does not know."""
+
+    code = "unknown_parameter"
+
+
+class InvalidToken(WireRefusal):
+    """No token, a malformed one, or one that no account has (F2)."""
+
+    code = "invalid_token"
+
+
+class NotFound(WireRefusal):
+    """No such path."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(WireRefusal):
+    """The path does not know the method; `allow` says which it knows."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class PayloadTooLarge(WireRefusal):
+    """The body is above the limit. Send less. `more_comes` says that its end has not been seen."""
+
+    code = "payload_too_large"
+
+    def __init__(self, message: str, *, more_comes: bool) -> None:
+        super().__init__(message)
+        self.more_comes = more_comes
+
+
+class UnsupportedMediaType(WireRefusal):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class ControlRefused(WireRefusal):
+    """The control plane is not for this request: a foreign Host or Origin, or no valid admin token."""
+
+    code = "control_refused"
+
+
+class WorldRequired(WireRefusal):
+    """There is more than one world, and the request names none."""
+
+    code = "world_required"
+
+
+class ScenarioInvalid(WireRefusal):
+    """No world can be made of this scenario. Mend the field named by `param`; the message has the first problems."""
+
+    code = "scenario_invalid"
+
+
+class NotReached(WireRefusal):
+    """What an advance waits for can no longer happen, or did not within the limit."""
+
+    code = "not_reached"
+
+
+class RequestLogOff(WireRefusal):
+    """The server keeps no requests, so nothing can be said of them. Start it without `--request-log 0`."""
+
+    code = "request_log_off"
+
+
+class NotHeld(WireRefusal):
+    """What was to be verified of the requests does not hold; `findings` says what was found instead."""
+
+    code = "not_held"
+
+    def __init__(self, message: str, *, findings: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class Kind(NamedTuple):
+    """What a refusal is in HTTP: the status and the envelope's `type`."""
+
+    status: int
+    type: str
+
+
+_REQUEST = "invalid_request_error"
+
+KINDS: dict[type[Refusal], Kind] = {
+    errors.InvalidValue: Kind(400, _REQUEST),
+    errors.InsufficientCredit: Kind(402, "insufficient_credit_error"),
+    errors.OfferNotFound: Kind(404, "not_found_error"),
+    errors.OfferUnavailable: Kind(409, "conflict_error"),
+    errors.RentalNotFound: Kind(404, "not_found_error"),
+    errors.RentalNotInState: Kind(409, "conflict_error"),
+    errors.AccountNotFound: Kind(404, "not_found_error"),
+    errors.AccountExists: Kind(409, "conflict_error"),
+    errors.IdempotencyKeyReused: Kind(422, _REQUEST),
+    errors.FaultNotFound: Kind(404, "not_found_error"),
+    errors.JournalInvalid: Kind(400, _REQUEST),
+    errors.JournalDropped: Kind(410, "gone_error"),
+    errors.SnapshotInvalid: Kind(400, _REQUEST),
+    StateUnavailable: Kind(503, "service_unavailable_error"),
+    InvalidJson: Kind(400, _REQUEST),
+    InvalidBody: Kind(400, _REQUEST),
+    MissingField: Kind(400, _REQUEST),
+    UnknownField: Kind(400, _REQUEST),
+    UnknownParameter: Kind(400, _REQUEST),
+    InvalidToken: Kind(401, "authentication_error"),
+    NotFound: Kind(404, "not_found_error"),
+    MethodNotAllowed: Kind(405, _REQUEST),
+    PayloadTooLarge: Kind(413, _REQUEST),
+    UnsupportedMediaType: Kind(415, _REQUEST),
+    ControlRefused: Kind(403, "permission_error"),
+    WorldRequired: Kind(400, _REQUEST),
+    ScenarioInvalid: Kind(400, _REQUEST),
+    WorldNotFound: Kind(404, "not_found_error"),
+    WorldExists: Kind(409, "conflict_error"),
+    DefaultWorldKept: Kind(409, "conflict_error"),
+    NotReached: Kind(409, "conflict_error"),
+    RequestLogOff: Kind(409, "conflict_error"),
+    NotHeld: Kind(409, "conflict_error"),
+}
+
+
+def api_problem(refusal: Refusal) -> Reply:
+    """A refusal in the API's envelope (A12)."""
+    status, type_ = KINDS[type(refusal)]
+    error = {"message": refusal.message, "type": type_, "param": refusal.param, "code": refusal.code}
+    if isinstance(refusal, errors.InsufficientCredit):
+        error["amount_needed"] = format_usd(refusal.amount_needed_micros)
+    return json_reply(status, {"error": error}, _headers(refusal))
+
+
+def control_problem(refusal: Refusal) -> Reply:
+    """A refusal of the control plane, as problem details (RFC 9457)."""
+    status, _ = KINDS[type(refusal)]
+    problem = {
+        "type": f"urn:gpu-sim:{refusal.code}",
+        "title": refusal.code.replace("_", " "),
+        "status": status,
+        "detail": refusal.message,
+        "code": refusal.code,
+        "param": refusal.param,
+    }
+    if isinstance(refusal, NotHeld):
+        problem |= refusal.findings
+    return json_reply(status, problem, _headers(refusal), b"application/problem+json")
+
+
+def _headers(refusal: Refusal) -> Headers:
+    if isinstance(refusal, InvalidToken):
+        return ((b"www-authenticate", b"Bearer"),)
+    if isinstance(refusal, MethodNotAllowed):
+        return ((b"allow", refusal.allow.encode()),)
+    if isinstance(refusal, StateUnavailable):
+        return ((b"retry-after", b"1"),)
+    if isinstance(refusal, errors.OfferUnavailable) and not refusal.retry_helps:
+        return ((b"x-should-retry", b"false"),)
+    return ()

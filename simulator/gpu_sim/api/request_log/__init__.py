@@ -1,0 +1,1 @@
+"""The request log: recording, redacting, matching and counting requests."""

@@ -1,0 +1,78 @@
+"""A request of the log as it is shown, and as a line of the server's log."""
+
+from typing import Any
+
+import msgspec
+
+from ...core.kernel.clock import format_instant
+from ...core.kernel.errors import Refusal
+from ...request_record import RequestRecord
+from ...wall_clock import wall_epoch_ms
+from ...worlds.request_log import KeptRequest
+from ..exchange import Exchange
+from ..strict_json import parse_json
+from .redaction import Redactor
+
+PATH_CHARACTERS_MAX = 2_048
+"""How much is shown of a path."""
+
+_NS_PER_MS = 1_000_000
+
+
+class LoggedRequest(RequestRecord[str], frozen=True):
+    """A request of the log, its time as RFC 3339 (A23)."""
+
+
+def logged_request(seq: int, request: KeptRequest, redactor: Redactor) -> LoggedRequest:
+    """Request number `seq` of a log."""
+    body = request.body
+    return LoggedRequest(
+        seq=seq,
+        at=request.at,
+        duration_ms=_ms(request.span_ns),
+        account=request.account or None,
+        operation=request.operation,
+        method=redactor.text(request.method),
+        path=redactor.url(request.path),
+        query=redactor.url(request.query.decode("latin-1")),
+        status=request.status,
+        fault=request.fault or None,
+        rental_id=redactor.url(request.rental_id) or None,
+        request_id=redactor.text(request.request_id.decode()),
+        idempotency_key=redactor.text(request.idempotency_key.decode("latin-1")) or None,
+        body=_body(body, redactor),
+        body_bytes=body if isinstance(body, int) else len(body),
+    )
+
+
+def _body(body: bytes | int, redactor: Redactor) -> dict[str, Any] | None:
+    if isinstance(body, int) or not body:
+        return None
+    try:
+        shown: dict[str, Any] = redactor.json(parse_json(body))
+    except Refusal:
+        return None
+    return shown
+
+
+def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
+    """One line of JSON about a request that has been answered, with its line feed."""
+    line = {
+        "at": exchange.world.now,
+        "time": format_instant(wall_epoch_ms()),
+        "world": exchange.world.name,
+        "account": exchange.account or None,
+        "operation": exchange.operation,
+        "method": redactor.text(exchange.scope["method"]),
+        "path": redactor.url(exchange.scope["path"])[:PATH_CHARACTERS_MAX],
+        "status": exchange.status,
+        "fault": exchange.fault or None,
+        "rental_id": redactor.url(exchange.rental_id)[:PATH_CHARACTERS_MAX] or None,
+        "request_id": redactor.text(exchange.request_id.decode()),
+        "duration_ms": _ms(span_ns),
+    }
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _ms(span_ns: int) -> float:
+    return round(span_ns / _NS_PER_MS, 3)

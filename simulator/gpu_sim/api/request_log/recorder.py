@@ -1,0 +1,80 @@
+"""What is noted of each API request once it is over: counters, the world's request log, the server's log."""
+
+from collections.abc import Callable
+
+from ...wall_clock import stopwatch_ns
+from ...worlds.request_log import KeptRequest
+from ...worlds.worlds import Worlds
+from ..auth import bearer_token
+from ..exchange import Exchange
+from ..problems import InvalidToken
+from .logged_request import PATH_CHARACTERS_MAX, log_line
+from .redaction import Redactor
+from .traffic import COUNTED_TOGETHER, Traffic
+
+BODY_BYTES_KEPT = 4 << 10
+METHOD_CHARACTERS_KEPT = 32
+KEY_BYTES_KEPT = 256
+
+Write = Callable[[bytes], bool]
+"""Takes one line, with its line feed, without waiting; False where there is no room for it."""
+
+
+class Recorder:
+    """Notes requests. Only what cannot be had later is done here; `write` gets a line for each, where there is one."""
+
+    def __init__(self, worlds: Worlds, write: Write | None = None) -> None:
+        self.traffic = Traffic()
+        self._uncounted = self.traffic.uncounted
+        self._worlds = worlds
+        self.redactor = Redactor(worlds)
+        self._write = write
+
+    def note(self, exchange: Exchange) -> None:
+        """A request is over, answered or not. Only those of the API count; one whose token leads nowhere is noted in
+        the world `default`, unless it is that of a deleted world, whose log went with it."""
+        if not exchange.is_api:
+            return
+        span_ns = stopwatch_ns() - exchange.began_ns
+        scope, operation, body = exchange.scope, exchange.operation, exchange.body
+        path: str = scope["path"]
+        query: bytes = scope["query_string"]
+        request = KeptRequest(
+            at=exchange.now or exchange.world.now,
+            span_ns=span_ns,
+            account=exchange.account,
+            operation=operation,
+            method=scope["method"] if operation else self.redactor.cut(scope["method"], METHOD_CHARACTERS_KEPT),
+            path=path if len(path) <= PATH_CHARACTERS_MAX else self.redactor.cut(path, PATH_CHARACTERS_MAX),
+            query=query if len(query) <= PATH_CHARACTERS_MAX else self._cut(query, PATH_CHARACTERS_MAX),
+            status=exchange.status,
+            fault=exchange.fault,
+            rental_id=exchange.rental_id and self.redactor.cut(exchange.rental_id, PATH_CHARACTERS_MAX),
+            request_id=exchange.request_id,
+            idempotency_key=self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
+            body=body if len(body) <= BODY_BYTES_KEPT else len(body),
+        )
+        if exchange.account or not self._is_late(exchange):
+            exchange.world.requests.add(request)
+        self._uncounted.append(request)
+        if len(self._uncounted) >= COUNTED_TOGETHER:
+            self.traffic.settle()
+        if self._write is not None and not self._write(log_line(exchange, span_ns, self.redactor)):
+            self.traffic.lines_dropped += 1
+
+    def _is_late(self, exchange: Exchange) -> bool:
+        """Whether a world was deleted that the request would have been for."""
+        try:
+            token = bearer_token(exchange.scope)
+        except InvalidToken:
+            return False
+        return token is not None and self._worlds.is_orphan(token)
+
+    def _idempotency_key(self, exchange: Exchange) -> bytes:
+        for name, value in exchange.scope["headers"]:
+            if name == b"idempotency-key":
+                return self._cut(value, KEY_BYTES_KEPT)
+        return b""
+
+    def _cut(self, content: bytes, length: int) -> bytes:
+        return self.redactor.cut(content.decode("latin-1"), length).encode("latin-1", "replace")

@@ -1,0 +1,100 @@
+"""What a request is asked to be like, and where it is not."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from ...core.scenario.fault_rules import Operation
+from .logged_request import LoggedRequest
+
+BODY_BYTES_MAX = 16 << 10
+"""How large the body of a match may be: it is compared with that of every request."""
+
+_CHARACTERS_SHOWN = 256
+
+_is_class = re.compile(r"[0-9]xx").fullmatch
+
+_FIELDS = {
+    "operation": "operation",
+    "account": "account",
+    "fault": "fault",
+    "rental": "rental_id",
+    "method": "method",
+    "path": "path",
+    "idempotency_key": "idempotency_key",
+}
+"""The fields of a match that are compared as they are, and what they are called in a request."""
+
+
+class Mismatch(Struct, frozen=True):
+    """A field in which a request is not what was expected."""
+
+    field: str
+    expected: Any
+    actual: Any
+
+
+class Match(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request should be like. A field left out allows everything, null only what is not there.
+
+    `status` is one such as 409, or a class such as "4xx"; of `body` only the fields given are compared.
+    """
+
+    operation: Operation | UnsetType | None = UNSET
+    account: str | UnsetType | None = UNSET
+    status: int | str | UnsetType = UNSET
+    fault: str | UnsetType | None = UNSET
+    rental: str | UnsetType | None = UNSET
+    method: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    idempotency_key: str | UnsetType | None = UNSET
+    body: dict[str, Any] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if isinstance(self.status, str) and _is_class(self.status) is None:
+            raise ValueError('a status is a number such as 409, or a class such as "4xx"')
+        if self.body is not UNSET and len(msgspec.json.encode(self.body)) > BODY_BYTES_MAX:
+            raise ValueError(f"the body of a match is at most {BODY_BYTES_MAX} bytes")
+
+    def mismatches(self, request: LoggedRequest) -> list[Mismatch]:
+        """Where the request is not like this, field by field; nothing where it is."""
+        found = []
+        for name, field in _FIELDS.items():
+            expected, actual = getattr(self, name), getattr(request, field)
+            if expected is not UNSET and expected != actual:
+                found.append(Mismatch(name, expected, actual))
+        if self.status is not UNSET and not _has_status(self.status, request.status):
+            found.append(Mismatch("status", self.status, request.status))
+        if self.body is not UNSET:
+            body = request.body or {}
+            for name, expected in self.body.items():
+                if name not in body or not _is_same(expected, body[name]):
+                    found.append(Mismatch(f"body.{name}", expected, body.get(name)))
+        return found
+
+
+def _has_status(expected: int | str | UnsetType, actual: int) -> bool:
+    return f"{actual // 100}xx" == expected if isinstance(expected, str) else actual == expected
+
+
+def _is_same(expected: Any, actual: Any) -> bool:
+    """Equality of JSON: true is not 1, nor is 1.0. What differs early is not looked at to its end."""
+    if type(expected) is not type(actual):
+        return False
+    if isinstance(expected, dict):
+        return expected.keys() == actual.keys() and all(_is_same(item, actual[key]) for key, item in expected.items())
+    if isinstance(expected, list):
+        return len(expected) == len(actual) and all(map(_is_same, expected, actual))
+    return bool(expected == actual)
+
+
+def shortened(mismatch: Mismatch) -> Mismatch:
+    """A mismatch as it is shown: of a long value there is the beginning of its JSON, of a long name its beginning."""
+    return Mismatch(mismatch.field[:_CHARACTERS_SHOWN], _shortened(mismatch.expected), _shortened(mismatch.actual))
+
+
+def _shortened(value: Any) -> Any:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if len(text) <= _CHARACTERS_SHOWN else f"{text[:_CHARACTERS_SHOWN]}…"

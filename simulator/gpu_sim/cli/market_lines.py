@@ -1,0 +1,43 @@
+"""A market check as `gpu-sim market` prints it: the table, or a document for programs."""
+
+from collections.abc import Iterator
+
+from ..fidelity.fit.zone_market import Beside
+from ..fidelity.market_check import MarketCheck, MarketCheckSettings
+from ..fidelity.report.table import as_json, column_names, columns, summary
+from .lines import in_color, in_columns, shortened
+
+
+def market_lines(check: MarketCheck) -> Iterator[str]:
+    """The table in columns, the verdict last and in colour; and why recorded zones were not played."""
+    rows = check.rows
+    table = [column_names(rows), *(columns(row, rows) for row in rows)]
+    verdicts = [None, *(row.verdict for row in rows)]
+    for line, cells, verdict in zip(in_columns([cells[:-1] for cells in table]), table, verdicts, strict=True):
+        last = shortened(cells[-1], len(line) + 2)
+        yield f"{line}  {last if verdict is None else in_color(last, verdict)}"
+    yield summary(rows)
+    if check.beside.why:
+        yield check.beside.why
+
+
+def market_document(settings: MarketCheckSettings, check: MarketCheck) -> dict[str, object]:
+    """The same as JSON."""
+    about = {
+        "scenario": settings.scenario.name,
+        "days": settings.days,
+        "seeds": list(settings.seeds),
+        "gap_ms": settings.looked.gap_ms,
+        "observe_every_ms": settings.looked.observe_every_ms,
+    }
+    return about | _about_zones(check.beside) | {"rows": as_json(check.rows)}
+
+
+def _about_zones(beside: Beside) -> dict[str, object]:
+    """The recorded zones that were played, for programs."""
+    left_out: dict[str, object] = {"not_played": beside.why} if beside.why else {}
+    if beside.zones is None:
+        return left_out
+    plan = beside.zones.market.plan
+    looked = {"gap_ms": plan.looked.gap_ms, "observe_every_ms": plan.looked.observe_every_ms}
+    return {"played": {"zones": [str(zone) for zone in plan.zones], "ticks": plan.ticks} | looked} | left_out

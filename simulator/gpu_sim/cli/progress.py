@@ -1,0 +1,29 @@
+"""The extra that commands need which load the experiments, and a bar while these run."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from .exit_codes import CannotTry
+
+
+@contextmanager
+def needs_extra(command: str) -> Iterator[None]:
+    """Raises CannotTry, which says how to install the extra, where an import within finds that it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        raise CannotTry(
+            f"{missing} is missing: {command} needs the extra, pip install 'gpu-market-simulator[market]'"
+        ) from None
+
+
+@contextmanager
+def progress(steps: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where somebody watches, told of each so many steps; at the end it is full, had it fewer."""
+    with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield bar.update
+        bar.update(steps - bar.pos)

@@ -1,0 +1,54 @@
+"""`gpu-sim check`, `scenarios` and `schema`: scenario files."""
+
+import json
+
+import click
+
+from ..core.scenario.scenario import Scenario
+from .exit_codes import CannotTry
+
+
+def load_scenario_or_end(name: str) -> Scenario:
+    """The scenario of that name or file. Raises CannotTry."""
+    from ..scenario_files.load import ScenarioError, load_scenario
+
+    try:
+        return load_scenario(name)
+    except ScenarioError as error:
+        raise CannotTry(str(error)) from None
+
+
+@click.command()
+@click.argument("file")
+@click.pass_context
+def check(ctx: click.Context, file: str) -> None:
+    """Check a scenario file; every problem is named with its line and column."""
+    from ..scenario_files.load import ScenarioError, load_scenario
+
+    try:
+        scenario = load_scenario(file)
+    except ScenarioError as error:
+        if all(problem.line is None for problem in error.problems):  # there is nothing to check
+            raise CannotTry(str(error)) from None
+        click.echo(str(error), err=True)
+        ctx.exit(1)
+    click.echo(f"{file}: scenario {scenario.name} is fine")
+
+
+@click.command()
+def scenarios() -> None:
+    """List the shipped scenarios."""
+    from ..scenario_files.load import load_scenario, shipped_scenarios
+
+    for name in shipped_scenarios():
+        scenario = load_scenario(name)
+        click.echo(f"{name}\n    {' '.join(scenario.description.split())}")
+        click.echo(f"    Expect: {' '.join(scenario.expect.split())}")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    from ..scenario_files.load import scenario_schema
+
+    click.echo(json.dumps(scenario_schema(), indent=2))

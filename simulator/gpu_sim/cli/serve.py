@@ -1,0 +1,214 @@
+"""`gpu-sim serve`: the API and its control plane, until interrupted."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ..core.kernel.quantities import Factor
+from ..core.scenario.scenario import ClockSettings
+from .exit_codes import CannotTry
+from .options import FILE
+from .scenarios import load_scenario_or_end
+
+if TYPE_CHECKING:
+    from ..server.serving import Ready
+
+
+class _Clock(click.ParamType[ClockSettings]):
+    """`real`, `manual`, or `xN` for a clock N times as fast."""
+
+    name = "real|manual|xN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ClockSettings:
+        from ..notation import parse_factor
+
+        if isinstance(value, ClockSettings):
+            return value
+        if value in ("real", "manual"):
+            return ClockSettings(mode=value)
+        try:
+            speed: Factor | None = parse_factor(value[1:]) if value[:1] == "x" else None
+            return ClockSettings(mode="scaled", speed=speed)
+        except ValueError as error:
+            self.fail(f"{value!r} is not real, manual or xN such as x60: {error}", param, ctx)
+
+
+@click.command()
+@click.option(
+    "--scenario",
+    "scenario_name",
+    default="default",
+    show_default=True,
+    metavar="NAME|FILE",
+    envvar="GPU_SIM_SCENARIO",
+    help="A shipped scenario (see `gpu-sim scenarios`) or a YAML file.",
+)
+@click.option("--seed", type=int, envvar="GPU_SIM_SEED", help="The seed of all luck, instead of the scenario's.")
+@click.option(
+    "--clock",
+    type=_Clock(),
+    envvar="GPU_SIM_CLOCK",
+    help="real, manual (moves only when told) or xN (N times as fast), instead of the scenario's.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="GPU_SIM_HOST", help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4780,
+    show_default=True,
+    envvar="GPU_SIM_PORT",
+    help="The port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="HOST",
+    envvar="GPU_SIM_ALLOW_HOST",
+    help="One more Host or Origin that may use the control plane.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["extended", "documented"]),
+    envvar="GPU_SIM_PROFILE",
+    help="Which fields a rental has, instead of the scenario's profile.",
+)
+@click.option(
+    "--admin-token",
+    envvar="GPU_SIM_ADMIN_TOKEN",
+    metavar="SECRET",
+    help="Needed for the control plane off loopback, sent as x-sim-admin.",
+)
+@click.option(
+    "--request-log",
+    type=click.IntRange(0, 100_000),
+    default=1_000,
+    show_default=True,
+    envvar="GPU_SIM_REQUEST_LOG",
+    metavar="N",
+    help="How many API requests each world keeps for /_sim/requests; 0 keeps none.",
+)
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    envvar="GPU_SIM_LOG_REQUESTS",
+    help="Write one line of JSON per API request to stderr, tokens redacted.",
+)
+@click.option(
+    "--state",
+    type=FILE,
+    envvar="GPU_SIM_STATE",
+    metavar="FILE",
+    help="Keep the world `default` in this file, and go on with what is in it; other worlds stay in memory.",
+)
+@click.option(
+    "--sync",
+    type=click.Choice(["normal", "full"]),
+    default="normal",
+    show_default=True,
+    envvar="GPU_SIM_SYNC",
+    help="With --state: what survives a crash of the server (normal), or of the machine too (full, slow).",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(1, 10_000_000),
+    default=100_000,
+    show_default=True,
+    envvar="GPU_SIM_KEEP",
+    help="How many ended rentals a world holds, with their events.",
+)
+@click.option(
+    "--scenario-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="GPU_SIM_SCENARIO_DIR",
+    help="Worlds made later may also be made of the scenario files in there, and inline scenarios may name them.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    envvar="GPU_SIM_READY_FILE",
+    help="Write url, world, seed, token and pid there as JSON once it serves.",
+)
+def serve(
+    scenario_name: str,
+    seed: int | None,
+    clock: ClockSettings | None,
+    host: str,
+    port: int,
+    allow_hosts: tuple[str, ...],
+    profile: Literal["extended", "documented"] | None,
+    admin_token: str | None,
+    request_log: int,
+    log_requests: bool,
+    state: Path | None,
+    sync: Literal["normal", "full"],
+    keep: int,
+    scenario_dir: Path | None,
+    ready_file: Path | None,
+) -> None:
+    """Serve the API and its control plane until interrupted."""
+    from ..server import serving
+
+    ready_file = None if ready_file is None else ready_file.resolve()
+    options = serving.Options(
+        scenario=load_scenario_or_end(scenario_name),
+        seed=seed,
+        clock=clock,
+        profile=profile,
+        host=host,
+        port=port,
+        allow_hosts=allow_hosts,
+        admin_token=admin_token,
+        request_log=request_log,
+        log_requests=log_requests,
+        keep=keep,
+        state=state,
+        sync=sync,
+        scenario_dir=scenario_dir,
+    )
+
+    try:
+        with _own_file(ready_file):
+            serving.serve(options, partial(_tell, ready_file))
+    except (serving.PortUnavailable, serving.StateUnusable) as error:
+        raise CannotTry(str(error)) from None
+
+
+def _tell(ready_file: Path | None, ready: "Ready") -> None:
+    """Say that the server serves, and how it is asked, to who started it."""
+    from ..server.serving import write_ready_file
+
+    if ready_file is not None:
+        try:
+            write_ready_file(ready_file, ready)
+        except OSError as error:
+            raise CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
+    kept = "" if ready.state is None else f" state={ready.state} (of the world {ready.world} only)"
+    click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}{kept}")
+    if ready.token:
+        header = shlex.quote(f"Authorization: Bearer {ready.token}")
+        click.echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
+    if not ready.control:
+        click.echo("the control plane is off: off loopback it needs --admin-token")
+    elif not ready.token:
+        click.echo(f"no account yet; make one: curl -s -X POST {ready.url}/_sim/accounts")
+
+
+@contextmanager
+def _own_file(file: Path | None) -> Iterator[None]:
+    """A file that is there only while the server is: what an earlier one wrote says nothing of this one."""
+    if file is None:
+        yield
+        return
+    if file.exists() and not file.is_file():
+        raise CannotTry(f"{file} is no regular file")
+    file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Accounts, holds, charges and the ledger."""

@@ -1,0 +1,112 @@
+"""What clients and operators ask for. A command carries decoded values only; the core checks their meaning."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from .scenario.acts import (
+    CapacityAct,
+    InterruptAct,
+    MarketAct,
+    OneAct,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    Transition,
+    VanishAct,
+)
+
+
+class RentGpu(Struct, frozen=True, gc=False, tag="rent_gpu", tag_field="command"):
+    """Rent GPUs (F7). `ssh` says that a key was given; the key itself stays outside (F9)."""
+
+    account: str
+    provider_id: str
+    gpu_model: str
+    region: str
+    gpu_count: int
+    model_id: str
+    docker_image: str
+    fine_tuned: bool = False
+    ssh: bool = False
+
+
+class TerminateRental(Struct, frozen=True, gc=False, tag="terminate_rental", tag_field="command"):
+    """End a rental of the account (F13)."""
+
+    account: str
+    rental_id: str
+
+
+class TouchRental(Struct, frozen=True, gc=False, tag="touch_rental", tag_field="command"):
+    """Count as activity of a running rental (A19)."""
+
+    rental_id: str
+
+
+class InterruptRental(Struct, frozen=True, gc=False, tag="interrupt_rental", tag_field="command"):
+    """Let the market take a live rental's GPUs back now."""
+
+    rental_id: str
+
+
+class MoveRental(
+    Transition, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=False, tag="move_rental", tag_field="command"
+):
+    """Force a rental's transition now, hold it back or release it."""
+
+    rental_id: str
+
+
+class HideRental(Struct, frozen=True, gc=False, tag="hide_rental", tag_field="command"):
+    """Let the API know a rental no more, or again; it goes on and is billed."""
+
+    rental_id: str
+    hidden: bool
+
+
+class PlayAct(OneAct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="play_act", tag_field="command"):
+    """Let an act on offers begin now: exactly one of the fields."""
+
+    outage: OutageAct | None = None
+    price: PriceAct | None = None
+    capacity: CapacityAct | None = None
+    interrupt: InterruptAct | None = None
+    provisioning: ProvisioningAct | None = None
+    vanish: VanishAct | None = None
+
+    KINDS: ClassVar[tuple[str, ...]] = ("outage", "price", "capacity", "interrupt", "provisioning", "vanish")
+
+    @property
+    def act(self) -> MarketAct:
+        """The one that is given."""
+        act = self.market_act
+        assert act is not None
+        return act
+
+
+class CreateAccount(Struct, frozen=True, gc=False, tag="create_account", tag_field="command"):
+    """A new customer with a balance in micro-dollars ≥ 0."""
+
+    account: str
+    balance_micros: int
+
+
+class AddCredit(Struct, frozen=True, gc=False, tag="add_credit", tag_field="command"):
+    """Credit a customer with an amount in micro-dollars > 0."""
+
+    account: str
+    amount_micros: int
+
+
+Command = (
+    RentGpu
+    | TerminateRental
+    | TouchRental
+    | InterruptRental
+    | MoveRental
+    | HideRental
+    | PlayAct
+    | CreateAccount
+    | AddCredit
+)

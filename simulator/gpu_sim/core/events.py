@@ -1,0 +1,187 @@
+"""What happened: the closed list of events besides the ledger's entries. Times are ms since the start.
+
+Events with an `account` are that account's fate; those of offers only appear with `journal: full`.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Reason = Literal["deleted", "idle_timeout", "credit_exhausted", "interrupted", "operator", "provisioning_failed"]
+"""Why a rental ended."""
+
+Cause = Literal["shock", "own", "forced"]
+"""What interrupted a rental: a shock of its offer, its own bad luck, or an act."""
+
+Phase = Literal["allocate", "boot", "pull", "weights", "fine_tuned"]
+"""What is being done for a rental that is provisioning by parts, in this order; the API shows nothing of it (F11)."""
+
+
+class RentalEvent(Struct, frozen=True, gc=False, tag_field="type"):
+    """An event in the life of one rental; its fields come first in the journal."""
+
+    at: int
+    account: str
+    rental_id: str
+
+
+class OfferEvent(Struct, frozen=True, gc=False, tag_field="type"):
+    """An event of one offer; its fields come first in the journal."""
+
+    at: int
+    provider_id: str
+    gpu_model: str
+    region: str
+
+
+class AccountCreated(Struct, frozen=True, gc=False, tag="account_created", tag_field="type"):
+    """A customer is there; its first balance follows as a ledger entry."""
+
+    at: int
+    account: str
+
+
+class RentalCreated(RentalEvent, frozen=True, gc=False, tag="rental_created"):
+    """The rental exists and is being provisioned (F10)."""
+
+    provider_id: str
+    gpu_model: str
+    region: str
+    gpu_count: int
+    price_micros_per_hour: int
+
+
+class ProvisioningPhaseBegan(RentalEvent, frozen=True, gc=False, tag="provisioning_phase_began"):
+    """The next part of provisioning has begun; the rental's status stays what it is (F11)."""
+
+    phase: Phase
+
+
+class RentalRunning(RentalEvent, frozen=True, gc=False, tag="rental_running"):
+    """The GPU runs, and billing starts (A4)."""
+
+
+class RentalTouched(RentalEvent, frozen=True, gc=False, tag="rental_touched"):
+    """The rental was used, so its idle time starts anew (A19)."""
+
+
+class RentalTerminated(RentalEvent, frozen=True, gc=False, tag="rental_terminated"):
+    """The rental is over; its settlement follows as a ledger entry."""
+
+    reason: Reason
+    cause: Cause | None
+    billed_seconds: int
+
+
+class TransitionHeld(RentalEvent, frozen=True, gc=False, tag="transition_held"):
+    """An operator holds the rental back: it stays provisioning when its time comes."""
+
+
+class TransitionReleased(RentalEvent, frozen=True, gc=False, tag="transition_released"):
+    """The rental is held back no more."""
+
+
+class RentalHidden(RentalEvent, frozen=True, gc=False, tag="rental_hidden"):
+    """The API does not know the rental from here on; it goes on and is billed."""
+
+
+class RentalShown(RentalEvent, frozen=True, gc=False, tag="rental_shown"):
+    """The rental is hidden by its own account no more; an act may still hide all of its offer."""
+
+
+class ActRefused(Struct, frozen=True, gc=False, tag="act_refused", tag_field="type"):
+    """A command of the timeline was turned down, with the code that a client would have got."""
+
+    at: int
+    account: str
+    act: str
+    code: str
+
+
+class GpusReturned(OfferEvent, frozen=True, gc=False, tag="gpus_returned"):
+    """The GPUs of an interrupted rental are on offer again."""
+
+    gpu_count: int
+
+
+class ActStarted(Struct, frozen=True, gc=False, tag="act_started", tag_field="type"):
+    """An act on offers took hold; `act` is its place in the timeline, and after its end in the order of the calls."""
+
+    at: int
+    act: int
+    kind: str
+
+
+class ActEnded(Struct, frozen=True, gc=False, tag="act_ended", tag_field="type"):
+    """The time of an act is over."""
+
+    at: int
+    act: int
+    kind: str
+
+
+class PriceMoved(OfferEvent, frozen=True, gc=False, tag="price_moved"):
+    """An offer's shown price changed (with `journal: full`)."""
+
+    price_micros_per_hour: int
+
+
+class CapacityChanged(OfferEvent, frozen=True, gc=False, tag="capacity_changed"):
+    """An offer has so many GPUs in all from here on, by its trace or under an act (with `journal: full`)."""
+
+    capacity: int
+
+
+class ShockStruck(OfferEvent, frozen=True, gc=False, tag="shock_struck"):
+    """An offer met its shock number `shock` (with `journal: full`), whether or not anybody rented."""
+
+    shock: int
+    severity_ppm: int
+
+
+class OfferWentDown(OfferEvent, frozen=True, gc=False, tag="offer_went_down"):
+    """An offer cannot be had from here on, in the modes `realistic` and `replay` (with `journal: full`)."""
+
+
+class OfferCameBack(OfferEvent, frozen=True, gc=False, tag="offer_came_back"):
+    """An offer that was down can be had again (with `journal: full`)."""
+
+
+class OfferLeft(OfferEvent, frozen=True, gc=False, tag="offer_left"):
+    """An offer has left the market for now (with `journal: full`); what runs there runs on."""
+
+
+class OfferReturned(OfferEvent, frozen=True, gc=False, tag="offer_returned"):
+    """An offer that had left is in the market again (with `journal: full`)."""
+
+
+class InterruptionNotified(RentalEvent, frozen=True, gc=False, tag="interruption_notified"):
+    """The market has said when it will take the rental's GPUs back."""
+
+    interrupts_ms: int
+
+
+Event = (
+    AccountCreated
+    | RentalCreated
+    | ProvisioningPhaseBegan
+    | RentalRunning
+    | RentalTouched
+    | RentalTerminated
+    | TransitionHeld
+    | TransitionReleased
+    | RentalHidden
+    | RentalShown
+    | ActRefused
+    | GpusReturned
+    | ActStarted
+    | ActEnded
+    | PriceMoved
+    | CapacityChanged
+    | ShockStruck
+    | OfferWentDown
+    | OfferCameBack
+    | OfferLeft
+    | OfferReturned
+    | InterruptionNotified
+)

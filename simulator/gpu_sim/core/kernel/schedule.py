@@ -1,0 +1,149 @@
+"""What is still to happen, in the order (due, priority, insertion)."""
+
+from collections.abc import Callable
+from enum import IntEnum
+from heapq import heapify, heappop, heappush
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from .quantities import NOW_MS_MAX, Natural
+
+Ticket = int
+"""Identifies a scheduled event, to cancel it."""
+
+NO_TICKET: Ticket = -1
+
+
+class Priority(IntEnum):
+    """The order of events due at one instant, first to last; also what kind of event it is."""
+
+    ACT_END = 0
+    TIMELINE = 1
+    HOLD_EXPIRY = 2
+    PROVISIONING = 3
+    STRESS = 4
+    GROUP_SHOCK = 5
+    POOL = 6
+    SHOWN = 7
+    SHOCK = 8
+    OWN_INTERRUPTION = 9
+    TAKE_BACK = 10
+    NOTICE = 11
+    CREDIT_EXHAUSTION = 12
+    IDLE_TIMEOUT = 13
+    PRICE = 14
+    AVAILABILITY = 15
+    CHURN = 16
+
+
+Handler = Callable[[Any], None]
+
+Subject = str | tuple[str | int, int]
+"""How a snapshot names what an event is about."""
+
+
+class ScheduleState(Struct, frozen=True):
+    """Where the schedule stands, and its pending events as (due, priority, ticket, subject), next first."""
+
+    now_ms: Annotated[int, Meta(ge=0, le=NOW_MS_MAX)]
+    sequence: Natural
+    pending: tuple[tuple[int, Annotated[int, Meta(ge=0, lt=len(Priority))], Ticket, Subject], ...]
+
+
+class Schedule:
+    """A heap of pending events; cancelled ones are dropped when they surface, or swept when they are the most."""
+
+    __slots__ = ("_handlers", "_heap", "_pending", "_sequence", "now_ms")
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self._heap: list[tuple[int, int, Ticket, object]] = []
+        self._pending: dict[Ticket, None] = {}
+        self._sequence = 0
+        self._handlers: list[Handler] = [_unhandled] * len(Priority)
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def scheduled(self) -> int:
+        """How many events have been scheduled so far."""
+        return self._sequence
+
+    def on(self, priority: Priority, handler: Handler) -> None:
+        """Say who handles the events of a kind."""
+        self._handlers[priority] = handler
+
+    def at(self, due_ms: int, priority: int, subject: object) -> Ticket:
+        """Schedule an event on `subject`. `due_ms` is never in the past; only the set-up schedules for now."""
+        assert due_ms >= self.now_ms, (due_ms, self.now_ms)
+        ticket = self._sequence
+        self._sequence = ticket + 1
+        self._pending[ticket] = None
+        heappush(self._heap, (due_ms, priority, ticket, subject))
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Take an event back; one that has fired or was cancelled before is passed over."""
+        self._pending.pop(ticket, None)
+        if len(self._heap) > 64 + 4 * len(self._pending):
+            self._heap = [event for event in self._heap if event[2] in self._pending]
+            heapify(self._heap)
+
+    def run(self, until_ms: int) -> None:
+        """Run everything due at or before `until_ms`, and move there: `step` until it says no."""
+        assert until_ms >= self.now_ms, (until_ms, self.now_ms)
+        pending, handlers = self._pending, self._handlers
+        while (heap := self._heap) and heap[0][0] <= until_ms:
+            due_ms, priority, ticket, subject = heappop(heap)
+            if ticket in pending:
+                del pending[ticket]
+                self.now_ms = due_ms
+                handlers[priority](subject)
+        self.now_ms = until_ms
+
+    def step(self, until_ms: int) -> bool:
+        """Run all events of the next instant at or before `until_ms` and say so; with none left, move there and say
+        no. It never stops within an instant: a command comes after all that is due by then."""
+        assert until_ms >= self.now_ms, (until_ms, self.now_ms)
+        while self._heap and self._heap[0][0] <= until_ms:
+            if self._heap[0][2] in self._pending:
+                self.run(self._heap[0][0])
+                return True
+            heappop(self._heap)
+        self.now_ms = until_ms
+        return False
+
+    def next_due_ms(self) -> int | None:
+        """When the next event is due, or None where nothing is pending. What it sweeps away was cancelled before."""
+        while self._heap and self._heap[0][2] not in self._pending:
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def close(self) -> None:
+        """Let go of all that is pending and of those who would handle it: nothing happens any more."""
+        self._heap = []
+        self._pending = {}
+        self._handlers = [_unhandled] * len(Priority)
+
+    def state(self, name: Callable[[int, Any], Subject]) -> ScheduleState:
+        """What a snapshot holds of it; `name` says how the subject of an event of some priority is called."""
+        pending = [(due, priority, ticket, name(priority, subject)) for due, priority, ticket, subject in self._live()]
+        return ScheduleState(self.now_ms, self._sequence, tuple(pending))
+
+    def restore(self, state: ScheduleState, find: Callable[[int, Subject], object]) -> None:
+        """Be as the state says, whatever was scheduled before; `find` is the inverse of `name`."""
+        self.now_ms, self._sequence = state.now_ms, state.sequence
+        self._heap = [(due, priority, ticket, find(priority, name)) for due, priority, ticket, name in state.pending]
+        heapify(self._heap)
+        self._pending = dict.fromkeys(ticket for _, _, ticket, _ in state.pending)
+
+    def _live(self) -> list[tuple[int, int, Ticket, object]]:
+        """The pending events, next first."""
+        live = (event for event in self._heap if event[2] in self._pending)
+        return sorted(live, key=lambda event: event[:3])
+
+
+def _unhandled(subject: object) -> None:
+    raise AssertionError(f"no handler for an event on {subject!r}")

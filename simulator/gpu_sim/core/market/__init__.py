@@ -1,0 +1,1 @@
+"""Offers, their prices and their availability."""

@@ -1,0 +1,108 @@
+"""One offer: what it is listed as, its price, its GPUs, and the acts over it (F4–F6)."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from ..kernel.money import PRICE_MICROS_MAX, quantize_price
+from ..kernel.quantities import Natural
+from ..kernel.randomness import PPM
+from ..scenario.acts import OutageAct
+from ..scenario.catalog import OfferSpec
+from .overlays import LastingAct, Overlay, laid_over, overlay_of
+from .prices import PricePath, PriceState
+from .recorded_prices import ReplayedPrice
+
+
+class OfferState(Struct, frozen=True, array_like=True):
+    """What has become of an offer; price and capacity follow from it."""
+
+    path: PriceState
+    is_down: bool
+    used: Natural
+    outages: tuple[Natural, ...]
+    overlays: tuple[Overlay, ...]
+
+
+class Offer:
+    """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
+    `capacity` the GPUs that there are now and `stock` those without acts, `used` those that rentals hold or the market
+    has taken back, and while it `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the
+    chance of interruption that it shows (A1)."""
+
+    __slots__ = (
+        "capacity",
+        "interruption_ppm",
+        "is_away",
+        "is_down",
+        "name",
+        "outages",
+        "overlays",
+        "path",
+        "price_micros_per_hour",
+        "spec",
+        "stock",
+        "used",
+    )
+
+    def __init__(self, spec: OfferSpec, path: PricePath | ReplayedPrice) -> None:
+        self.spec = spec
+        self.path = path
+        self.name = spec.name
+        self.price_micros_per_hour = path.price_micros
+        self.capacity = self.stock = spec.capacity
+        self.used = 0
+        self.is_down = False
+        self.interruption_ppm = int(spec.interruption_probability)
+        self.is_away = False
+        self.outages: tuple[int, ...] = ()
+        self.overlays: tuple[Overlay, ...] = ()
+
+    @property
+    def free(self) -> int:
+        """GPUs that can be rented now, were there no outage."""
+        return max(0, self.capacity - self.used)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the offers list shows it: it is there, up and not out of service, with at least one free GPU (F6)."""
+        return not self.outages and not self.is_down and not self.is_away and self.free > 0
+
+    @property
+    def provisioning(self) -> Literal["stuck", "fails"] | None:
+        """How provisioning ends here while acts decide it: as the one says that began last."""
+        for _, kind, _ in reversed(self.overlays):
+            if kind in ("stuck", "fails"):
+                return kind
+        return None
+
+    @property
+    def hides_rentals(self) -> bool:
+        """Whether an act keeps the API from knowing the rentals here."""
+        return any(kind == "vanish" for _, kind, _ in self.overlays)
+
+    def under_acts(self) -> tuple[int, int]:
+        """Price and capacity under the acts, in the order in which they began: the process' price and the
+        stock without any. The price is a multiple of $0.001, at most $1,000,000."""
+        price, capacity = self.path.price_micros, self.stock
+        for _, kind, value in self.overlays:
+            if kind == "price_set":
+                price = value
+            elif kind == "price_multiply":
+                price = price * value // PPM
+            elif kind == "price_capped":
+                price = min(price * value // PPM, int(self.spec.on_demand_price))
+            elif kind == "capacity":
+                capacity = value
+        return min(quantize_price(price), PRICE_MICROS_MAX), capacity
+
+    def acts_beside(self, act: LastingAct) -> int:
+        """How many acts would lie over it beside this one, were it to begin now."""
+        endless = act.for_ is None
+        if isinstance(act, OutageAct):
+            return len(self.overlays) + (0 if endless else len(self.outages))
+        return len(self.outages) + len(laid_over(self.overlays, overlay_of(0, act), endless=endless)) - 1
+
+    def state(self) -> OfferState:
+        """What a snapshot holds of it."""
+        return OfferState(self.path.state(), self.is_down, self.used, self.outages, self.overlays)

@@ -1,0 +1,1 @@
+"""Rentals from provisioning to their end, and what ends them."""

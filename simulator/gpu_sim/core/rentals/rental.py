@@ -1,0 +1,112 @@
+"""One rental and what is known of it (F10–F12, A18), from the plan of it to the GPUs that it leaves behind."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from ..billing.charges import Session
+from ..billing.holds import Hold
+from ..commands import RentGpu
+from ..events import Phase, Reason
+from ..kernel.names import rental_name
+from ..kernel.quantities import Natural
+from ..kernel.schedule import NO_TICKET, Ticket
+from ..market.offer import Offer
+
+Status = Literal["provisioning", "running", "terminated"]
+"""The API's statuses; there is no other (F11)."""
+
+
+class Rental(Struct, eq=False, gc=False):
+    """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
+
+    `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning
+    `ready_ticket` is the end of that or of its `phase`, and none where it is never ready; once the end has come without
+    the rental getting anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `tickets` are
+    the expiry of its hold and what the market will do to it. `hidden` is by an operator. `falls_ms` is when the market
+    will take it back, as far as that is known where notices are given, and `interrupts_ms` when as it said at
+    `noticed_ms`.
+    """
+
+    rental_id: str
+    number: Natural
+    ordinal: Natural
+    offer: Offer
+    command: RentGpu
+    price_micros_per_hour: int
+    hold: Hold
+    created_ms: int
+    running_ms: int | None = None
+    terminated_ms: int | None = None
+    reason: Reason | None = None
+    billed_micros: int | None = None
+    ready_ticket: Ticket = NO_TICKET
+    tickets: tuple[Ticket, ...] = ()
+    idle_ticket: Ticket = NO_TICKET
+    mass_interrupts_met: Natural = 0
+    held_back: bool = False
+    is_due: bool = False
+    phase: Phase | None = None
+    hidden: bool = False
+    falls_ms: int | None = None
+    noticed_ms: int | None = None
+    interrupts_ms: int | None = None
+
+    @property
+    def account(self) -> str:
+        """Whose it is."""
+        return self.command.account
+
+    @property
+    def name(self) -> str:
+        """What its luck derives from: account, offer, ordinal."""
+        return rental_name(self.command.account, self.offer.name, self.ordinal)
+
+    @property
+    def status(self) -> Status:
+        """Follows from what has happened so far."""
+        if self.terminated_ms is not None:
+            return "terminated"
+        return "provisioning" if self.running_ms is None else "running"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the API does not know it: by an operator, or by an act on its offer."""
+        return self.hidden or self.offer.hides_rentals
+
+    @property
+    def session(self) -> Session:
+        """What it is billed by, once it runs."""
+        assert self.running_ms is not None
+        return Session(self.price_micros_per_hour, self.command.gpu_count, self.running_ms)
+
+
+class RentalsState(Struct, frozen=True):
+    """All rentals: the live ones by number, the ended ones that are held in the order in which they ended.
+
+    The ended ones may come from elsewhere, as they were when they ended: `hidden` are those of them that are hidden
+    now.
+    """
+
+    created: Natural
+    ended_total: Natural
+    live: tuple[Rental, ...]
+    ended: tuple[Rental, ...]
+    hidden: tuple[str, ...]
+    ordinals: tuple[tuple[str, str, Natural], ...]
+    exhaustion: dict[str, Ticket]
+
+
+class Reclaimed(Struct, frozen=True, gc=False):
+    """GPUs that the market took back, until they are on offer again."""
+
+    offer: Offer
+    gpu_count: int
+
+
+class RentPlan(Struct, frozen=True, gc=False):
+    """What a rent that nothing speaks against will do."""
+
+    command: RentGpu
+    offer: Offer
+    hold_micros: int

@@ -1,0 +1,313 @@
+"""The life of rentals: provisioning → running → terminated, and why they end (F10, F11)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from ..billing.charges import billed_seconds, exhausted_at_ms
+from ..billing.holds import Hold, expires_at_ms, hold_micros
+from ..billing.ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
+from ..commands import RentGpu
+from ..events import Cause, Event, GpusReturned, Reason, RentalCreated, RentalRunning, RentalTerminated, RentalTouched
+from ..kernel.awaited_events import Pending
+from ..kernel.errors import InsufficientCredit, RentalNotInState
+from ..kernel.money import cost_micros, format_usd
+from ..kernel.names import rental_id, rental_name
+from ..kernel.randomness import PPM, draw, stream
+from ..kernel.schedule import NO_TICKET, Priority, Schedule, Subject, Ticket
+from ..market.market import Market
+from ..scenario.acts import InterruptAct
+from ..scenario.scenario import Scenario
+from .interruptions import TakeBacks
+from .provisioning import Provisioning
+from .rental import Reclaimed, Rental, RentalsState, RentPlan
+from .rental_book import RentalBook
+from .rental_checks import check_rentals
+
+
+class Rentals(RentalBook):
+    """All rentals of a world, and what the schedule does to them."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        schedule: Schedule,
+        market: Market,
+        ledger: Ledger,
+        record: Callable[[Event], None],
+    ) -> None:
+        super().__init__()
+        self._ordinals: dict[tuple[str, str], int] = {}
+        self._exhaustion: dict[str, Ticket] = {}
+        self._billing = scenario.billing
+        self._seed = seed
+        self._schedule = schedule
+        self._market = market
+        self._ledger = ledger
+        self._record = record
+        self._reclaim = scenario.market.interruptions.reclaim.sampler()
+        self._provisioning = Provisioning(scenario.market.provisioning, seed, schedule, record)
+        self.takebacks = TakeBacks(market, scenario.market, seed, schedule, record, self._taken)
+        schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
+        schedule.on(Priority.PROVISIONING, self._provisioning_goes_on)
+        schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
+        schedule.on(Priority.IDLE_TIMEOUT, self._idles)
+        schedule.on(Priority.AVAILABILITY, self._gpus_return)
+
+    # What speaks against it
+
+    def check_rent(self, command: RentGpu) -> RentPlan:
+        """State, then money (A13). Raises OfferNotFound, OfferUnavailable or InsufficientCredit."""
+        offer = self._market.find(command.provider_id, command.gpu_model, command.region)
+        self._market.check_free(offer, command.gpu_count)
+        hold = hold_micros(offer.price_micros_per_hour, command.gpu_count, self._billing)
+        missing = hold - self._ledger.available(command.account)
+        if missing > 0:
+            raise InsufficientCredit(
+                f"the hold of ${format_usd(hold)} exceeds the available balance by ${format_usd(missing)}",
+                amount_needed_micros=missing,
+            )
+        return RentPlan(command, offer, hold)
+
+    def check_running(self, rental: Rental) -> None:
+        """Raises RentalNotInState unless the rental runs."""
+        if rental.status != "running":
+            raise RentalNotInState(f"the rental is {rental.status}, not running")
+
+    def check_live(self, rental: Rental) -> None:
+        """Raises RentalNotInState where the rental is over."""
+        if rental.terminated_ms is not None:
+            raise RentalNotInState("the rental is terminated")
+
+    # What happens to them; from here on nothing can fail
+
+    def place(self, plan: RentPlan) -> Rental:
+        """Place the hold, take the capacity and create the rental, in one step."""
+        command, offer, now = plan.command, plan.offer, self._schedule.now_ms
+        ordinal = self._ordinals.get((command.account, offer.name), 0)
+        self._ordinals[command.account, offer.name] = ordinal + 1
+        name = rental_name(command.account, offer.name, ordinal)
+        rental = Rental(
+            rental_id=rental_id(self._seed, name),
+            number=self.created,
+            ordinal=ordinal,
+            offer=offer,
+            command=command,
+            price_micros_per_hour=offer.price_micros_per_hour,
+            hold=Hold(plan.hold_micros),
+            created_ms=now,
+        )
+        spec = offer.spec
+        self._ledger.post(HoldPlaced(now, command.account, rental.rental_id, plan.hold_micros))
+        self._market.take(offer, command.gpu_count)
+        self.enter(rental)
+        self._record(
+            RentalCreated(
+                now,
+                command.account,
+                rental.rental_id,
+                spec.provider_id,
+                spec.gpu_model,
+                spec.region,
+                command.gpu_count,
+                rental.price_micros_per_hour,
+            )
+        )
+        self._provisioning.begins(rental)
+        expiry = expires_at_ms(now, self._billing)
+        if expiry is not None:
+            rental.tickets += (self._schedule.at(expiry, Priority.HOLD_EXPIRY, rental),)
+        return rental
+
+    def touch(self, rental: Rental) -> None:
+        """Count as activity (A19): the idle time starts anew."""
+        self._record(RentalTouched(self._schedule.now_ms, rental.account, rental.rental_id))
+        self._await_idleness(rental)
+
+    def end(self, rental: Rental, reason: Reason, cause: Cause | None = None) -> None:
+        """End a live rental: bill it, settle its hold, give its GPUs back (F13, A8)."""
+        now, command = self._schedule.now_ms, rental.command
+        for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket):
+            self._schedule.cancel(ticket)
+        rental.ready_ticket, rental.tickets = NO_TICKET, ()
+        rental.held_back = rental.is_due = False
+        rental.phase = None
+        rental.terminated_ms = now
+        rental.reason = reason
+        seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
+        charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
+        rental.billed_micros = charge
+        self.retire(rental)
+        self.takebacks.over(rental)
+        self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
+        held = rental.hold.end("settled")
+        self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
+        is_kept = reason == "interrupted" and self.takebacks.keeps_gpus(rental.offer, cause)
+        reclaim = self._reclaim_ms(rental) if is_kept else 0
+        if reclaim:
+            self._schedule.at(now + reclaim, Priority.AVAILABILITY, Reclaimed(rental.offer, command.gpu_count))
+        else:
+            self._market.give_back(rental.offer, command.gpu_count)
+        self.await_exhaustion(command.account)
+
+    def interrupt(self, act: InterruptAct) -> None:
+        """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
+        offers = {offer.name for offer in self._market.matching(act)}
+        matching = [rental for rental in self.live() if rental.offer.name in offers]
+        drawn: list[tuple[int, str]] = []
+        for rental in matching:
+            key = stream(self._seed, f"forced/{rental.name}")
+            drawn.append((draw(key, rental.mass_interrupts_met), rental.rental_id))
+            rental.mass_interrupts_met += 1
+        for _, id_ in sorted(drawn)[: -(-len(drawn) * act.share // PPM)]:
+            self.end(self.by_id[id_], "interrupted", "forced")
+
+    def settle_provisioning(self, rental: Rental) -> None:
+        """Its time has come: it waits where it is held back or stuck, else it fails or runs."""
+        outcome = rental.offer.provisioning
+        if rental.held_back or outcome == "stuck":
+            rental.is_due = True
+            return
+        if outcome == "fails" or self._provisioning.fails(rental) or not self.takebacks.has_room(rental):
+            self.end(rental, "provisioning_failed")
+        else:
+            self.start(rental)
+
+    def start(self, rental: Rental) -> None:
+        """The GPU runs from now on. Whatever else its luck decides counts from here."""
+        now = self._schedule.now_ms
+        rental.held_back = rental.is_due = False
+        rental.phase = None
+        rental.running_ms = now
+        self._record(RentalRunning(now, rental.account, rental.rental_id))
+        self.takebacks.begins(rental)
+        self._await_idleness(rental)
+        self.await_exhaustion(rental.account)
+
+    def await_exhaustion(self, account: str) -> None:
+        """Say anew when the account's running rentals will have used its balance up (A9)."""
+        if self._billing.on_exhaustion != "terminate":
+            return
+        self._schedule.cancel(self._exhaustion.pop(account, -1))
+        due = exhausted_at_ms(
+            self._ledger.balance(account),
+            [rental.session for rental in self._running(account)],
+            self._schedule.now_ms,
+            self._billing,
+        )
+        if due is not None:
+            self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
+
+    # What the schedule does
+
+    def _provisioning_goes_on(self, rental: Rental) -> None:
+        if not self._provisioning.goes_on(rental):
+            self.settle_provisioning(rental)
+
+    def _hold_expires(self, rental: Rental) -> None:
+        released = rental.hold.end("expired")
+        self._ledger.post(HoldExpired(self._schedule.now_ms, rental.account, rental.rental_id, released))
+
+    def _taken(self, rental: Rental, cause: Cause) -> None:
+        self.end(rental, "interrupted", cause)
+
+    def _credit_exhausted(self, account: str) -> None:
+        del self._exhaustion[account]
+        for rental in tuple(self._running(account)):
+            self.end(rental, "credit_exhausted")
+
+    def _idles(self, rental: Rental) -> None:
+        self.end(rental, "idle_timeout")
+
+    def _gpus_return(self, back: Reclaimed) -> None:
+        spec = back.offer.spec
+        self._market.give_back(back.offer, back.gpu_count)
+        self._record(GpusReturned(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region, back.gpu_count))
+
+    # Snapshots
+
+    def state(self, *, with_ended: bool) -> RentalsState:
+        """What a snapshot holds of them. It shares the rentals themselves: encode it before anything happens."""
+        return RentalsState(
+            created=self.created,
+            ended_total=self.ended_total,
+            live=tuple(self.live_in_order()),
+            ended=tuple(self.ended()) if with_ended else (),
+            hidden=tuple(rental.rental_id for rental in self.ended() if rental.hidden),
+            ordinals=tuple((account, offer, count) for (account, offer), count in self._ordinals.items()),
+            exhaustion=dict(self._exhaustion),
+        )
+
+    def restore(self, state: RentalsState, accounts: Iterable[str], pending: Pending) -> None:
+        """Be as the state says, and take its rentals over. Raises ValueError where no run is so."""
+        names = frozenset(accounts)
+        check_rentals(state, names, self._billing, self._seed, pending)
+        hidden = frozenset(state.hidden)
+        for rental in state.ended:
+            rental.hidden = rental.rental_id in hidden
+        self.refill(state.live, state.ended, created=state.created, ended_total=state.ended_total)
+        self._ordinals = {(account, offer): count for account, offer, count in state.ordinals}
+        self._exhaustion = dict(state.exhaustion)
+        self._check_money(names, pending)
+        self._check_gpus(pending)
+
+    def _check_money(self, accounts: Iterable[str], pending: Pending) -> None:
+        """Raises ValueError unless what is held is what the rentals hold, and each exhaustion of credit is pending."""
+        for account in accounts:
+            holds = [rental.hold for rental in self.live_of(account)]
+            if self._ledger.held(account) != sum(hold.amount_micros for hold in holds if hold.status == "active"):
+                raise ValueError(f'the rentals of "{account}" hold another amount than its account')
+        for account, ticket in self._exhaustion.items():
+            if pending.take_one(Priority.CREDIT_EXHAUSTION, account) != ticket:
+                raise ValueError(f'the credit of "{account}" ends at another event')
+
+    def _check_gpus(self, pending: Pending) -> None:
+        """Raises ValueError unless the GPUs in use are those of rentals, and those that the market will give back."""
+        used: Counter[str] = Counter()
+        for rental in self.live():
+            used[rental.offer.name] += rental.command.gpu_count
+        for subject, events in pending.take_all(Priority.AVAILABILITY).items():
+            if not isinstance(subject, tuple) or subject[1] < 1:
+                raise ValueError(f"no GPUs come back to {subject!r}")
+            used[str(subject[0])] += subject[1] * len(events)
+        for offer in self._market.offers:
+            if offer.used != used.pop(offer.name, 0):
+                raise ValueError(f"of {offer.name} {offer.used} GPUs are in use, and others are accounted for")
+        if used:
+            raise ValueError(f"GPUs come back to an offer that is none: {next(iter(used))}")
+
+    def name_subject(self, priority: int, subject: object) -> Subject:
+        """What a snapshot calls the subject of one of their events."""
+        if isinstance(subject, Rental):
+            return subject.rental_id
+        if isinstance(subject, Reclaimed):
+            return subject.offer.name, subject.gpu_count
+        if isinstance(subject, str):
+            return subject
+        return self.takebacks.name_subject(priority, subject)
+
+    def find_subject(self, priority: int, name: Subject) -> object:
+        """The inverse of `name_subject`."""
+        if priority == Priority.CREDIT_EXHAUSTION:
+            return name
+        found = self.takebacks.find_subject(priority, name)
+        if found is not None:
+            return found
+        if isinstance(name, tuple):
+            return Reclaimed(self._market.named(str(name[0])), name[1])
+        return self.by_id[str(name)]
+
+    # Steps that several of these share
+
+    def _running(self, account: str) -> Iterable[Rental]:
+        return (rental for rental in self.live_of(account) if rental.running_ms is not None)
+
+    def _await_idleness(self, rental: Rental) -> None:
+        self._schedule.cancel(rental.idle_ticket)
+        timeout = self._billing.idle_timeout
+        if timeout is not None:
+            rental.idle_ticket = self._schedule.at(self._schedule.now_ms + timeout, Priority.IDLE_TIMEOUT, rental)
+
+    def _reclaim_ms(self, rental: Rental) -> int:
+        drawn = draw(stream(self._seed, f"reclaim/{rental.name}"), 0)
+        return self._reclaim(drawn)

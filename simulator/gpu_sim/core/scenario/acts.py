@@ -1,0 +1,216 @@
+"""Acts: what an operator or a scenario's timeline does to the market, to rentals and for accounts."""
+
+from typing import ClassVar, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from ..kernel.clock import YEAR_MS
+from ..kernel.names import is_line
+from ..kernel.one_of import OneOf
+from ..kernel.quantities import Duration, Factor, Money, Price, Share
+
+MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
+DOCKER_IMAGE = "vllm/vllm-openai:latest"
+CAPACITY_MAX = 1_000_000_000
+
+
+class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which offers an act concerns: those that match every name given, all of them where none is."""
+
+    provider: str | None = None
+    gpu_model: str | None = None
+    region: str | None = None
+
+    def matches(self, provider_id: str, gpu_model: str, region: str) -> bool:
+        """Whether the offer of these names is meant; names match whatever their case (A14)."""
+        return (
+            (self.provider is None or self.provider.casefold() == provider_id.casefold())
+            and (self.gpu_model is None or self.gpu_model.casefold() == gpu_model.casefold())
+            and (self.region is None or self.region.casefold() == region.casefold())
+        )
+
+
+class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A rent, as the account's client would send it; `as` names the rental for later acts."""
+
+    as_: str = field(name="as")
+    account: str
+    provider_id: str
+    gpu_model: str
+    region: str
+    gpu_count: int = 1
+    model_id: str = MODEL_ID
+    docker_image: str = DOCKER_IMAGE
+    fine_tuned: bool = False
+
+    def __post_init__(self) -> None:
+        if self.gpu_count < 1:
+            raise ValueError("gpu_count must be at least 1")
+        for name in ("as_", "model_id", "docker_image"):
+            if not is_line(getattr(self, name)):
+                raise ValueError(f"{name.rstrip('_')} must be one line of 1 to 256 printable characters")
+
+
+class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An act on offers that is over after `for`, or lasts to the end where that is not given."""
+
+    for_: Duration | None = field(name="for", default=None)
+
+    def __post_init__(self) -> None:
+        if self.for_ is not None and self.for_ < 1:
+            raise ValueError("for must be above 0s")
+
+
+class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Offers vanish from the list and cannot be rented; what runs on them goes on, or with `interrupt` is lost."""
+
+    KIND: ClassVar[str] = "outage"
+
+    interrupt: bool | UnsetType = UNSET  # unset is false: journals of acts without it keep their bytes
+
+
+class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Prices are `set`, or what the price process says is multiplied: as far as the factor goes, or with `capped` no
+    further than the offer's on-demand price."""
+
+    KIND: ClassVar[str] = "price"
+
+    set: Price | None = None
+    multiply: Factor | None = None
+    capped: bool | UnsetType = UNSET  # unset is false: journals of acts without it keep their bytes
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.set is None) == (self.multiply is None):
+            raise ValueError("give either set or multiply")
+        if self.set is not None and self.capped is not UNSET:
+            raise ValueError("capped goes with multiply: a price that is set is the price")
+
+
+class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Offers have this many GPUs; rentals that hold more keep them."""
+
+    KIND: ClassVar[str] = "capacity"
+
+    set: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.set <= CAPACITY_MAX:
+            raise ValueError(f"set must be between 0 and {CAPACITY_MAX}")
+
+
+class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
+
+    KIND: ClassVar[str] = "interrupt"
+
+    share: Share = Share(1_000_000)
+
+
+class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rentals whose provisioning would end get stuck until the act is over, or fail."""
+
+    KIND: ClassVar[str] = "provisioning"
+
+    outcome: Literal["stuck", "fails"]
+
+
+class VanishAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The API does not know the rentals on these offers, which go on and are billed."""
+
+    KIND: ClassVar[str] = "vanish"
+
+
+MarketAct = OutageAct | PriceAct | CapacityAct | InterruptAct | ProvisioningAct | VanishAct
+"""The acts on offers, which a scenario plays at an instant and a control call at once."""
+
+
+class Transition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a rental is to become: now, or not before it is released (`hold: true`, later `hold: false`)."""
+
+    to: Literal["running", "terminated"]
+    hold: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.to == "terminated" and self.hold is not None:
+            raise ValueError(
+                "hold goes with to: running; a DELETE must end a rental, and what the market takes is taken"
+            )
+
+
+class TransitionAct(Transition, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The transition of a rental of the timeline, by its name there."""
+
+    rental: str
+
+
+class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account is credited."""
+
+    account: str
+    amount: Money
+
+    def __post_init__(self) -> None:
+        if self.amount == 0:
+            raise ValueError("amount must be above 0")
+
+
+class OneAct(OneOf, frozen=True):
+    """Exactly one act, in the field of its name."""
+
+    @property
+    def market_act(self) -> MarketAct | None:
+        """The act on offers, if it is one."""
+        given = getattr(self, self.kind)
+        return given if isinstance(given, MarketAct) else None
+
+
+class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One act at one instant after the start: exactly one of the fields besides `at`."""
+
+    at: Duration
+    rent: RentAct | None = None
+    terminate: str | None = None
+    touch: str | None = None
+    outage: OutageAct | None = None
+    price: PriceAct | None = None
+    capacity: CapacityAct | None = None
+    interrupt: InterruptAct | None = None
+    credit: CreditAct | None = None
+    provisioning: ProvisioningAct | None = None
+    vanish: VanishAct | None = None
+    transition: TransitionAct | None = None
+
+    KINDS: ClassVar[tuple[str, ...]] = (
+        "rent",
+        "terminate",
+        "touch",
+        "outage",
+        "price",
+        "capacity",
+        "interrupt",
+        "credit",
+        "provisioning",
+        "vanish",
+        "transition",
+    )
+
+    def __post_init__(self) -> None:
+        if self.at > 10 * YEAR_MS:
+            raise ValueError("at is more than ten years after the start")
+        super().__post_init__()
+
+    @property
+    def selector(self) -> Selector | None:
+        """Which offers it concerns, where it concerns offers."""
+        if self.rent is not None:
+            return Selector(provider=self.rent.provider_id, gpu_model=self.rent.gpu_model, region=self.rent.region)
+        return self.market_act
+
+    @property
+    def reference(self) -> str | None:
+        """The name of the rental that it is about, where it is about one rented before."""
+        if self.transition is not None:
+            return self.transition.rental
+        return self.terminate if self.terminate is not None else self.touch

@@ -1,0 +1,128 @@
+"""What a market offers at the start: listed offer by offer, or generated."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal
+
+from msgspec import Struct
+
+from ..kernel.money import PRICE_STEP_MICROS
+from ..kernel.names import is_line, offer_name
+from ..kernel.quantities import Availability, Price, Share
+from ..kernel.randomness import draw, stream
+
+ProviderClass = Literal["marketplace", "neocloud", "hyperscaler", "exchange"]
+PROVIDER_CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")
+
+
+REALISTIC_ONLY = ("availability", "group")
+"""What an offer says for interruptions of mode `realistic` alone."""
+
+
+class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs.
+
+    `availability` is the share of the time that it can be had, and `group` names those with which it shares the stress
+    and the shocks of a region. Both are for interruptions of mode `realistic`: in other modes they mean nothing in a
+    catalogue or a list that is inherited, which others may share, and are refused where the scenario itself lists them.
+    """
+
+    provider_id: str
+    provider_class: ProviderClass
+    gpu_model: str
+    vram_gb: int
+    region: str
+    spot_price: Price
+    on_demand_price: Price
+    interruption_probability: Share
+    capacity: int
+    availability: Availability | None = None
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, text in (("provider_id", self.provider_id), ("gpu_model", self.gpu_model), ("region", self.region)):
+            if not is_line(text) or "|" in text:
+                raise ValueError(f"{name} must be 1 to 256 printable characters other than |")
+        if self.group is not None and not is_line(self.group):
+            raise ValueError("group must be 1 to 256 printable characters")
+        if self.vram_gb < 1 or self.capacity < 0:
+            raise ValueError("vram_gb must be at least 1 and capacity at least 0")
+        if self.interruption_probability >= 1_000_000:
+            raise ValueError("interruption_probability must be below 1")
+        if self.interruption_probability == 0 and self.availability not in (None, 1_000_000):
+            raise ValueError("availability is always where interruption_probability is 0: nothing makes it go down")
+        for price in (self.spot_price, self.on_demand_price):
+            if price <= 0 or price % PRICE_STEP_MICROS:
+                raise ValueError("prices must be multiples of $0.001 above 0")
+        if self.spot_price > self.on_demand_price:
+            raise ValueError("spot_price is above on_demand_price")
+
+    @property
+    def name(self) -> str:
+        """The name of the offer, which its luck derives from."""
+        return offer_name(self.provider_id, self.gpu_model, self.region)
+
+    @property
+    def shock_group(self) -> str:
+        """The name of its group: its own, or that of its provider, GPU model and country, the last part of `region`."""
+        if self.group is not None:
+            return self.group
+        return f"{self.provider_id}|{self.gpu_model}|{self.region.rpartition(',')[2].strip()}"
+
+
+class Generate(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many offers to make."""
+
+    offers: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.offers <= 1_000_000:
+            raise ValueError("offers must be between 1 and 1000000")
+
+
+class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A catalogue that is made rather than read."""
+
+    generate: Generate
+
+
+_PROVIDERS: tuple[tuple[str, ProviderClass], ...] = (
+    ("provider-market", "marketplace"),
+    ("provider-neo", "neocloud"),
+    ("provider-hyper", "hyperscaler"),
+    ("provider-exchange", "exchange"),
+)
+_MODELS = (
+    ("RTX 4090", 24, 400),
+    ("L40S", 48, 900),
+    ("A100 80GB", 80, 1_400),
+    ("H100", 80, 2_800),
+    ("H200", 141, 4_000),
+)
+
+
+@lru_cache(maxsize=1)
+def generated_offers(count: int) -> tuple[OfferSpec, ...]:
+    """All of `generate_offers`. The latest are kept: those who check a scenario and the worlds of it share them."""
+    return tuple(generate_offers(count))
+
+
+def generate_offers(count: int) -> Iterator[OfferSpec]:
+    """So many offers, the same for every seed: regions `region-00000` and on, prices around real levels."""
+    key = stream(0, "catalog")
+    for index in range(count):
+        drawn = draw(key, index)
+        provider_id, provider_class = _PROVIDERS[drawn % 4]
+        gpu_model, vram_gb, on_demand_thousandths = _MODELS[(drawn >> 8) % 5]
+        spot_thousandths = on_demand_thousandths * (350 + (drawn >> 16) % 500) // 1000
+        yield OfferSpec(
+            provider_id=provider_id,
+            provider_class=provider_class,
+            gpu_model=gpu_model,
+            vram_gb=vram_gb,
+            region=f"region-{index:05d}",
+            spot_price=Price(spot_thousandths * 1_000),
+            on_demand_price=Price(on_demand_thousandths * 1_000),
+            interruption_probability=Share(5_000 + (drawn >> 32) % 95_000),
+            capacity=1 + (drawn >> 48) % 32,
+        )

@@ -1,0 +1,66 @@
+"""Provisioning by parts: what comes one after the other until a GPU serves, and how much is fetched for it."""
+
+from msgspec import Struct
+
+from ..events import Phase
+from ..kernel.quantities import Size
+from .distributions import Distribution
+
+MEGABYTES_MAX = 10_000_000
+"""Nothing larger is fetched."""
+
+
+class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long each gigabyte takes that is fetched."""
+
+    per_gb: Distribution
+
+
+class Parts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The phases of provisioning that there are, in this order: a GPU is found, the host or the container boots, the
+    image is pulled, the model's weights are loaded, and a fine-tuned variant is set up where one was asked for (F9)."""
+
+    allocate: Distribution | None = None
+    boot: Distribution | None = None
+    pull: PerGigabyte | None = None
+    weights: PerGigabyte | None = None
+    fine_tuned: Distribution | None = None
+
+    def __post_init__(self) -> None:
+        if all(phase is None for phase in (self.allocate, self.boot, self.pull, self.weights)):
+            raise ValueError("parts needs at least one of allocate, boot, pull and weights")
+
+    def in_order(self) -> tuple[tuple[Phase, Distribution], ...]:
+        """The phases that there are, each with its time, which is for each gigabyte where something is fetched."""
+        pull, weights = (None if fetched is None else fetched.per_gb for fetched in (self.pull, self.weights))
+        phases: tuple[tuple[Phase, Distribution | None], ...] = (
+            ("allocate", self.allocate),
+            ("boot", self.boot),
+            ("pull", pull),
+            ("weights", weights),
+            ("fine_tuned", self.fine_tuned),
+        )
+        return tuple((phase, time) for phase, time in phases if time is not None)
+
+
+class Sizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How large images and the weights of models are, by their exact names, and those whose names are not listed. The
+    defaults are those of a serving image and of a model with eight billion parameters of two bytes."""
+
+    images: dict[str, Size] = {}
+    models: dict[str, Size] = {}
+    unlisted_image: Size = Size(9_000)
+    unlisted_model: Size = Size(16_000)
+
+    def __post_init__(self) -> None:
+        listed = (*self.images.values(), *self.models.values())
+        if max(self.unlisted_image, self.unlisted_model, *listed) > MEGABYTES_MAX:
+            raise ValueError(f"sizes must be at most {MEGABYTES_MAX // 1_000}GB")
+
+    def of_image(self, docker_image: str) -> Size:
+        """How much is pulled for a container image."""
+        return self.images.get(docker_image, self.unlisted_image)
+
+    def of_model(self, model_id: str) -> Size:
+        """How much is loaded for a model."""
+        return self.models.get(model_id, self.unlisted_model)

@@ -1,0 +1,93 @@
+"""A scenario: the conditions of a world. The file format, the canonical form and the core share these types.
+
+Defaults are the values of facts F15, F19 and F20 and of assumptions A1 and A3–A9.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..kernel.clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
+from ..kernel.quantities import Duration, Factor, Instant, Money
+from .acts import Act
+from .fault_rules import FaultRule
+from .market_settings import MarketSettings
+
+
+class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a server's clock runs; the simulation itself only ever advances."""
+
+    mode: Literal["real", "scaled", "manual"] = "real"
+    speed: Factor | None = None
+    step: Duration | None = None
+    start: Instant | None = None
+
+    def __post_init__(self) -> None:
+        if (self.speed is not None) != (self.mode == "scaled"):
+            raise ValueError("speed goes with mode scaled, and mode scaled with a speed")
+        if self.speed is not None and not 1_000 <= self.speed <= 1_000_000_000_000:
+            raise ValueError("speed must be between 0.001 and 1000000")
+        if self.step is not None and self.mode != "manual":
+            raise ValueError("step goes with mode manual")
+        if self.step is not None and not 1 <= self.step <= 10 * YEAR_MS:
+            raise ValueError("step must be above 0s and at most 3650d")
+
+
+class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A customer at the start: a name, a bearer token (one is minted where none is given), a balance."""
+
+    name: str
+    token: str | None = None
+    balance: Money = Money(100_000_000)
+
+
+class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a session costs: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
+
+    minimum: Duration = Duration(15 * MINUTE_MS)
+    idle_timeout: Duration | None = Duration(15 * MINUTE_MS)
+    hold_expiry: Duration | None = Duration(2 * HOUR_MS)
+    interrupted: Literal["actual", "minimum"] = "actual"
+    cancelled_provisioning: Literal["free", "minimum"] = "free"
+    on_exhaustion: Literal["overdraft", "terminate"] = "overdraft"
+
+    def __post_init__(self) -> None:
+        if self.minimum < SECOND_MS or self.minimum % SECOND_MS:
+            raise ValueError("minimum must be a whole number of seconds, at least 1s")
+        for name in ("idle_timeout", "hold_expiry"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must be above 0s, or none")
+
+
+class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the API answers: A18 and rule "unknown fields" of A13."""
+
+    profile: Literal["extended", "documented"] = "extended"
+    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+
+
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All conditions of a world but the seed's luck. `scenario_problems.find_problems` says whether it makes sense."""
+
+    scenario: Literal[1] = 1
+    name: str
+    description: str = ""
+    expect: str = ""
+    extends: str | None = None
+    seed: int = 1
+    clock: ClockSettings = ClockSettings()
+    accounts: tuple[AccountSpec, ...] = (AccountSpec("alice", "si_test_alice"),)
+    market: MarketSettings = MarketSettings()
+    billing: BillingSettings = BillingSettings()
+    api: ApiSettings = ApiSettings()
+    journal: Literal["compact", "full"] = "compact"
+    faults: tuple[FaultRule, ...] = ()
+    timeline: tuple[Act, ...] = ()
+    until: Duration | None = None
+
+
+def without_tokens(scenario: Scenario) -> Scenario:
+    """The canonical form: what decides the run, without what only clients need."""
+    accounts = tuple(replace(account, token=None) for account in scenario.accounts)
+    return replace(scenario, accounts=accounts)

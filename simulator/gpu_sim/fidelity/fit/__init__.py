@@ -1,0 +1,1 @@
+"""Fitting a market's shape and its offers' rates to recorded traces."""

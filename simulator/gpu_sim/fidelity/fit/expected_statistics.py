@@ -1,0 +1,206 @@
+"""What the statistics of recorded zones are expected to be under a shape of availability, without a simulation.
+
+They are those of `statistics.py`: expected, where it matters, of a recording as long as this one, whose means are not
+the long-run ones, and whose longest runs are cut off. Ratios are of expectations.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from math import ceil, sqrt
+
+import numpy as np
+from msgspec import Struct
+from scipy.optimize import brentq
+
+from ...core.market.availability_rates import PoolRates
+from ...core.scenario.availability_shape import Shape
+from ..traces.arrays import NOTHING, Floats
+from ..traces.lifetimes import hazard
+from ..traces.statistics import LAGS_MINUTES, NEAR_SECONDS, WINDOWS_H
+from .joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
+from .sampled_chain import SeenChain
+from .unsampled_rates import Recorded, deprobe
+
+PAIRS_MAX = 40
+"""More pairs of zones than these stand for all."""
+
+DOWN_OVER_H = (1, 4)
+"""The shares of times down that are longer than these are looked at too."""
+
+
+class Setting(Struct, frozen=True):
+    """Zones to be expected: which region each is in, what was recorded of it, and how.
+
+    `guesses` are where to look for the rate of each first; see `deprobe`.
+    """
+
+    regions: tuple[str, ...]
+    recorded: tuple[Recorded, ...]
+    guesses: tuple[float | None, ...]
+    gap_seconds: float
+    look_seconds: float
+    length_seconds: float
+
+    @property
+    def look_h(self) -> float:
+        """The hours between two looks."""
+        return self.look_seconds / 3600
+
+    @property
+    def looks(self) -> int:
+        """How many looks the recording has."""
+        return int(self.length_seconds / self.look_seconds)
+
+    def deprobe(self, shape: Shape) -> tuple[PoolRates, ...]:
+        """The rates of each zone. Raises CannotCalibrate."""
+        pairs = zip(self.recorded, self.guesses, strict=True)
+        return tuple(deprobe(recorded, self.look_h, shape, guess) for recorded, guess in pairs)
+
+
+class _Pairs(Struct, frozen=True):
+    """Some pairs of zones seen together, which stand for `times` as many."""
+
+    zones: tuple[tuple[int, int], ...]
+    chains: tuple[SeenChain, ...]
+    times: float
+
+
+def expect(setting: Setting, shape: Shape) -> dict[str, float]:
+    """The statistics by the names of `TraceStatistics.by_name`, and the shares of `DOWN_OVER_H` as `down_over 1h`.
+
+    NaN where the zones have no such pair. Raises CannotCalibrate.
+    """
+    rates = setting.deprobe(shape)
+    zones = [SeenChain(chain_of_one(shape, each), setting.look_h) for each in rates]
+    same, other = _pairs(setting, shape, rates)
+    apart = [chain.up_covariance_of_means(0, 0, setting.looks) for chain in zones]
+    lasting = _lifetimes(setting, zones)
+    found = lasting | {
+        "phi_same_region": _phi(setting, same, apart),
+        "phi_other_region": _phi(setting, other, apart),
+        "co_interruption_lift": _lift(setting, same, [chain.event_share(0) for chain in zones]),
+    }
+    found |= _bursts(setting, zones, (same, other))
+    for minutes in LAGS_MINUTES:
+        lag = max(1, round(minutes * 60 / setting.gap_seconds)) * setting.gap_seconds / setting.look_seconds
+        failing = [_fails_again(chain, lag, mean) for chain, mean in zip(zones, apart, strict=True)]
+        found[f"fail_given_fail {minutes:g}min"] = float(np.mean(failing))
+    return found
+
+
+def _pairs(setting: Setting, shape: Shape, rates: Sequence[PoolRates]) -> tuple[_Pairs, _Pairs]:
+    """The pairs of zones in one region, and those in two."""
+    everywhere = list(combinations(range(len(rates)), 2))
+    same = [pair for pair in everywhere if setting.regions[pair[0]] == setting.regions[pair[1]]]
+    other = [pair for pair in everywhere if setting.regions[pair[0]] != setting.regions[pair[1]]]
+
+    def seen(pairs: list[tuple[int, int]], join: Callable[[Shape, PoolRates, PoolRates], JointChain]) -> _Pairs:
+        chosen = pairs[:: ceil(len(pairs) / PAIRS_MAX) or 1]
+        chains = tuple(SeenChain(join(shape, rates[i], rates[j]), setting.look_h) for i, j in chosen)
+        return _Pairs(tuple(chosen), chains, len(pairs) / len(chosen) if chosen else 0.0)
+
+    return seen(same, chain_of_neighbours), seen(other, chain_of_strangers)
+
+
+def _phi(setting: Setting, pairs: _Pairs, apart: Sequence[float]) -> float:
+    """The mean correlation; `apart` is what the mean of the recording takes from the variance of each zone."""
+    found = []
+    for (i, j), chain in zip(pairs.zones, pairs.chains, strict=True):
+        covariance = chain.up_covariance(0, 1) - chain.up_covariance_of_means(0, 1, setting.looks)
+        variances = [chain.up_covariance(place, place) - apart[zone] for place, zone in ((0, i), (1, j))]
+        found.append(covariance / sqrt(variances[0] * variances[1]))
+    return float(np.mean(found)) if found else NOTHING
+
+
+def _lift(setting: Setting, pairs: _Pairs, events: Sequence[float]) -> float:
+    """How many times likelier than by chance an interruption has one nearby; `events` are the shares of looks."""
+    window = max(1, round(NEAR_SECONDS / setting.gap_seconds))
+    ticks = setting.look_seconds / setting.gap_seconds
+    hits = chance = 0.0
+    for (i, j), chain in zip(pairs.zones, pairs.chains, strict=True):
+        hits += chain.events_together(0, 1)
+        for lag in range(1, int(window / ticks) + 1):
+            share = min(1.0, window + 1 - lag * ticks)  # a lag is that many ticks, or one more
+            hits += share * (chain.events_together(0, 1, lag) + chain.events_together(1, 0, lag))
+        chance += events[i] * events[j] * (2 * window + 1) / ticks
+    return hits / chance if chance else NOTHING
+
+
+def _bursts(setting: Setting, zones: Sequence[SeenChain], pairs: Iterable[_Pairs]) -> dict[str, float]:
+    """The Fano factors of single zones, and that of all together over the longest window."""
+    found: dict[str, float] = {}
+    for hours in WINDOWS_H:
+        window = max(1, round(hours * 3600 / setting.gap_seconds)) * setting.gap_seconds / setting.look_seconds
+        means = [window * chain.event_share(0) for chain in zones]
+        variances = [_variance_in(setting, chain, 0, 0, window) for chain in zones]
+        found[f"fano_zone {hours}h"] = float(np.mean(np.array(variances) / np.array(means)))
+    shared = sum(
+        2 * each.times * sum(_variance_in(setting, chain, 0, 1, window) for chain in each.chains) for each in pairs
+    )
+    found[f"fano_all {WINDOWS_H[-1]}h"] = (sum(variances) + shared) / sum(means)
+    return found
+
+
+def _variance_in(setting: Setting, chain: SeenChain, one: int, other: int, window: float) -> float:
+    """The covariance of the counts of events in the windows of a recording, about the means of the recording."""
+    windows = max(1, int(setting.looks / window))
+    whole = chain.count_covariance(one, other, round(windows * window))
+    return chain.count_covariance(one, other, window) - whole / windows**2
+
+
+def _fails_again(chain: SeenChain, lag: float, apart: float) -> float:
+    """How likely an offer that is down is to be so at a tick that is so many looks later, between two whole numbers
+    as often as not to be of either."""
+    whole = int(lag)
+    rest = lag - whole
+    covariance = (1 - rest) * chain.up_covariance(0, 0, whole) + rest * chain.up_covariance(0, 0, whole + 1)
+    up = chain.availability(0)
+    return 1 - up + up * (covariance - apart) / (chain.up_covariance(0, 0) - apart)
+
+
+def _lifetimes(setting: Setting, zones: Sequence[SeenChain]) -> dict[str, float]:
+    """What is measured of the times up and down of all zones together."""
+    lives_h, lives = _runs(setting, zones, state=True)
+    outages_h, outages = _runs(setting, zones, state=False)
+    young, middle, old = (hazard(lives_h, low, high, lives) for low, high in ((0, 0.5), (1, 2), (4, 8)))
+    found = {
+        "up_weibull_k": _weibull_k(lives_h, lives),
+        "hazard_0_30min_per_h": young,
+        "hazard_1_2h_per_h": middle,
+        "hazard_4_8h_per_h": old,
+        "hazard_ratio": young / old if old else NOTHING,
+    }
+    for hours in DOWN_OVER_H:
+        found[f"down_over {hours}h"] = float(outages[outages_h > hours].sum() / outages.sum())
+    return found
+
+
+def _runs(setting: Setting, zones: Sequence[SeenChain], *, state: bool) -> tuple[Floats, Floats]:
+    """Lengths in hours as the ticks show them, and how many runs of each are expected."""
+    ticks = setting.look_seconds / setting.gap_seconds
+    by_looks = np.sum([chain.run_shares(setting.looks, state=state) for chain in zones], axis=0)
+    lengths = ticks * np.arange(1, len(by_looks) + 1)
+    short = np.floor(lengths + 1e-9)
+    longer = by_looks * np.maximum(lengths - short, 0)
+    counts = np.bincount(short.astype(np.int64), by_looks - longer, int(short[-1]) + 2)
+    counts += np.bincount(short.astype(np.int64) + 1, longer, len(counts))
+    there = np.flatnonzero(counts > 0)
+    return np.asarray(there * (setting.gap_seconds / 3600), np.float64), np.asarray(counts[there], np.float64)
+
+
+def _weibull_k(lives_h: Floats, weights: Floats) -> float:
+    """The k of the most likely Weibull distribution from 0 on."""
+    logs, weights = np.log(lives_h), weights / weights.sum()
+
+    def slope(k: float) -> float:
+        grown = weights * lives_h**k
+        return float((grown @ logs) / grown.sum() - 1 / k - weights @ logs)
+
+    return float(brentq(slope, 0.05, 20.0, xtol=1e-9))
+
+
+def shares_over(outages_h: Floats) -> dict[str, float]:
+    """The statistics of `DOWN_OVER_H` of recorded times down."""
+    return {
+        f"down_over {hours}h": float((outages_h > hours).mean()) if len(outages_h) else NOTHING for hours in DOWN_OVER_H
+    }

@@ -1,0 +1,128 @@
+"""From traces to the settings of a market like theirs: the shape, and for each zone its availability and its rate."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from ...core.market.availability_rates import CannotCalibrate, PoolRates
+from ...core.scenario.availability_shape import Shape
+from ...core.scenario.market_settings import InterruptionSettings
+from ..runs.zones import zones_of_one_gpu
+from ..traces.lifetimes import interruptions
+from ..traces.look_interval import find_look_interval
+from ..traces.node_losses import NodeLosses, fit_losses
+from ..traces.traces import Trace, TraceName, align
+from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
+from .unsampled_rates import Recorded, deprobe_or_keep
+
+ShapeChoice = Literal["fit", "shipped"]
+
+_DAY_SECONDS = 86_400
+
+
+class Zone(Struct, frozen=True):
+    """One zone of a market: the most nodes seen there, what was recorded, and its rates.
+
+    `recorded` and `rates` are None for a zone that was always up. `deprobed` says that `rates` allow for what came and
+    went between looks; otherwise, where that cannot be told, the rate is the one recorded.
+    """
+
+    name: TraceName
+    nodes: int
+    recorded: Recorded | None
+    rates: PoolRates | None
+    deprobed: bool = True
+
+
+class CalibratedMarket(Struct, frozen=True, eq=False):
+    """What was found. `measured` are the traces that change of the GPU model with the most of them, to which a shape is
+    fitted; `fitted` says that it was, but for zones `left_out`, whose rates nobody can tell. `losses` are those of the
+    traces that count nodes, None where too few do."""
+
+    zones: tuple[Zone, ...]
+    measured: tuple[Trace, ...]
+    shape: Shape
+    fitted: bool
+    look_seconds: float
+    losses: NodeLosses | None = None
+    left_out: tuple[TraceName, ...] = ()
+
+    @property
+    def interruptions(self) -> InterruptionSettings:
+        """How its offers are interrupted: as shipped but for what was found."""
+        shape = None if self.shape == Shape() else self.shape
+        if self.losses is None:
+            return InterruptionSettings(mode="realistic", shape=shape)
+        shared, severity = self.losses.shared, self.losses.severity
+        return InterruptionSettings(mode="realistic", shape=shape, shared=shared, severity=severity)
+
+
+def calibrate_traces(
+    traces: Iterable[Trace],
+    look_seconds: float | None = None,
+    choice: ShapeChoice | None = None,
+    on_look: Callable[[], None] = lambda: None,
+) -> CalibratedMarket:
+    """Calibrate a market to traces that a recorder wrote who looked every `look_seconds`; found from them unless given.
+
+    A shape is fitted where they show one, unless `choice` says otherwise; `on_look` is called for each one looked at.
+    Raises ValueError where they can't be used, CannotCalibrate where no offer behaves like one of them.
+    """
+    aligned = align(traces)
+    refuse_unusable(aligned)
+    every = look_seconds_of(aligned, look_seconds)
+    measured = zones_of_one_gpu(aligned)
+    telling = tuple(trace for trace in measured if calibrate_zone(trace, every, Shape()).deprobed)
+    shape = _shape(telling, every, choice, on_look)
+    zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)
+    left_out = () if shape is None else tuple(trace.name for trace in measured if trace not in telling)
+    return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every, fit_losses(aligned), left_out)
+
+
+def look_seconds_of(aligned: Sequence[Trace], told: float | None) -> float:
+    """How often the recorder of these traces looked: as told or found from them, and no more often than it wrote."""
+    gap_seconds = aligned[0].gap_seconds
+    return max(told or find_look_interval([trace.up for trace in aligned], gap_seconds), gap_seconds)
+
+
+def _shape(
+    telling: Sequence[Trace], look_seconds: float, choice: ShapeChoice | None, on_look: Callable[[], None]
+) -> Shape | None:
+    """The shape fitted to these zones, or None where it stays as shipped."""
+    enough = bool(telling) and shows_shape(telling)
+    if choice == "fit" and not enough:
+        raise ValueError(
+            f"to fit a shape takes {ZONES_MIN} zones that change, of one GPU model, and {DAYS_MIN} days of each, which "
+            "are down for more than a look at a time"
+        )
+    if choice == "shipped" or not enough:
+        return None
+    return fit_shape(telling, setting_of(telling, look_seconds), on_look)
+
+
+def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
+    """What an offer of this shape needs to be seen as this zone was, or to go down as often as was recorded where no
+    more of that can be seen. Raises CannotCalibrate, with the zone, where there is no such offer."""
+    nodes = int(trace.values.max())
+    if trace.up.all():
+        return Zone(trace.name, nodes, None, None)
+    recorded = Recorded.of(trace.up, trace.gap_seconds)
+    try:
+        rates, deprobed = deprobe_or_keep(recorded, look_seconds / 3600, shape)
+    except CannotCalibrate as error:
+        raise CannotCalibrate(f"{trace.name}: {error}") from None
+    return Zone(trace.name, nodes, recorded, rates, deprobed)
+
+
+def refuse_unusable(aligned: Sequence[Trace]) -> None:
+    """Raises ValueError where one of these traces says too little for a market to have such a zone."""
+    if len(aligned[0].values) * aligned[0].gap_seconds < _DAY_SECONDS:
+        raise ValueError("the shortest trace is shorter than a day")
+    for trace in aligned:
+        if not trace.up.any():
+            raise ValueError(f"{trace.name} was never up: nothing can be had there, and it is no offer")
+        if not trace.up.all() and len(interruptions(trace.up)) == 0:
+            raise ValueError(
+                f"{trace.name} was never seen to go down, only to come up: it has no rate of interruptions"
+            )

@@ -1,0 +1,85 @@
+"""The rate at which an offer really goes down, behind the one that a recorder saw who looked only now and then.
+
+What comes and goes between two looks is not seen, so the rate recorded is too low. With the shape of availability
+given, each rate of an offer would be seen as another rate, exactly known; the one sought is seen as the one recorded.
+"""
+
+from msgspec import Struct
+
+from ...core.kernel.numerics import exp, ln
+from ...core.kernel.quantities import Availability
+from ...core.market.availability_rates import CannotCalibrate, PoolRates, calibrate
+from ...core.scenario.availability_shape import Shape
+from ..traces.arrays import Marks
+from ..traces.lifetimes import interruptions
+from .joint_chain import chain_of_one
+from .sampled_chain import SeenChain
+
+_STEPS_MAX = 30
+_STEP_MAX = 0.7
+_CLOSE = 1e-6
+
+CHANCE_MAX = 1.5
+"""Looks that know nothing of each other see most changes; a recording with so many times as many is like no offer."""
+
+
+class Recorded(Struct, frozen=True):
+    """What was recorded of one zone: the share of the time that it was up, and its interruptions in an hour of that."""
+
+    availability: Availability
+    per_hour: float
+
+    @classmethod
+    def of(cls, up: Marks, gap_seconds: float) -> "Recorded":
+        """That of a zone that changes and is interrupted at least once."""
+        share = float(up.mean())
+        per_hour = len(interruptions(up)) / (float(up.sum()) * gap_seconds / 3600)
+        return cls(Availability(min(999_999, max(1, round(share * 1_000_000)))), per_hour)
+
+    def changes_by_chance(self, every_h: float) -> float:
+        """Its changes over those that looks every so many hours see where they know nothing of each other: about 1
+        where downs are a look long."""
+        return self.per_hour * every_h / (1 - self.availability / 1_000_000)
+
+
+def seen_per_hour(rates: PoolRates, shape: Shape, every_h: float) -> float:
+    """How often in an hour of being up an offer is seen to go down by who looks every so many hours."""
+    chain = SeenChain(chain_of_one(shape, rates), every_h)
+    return chain.event_share(0) / (chain.availability(0) * every_h)
+
+
+def deprobe(recorded: Recorded, every_h: float, shape: Shape, guess: float | None = None) -> PoolRates:
+    """The rates of an offer that is seen as recorded by who looks every so many hours; `lost` is the rate sought.
+
+    `guess` is where to look for that first. Raises CannotCalibrate where no offer of this shape is seen so.
+    """
+    wanted = ln(recorded.per_hour)
+    at = wanted if guess is None else ln(guess)
+    slope, before = 1.0, None
+    for _ in range(_STEPS_MAX):
+        rates = calibrate(recorded.availability, exp(at), shape)
+        off = ln(seen_per_hour(rates, shape, every_h)) - wanted
+        if abs(off) < _CLOSE:
+            return rates
+        if before is not None and at != before[0]:
+            slope = max(0.05, (off - before[1]) / (at - before[0]))
+        before = at, off
+        at -= max(-_STEP_MAX, min(_STEP_MAX, off / slope))
+    raise CannotCalibrate(
+        f"no offer of this shape that can be had {recorded.availability / 10_000:g}% of the time is seen to go down "
+        f"{recorded.per_hour:.4f} times in an hour of that"
+    )
+
+
+def deprobe_or_keep(recorded: Recorded, every_h: float, shape: Shape) -> tuple[PoolRates, bool]:
+    """As `deprobe`, and True; or, where each down is about a look long, so that no rate is seen so often, the rates of
+    an offer that really goes down as often as was recorded, and False.
+
+    Raises CannotCalibrate where up and down take turns more than by chance too, which no offer does.
+    """
+    try:
+        return deprobe(recorded, every_h, shape), True
+    except CannotCalibrate:
+        if recorded.changes_by_chance(every_h) > CHANCE_MAX:
+            raise
+        return calibrate(recorded.availability, recorded.per_hour, shape), False

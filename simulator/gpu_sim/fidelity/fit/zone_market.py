@@ -1,0 +1,166 @@
+"""Recorded zones played by a scenario's market, to be compared with the recording itself.
+
+Of each zone the market is told two numbers, those that `gpu-sim calibrate` finds: how much of the time it is up, and
+how often it goes down in an hour of that, behind what the recorder saw. Its region is the group in which it shares
+stress and shocks. All else is as the scenario says: the shape of availability, and what an interruption takes along.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from ...core.kernel.clock import DAY_MS, HOUR_MS
+from ...core.kernel.quantities import Availability, Duration, Price, Share
+from ...core.kernel.randomness import PPM
+from ...core.scenario.availability_shape import Shape
+from ...core.scenario.catalog import OfferSpec
+from ...core.scenario.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
+from ...core.scenario.scenario import Scenario
+from ..runs.recorded import Recorded
+from ..runs.seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
+from ..traces.observation import Recorder
+from ..traces.traces import Trace, align
+from .fitted_scenario import probability
+from .trace_calibration import Zone, calibrate_zone, look_seconds_of, refuse_unusable
+
+_SPOT, _ON_DEMAND = Price(300_000), Price(1_000_000)
+
+
+class TraceMarket(Struct, frozen=True):
+    """A market of recorded zones: the `plan` by which it is run, and the `zones` with their two numbers."""
+
+    plan: Plan
+    zones: tuple[Zone, ...]
+
+
+class Played(Struct, frozen=True, eq=False):
+    """A market of recorded zones and its runs, the first with its history."""
+
+    market: TraceMarket
+    runs: tuple[SeedRun, ...]
+
+
+class TraceMarkets(Struct, frozen=True):
+    """The markets of what was recorded: of the `zones` of single GPUs and of `fleets`, those of a size in one; and
+    `why` something is not among them, and what is shown instead."""
+
+    zones: TraceMarket | None = None
+    fleets: tuple[TraceMarket, ...] = ()
+    why: str = ""
+
+    @property
+    def days(self) -> int:
+        """How many days of a market all of them take."""
+        return sum(each.plan.days for each in (self.zones, *self.fleets) if each is not None)
+
+
+class Beside(Struct, frozen=True, eq=False):
+    """What became of `TraceMarkets`."""
+
+    zones: Played | None = None
+    fleets: tuple[Played, ...] = ()
+    why: str = ""
+
+
+def why_not_played(scenario: Scenario) -> str:
+    """Why a scenario's market cannot play zones, and what is shown instead; nothing where it can."""
+    mode = scenario.market.interruptions.mode
+    if mode == "realistic":
+        return ""
+    if mode == "replay":
+        why = "offers repeat recordings tick by tick, and nothing of when they are up is simulated"
+        return f"In mode replay {why}: the recorded zones are not played, and stand over the offers as they are."
+    why = "offers are always there, so that this market has no zones that go down"
+    return f"In mode {mode} {why}: the recorded ones are not played, and what was recorded is shown by itself."
+
+
+def play_recorded(
+    scenario: Scenario,
+    recorded: Recorded | None,
+    look_seconds: float | None = None,
+    *,
+    fleets: bool = True,
+    export: Path | None = None,
+) -> TraceMarkets:
+    """The markets of what was recorded, with fleets only where those are wanted. Raises as `play_traces` does."""
+    if recorded is None:
+        return TraceMarkets()
+    why = why_not_played(scenario)
+    if why:
+        return TraceMarkets(why=why)
+    of_sizes = [[each for each in recorded.fleets if each.values.max() == size] for size in (LARGE, SMALL) if fleets]
+    others = [str(each.name) for each in recorded.fleets if each.values.max() not in (LARGE, SMALL)]
+    why = f"Fleets of {LARGE} and of {SMALL} nodes are played, and so {', '.join(others)} was not." if others else ""
+    zones = play_traces(scenario, recorded.zones, look_seconds) if recorded.zones else None
+    if zones is not None and export is not None:
+        zones = replace(zones, plan=replace(zones.plan, export=export))
+    return TraceMarkets(
+        zones=zones,
+        fleets=tuple(play_traces(scenario, traces, look_seconds, fleets=True) for traces in of_sizes if traces),
+        why=why,
+    )
+
+
+def play_traces(
+    scenario: Scenario, traces: Sequence[Trace], look_seconds: float | None = None, *, fleets: bool = False
+) -> TraceMarket:
+    """The scenario's market with the zones of these traces as its only offers, looked at every `look_seconds`, found
+    from the traces unless given, and for as long as they last. The scenario is of mode realistic.
+
+    Raises ValueError where the traces cannot be used, CannotCalibrate where the market has no zone like one of them.
+    """
+    aligned = align(traces)
+    refuse_unusable(aligned)
+    settings = replace(scenario.market.interruptions, horizon=Duration(HOUR_MS))
+    every = look_seconds_of(aligned, look_seconds)
+    zones = tuple(calibrate_zone(trace, every, settings.shape or Shape()) for trace in aligned)
+    recorder = Recorder(round(aligned[0].gap_seconds * 1000), round(every * 1000))
+    ticks = len(aligned[0].values)
+    plan = Plan(
+        scenario=_only_zones(scenario, zones, settings),
+        days=(ticks - 1) * recorder.gap_ms // DAY_MS + 1,
+        looked=recorder,
+        fleets=fleets,
+        zones=tuple(replace(zone.name, recording=recording_of(scenario)) for zone in zones),
+        ticks=ticks,
+    )
+    return TraceMarket(plan, zones)
+
+
+def _only_zones(scenario: Scenario, zones: Sequence[Zone], settings: InterruptionSettings) -> Scenario:
+    """The scenario with these offers alone, at one price. Nothing of them comes from elsewhere: they do not leave the
+    market, no recording is replayed, and the timeline, which is about other offers, is left out."""
+    market = replace(
+        scenario.market,
+        catalog=None,
+        offers=tuple(_offer(zone, settings) for zone in zones),
+        prices=PriceSettings(all="constant"),
+        interruptions=settings,
+        churn=ChurnSettings(),
+        replay=UNSET,
+    )
+    return replace(scenario, market=market, timeline=())
+
+
+def _offer(zone: Zone, settings: InterruptionSettings) -> OfferSpec:
+    """An offer that is up and goes down as the zone does, with as many nodes; the GPUs of a node are one here."""
+    name = zone.name
+    availability, chance = Availability(PPM), Share(0)
+    if zone.recorded is not None and zone.rates is not None:
+        availability, chance = zone.recorded.availability, probability(zone.rates.lost, settings)
+    gpu = f"{name.gpu} x{name.gpus}"
+    return OfferSpec(
+        provider_id="recorded",
+        provider_class="hyperscaler",
+        gpu_model=gpu,
+        vram_gb=16,
+        region=name.zone,
+        spot_price=_SPOT,
+        on_demand_price=_ON_DEMAND,
+        interruption_probability=chance,
+        capacity=zone.nodes,
+        availability=availability,
+        group=f"{name.region} {gpu}",
+    )

@@ -1,0 +1,139 @@
+"""A scenario's market run without a server and held against what was recorded of real ones."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from ..core.market.availability_rates import CannotCalibrate
+from ..core.scenario.scenario import Scenario
+from .fit.zone_market import Beside, Played, TraceMarkets, play_recorded
+from .progress import Progress, unseen
+from .report.judgement import Row, judge
+from .runs.many_seeds import run_seeds
+from .runs.recorded import Recorded, read_recorded
+from .runs.seed_run import Plan, SeedRun
+from .traces.observation import Recorder
+from .traces.traces import TracesUnusable
+
+
+class FolderUnusable(Exception):  # named as the refusals are: by what it says
+    """A folder to write into cannot be made, for the reason that the message gives."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder} cannot be written: {reason}")
+        self.folder = folder
+
+
+class MarketCheckSettings(Struct, frozen=True):
+    """A scenario to run for so many `days`, for each of `seeds`, on as many processes as `jobs`, by default as cores.
+
+    Availability is looked at as `looked` says, zones of `traces` every `trace_look_seconds`, found from them unless
+    given. Without `fleets` a run takes a tenth of the time, and there is nothing about rentals. Into the folder `page`
+    goes the page with its pictures, into `export` what was observed.
+    """
+
+    scenario: Scenario
+    days: int
+    seeds: range
+    looked: Recorder
+    traces: tuple[Path, ...] = ()
+    trace_look_seconds: float | None = None
+    fleets: bool = True
+    jobs: int | None = None
+    page: Path | None = None
+    export: Path | None = None
+
+
+class MarketCheck(Struct, frozen=True, eq=False):
+    """The `plan` of the runs, every statistic as a row, what was made of recorded zones, and the `page` written."""
+
+    plan: Plan
+    rows: tuple[Row, ...]
+    beside: Beside
+    page: Path | None
+
+    @property
+    def is_missed(self) -> bool:
+        """True where a statistic is outside of its tolerance."""
+        return any(row.verdict == "missed" for row in self.rows)
+
+
+def check_market(settings: MarketCheckSettings, progress: Progress = unseen) -> MarketCheck:
+    """Run the market for each seed and judge every statistic of it.
+
+    Raises ScenarioError for a file that is no trace, TracesUnusable for traces that cannot be compared or played,
+    FolderUnusable, OSError for a file that cannot be written, and ImportError where a page cannot be drawn.
+    """
+    recorded = _read_recorded(settings.traces)
+    plan = Plan(
+        scenario=settings.scenario,
+        days=settings.days,
+        looked=settings.looked,
+        export=_made(settings.export),
+        fleets=settings.fleets,
+    )
+    markets = _markets_of(plan, recorded, settings.trace_look_seconds)
+    _made(settings.page)
+    runs, beside = _run(plan, markets, settings, progress)
+    rows = judge(plan, runs, None if recorded is None else recorded.statistics, beside)
+    page = None if settings.page is None else _write_page(settings.page, plan, runs, rows, recorded, beside)
+    return MarketCheck(plan, rows, beside, page)
+
+
+def _read_recorded(files: tuple[Path, ...]) -> Recorded | None:
+    try:
+        return read_recorded(files)
+    except ValueError as error:
+        raise TracesUnusable(str(error)) from None
+
+
+def _made(folder: Path | None) -> Path | None:
+    """The folder, made if need be."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        assert folder is not None
+        raise FolderUnusable(folder, error.strerror or str(error)) from None
+    return folder
+
+
+def _markets_of(plan: Plan, recorded: Recorded | None, look_seconds: float | None) -> TraceMarkets:
+    """The markets of recorded zones and fleets."""
+    export = None if plan.export is None else plan.export / "played"
+    try:
+        return play_recorded(plan.scenario, recorded, look_seconds, fleets=plan.fleets, export=export)
+    except (ValueError, CannotCalibrate) as error:
+        has_others = recorded is not None and len(recorded.zones) > 1
+        others = "; without this trace the others can be played" if has_others else ""
+        raise TracesUnusable(f"{error}{others}") from None
+
+
+def _run(
+    plan: Plan, markets: TraceMarkets, settings: MarketCheckSettings, progress: Progress
+) -> tuple[tuple[SeedRun, ...], Beside]:
+    """The runs of the scenario's own offers, and those of recorded zones and fleets."""
+    seeds, jobs = settings.seeds, settings.jobs
+    with progress((plan.days + markets.days) * len(seeds), "days of a market") as on_days:
+
+        def run(each: Plan) -> tuple[SeedRun, ...]:
+            return run_seeds(each, seeds, jobs=jobs, on_days=on_days)
+
+        own = run(plan)
+        zones = None if markets.zones is None else Played(markets.zones, run(markets.zones.plan))
+        fleets = tuple(Played(each, run(each.plan)) for each in markets.fleets)
+    return own, Beside(zones, fleets, markets.why)
+
+
+def _write_page(
+    folder: Path,
+    plan: Plan,
+    runs: tuple[SeedRun, ...],
+    rows: tuple[Row, ...],
+    recorded: Recorded | None,
+    beside: Beside,
+) -> Path:
+    from .report import page, plots  # noqa: PLC0415  # matplotlib takes its time to load, and most checks draw nothing
+
+    pictures = plots.draw_all(plan, runs, recorded, beside)
+    return page.write_page(folder, plan, [run.seed for run in runs], rows, pictures, beside)

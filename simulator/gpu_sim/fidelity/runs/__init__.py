@@ -1,0 +1,1 @@
+"""Markets run headless under many seeds, and what is measured of them."""

@@ -1,0 +1,104 @@
+"""A customer who keeps a fleet on every offer: what is lost is rented anew as soon as it can be had."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from ...core.commands import RentGpu
+from ...core.events import GpusReturned, RentalRunning, RentalTerminated
+from ...core.market.offer import Offer
+from ...core.simulation import Simulation
+
+FLEET_ACCOUNT = "the-keeper-of-fleets"
+
+FLEET_SIZES = (16, 4, 1)
+"""A fleet has the first of these numbers of nodes that the offer has GPUs for; a node is a rental of one GPU."""
+
+Names = tuple[str, str, str]
+"""Provider, GPU model and region of an offer."""
+
+
+class Life(Struct):
+    """One rental of a fleet, in the place `slot` of it. `taken`: the market took it back."""
+
+    slot: int
+    began_ms: int | None = None
+    ended_ms: int | None = None
+    taken: bool = False
+
+
+class Fleet(Struct, eq=False):
+    """The fleet on one offer: its free places, and all rentals that it ever had."""
+
+    offer: Offer
+    size: int
+    free: list[int]
+    lives: list[Life]
+
+
+class Keeper:
+    """Keeps the fleets. It hears of events by being told, and only rents in `rent`."""
+
+    def __init__(self, simulation: Simulation, *, fleets: bool) -> None:
+        self._simulation = simulation
+        self.fleets = tuple(_fleet(offer, wanted=fleets) for offer in simulation.market.offers)
+        self._by_names = {_names(fleet.offer): fleet for fleet in self.fleets}
+        self._life_of: dict[str, tuple[Fleet, Life]] = {}
+        self._to_fill = dict.fromkeys(_names(fleet.offer) for fleet in self.fleets if fleet.size)
+        self.is_idle = not self._to_fill
+        self.rent()
+
+    def rent(self) -> None:
+        """Fill the places of those fleets of which something has become free."""
+        to_fill, self._to_fill = self._to_fill, {}
+        for names in to_fill:
+            fleet = self._by_names[names]
+            while fleet.free and fleet.offer.is_listed:
+                self._rent_one(fleet)
+
+    def _rent_one(self, fleet: Fleet) -> None:
+        spec = fleet.offer.spec
+        command = RentGpu(FLEET_ACCOUNT, spec.provider_id, spec.gpu_model, spec.region, 1, "model", "image")
+        rental = self._simulation.execute(command)
+        assert rental is not None
+        life = Life(fleet.free.pop(0))
+        fleet.lives.append(life)
+        self._life_of[rental.rental_id] = fleet, life
+
+    def came_back(self, names: Names) -> None:
+        """An offer can be had again."""
+        self._to_fill[names] = None
+
+    def gpus_returned(self, event: GpusReturned) -> None:
+        """GPUs are on offer again."""
+        self._to_fill[event.provider_id, event.gpu_model, event.region] = None
+
+    def rental_running(self, event: RentalRunning) -> None:
+        """A rental of somebody's runs."""
+        if event.rental_id in self._life_of:
+            self._life_of[event.rental_id][1].began_ms = event.at
+
+    def rental_terminated(self, event: RentalTerminated) -> None:
+        """A rental of somebody's is over."""
+        known = self._life_of.pop(event.rental_id, None)
+        if known is None:
+            return
+        fleet, life = known
+        life.ended_ms = event.at
+        life.taken = event.cause in ("shock", "own")
+        fleet.free.append(life.slot)
+        fleet.free.sort()
+        self._to_fill[_names(fleet.offer)] = None
+
+
+def _fleet(offer: Offer, *, wanted: bool) -> Fleet:
+    size = next(_sizes_that_fit(offer), 0) if wanted else 0
+    return Fleet(offer, size, list(range(size)), [])
+
+
+def _sizes_that_fit(offer: Offer) -> Iterator[int]:
+    return (size for size in FLEET_SIZES if size <= offer.spec.capacity)
+
+
+def _names(offer: Offer) -> Names:
+    return offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region

@@ -1,0 +1,253 @@
+"""A scenario's market without a server: what its offers and prices did, and what became of the fleets kept on them.
+
+All of it is read off the events of a full journal, day by day; what was read is dropped.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ...core.events import (
+    ActEnded,
+    ActStarted,
+    CapacityChanged,
+    GpusReturned,
+    OfferCameBack,
+    OfferLeft,
+    OfferReturned,
+    OfferWentDown,
+    PriceMoved,
+    RentalRunning,
+    RentalTerminated,
+)
+from ...core.kernel.clock import DAY_MS
+from ...core.kernel.money import MICROS_PER_DOLLAR
+from ...core.kernel.quantities import Money
+from ...core.scenario.catalog import OfferSpec
+from ...core.scenario.scenario import AccountSpec, Scenario
+from ...core.simulation import Simulation
+from ..traces.arrays import NOTHING, Floats, Marks, Whole
+from .fleet_customer import FLEET_ACCOUNT, Keeper, Life, Names
+from .offer_status import Standing
+
+_RICH = Money(10**9 * MICROS_PER_DOLLAR)
+
+
+class Lives(Struct, frozen=True, eq=False):
+    """The rentals of one fleet that ran, in the order of their beginnings.
+
+    A rental ran in the place `slot` of the fleet from `began_ms` to `ended_ms`, which is the end of the run where it
+    was still running; `taken` says that the market took it back.
+    """
+
+    slot: Whole
+    began_ms: Whole
+    ended_ms: Whole
+    taken: Marks
+
+    def of_slot(self, slot: int) -> "Lives":
+        """Those in one place of the fleet."""
+        there = self.slot == slot
+        return Lives(self.slot[there], self.began_ms[there], self.ended_ms[there], self.taken[there])
+
+    def running(self, at_ms: Whole) -> Whole:
+        """How many run at these instants; one that ends at an instant does not."""
+        began = np.searchsorted(np.sort(self.began_ms), at_ms, side="right")
+        return np.asarray(began - np.searchsorted(np.sort(self.ended_ms), at_ms, side="right"), np.int64)
+
+
+class OfferHistory(Struct, frozen=True, eq=False):
+    """What one offer did: when it turned from up to down or back, its prices, and the fleet of `fleet_size` on it.
+
+    It is up while it is neither down, nor away from the market, nor taken out by the timeline: in an outage, or left
+    without a GPU. At each of `moved_ms` it left the market or returned, in turn, beginning with the former.
+    `prices[i]`, in dollars per GPU and hour, holds from `priced_ms[i]` on.
+    """
+
+    spec: OfferSpec
+    up_at_start: bool
+    turned_ms: Whole
+    moved_ms: Whole
+    priced_ms: Whole
+    prices: Floats
+    fleet_size: int
+    lives: Lives
+
+    def price_at(self, at_ms: Whole) -> Floats:
+        """The prices at these instants; NaN where it is away."""
+        prices: Floats = self.prices[np.searchsorted(self.priced_ms, at_ms, side="right") - 1]
+        is_away = np.searchsorted(self.moved_ms, at_ms, side="right") % 2 == 1
+        return np.where(is_away, NOTHING, prices)
+
+
+class MarketHistory(Struct, frozen=True, eq=False):
+    """What a market did under one seed in `length_ms`, its offers in the catalogue's order."""
+
+    seed: int
+    length_ms: int
+    offers: tuple[OfferHistory, ...]
+
+
+def run_market(
+    scenario: Scenario, seed: int, days: int, *, fleets: bool = True, on_day: Callable[[], None] = lambda: None
+) -> MarketHistory:
+    """Run a scenario's market with its timeline but no other request than those for the fleets; `on_day` is called
+    after each day.
+
+    The fleets are those of one customer with endless credit; see `keeper.py`.
+    """
+    simulation = Simulation(_watched(scenario), seed=seed)
+    log = _Log(simulation, Keeper(simulation, fleets=fleets))
+    for day in range(1, days + 1):
+        log.run(day * DAY_MS)
+        on_day()
+    history = log.history(days * DAY_MS)
+    simulation.close()
+    return history
+
+
+def _watched(scenario: Scenario) -> Scenario:
+    """The scenario with a full journal and the fleets' customer, and without what ends rentals that nobody uses."""
+    return replace(
+        scenario,
+        journal="full",
+        accounts=(*scenario.accounts, AccountSpec(FLEET_ACCOUNT, None, _RICH)),
+        billing=replace(scenario.billing, idle_timeout=None, hold_expiry=None, on_exhaustion="overdraft"),
+        faults=(),
+    )
+
+
+class _Log:
+    """Reads the events of a simulation as it runs, and tells the keeper of the fleets."""
+
+    def __init__(self, simulation: Simulation, keeper: Keeper) -> None:
+        self._simulation = simulation
+        self._keeper = keeper
+        self._offers = simulation.market.offers
+        self._index: dict[Names, int] = {
+            (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region): index
+            for index, offer in enumerate(self._offers)
+        }
+        self._standing = [Standing(offer) for offer in self._offers]
+        self._up_at_start = [standing.is_up for standing in self._standing]
+        self._moved = [[0] if offer.is_away else [] for offer in self._offers]
+        self._turned: list[list[int]] = [[] for _ in self._offers]
+        self._priced: list[list[int]] = [[0] for _ in self._offers]
+        self._prices = [[offer.price_micros_per_hour] for offer in self._offers]
+        self._events = simulation.events
+        self._read_up_to = 0
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            ActStarted: self._act_changes,
+            ActEnded: self._act_changes,
+            CapacityChanged: self._capacity_changed,
+            PriceMoved: self._price_moved,
+            OfferWentDown: self._offer_turned,
+            OfferCameBack: self._offer_turned,
+            OfferLeft: self._offer_moved,
+            OfferReturned: self._offer_moved,
+            GpusReturned: keeper.gpus_returned,
+            RentalRunning: keeper.rental_running,
+            RentalTerminated: keeper.rental_terminated,
+        }
+
+    def run(self, to_ms: int) -> None:
+        """Run to an instant; where fleets are kept, rent at every instant at which GPUs have become free."""
+        simulation, events = self._simulation, self._events
+        self._read()
+        if self._keeper.is_idle:
+            simulation.advance(to_ms)
+        else:
+            while simulation.step(to_ms):
+                if len(events) > self._read_up_to:
+                    self._read()
+        self._read()
+        simulation.drop(rentals=0, events=0, lines=0)
+        self._read_up_to = 0
+
+    def _read(self) -> None:
+        """Take in what has happened, and what renting after it makes happen, until there is no more of it."""
+        events, handlers = self._events, self._handlers
+        while len(events) > self._read_up_to:
+            news = events[self._read_up_to :]
+            self._read_up_to = len(events)
+            for event in news:
+                handler = handlers.get(type(event))
+                if handler is not None:
+                    handler(event)
+            self._keeper.rent()
+
+    def _price_moved(self, event: PriceMoved) -> None:
+        index = self._index[event.provider_id, event.gpu_model, event.region]
+        self._priced[index].append(event.at)
+        self._prices[index].append(event.price_micros_per_hour)
+
+    def _act_changes(self, event: ActStarted | ActEnded) -> None:
+        """Of the acts outages alone decide whether an offer can be had; what others do to it is told."""
+        act = self._simulation.scenario.timeline[event.act].outage
+        if act is None:
+            return
+        for offer in self._simulation.market.matching(act):
+            with self._watching(
+                (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at
+            ) as standing:
+                standing.outages ^= {event.act}
+
+    def _capacity_changed(self, event: CapacityChanged) -> None:
+        names = event.provider_id, event.gpu_model, event.region
+        with self._watching(names, event.at) as standing:
+            standing.capacity = event.capacity
+        self._keeper.came_back(names)  # more GPUs may be free than before
+
+    def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
+        with self._watching((event.provider_id, event.gpu_model, event.region), event.at) as standing:
+            standing.is_down = isinstance(event, OfferWentDown)
+
+    def _offer_moved(self, event: OfferLeft | OfferReturned) -> None:
+        names = event.provider_id, event.gpu_model, event.region
+        self._moved[self._index[names]].append(event.at)
+        with self._watching(names, event.at) as standing:
+            standing.is_away = isinstance(event, OfferLeft)
+
+    @contextmanager
+    def _watching(self, names: Names, at_ms: int) -> Iterator[Standing]:
+        """What is changed within is noted where by it an offer can be had from here on, or no longer."""
+        index = self._index[names]
+        standing = self._standing[index]
+        was_up = standing.is_up
+        yield standing
+        if standing.is_up == was_up:
+            return
+        self._turned[index].append(at_ms)
+        if standing.is_up:
+            self._keeper.came_back(names)
+
+    def history(self, length_ms: int) -> MarketHistory:
+        """What was read, up to now."""
+        offers = (
+            OfferHistory(
+                spec=offer.spec,
+                up_at_start=self._up_at_start[index],
+                turned_ms=np.array(self._turned[index], np.int64),
+                moved_ms=np.array(self._moved[index], np.int64),
+                priced_ms=np.array(self._priced[index], np.int64),
+                prices=np.array(self._prices[index], np.float64) / MICROS_PER_DOLLAR,
+                fleet_size=self._keeper.fleets[index].size,
+                lives=_lives(self._keeper.fleets[index].lives, length_ms),
+            )
+            for index, offer in enumerate(self._offers)
+        )
+        return MarketHistory(self._simulation.seed, length_ms, tuple(offers))
+
+
+def _lives(lives: Iterable[Life], length_ms: int) -> Lives:
+    ran = [life for life in lives if life.began_ms is not None]
+    return Lives(
+        slot=np.array([life.slot for life in ran], np.int64),
+        began_ms=np.array([life.began_ms for life in ran], np.int64),
+        ended_ms=np.array([length_ms if life.ended_ms is None else life.ended_ms for life in ran], np.int64),
+        taken=np.array([life.taken for life in ran], np.bool_),
+    )

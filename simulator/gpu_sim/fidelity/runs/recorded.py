@@ -1,0 +1,62 @@
+"""Recorded traces to show beside a simulated market: measured like it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from ..traces.arrays import Floats, Whole, mean_known
+from ..traces.dependence import Distance, correlation_by_distance
+from ..traces.fleets import measure_fleet
+from ..traces.traces import Trace, align, read_trace
+from .seed_run import LARGE, SCARCE, lives_h, lost_together, measure_lifts, measure_zones
+from .zones import zones_of_one_gpu
+
+
+class Recorded(Struct, frozen=True, eq=False):
+    """What traces hold: single GPUs, as `zones`, of which those of one model are measured; and fleets."""
+
+    zones: tuple[Trace, ...]
+    fleets: tuple[Trace, ...]
+    statistics: dict[str, float]
+    lives_h: Floats
+    by_distance: dict[Distance, Floats]
+    lifts: dict[Distance, Floats]
+    lost_together: Whole
+
+
+def read_recorded(files: Iterable[Path]) -> Recorded | None:
+    """The traces of these files, or None without any. A trace with a value above 1 is of a fleet.
+
+    Raises ScenarioError where a file is no trace, ValueError where those of single GPUs cannot be compared.
+    """
+    traces = [read_trace(file) for file in files]
+    if not traces:
+        return None
+    fleets = tuple(trace for trace in traces if trace.values.max() > 1)
+    single = [trace for trace in traces if trace.values.max() <= 1]
+    zones = align(single) if single else ()
+    return Recorded(
+        zones=zones,
+        fleets=fleets,
+        statistics=measure_zones(zones) | _measure_fleets(fleets),
+        lives_h=lives_h(zones_of_one_gpu(zones)),
+        by_distance=correlation_by_distance(zones) if zones else {},
+        lifts=measure_lifts(zones),
+        lost_together=lost_together([fleet.values for fleet in fleets if fleet.values.max() == LARGE]),
+    )
+
+
+def _measure_fleets(fleets: Sequence[Trace]) -> dict[str, float]:
+    """As of simulated fleets; the largest number of nodes seen is the size of a fleet."""
+    found: dict[str, float] = {}
+    for size in sorted({int(fleet.values.max()) for fleet in fleets}):
+        alike = [fleet for fleet in fleets if int(fleet.values.max()) == size]
+        told = [measure_fleet(fleet.values, size, fleet.gap_seconds) for fleet in alike]
+        scarce = [each.severity_mean for each, fleet in zip(told, alike, strict=True) if fleet.up.mean() < SCARCE]
+        found[f"partner_{size}"] = mean_known([each.lost_with_partner_in_tick for each in told])
+        found[f"severity_{size}"] = mean_known([each.severity_mean for each in told])
+        if size == LARGE:
+            found["severity_scarce"] = mean_known(scarce)
+    return {name: value for name, value in found.items() if not np.isnan(value)}

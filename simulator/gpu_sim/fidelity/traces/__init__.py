@@ -1,0 +1,1 @@
+"""Recorded and simulated availability traces, and the statistics taken of both alike."""

@@ -1,0 +1,70 @@
+"""How many rentals an offer takes along when it goes down, from traces that count nodes: one of 0 and 1 cannot say.
+
+Nodes that are lost together in a tick were taken along, those lost alone fell by themselves. The shares of the running
+nodes that are lost together spread more than the severity behind them, as each node falls by its own luck. What took
+no two nodes along is not seen, and so what is found is somewhat more severe where offers often take next to nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from ...core.kernel.quantities import Factor, Share
+from ...core.kernel.randomness import PPM
+from ...core.scenario.availability_shape import Severity
+from .fleets import losses
+from .traces import Trace
+
+LOSSES_MIN = 30
+"""So many losses of two nodes or more show a distribution."""
+
+NODES_MIN = 4
+"""Of fewer nodes hardly any are lost together but all of them."""
+
+_LOW, _HIGH = 0.1, 5.0  # between these the parameters of a severity are
+_MEAN_MAX = _HIGH / (_LOW + _HIGH)
+
+
+class NodeLosses(Struct, frozen=True):
+    """What was found: the share of the lost nodes that an offer took along, how severe that was, in how many losses."""
+
+    shared: Share
+    severity: Severity
+    losses: int
+
+
+def fit_losses(traces: Sequence[Trace]) -> NodeLosses | None:
+    """The losses of all traces that count nodes, four or more, taken together; None where there are too few.
+
+    As for fleets, severities are those of ticks before which at least half of the most nodes ran.
+    """
+    alone, together = 0, 0
+    shares, running = list[float](), list[int]()
+    for trace in (each for each in traces if each.values.max() >= NODES_MIN):
+        lost, before = losses(trace.values), trace.values[:-1]
+        alone += int((lost == 1).sum())
+        together += int(lost[lost >= 2].sum())
+        seen = (lost >= 2) & (2 * before >= trace.values.max())
+        shares += (lost[seen] / before[seen]).tolist()
+        running += before[seen].tolist()
+    if len(shares) < LOSSES_MIN:
+        return None
+    shared = Share(max(1, round(together / (alone + together) * 1_000)) * PPM // 1_000)
+    severity = _severity(float(np.mean(shares)), float(np.var(shares)), float(np.mean(running)))
+    return NodeLosses(shared, severity, len(shares))
+
+
+def _severity(mean: float, variance: float, nodes: float) -> Severity:
+    """The Beta distribution with the mean of the shares lost, and their variance but for each node's own luck; as near
+    as its parameters can be."""
+    mean = min(max(mean, 1 - _MEAN_MAX), _MEAN_MAX)
+    widest = mean * (1 - mean)
+    behind = (variance - widest / nodes) / (1 - 1 / nodes)
+    least, most = _LOW / min(mean, 1 - mean), _HIGH / max(mean, 1 - mean)
+    strength = min(max(widest / behind - 1, least), most) if behind > 0 else most
+    return Severity(a=_factor(mean * strength), b=_factor((1 - mean) * strength))
+
+
+def _factor(value: float) -> Factor:
+    return Factor(round(value * 100) * PPM // 100)

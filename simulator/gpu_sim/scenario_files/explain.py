@@ -1,0 +1,61 @@
+"""Explains a value that fits no type: its line and column, plain words and the nearest name.
+
+Loaded only when there is a problem to explain.
+"""
+
+from ..core.kernel.names import did_you_mean
+from ..core.scenario.scenario import Scenario
+from ..type_errors import TypeProblem, parse_type_error
+from .problems import FieldPath, Problem, problem_at
+from .yaml_tree import Node
+
+_PLAIN_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a decimal number",
+    "decimal": "a decimal number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+def explain(message: str, root: Node) -> tuple[Problem, FieldPath | None]:
+    """The problem behind a message of msgspec, and the path of the unknown key if it is one."""
+    problem = parse_type_error(message)
+    if problem.kind == "unknown_field":
+        return _unknown_key(problem, root), (*problem.path, problem.name)
+    return place_problem(problem.path, _plain_reason(problem), root), None
+
+
+def place_problem(path: FieldPath, reason: str, root: Node) -> Problem:
+    """A problem with the value at a path, or with what was written in its place."""
+    written, node = root.trail(path)
+    return problem_at(node.mark, written, reason)
+
+
+def _unknown_key(problem: TypeProblem, root: Node) -> Problem:
+    key, path, known = problem.name, problem.path, problem.known(Scenario)
+    written, node = root.trail((*path, key))
+    where = node.key_mark if node.key_mark is not None and len(written) > len(path) else node.mark
+    return problem_at(where, written, f'unknown key "{key}"{did_you_mean(key, known) or _listed(known)}')
+
+
+def _plain_reason(problem: TypeProblem) -> str:
+    match problem.kind:
+        case "missing_field":
+            return f"{problem.name} is missing"
+        case "unknown_value":
+            known = problem.known(Scenario)
+            return f'"{problem.name}" is not possible here{_listed(known)}{did_you_mean(problem.name, known)}'
+        case "wrong_type":
+            expected = " or ".join(_PLAIN_WORDS.get(word, word) for word in problem.expected)
+            got = _PLAIN_WORDS.get(problem.got, problem.got)
+            quotes = " (text that looks like something else goes in quotes)" if "str" in problem.expected else ""
+            return f"expected {expected}, got {got}{quotes}"
+    return problem.reason
+
+
+def _listed(known: list[str]) -> str:
+    return f" ({'one of ' if len(known) > 1 else ''}{', '.join(known)})" if known else ""

@@ -1,0 +1,206 @@
+"""What a scenario file stands for: its shorthands written out, its catalogue found, and what it extends merged in."""
+
+import re
+from os.path import isfile
+from pathlib import Path
+from typing import NoReturn
+
+from msgspec import Struct
+
+from ..core.kernel.names import did_you_mean
+from ..core.scenario.catalog import PROVIDER_CLASSES
+from ..notation import fixed_document, is_duration_alone
+from ..shipped_files import folder as shipped_folder
+from .catalog import default_catalog
+from .problems import FieldPath, ScenarioError, problem_at, read_text
+from .yaml_tree import BYTES_MAX, Node, read_tree
+
+DEFAULT_CATALOG = "default"
+"""The name of the shipped catalogue."""
+
+_OWN = ("name", "description", "expect", "extends")
+"""What says which scenario this is, and so never comes from the one it extends."""
+
+_PROVISIONING: tuple[FieldPath, ...] = (
+    ("delay",),
+    *(("parts", phase) for phase in ("allocate", "boot", "fine_tuned")),
+    *(("parts", phase, "per_gb") for phase in ("pull", "weights")),
+)
+
+_DISTRIBUTIONS: tuple[FieldPath, ...] = (
+    ("market", "interruptions", "reclaim"),
+    *(("market", "provisioning", key, *what) for key in (*PROVIDER_CLASSES, "all") for what in _PROVISIONING),
+)
+"""Where a duration alone stands for `{fixed: …}`; a child's distribution replaces its parent's as a whole."""
+
+_TIMEOUTS: tuple[FieldPath, ...] = (("billing", "idle_timeout"), ("billing", "hold_expiry"))
+"""What `none` switches off."""
+
+RECORDINGS = (("availability", "trace", ".json"), ("prices", "series", ".csv"))
+"""What of `market.replay` names files: the list, the key of its entries, and how such a file's name ends."""
+
+_CHAIN_MAX = 16
+
+_is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv|json)").fullmatch
+
+
+class Folder(Struct, frozen=True):
+    """Where the files are that a scenario names. Out of one that `is_closed` no symbolic link leads either."""
+
+    path: Path
+    is_closed: bool = False
+
+    def file(self, name: str) -> Path | None:
+        """The file of that name, or None. A name with a separator in it names none."""
+        file = self.path / name
+        if _is_file_name(name) is None or not isfile(file):  # a name too long for the system is none
+            return None
+        if not self.is_closed:
+            return file
+        resolved = file.resolve()
+        return resolved if resolved.is_relative_to(self.path.resolve()) else None
+
+    def names(self, pattern: str) -> list[str]:
+        """What the files are called that match a pattern, in alphabetical order."""
+        return sorted(file.name for file in self.path.glob(pattern))
+
+
+def _stem(file: Path) -> str:
+    return file.stem
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """The scenarios that travel with the simulator: their files by name, in alphabetical order."""
+    return {file.stem: file for file in sorted(shipped_folder("scenarios").glob("*.yaml"), key=_stem)}
+
+
+def inherit(root: Node, folder: Folder | None, origin: str) -> Node:
+    """The tree with everything that it extends merged in. Raises ScenarioError.
+
+    Mappings merge key by key, lists and scalars replace. `folder` is where the files it names are, if it may name any.
+    """
+    return _inherit(root, folder, () if folder is None else (Path(origin).resolve(),))
+
+
+def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node:
+    if not isinstance(root.value, dict):
+        raise ScenarioError(problem_at(root.mark, (), "a scenario is a mapping, such as name: my-scenario"))
+    _write_out(root)
+    _find_catalog(root, folder)
+    _find_recordings(root, folder)
+    extends = root.find("extends")
+    if extends is None or not isinstance(extends.value, str):
+        return root
+    path = _parent(extends, extends.value, folder)
+    if len(chain) >= _CHAIN_MAX:
+        _refuse(extends, ("extends",), f"more than {_CHAIN_MAX} scenarios extend one another")
+    if path.resolve() in chain:
+        _refuse(extends, ("extends",), f'"{extends.value}" extends this one in turn')
+    its_folder = Folder(path.parent) if extends.value in shipped_scenarios() else folder
+    parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), its_folder, (*chain, path.resolve()))
+    assert isinstance(parent.value, dict)
+    inherited = {key: node for key, node in parent.value.items() if key not in _OWN}
+    return _merge(Node(inherited, parent.mark), root, ())
+
+
+def _write_out(root: Node) -> None:
+    """Replace shorthands by what they stand for."""
+    for path in (*_DISTRIBUTIONS, *_fault_delays(root)):
+        node = root.find(*path)
+        if node is not None and is_duration_alone(node.value):
+            written_out = fixed_document(Node(node.value, node.mark, implied=True))
+            _put(root, path, Node(written_out, node.mark, node.key_mark))
+    for path in _TIMEOUTS:
+        node = root.find(*path)
+        if node is not None and node.value == "none":
+            _put(root, path, Node(None, node.mark, node.key_mark))
+
+
+def _fault_delays(root: Node) -> list[FieldPath]:
+    """Where the rules of a scenario may have a delay."""
+    faults = root.find("faults")
+    rules = faults.value if faults is not None and isinstance(faults.value, list) else []
+    return [("faults", index, "effect", "delay") for index in range(len(rules))]
+
+
+def _find_catalog(root: Node, folder: Folder | None) -> None:
+    """Replace a catalogue's name by the path of its file, which is beside the file that names it."""
+    path: FieldPath = ("market", "catalog")
+    node = root.find(*path)
+    if node is None or not isinstance(node.value, str):
+        return
+    file = default_catalog() if node.value == DEFAULT_CATALOG else _beside(node, path, node.value, folder)
+    if file is None:
+        known = [DEFAULT_CATALOG, *(_neighbours(folder, "*.csv"))]
+        hint = did_you_mean(node.value, known)
+        _refuse(node, path, f'no catalogue "{node.value}": expected default or a CSV file beside this one{hint}')
+    _put(root, path, Node(str(file), node.mark, node.key_mark))
+
+
+def _find_recordings(root: Node, folder: Folder | None) -> None:
+    """Replace the names of recordings by the paths of their files, which are beside the file that names them."""
+    for kind, key, ending in RECORDINGS:
+        entries = root.find("market", "replay", kind)
+        count = len(entries.value) if entries is not None and isinstance(entries.value, list) else 0
+        for index in range(count):
+            path: FieldPath = ("market", "replay", kind, index, key)
+            node = root.find(*path)
+            if node is None or not isinstance(node.value, str):
+                continue
+            file = _beside(node, path, node.value, folder) if node.value.endswith(ending) else None
+            if file is None:
+                hint = did_you_mean(node.value, _neighbours(folder, f"*{ending}"))
+                _refuse(node, path, f'no {key} "{node.value}": expected a {ending} file beside this one{hint}')
+            _put(root, path, Node(str(file), node.mark, node.key_mark))
+
+
+def _parent(node: Node, name: str, folder: Folder | None) -> Path:
+    shipped = shipped_scenarios()
+    file = shipped.get(name) or _beside(node, ("extends",), name, folder)
+    if file is None:
+        hint = did_you_mean(name, [*shipped, *_neighbours(folder, "*.yaml")])
+        _refuse(node, ("extends",), f'no scenario "{name}": expected a shipped one or a file beside this one{hint}')
+    return file
+
+
+def _beside(node: Node, path: FieldPath, name: str, folder: Folder | None) -> Path | None:
+    """The file of that name beside the one that names it, if there is one."""
+    if not _is_file_name(name):
+        return None
+    if folder is None:
+        _refuse(node, path, f'"{name}" is a file, and a scenario that came without a folder can name none')
+    return folder.file(name)
+
+
+def _neighbours(folder: Folder | None, pattern: str) -> list[str]:
+    return folder.names(pattern) if folder is not None else []
+
+
+def _merge(parent: Node, child: Node, path: FieldPath) -> Node:
+    if not isinstance(parent.value, dict) or not isinstance(child.value, dict) or path in _DISTRIBUTIONS:
+        return child
+    kept = {key: node for key, node in parent.value.items() if key not in _outdated(path, child.value)}
+    merged = kept | {
+        key: _merge(kept[key], node, (*path, key)) if key in kept else node for key, node in child.value.items()
+    }
+    return Node(merged, child.mark, child.key_mark)
+
+
+def _outdated(path: FieldPath, child: dict[str, Node]) -> tuple[str, ...]:
+    """What of the parent's mapping does not go with the child's."""
+    if path == ("market",):
+        return (("catalog",) if "offers" in child else ()) + (("offers",) if "catalog" in child else ())
+    if path[:2] == ("market", "provisioning") and len(path) == 3:
+        return (("delay",) if "parts" in child else ()) + (("parts",) if "delay" in child else ())
+    return ("speed", "step") if path == ("clock",) and "mode" in child else ()
+
+
+def _put(root: Node, path: FieldPath, node: Node) -> None:
+    mapping = root.find(*path[:-1])
+    assert mapping is not None
+    assert isinstance(mapping.value, dict)
+    mapping.value[str(path[-1])] = node
+
+
+def _refuse(node: Node, path: FieldPath, reason: str) -> NoReturn:
+    raise ScenarioError(problem_at(node.mark, path, reason))

@@ -1,0 +1,1 @@
+"""The process that serves: start and stop, the pacemaker of clocks, lines of the log."""

@@ -1,0 +1,226 @@
+"""Starting uvicorn: the listening socket, the ready line, signals, and a server in a thread for tests."""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from msgspec import Struct
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from ..api.app import build_app
+from ..api.auth import ControlAccess, is_loopback
+from ..api.transport import Connections
+from ..core.scenario.scenario import ClockSettings, Scenario
+from ..scenario_files.library import ScenarioShelf
+from ..worlds.request_log import REQUESTS_KEPT
+from ..worlds.retention import KEEP_DEFAULT
+from ..worlds.sqlite_store import StateUnusable, Sync
+from ..worlds.world import Profile, World
+from ..worlds.worlds import DEFAULT_WORLD, Worlds
+from .line_writer import LineWriter
+from .pacemaker import Pacemaker
+
+__all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread", "write_ready_file"]
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 4780
+SHUTDOWN_SECONDS_MAX = 1
+
+
+class PortUnavailable(Exception):  # named as the refusals are: by what it says
+    """The address cannot be listened on."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How to serve a scenario. None leaves it to the scenario."""
+
+    scenario: Scenario
+    seed: int | None = None
+    clock: ClockSettings | None = None
+    profile: Profile | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    allow_hosts: tuple[str, ...] = ()
+    admin_token: str | None = None
+    scenario_dir: Path | None = None
+    """Where more scenarios are that worlds may be made of, if anywhere."""
+    request_log: int = REQUESTS_KEPT
+    """How many API requests each world keeps."""
+    log_requests: bool = False
+    """Whether each API request is a line of JSON on stderr."""
+    keep: int = KEEP_DEFAULT
+    state: Path | None = None
+    sync: Sync = "normal"
+
+
+class Ready(Struct, frozen=True):
+    """What a client needs to know of a server that serves."""
+
+    url: str
+    world: str
+    seed: int
+    token: str
+    pid: int
+    control: bool = True
+    """Whether anybody may use the control plane at all."""
+    state: Path | None = None
+    """The file that the world `default` is kept in, and no other world."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises PortUnavailable."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise PortUnavailable(f"cannot listen on {host}: {error.strerror}") from None
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise PortUnavailable(
+            f"port {port} on {host} cannot be had ({error.strerror}): choose another with --port, or --port 0 for any"
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it serves, and ends on a signal without raising it again."""
+
+    def __init__(self, config: uvicorn.Config, worlds: Worlds, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._worlds = worlds
+        self._on_ready = on_ready
+        self._pacemaker: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._pacemaker = asyncio.create_task(Pacemaker(self._worlds).run())
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._pacemaker is not None:
+            self._pacemaker.cancel()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """SIGINT and SIGTERM stop the server; the process goes on to its own end, with exit code 0."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off from here on is no error
+        self._worlds.stop()
+        self.handle_exit(number, frame)
+
+
+class _Serving:
+    """A server over one world, ready to run."""
+
+    def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
+        self._socket = listen(options.host, options.port)
+        world = World(
+            DEFAULT_WORLD,
+            options.scenario,
+            seed=options.seed,
+            clock=options.clock,
+            profile=options.profile,
+            keep=options.keep,
+        )
+        worlds = Worlds(
+            ScenarioShelf(options.scenario_dir),
+            profile=options.profile,
+            keep=options.keep,
+            requests_kept=options.request_log,
+        )
+        worlds.add(world)
+        if options.state is not None:
+            worlds.keep_in_file(world, options.state, options.sync)
+        access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self.ready = Ready(
+            url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
+        )
+        connections = Connections()
+        self._log = LineWriter(sys.stderr.fileno()) if options.log_requests else None
+        config = uvicorn.Config(
+            build_app(worlds, access, connections, log=None if self._log is None else self._log.write),
+            http=connections.protocol(AutoHTTPProtocol),
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+        )
+        self.worlds = worlds
+        self.server = Server(config, worlds, lambda: on_ready(self.ready))
+
+    def run(self) -> None:
+        with self._log or nullcontext():
+            try:
+                self.server.run(sockets=[self._socket])
+            finally:
+                self.worlds.close()
+
+
+def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:
+    """Serve until a signal comes. Raises PortUnavailable or StateUnusable."""
+    serving = _Serving(options, on_ready)
+    # What is loaded by now stays to the end, and requests leave no cycles behind: look for garbage rarely.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    serving.run()
+
+
+@contextmanager
+def serve_in_thread(
+    scenario: Scenario, *, seed: int | None = None, clock: ClockSettings | None = None, profile: Profile | None = None
+) -> Iterator[Ready]:
+    """A server on a free loopback port in a thread of this process, for tests; it ends with the block."""
+    started = threading.Event()
+    options = Options(scenario=scenario, seed=seed, clock=clock, profile=profile, port=0)
+    serving = _Serving(options, lambda _: started.set())
+    thread = threading.Thread(target=serving.run, name="gpu-sim", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        yield serving.ready
+    finally:
+        serving.worlds.stop()
+        serving.server.should_exit = True
+        thread.join()
+
+
+def write_ready_file(path: Path, ready: Ready) -> None:
+    """Write what clients need to know as JSON, atomically."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(
+        json.dumps({name: getattr(ready, name) for name in ("url", "world", "seed", "token", "pid")}) + "\n"
+    )
+    part.replace(path)

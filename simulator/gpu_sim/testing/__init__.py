@@ -1,0 +1,20 @@
+"""What the pytest plugin hands to tests: a world of their own, its records, and the verdict on the client."""
+
+from ..client.connection import ServerRefused, ServerUnreachable
+from .gpu_sim import GpuSim
+from .records import Account, Entry, Posting, Rental, Request
+from .report import ClientReport
+from .server import GpuSimServer
+
+__all__ = [
+    "Account",
+    "ClientReport",
+    "Entry",
+    "GpuSim",
+    "GpuSimServer",
+    "Posting",
+    "Rental",
+    "Request",
+    "ServerRefused",
+    "ServerUnreachable",
+]

@@ -1,0 +1,276 @@
+"""A world of one test: its clock, its money, its rentals, and what the client asked of it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from ..client.connection import ServerRefused
+from ..client.control_client import ControlClient
+from ..core.kernel.names import did_you_mean
+from ..core.kernel.one_of import not_exactly_one
+from .arguments import dollars, instant, span
+from .records import Account, Entry, Rental, Request, RequestLog
+from .report import ClientReport, latest, report_on
+from .retries import Meeting
+from .unknown_token_requests import Strangers
+from .world_request import Wanted, serve_line
+
+REQUESTS_SHOWN = 10
+_ALL = 10**9
+
+_T = TypeVar("_T")
+
+
+class _Clock(Struct):
+    """What is read of the clock."""
+
+    now: datetime
+
+
+class _List(Struct, Generic[_T]):
+    """What is read of a list."""
+
+    data: list[_T]
+
+
+class GpuSim:
+    """One simulated market with a clock, luck, accounts and logs of its own. Hand `base_url` and `token` to the client.
+
+    Each method is one call to the server and works from a coroutine as well: the server runs in another thread.
+    Raises ServerRefused where the server turns a call down, ServerUnreachable where it cannot be asked, and TypeError
+    or ValueError, which name the argument, for what makes no call.
+    """
+
+    def __init__(
+        self,
+        server: ControlClient,
+        world: str,
+        seed: int,
+        tokens: Mapping[str, str],
+        wanted: Wanted,
+        strangers: Strangers,
+    ) -> None:
+        self._server = server
+        self._control = server.of_world(world)
+        self._wanted = wanted
+        self._strangers = strangers
+        self._met: list[Meeting] = []
+        self._told: str | None = None
+        self.base_url = server.url
+        """The address of the API, without the `/v1`."""
+        self.world = world
+        """The name of the world on its server."""
+        self.seed = seed
+        """The seed of all luck in it."""
+        self.tokens = dict(tokens)
+        """The bearer token of each account of the scenario."""
+
+    @property
+    def account(self) -> str:
+        """The first account of the scenario, which `token` belongs to."""
+        if not self.tokens:
+            raise ValueError("the scenario has no account: there is no token")
+        return next(iter(self.tokens))
+
+    @property
+    def token(self) -> str:
+        """The bearer token for the client."""
+        return self.tokens[self.account]
+
+    @property
+    def now(self) -> datetime:
+        """Virtual time, in UTC."""
+        return msgspec.json.decode(self.call("GET", "clock"), type=_Clock).now
+
+    def advance(
+        self,
+        by: str | timedelta | None = None,
+        *,
+        to: str | datetime | None = None,
+        until: str | Mapping[str, str] | None = None,
+        limit: str | timedelta | None = None,
+    ) -> list[dict[str, Any]]:
+        """Move the clock forward and answer with the first 1,000 events of that time.
+
+        `by` is a span, `to` an instant; `until` is "next_event" or {"rental": id, "status": "running"}, and is refused
+        where that does not happen within `limit`, a day unless given.
+        """
+        complaint = not_exactly_one(by=by, to=to, until=until)
+        if complaint is not None:
+            raise TypeError(f"advance: {complaint}")
+        if limit is not None and until is None:
+            raise TypeError("advance: limit goes with until")
+        wanted = {"by": span("by", by), "to": instant("to", to), "until": until, "limit": span("limit", limit)}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        events: list[dict[str, Any]] = msgspec.json.decode(self.call("POST", "clock/advance", body))["events"]
+        return events
+
+    def reset(self) -> None:
+        """Put the world back to its start, with the same seed and tokens: clock, luck, money, rentals and faults are as
+        they were then, and neither `requests` nor `report()` knows of what was before. A request that is still under
+        way goes on in the world as it is from then on."""
+        self.call("POST", "reset")
+        self._strangers.begin_anew()
+
+    def accounts(self) -> dict[str, Account]:
+        """Every account by name, with its money."""
+        return {account.name: account for account in self._list("accounts", _List[Account])}
+
+    @property
+    def balance(self) -> Decimal:
+        """The balance of the first account in US dollars, what is held included (F16)."""
+        return self.accounts()[self.account].balance
+
+    def credit(self, amount: str | Decimal | int, account: str | None = None) -> Account:
+        """Add credit in US dollars to an account, the first one unless named; the account after that."""
+        name = self.account if account is None else account
+        body = {"amount": dollars("amount", amount)}
+        try:
+            told = self.call("POST", f"accounts/{quote(name, safe='')}/credit", body)
+        except ServerRefused as refused:
+            if refused.status != 404:
+                raise
+            raise ValueError(f'account: no account "{name}"{did_you_mean(name, self.accounts())}') from None
+        return msgspec.json.decode(told, type=Account)
+
+    def ledger(self) -> list[Entry]:
+        """Every entry of the ledger, oldest first."""
+        return self._list("ledger", _List[Entry])
+
+    def rentals(self) -> list[Rental]:
+        """Every rental, oldest first."""
+        return self._list("rentals", _List[Rental])
+
+    def interrupt(self, rental_id: str) -> Rental:
+        """Let the market take the rental's GPUs back now (A2); the rental after that."""
+        return self._act_on(rental_id, "interrupt")
+
+    def touch(self, rental_id: str) -> Rental:
+        """Let the rental serve a request, which puts off its idle timeout (A19); the rental after that."""
+        return self._act_on(rental_id, "touch")
+
+    def fault(
+        self,
+        effect: Mapping[str, object],
+        *,
+        on: str | Mapping[str, str] | None = None,
+        when: Mapping[str, object] | None = None,
+        name: str | None = None,
+    ) -> str:
+        """Add a fault rule and answer with its name.
+
+        `effect` is what happens, such as {"respond": 503} or {"lose_response": True}; `on` says to which requests: an
+        operation such as "rent_gpu", or a selector; `when` at which of them, such as {"times": 1}.
+        """
+        if not isinstance(effect, Mapping):
+            raise TypeError(f'effect: expected a mapping such as {{"respond": 503}}, got {effect!r}')
+        target = {"operation": on} if isinstance(on, str) else on
+        wanted = {"name": name, "on": target, "effect": effect, "when": when}
+        body = {field: value for field, value in wanted.items() if value is not None}
+        made: str = msgspec.json.decode(self.call("POST", "faults", body))["name"]
+        return made
+
+    @property
+    def requests(self) -> list[Request]:
+        """The API requests of this world's accounts, oldest first: the latest 1,000 on a server of the plugin's own."""
+        return list(self._requests().data)
+
+    def report(self) -> ClientReport:
+        """The verdict on how the client behaved up to now."""
+        log = self._requests()
+        return report_on(
+            requests=log.data,
+            requests_dropped=log.dropped,
+            strangers=self._strangers.seen(),
+            rentals=self.rentals(),
+            ledger=self.ledger(),
+            met=self._met,
+        )
+
+    def call(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> bytes:
+        """Any other call of the control plane in this world, such as ("POST", "market/outage", {"provider": "gcp"});
+        the body of the answer."""
+        path = path.lstrip("/")
+        about = path.partition("/")[0] if method != "GET" else "nothing"
+        moves_money = about in ("accounts", "rentals", "market")
+        if moves_money:
+            self._meet(is_over=False)
+        told = self._control.call(method, path, body, query)
+        if moves_money:
+            self._meet(is_over=True)
+        elif about not in ("nothing", "clock", "faults"):  # such as a reset: log and ledger may begin anew
+            self._met.clear()
+        return told
+
+    def _meet(self, *, is_over: bool) -> None:
+        """Note which requests and which entries of the ledger came before what follows, or after what is over."""
+        try:
+            if is_over:
+                entry = self._last_entry()
+                self._met.append(Meeting(self._requests(limit=0).total, entry, is_exact=False))
+            else:
+                total = self._requests(limit=0).total
+                self._met.append(Meeting(total, self._last_entry()))
+        except ServerRefused:  # without these points a report knows less, and accuses nobody of what it cannot know
+            return
+
+    def _last_entry(self) -> int:
+        known = self._met[-1].entry if self._met else 0
+        query = {"after": str(known), "limit": str(_ALL)}
+        entries = msgspec.json.decode(self.call("GET", "ledger", query=query), type=_List[Entry]).data
+        return entries[-1].seq if entries else known
+
+    def story(self) -> str:
+        """Which world it is, what time it is there, the latest requests, and how to make such a world again. It never
+        raises: who asks for it has another failure to tell of."""
+        if self._told is not None:
+            return self._told
+        scenario = self._wanted.scenario
+        named = scenario if isinstance(scenario, str) else f"{scenario.get('name', 'without a name')} (a document)"
+        about = f"scenario {named}, seed {self.seed}"
+        again = f"such a world: {serve_line(self._wanted, self.seed)}"
+        try:
+            return f"{about}, {self._lately()}\n{again}"
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is told of
+            return f"{about}; nothing more is known: {error}\n{again}"
+
+    def _lately(self) -> str:
+        strangers, log, now = self._strangers.seen(), self._requests(), self.now
+        shown = latest(log.data, strangers, REQUESTS_SHOWN)
+        heading = f"the latest of {log.total + len(strangers)} requests:" if shown else "no requests"
+        lines = "".join(f"\n  {line}" for line in shown)
+        return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
+
+    def leave(self) -> None:
+        """The test is over: requests without a known token that come later are of another test's time."""
+        self._strangers.end()
+
+    def remember(self) -> None:
+        """Keep the story as it is now, for when the world is gone."""
+        self._told = self.story()
+
+    def end(self) -> None:
+        """Delete the world with all that is in it, unless that was done already."""
+        try:
+            self._server.call("DELETE", f"worlds/{quote(self.world, safe='')}")
+        except ServerRefused as refused:
+            if refused.status != 404:
+                raise
+
+    def _requests(self, *, limit: int = _ALL) -> RequestLog:
+        """The oldest of the requests that are kept, at most so many, and how many there were."""
+        told = self.call("GET", "requests", query={"limit": str(limit)})
+        return msgspec.json.decode(told, type=RequestLog)
+
+    def _list(self, name: str, kind: type[_List[_T]]) -> list[_T]:
+        return msgspec.json.decode(self.call("GET", name, query={"limit": str(_ALL)}), type=kind).data
+
+    def _act_on(self, rental_id: str, act: str) -> Rental:
+        if not isinstance(rental_id, str):
+            raise TypeError(f"rental_id: expected the id of a rental, got {rental_id!r}")
+        return msgspec.json.decode(self.call("POST", f"rentals/{quote(rental_id, safe='')}/{act}"), type=Rental)

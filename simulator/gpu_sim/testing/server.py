@@ -1,0 +1,110 @@
+"""The server that a test session asks for its worlds: one in a thread of this process, or one that runs already."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..client.connection import ControlConnection, ServerRefused, ServerUnreachable
+from ..client.control_client import ControlClient
+from ..scenario_files.problems import ScenarioError
+from .gpu_sim import GpuSim
+from .unknown_token_requests import Strangers
+from .world_request import Wanted, clock_of, with_profile
+
+READY_SECONDS_MAX = 5.0
+"""How long a server that runs already may take to say that it is ready."""
+
+__all__ = ["GpuSimServer", "ScenarioError", "ServerRefused", "ServerUnreachable", "own_server", "running_server"]
+
+
+class _Made(Struct):
+    """The answer to the making of a world."""
+
+    world: str
+    seed: int
+    tokens: dict[str, str]
+
+
+class GpuSimServer:
+    """A server, and the worlds that are made on it."""
+
+    def __init__(self, control: ControlClient, *, is_own: bool) -> None:
+        self._control = control
+        self._is_own = is_own
+        self._retired: GpuSim | None = None
+        self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
+
+    @property
+    def url(self) -> str:
+        """Its address; the API is under `/v1`, the control plane under `/_sim`."""
+        return self._control.url
+
+    def new_world(self, wanted: Wanted) -> GpuSim:
+        """A world as wanted, under a manual clock; who asked for it ends it. Raises ServerRefused, ServerUnreachable,
+        and ScenarioError for a file that cannot be used."""
+        scenario = wanted.scenario if wanted.file is None else self._document(wanted.file)
+        document = scenario if isinstance(scenario, Mapping) else None
+        body = {
+            "scenario": scenario if wanted.profile is None else with_profile(scenario, wanted.profile),
+            "clock": clock_of(wanted, document),
+            "seed": wanted.seed,
+        }
+        strangers = Strangers(self._control, are_ours=self._is_own)
+        made = msgspec.json.decode(self._control.call("POST", "worlds", body), type=_Made)
+        return GpuSim(self._control, made.world, made.seed, made.tokens, wanted, strangers)
+
+    def retire(self, sim: GpuSim) -> None:
+        """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,
+        and then its world is told of. Requests of nobody that come now are not its test's any more."""
+        sim.leave()
+        self._end_retired()
+        self._retired = sim
+
+    def close(self) -> None:
+        """End the last world. What there is to tell of it is remembered."""
+        if self._retired is not None:
+            self._retired.remember()
+        self._end_retired()
+        self._control.close()
+
+    def _end_retired(self) -> None:
+        if self._retired is not None:
+            ended, self._retired = self._retired, None
+            # That test is long over, and the one that runs now has nothing to do with it.
+            with suppress(ServerRefused, ServerUnreachable):
+                ended.end()
+
+    def _document(self, file: Path) -> dict[str, Any]:
+        from ..scenario_files.document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
+
+        key = (file, file.stat().st_mtime_ns if file.exists() else 0)
+        if key not in self._documents:
+            self._documents[key] = scenario_document(file)
+        return self._documents[key]
+
+
+@contextmanager
+def own_server() -> Iterator[GpuSimServer]:
+    """A server on a free loopback port in a thread of this process, until the block ends."""
+    from ..scenario_files.load import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
+    from ..server.serving import serve_in_thread  # noqa: PLC0415  # likewise
+
+    with serve_in_thread(load_scenario("calm")) as ready:
+        control = ControlClient(ControlConnection(ready.url))
+        with closing(GpuSimServer(control, is_own=True)) as server:
+            yield server
+
+
+@contextmanager
+def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServer]:
+    """The server at that address. Raises ServerUnreachable where it does not answer soon, as a simulator does."""
+    with closing(ControlConnection(url, admin_token=admin_token, seconds_max=READY_SECONDS_MAX)) as hasty:
+        if b'"ready"' not in ControlClient(hasty).call("GET", "ready"):
+            raise ServerUnreachable(f"{url} is no simulator that is ready")
+    control = ControlClient(ControlConnection(url, admin_token=admin_token))
+    with closing(GpuSimServer(control, is_own=False)) as server:
+        yield server

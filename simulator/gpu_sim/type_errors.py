@@ -1,0 +1,81 @@
+"""What msgspec says about a value that fits no type, taken apart: the kind, the name that it is about, the path."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct, inspect
+
+Kind = Literal["unknown_field", "missing_field", "unknown_value", "wrong_type", "other"]
+
+_at_the_end = re.compile(r"(.*) - at `\$((?:\.\w+|\[(?:\d+|\.\.\.)\])*)`", re.DOTALL).fullmatch
+_step = re.compile(r"\.(\w+)|\[(\d+)\]")
+_wrong_type = re.compile(r"Expected `([^`]*)`, got `([^`]*)`").fullmatch
+_NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("unknown_field", re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)),
+    ("missing_field", re.compile(r"Object missing required field `(.*)`")),
+    ("unknown_value", re.compile(r"Invalid enum value '(.*)'", re.DOTALL)),
+    ("unknown_value", re.compile(r'Invalid enum value "(.*)"', re.DOTALL)),  # it has a single quote in it
+    ("unknown_value", re.compile(r"Invalid enum value (.*)")),  # a number
+)
+
+
+class TypeProblem(Struct, frozen=True):
+    """Why a value fits no type. `reason` is msgspec's sentence without the place.
+
+    `name` is the field that is unknown or missing, or the value that is none of those possible, as text; `expected`
+    and `got` are msgspec's words for types. Each is empty where the problem is of another kind.
+    """
+
+    kind: Kind
+    reason: str
+    place: str
+    """Where, as msgspec writes it, such as `in_order[2].status`; empty at the top."""
+    name: str = ""
+    expected: tuple[str, ...] = ()
+    got: str = ""
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """Where, step by step, as far as the names of fields and the numbers of items lead."""
+        return tuple(int(index) if index else name for name, index in _step.findall(f".{self.place}"))
+
+    def known(self, type_: type[object]) -> list[str]:
+        """The fields or values that `type_`, which was to be read, has at the place of an unknown one."""
+        types = [inspect.type_info(type_)]
+        for step in self.path:
+            types = [inner for type_ in types for inner in _step_into(type_, step)]
+        if self.kind == "unknown_field":
+            structs = [type_ for type_ in types if isinstance(type_, inspect.StructType)]
+            return [field.encode_name for struct in structs for field in struct.fields]
+        literals = [type_ for type_ in types if isinstance(type_, inspect.LiteralType)]
+        return [str(value) for literal in literals for value in literal.values]
+
+
+def parse_type_error(message: str) -> TypeProblem:
+    """The problem behind the message of a `msgspec.DecodeError`."""
+    ended = _at_the_end(message)
+    reason, place = (ended[1], ended[2].removeprefix(".")) if ended is not None else (message, "")
+    wrong_type = _wrong_type(reason)
+    if wrong_type is not None:
+        return TypeProblem("wrong_type", reason, place, expected=tuple(wrong_type[1].split(" | ")), got=wrong_type[2])
+    for kind, pattern in _NAMED:
+        named = pattern.fullmatch(reason)
+        if named is not None:
+            return TypeProblem(kind, reason, place, named[1])
+    return TypeProblem("other", reason, place)
+
+
+def _step_into(type_: inspect.Type, step: str | int) -> Iterator[inspect.Type]:
+    """The types that may stand under a field or in a list, unions taken apart."""
+    if isinstance(step, int):
+        if isinstance(type_, inspect.ListType | inspect.VarTupleType):
+            yield from _alternatives(type_.item_type)
+    elif isinstance(type_, inspect.StructType):
+        for field in type_.fields:
+            if field.encode_name == step:
+                yield from _alternatives(field.type)
+
+
+def _alternatives(type_: inspect.Type) -> tuple[inspect.Type, ...]:
+    return type_.types if isinstance(type_, inspect.UnionType) else (type_,)

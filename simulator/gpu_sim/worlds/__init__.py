@@ -1,0 +1,1 @@
+"""Worlds on a server: their clocks, tokens, state files, request logs and faults."""

@@ -1,0 +1,42 @@
+"""What becomes of a world's fault rules, written down before it happens where the world is in a state file."""
+
+from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
+from ..core.scenario.fault_rules import FaultRule, OfferName, Operation
+from .state_file import Input
+from .world import World
+
+_LINES_PER_TIDYING = 64  # a decision leaves but one line of the journal
+
+
+def decide_fault(world: World, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
+    """What the fault rules decide about a request that arrives now, about that offer where it concerns one. Raises
+    StateUnavailable."""
+    faults, simulation = world.faults, world.simulation
+    matched = faults.matching(operation, account, offer)
+    if not matched:
+        return None
+    if world.keeping.durable is not None:
+        world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
+    injection = faults.decide_among(matched, operation, account, simulation.now_ms)
+    if simulation.lines_held % _LINES_PER_TIDYING == 0:
+        world.tidy()
+    return injection
+
+
+def add_fault(world: World, rule: FaultRule) -> None:
+    """One rule more, or another in the place of the one of its name. Raises StateUnavailable."""
+    world.commit(Input(fault=FaultRuleAdded(rule)))
+    world.faults.add(rule, world.simulation.now_ms)
+
+
+def remove_fault(world: World, name: str) -> None:
+    """One rule less. Raises FaultNotFound or StateUnavailable."""
+    world.faults.check_known(name)
+    world.commit(Input(fault=FaultRuleRemoved(name)))
+    world.faults.remove(name)
+
+
+def reset_faults(world: World) -> None:
+    """The scenario's rules again, counting from zero as if they were added now. Raises StateUnavailable."""
+    world.commit(Input(fault=FaultRulesReset()))
+    world.faults.reset(world.simulation.now_ms)

@@ -1,0 +1,335 @@
+"""A world: one isolated simulation with its faults, under one clock, in a state file if it is kept in one."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from ..core.accepted import Accepted
+from ..core.commands import Command
+from ..core.kernel.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
+from ..core.kernel.errors import Refusal, SnapshotInvalid
+from ..core.rentals.idempotency import Key
+from ..core.rentals.rental import Rental
+from ..core.run import Run, new_run
+from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
+from ..core.simulation import Simulation
+from ..wall_clock import Pacer, Slice, wall_epoch_ms
+from .advance_events import Happened
+from .persistence import Keeping
+from .request_log import RequestLog
+from .retention import KEEP_DEFAULT
+from .snapshot import WorldState, decode_world, encode_world
+from .sqlite_store import StateUnavailable
+from .state_file import Durable, Input
+from .string_pool import Words
+from .watchers import Watcher
+
+ADVANCE_MS_MAX = 10 * YEAR_MS
+_STEPS_PER_LOOK = 8
+
+Profile = Literal["extended", "documented"]
+
+
+class WorldNotFound(Refusal):
+    """No world of that name, or none any more. Create it, or choose one of `GET /_sim/worlds`."""
+
+    code = "world_not_found"
+
+
+class World:
+    """One simulation under one clock. Its tokens name its accounts."""
+
+    def __init__(
+        self,
+        name: str,
+        scenario: Scenario,
+        *,
+        seed: int | None = None,
+        clock: ClockSettings | None = None,
+        profile: Profile | None = None,
+        keep: int = KEEP_DEFAULT,
+    ) -> None:
+        self.name = name
+        self.scenario = scenario
+        self.seed = scenario.seed if seed is None else seed
+        self.profile: Profile = scenario.api.profile if profile is None else profile
+        self.tokens: dict[str, str] = {}
+        self.former_tokens: dict[str, str] = {}
+        """The tokens that accounts had before the world last began anew."""
+        self.keeping = Keeping(keep)
+        self.first_clock = scenario.clock if clock is None else clock
+        """The settings of the clock at the start, and again after a reset."""
+        self._insists_on_clock = clock is not None
+        self.requests = RequestLog()
+        self.watchers: list[Watcher] = []
+        """Those who are told when something happened."""
+        self.words = Words()
+        self.stopping = False
+        """The server or the world is about to end: a long run stops where it is."""
+        self.is_dropped = False
+        """The world was deleted: whoever waited for it finds it gone."""
+        self._turn = asyncio.Lock()
+        run, self.pacer = self._at_start()
+        self._take_up(run)
+
+    def _at_start(self) -> tuple[Run, Pacer]:
+        clock = self.first_clock
+        start: int | None = clock.start if clock.start is not None else self.scenario.clock.start
+        if start is None:
+            start = epoch_ms(DEFAULT_START) if clock.mode == "manual" else wall_epoch_ms()
+        return new_run(self.scenario, seed=self.seed, start_epoch_ms=start), Pacer(clock)
+
+    def _take_up(self, run: Run) -> None:
+        self.simulation, self.faults = run
+        self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
+        """Where the clock stops, in ms since the start: the end of the calendar."""
+        self._calendar = Calendar(self.simulation.start_epoch_ms)
+
+    @property
+    def now(self) -> str:
+        """Virtual time as RFC 3339 (A23)."""
+        return self._calendar.instant(self.simulation.now_ms)
+
+    def instant(self, at_ms: int) -> str:
+        """An instant of the simulation as RFC 3339 (A23)."""
+        return self._calendar.instant(at_ms)
+
+    @property
+    def lag_ms(self) -> int:
+        """How far the clock is behind where it should be by now, in virtual ms."""
+        now = self.simulation.now_ms
+        return min(self.pacer.target_ms(now), max(now, self.last_ms)) - now
+
+    async def catch_up(self, *, api_request: bool = False) -> None:
+        """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
+        that has one. Waits for its turn: where to go is asked only then. Raises WorldNotFound or
+        StateUnavailable."""
+        async with self._turn:
+            self._check_kept()
+            await self._catch_up(api_request=api_request)
+
+    async def _catch_up(self, *, api_request: bool = False) -> None:
+        now, step = self.simulation.now_ms, self.pacer.settings.step
+        target = now + step if api_request and step is not None else self.pacer.target_ms(now)
+        if target > now:
+            target = min(target, self.last_ms)
+            if step is not None:
+                self._commit_clock(target)
+            await self._run(target)
+
+    def caught_up(self) -> bool:
+        """`catch_up` for an API request where that takes a moment only: False says that it takes longer."""
+        if self._turn.locked():
+            return False
+        pacer = self.pacer
+        if pacer.rests():
+            return True
+        if pacer.settings.step is not None:
+            return False
+        now = self.simulation.now_ms
+        target = pacer.target_ms(now)
+        if target > now and (target >= self.last_ms or not self._runs_quickly(target)):
+            return False
+        pacer.rest(target)
+        return True
+
+    def _runs_quickly(self, target_ms: int) -> bool:
+        step = self.simulation.step
+        if not step(target_ms):
+            return True
+        done = any(not step(target_ms) for _ in range(_STEPS_PER_LOOK))
+        self._look_back()
+        return done
+
+    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> Happened:
+        """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
+        `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
+        WorldNotFound or StateUnavailable, and then nothing has moved."""
+        async with self._turn:
+            self._check_kept()
+            began, target = self.simulation.now_ms, target_ms()
+            happened = Happened(self.simulation)
+            self._commit_clock(target if done is None else began)
+            try:
+                await self._run(target, done, happened)
+            finally:
+                self.pacer.skip(self.simulation.now_ms - began)
+            if done is not None:
+                self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
+            return happened
+
+    async def _run(self, to_ms: int, done: Callable[[], bool] | None = None, happened: Happened | None = None) -> None:
+        """Run what is due up to `to_ms` in slices, between which other requests are answered."""
+        slice_ = Slice()
+        steps = 0
+        while not self.stopping and (done is None or not done()) and self.simulation.step(to_ms):
+            steps += 1
+            if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
+                self._look_back(happened)
+                await asyncio.sleep(0)
+                slice_ = Slice()
+        self._look_back(happened)
+
+    def _look_back(self, happened: Happened | None = None) -> None:
+        """Something may have happened: tell of it, and write down and let go what is due."""
+        if happened is not None:
+            happened.take()
+        self.tidy()
+        if self.watchers:
+            self.tell()
+
+    def wait_ns(self) -> int | None:
+        """Nanoseconds of wall time until the clock gets to the next event: 0 where it is due by now, None where none
+        will ever come by itself, or somebody is moving the clock just now."""
+        if self.stopping or self._turn.locked() or self.pacer.settings.mode == "manual":
+            return None
+        due_ms = self.simulation.next_due_ms
+        return None if due_ms is None or due_ms > self.last_ms else self.pacer.wait_ns(due_ms)
+
+    def execute(self, command: Command, key: Key | None = None) -> Rental | None:
+        """`apply(check(command))`. Raises what `check` raises."""
+        return self.apply(self.check(command, key))
+
+    def check(self, command: Command, key: Key | None = None) -> Accepted:
+        """Whether a command can happen now. Raises a Refusal."""
+        return self.simulation.check(command, key)
+
+    def apply(self, accepted: Accepted, *, token: tuple[str, str] | None = None) -> Rental | None:
+        """Let an accepted command happen, once it is in the state file if there is one, with the token and account
+        that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
+        """
+        if accepted.leaves_a_line:
+            self.commit(Input(accepted.command, accepted.key), token)
+        rental = self.simulation.apply(accepted)
+        self._look_back()
+        return rental
+
+    # What is held, and what is kept in a file
+
+    def journal(self) -> Iterator[bytes]:
+        """The journal; see `Keeping.journal`. Raises JournalDropped where its first lines are gone."""
+        return self.keeping.journal(self.simulation)
+
+    def begin_in(self, durable: Durable) -> None:
+        """Write the start of this world into a new file."""
+        durable.begin(self._run_now, self.pacer.settings, self.tokens.items())
+
+    def keep_in(self, durable: Durable) -> None:
+        """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
+        self._take_up(durable.recover(self.simulation))
+        self.keeping.durable = durable
+        now_ms, wall_ms, settings = durable.clock()
+        resume_ms = max(now_ms, self.simulation.now_ms)
+        self.pacer = Pacer(settings, now_ms=resume_ms)
+        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
+        if self._insists_on_clock:  # what has gone by was by the clock before
+            resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
+        while self.simulation.step(resume_ms):
+            self.tidy()
+        if self._insists_on_clock:
+            self.pacer.change(self.first_clock, self.simulation.now_ms)
+            self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
+        self.tidy()
+
+    @property
+    def _run_now(self) -> Run:
+        return Run(self.simulation, self.faults)
+
+    def tidy(self) -> None:
+        """Write down what is due, and let go what need not be held."""
+        self.keeping.tidy(self._run_now)
+
+    def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
+        """Write an input down before it happens. Raises StateUnavailable."""
+        self.keeping.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
+
+    def _commit_clock(self, now_ms: int) -> None:
+        self.keeping.commit_clock(now_ms, self.pacer.settings)
+
+    async def change_clock(self, settings: ClockSettings) -> None:
+        """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or
+        StateUnavailable."""
+        async with self._turn:
+            self._check_kept()
+            await self._catch_up()
+            before = self.pacer.settings
+            self.pacer.change(settings, self.simulation.now_ms)
+            try:
+                self._commit_clock(self.simulation.now_ms)
+            except StateUnavailable:
+                self.pacer.change(before, self.simulation.now_ms)
+                raise
+
+    async def reset(self, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
+        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged; `tokens`
+        says whose tokens its accounts have. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
+        async with self._turn:
+            self._check_kept()
+            run, pacer = self._at_start()
+            self._begin(run, pacer, tokens=tokens(run.simulation))
+            self.requests.clear()
+
+    def snapshot(self) -> bytes:
+        """The whole world as a document that `restore` takes."""
+        state = WorldState(
+            self.seed,
+            self.simulation.start_epoch_ms,
+            without_tokens(self.scenario),
+            self.pacer.settings,
+            msgspec.Raw(self._run_now.state()),
+        )
+        return encode_world(state)
+
+    async def restore(self, document: bytes, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
+        """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
+        may take. Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
+        state = decode_world(document)
+        async with self._turn:
+            self._check_kept()
+            if self.keeping.durable is not None and not self._is_same_run(state):
+                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
+            run = state.restored()
+            pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
+            self._begin(run, pacer, tokens=tokens(run.simulation), base=bytes(state.run))
+            self.scenario, self.seed = state.scenario, state.seed
+
+    def _is_same_run(self, state: WorldState) -> bool:
+        return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
+
+    def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
+        self.keeping.begin(run, pacer.settings, tokens=tokens, base=base)
+        self.simulation.close()
+        self.pacer = pacer
+        self._take_up(run)
+        self.tell()
+
+    def tell(self) -> None:
+        """Something happened that those who watch should look at."""
+        for watcher in self.watchers:
+            watcher.tell()
+
+    # The end
+
+    def stop(self) -> None:
+        """The server is about to end. May be called from a signal handler or another thread."""
+        self.stopping = True
+        for watcher in tuple(self.watchers):
+            watcher.tell_from_outside()
+
+    async def drop(self) -> None:
+        """End the world: what runs stops where it is, whoever waits is refused, and its memory is free once the last
+        request that is about it is answered."""
+        self.stopping = self.is_dropped = True
+        self.tell()
+        async with self._turn:
+            self.simulation.close()
+
+    def close(self) -> None:
+        """Write down where the world is, as far as the file takes it, and let the file go."""
+        self.keeping.close(self._run_now, self.pacer.settings)
+
+    def _check_kept(self) -> None:
+        if self.is_dropped:
+            raise WorldNotFound(f'the world "{self.name}" was deleted', param="world")

@@ -1,0 +1,157 @@
+"""A1 by counting: of rentals that run up to the horizon, the advertised share is interrupted.
+
+One rental at a time on each of the 79 offers of the default catalogue, each up to an hour, one after the other:
+independent trials, so that the number interrupted is binomial. The number of rentals is fixed beforehand so that
+they make up 20,000 hours. Per setting, all 79 intervals hold together with 99.9 % (Bonferroni). The seeds were
+fixed before the first run.
+"""
+
+import csv
+import math
+from decimal import Decimal
+from functools import cache
+
+import pytest
+from gpu_sim.core.commands import TerminateRental
+from gpu_sim.core.kernel.names import rental_name
+from gpu_sim.core.kernel.quantities import Share
+from gpu_sim.core.kernel.randomness import stream
+from gpu_sim.core.rentals.hazard import ShockClock, hazard, is_hit, own_delay_ms
+from gpu_sim.core.scenario.catalog import OfferSpec
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.market_settings import InterruptionSettings, ProvisioningSettings, ProvisioningTerms
+from gpu_sim.core.scenario.scenario import BillingSettings
+from gpu_sim.core.simulation import Simulation
+from scipy.stats import binomtest, kstest
+
+from ...support.builders import HOUR, market, offer, rent, scenario
+from ...support.processes import ROOT
+
+CATALOG = ROOT / "scenarios" / "catalog.csv"
+RENTAL_HOURS = 20_000
+OFFERS = 79
+END_TO_END = 5
+LIVES = 3_000
+FAMILY = 0.001
+"""The chance that all intervals of one setting together may be missed with."""
+
+seeds = pytest.mark.parametrize("seed", [1, 2, 3])
+
+
+@cache
+def catalog() -> tuple[OfferSpec, ...]:
+    """The default catalogue, with its advertised probabilities."""
+    with CATALOG.open(encoding="utf-8", newline="") as file:
+        return tuple(
+            offer(
+                row["region"],
+                provider_id=row["provider_id"],
+                gpu_model=row["gpu_model"],
+                probability_ppm=int(Decimal(row["interruption_probability_per_hour"]) * 1_000_000),
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+def rentals_for(spec: OfferSpec) -> int:
+    """So many rentals of at most an hour last 20,000 hours, with a margin of two in a hundred."""
+    return math.ceil(1.02 * RENTAL_HOURS / (1 - spec.interruption_probability / 1e6 / 2))
+
+
+def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, float]:
+    """How many rentals there were on an offer, how many were interrupted, and the hours that they lasted."""
+    name = spec.name
+    rates = hazard(spec.interruption_probability, InterruptionSettings(shared=Share(shared_ppm)))
+    clock = ShockClock(stream(seed, f"shock/{name}"), rates)
+    shock_ms = clock.delay_ms() or math.inf
+    rentals, fallen, now = rentals_for(spec), 0, 0
+    for ordinal in range(rentals):
+        rental = rental_name("alice", name, ordinal)
+        end = now + HOUR
+        own = own_delay_ms(stream(seed, f"own/{rental}"), rates)
+        falls = own is not None and own <= HOUR
+        if own is not None and falls:
+            end = now + own
+        while shock_ms <= end:
+            struck = int(shock_ms)
+            shock, severity = clock.strike()
+            shock_ms = struck + (clock.delay_ms() or math.inf)
+            if is_hit(stream(seed, f"hit/{rental}"), shock, severity):
+                falls, end = True, struck
+                break
+        fallen += falls
+        now = end
+    return rentals, fallen, now / HOUR
+
+
+@seeds
+@pytest.mark.parametrize("shared_ppm", [800_000, 0])
+def test_a1_every_offer_interrupts_the_advertised_share_of_its_rentals(seed: int, shared_ppm: int) -> None:
+    least, where = 1.0, ""
+    assert len(catalog()) == OFFERS
+    for spec in catalog():
+        rentals, fallen, hours = interrupted(spec, seed, shared_ppm)
+        assert hours >= RENTAL_HOURS
+        test = binomtest(fallen, rentals, spec.interruption_probability / 1e6)
+        interval = test.proportion_ci(confidence_level=1 - FAMILY / OFFERS)
+        assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (spec.name, fallen, rentals)
+        least, where = min((least, where), (float(test.pvalue), spec.name))
+    print(f"seed {seed}, shared {shared_ppm / 1e6}: smallest p-value {least:.5f} of {OFFERS} ({where})")
+
+
+@seeds
+@pytest.mark.parametrize("place", range(END_TO_END))
+def test_a1_it_does_so_end_to_end(seed: int, place: int) -> None:
+    """Five offers from the safest to the riskiest, through a simulation with all its other parts."""
+    ranked = sorted(catalog(), key=lambda spec: (spec.interruption_probability, spec.name))
+    spec = ranked[place * (OFFERS - 1) // (END_TO_END - 1)]
+    simulation = Simulation(
+        scenario(
+            market(
+                spec,
+                interruptions=InterruptionSettings(reclaim=fixed(0)),
+                provisioning=ProvisioningSettings(all=ProvisioningTerms(delay=fixed(1), failure=Share(0))),
+            ),
+            balance=10**15,
+            billing=BillingSettings(idle_timeout=None, hold_expiry=None),
+        ),
+        seed=seed,
+    )
+    rentals, fallen, ran_ms = rentals_for(spec), 0, 0
+    for _ in range(rentals):
+        rental = rent(simulation, spec=spec)
+        simulation.advance(simulation.now_ms + 1 + HOUR)
+        fallen += rental.reason == "interrupted"
+        simulation.execute(TerminateRental("alice", rental.rental_id))
+        assert rental.running_ms is not None
+        assert rental.terminated_ms is not None
+        ran_ms += rental.terminated_ms - rental.running_ms
+    assert ran_ms >= RENTAL_HOURS * HOUR
+    test = binomtest(fallen, rentals, spec.interruption_probability / 1e6)
+    interval = test.proportion_ci(confidence_level=1 - FAMILY / END_TO_END)
+    print(f"seed {seed}, {spec.name}: p-value {test.pvalue:.5f} end to end")
+    assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (fallen, rentals)
+
+
+@seeds
+def test_a1_lifetimes_are_exponential_also_where_shocks_are_shared(seed: int) -> None:
+    """One rental on each of many offers, so that no shock is met twice; 5 % an hour, four fifths of it by shocks."""
+    rates = hazard(50_000, InterruptionSettings(shared=Share(800_000)))
+    lifetimes = []
+    for number in range(LIVES):
+        name = f"provider|model|region-{number}"
+        rental = rental_name("alice", name, 0)
+        clock = ShockClock(stream(seed, f"shock/{name}"), rates)
+        own = own_delay_ms(stream(seed, f"own/{rental}"), rates)
+        assert own is not None
+        now, hit = 0, False
+        while not hit and now <= own:
+            delay = clock.delay_ms()
+            assert delay is not None
+            now += delay
+            hit = is_hit(stream(seed, f"hit/{rental}"), *clock.strike())
+        lifetimes.append(min(now, own))
+    mean_ms = HOUR / -math.log(0.95)
+    p_value = float(kstest(lifetimes, "expon", args=(0, mean_ms)).pvalue)
+    print(f"seed {seed}: p-value {p_value:.4f} of {LIVES} lifetimes against the exponential")
+    assert p_value > 0.01

@@ -1,0 +1,256 @@
+"""The problems of a scenario that no single field shows, each with the field that says so."""
+
+from typing import Any
+
+import pytest
+from gpu_sim.core.kernel.errors import JournalInvalid
+from gpu_sim.core.kernel.quantities import Availability, Duration, Money, Share
+from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.acts import Act, CreditAct, InterruptAct, OutageAct, RentAct, TransitionAct, VanishAct
+from gpu_sim.core.scenario.availability_shape import Shape
+from gpu_sim.core.scenario.market_settings import (
+    ChurnSettings,
+    ChurnTerms,
+    InterruptionSettings,
+    MarketSettings,
+    NoticeSettings,
+    PriceSettings,
+    opening_offers,
+)
+from gpu_sim.core.scenario.recordings import PlayedSeries, PlayedTrace, ReplaySettings
+from gpu_sim.core.scenario.scenario import AccountSpec
+from gpu_sim.core.scenario_problems import find_problems
+from msgspec.structs import replace
+
+from ..support.builders import journal, market, offer, scenario
+from .market.recordings import priced, replaying, series, trace, world
+
+GCP = offer("us-central1, US", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")
+OFFERS = (offer(), GCP)
+
+
+def rent_act(at: int, as_: str = "r1", **changes: Any) -> Act:
+    names = {"account": "alice", "provider_id": "gcp", "gpu_model": "H100", "region": "us-central1, US"}
+    return Act(at=Duration(at), rent=RentAct(as_=as_, **(names | changes)))
+
+
+def problems(*acts: Act, accounts: tuple[AccountSpec, ...] = (AccountSpec("alice"),)) -> list[tuple[object, str]]:
+    return list(find_problems(scenario(timeline=acts, accounts=accounts), OFFERS))
+
+
+def test_an_offer_that_no_rates_fit_is_a_problem_with_its_name() -> None:
+    shape = Shape(brief=Duration(10 * 3_600_000), fragile=Share(200_000), long=Share(900_000), shock_share=Share(0))
+    settings = InterruptionSettings(mode="realistic", shape=shape)
+    hard = replace(OFFERS[0], availability=Availability(700_000), interruption_probability=Share(700_000))
+    conditions = scenario(MarketSettings(offers=(hard,), interruptions=settings))
+    [(path, told)] = find_problems(conditions, (hard,))
+    assert path == ("market", "interruptions")
+    assert told.startswith(f'offer "{hard.name}": no offer of this shape can be had')
+
+
+def test_a_scenario_without_problems_has_none() -> None:
+    acts = (
+        rent_act(0),
+        Act(at=Duration(0), touch="r1"),
+        Act(at=Duration(5), terminate="r1"),
+        Act(at=Duration(5), outage=OutageAct(provider="GCP")),
+        Act(at=Duration(5), interrupt=InterruptAct()),
+        Act(at=Duration(5), credit=CreditAct("alice", Money(1))),
+        rent_act(6, "r2", provider_id="GCP", gpu_model="h100"),
+    )
+    assert problems(*acts) == []
+
+
+@pytest.mark.parametrize("token", ["", "a b", "é", "x" * 257])
+def test_a_token_is_visible_ascii(token: str) -> None:
+    says = "a token is 1 to 256 visible ASCII characters"
+    assert problems(accounts=(AccountSpec("alice", token),)) == [(("accounts", 0, "token"), says)]
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257])
+def test_a_scenario_has_a_name_of_one_line(name: str) -> None:
+    says = "a name is one line of 1 to 256 printable characters"
+    assert list(find_problems(scenario(name=name), (offer(),))) == [(("name",), says)]
+
+
+def test_notices_are_of_providers_that_offer_something() -> None:
+    notices = NoticeSettings(providers={"GCP": Duration(1), "azure": Duration(2), "vast-ai": Duration(3)})
+    found = find_problems(scenario(MarketSettings(offers=OFFERS, notices=notices)), OFFERS)
+    assert list(found) == [(("market", "notices", "providers", "azure"), 'no offer has provider "azure"')]
+
+
+def test_a_market_needs_offers() -> None:
+    assert list(find_problems(scenario(), ())) == [(("market",), "a market needs offers: give catalog or offers")]
+
+
+def test_accounts_have_proper_names_and_share_neither_name_nor_token() -> None:
+    accounts = (AccountSpec("a b", "t"), AccountSpec("bob", "t"), AccountSpec("bob"), AccountSpec("carol"))
+    assert problems(accounts=accounts) == [
+        (("accounts", 0, "name"), "a name is 1 to 64 of A-Z a-z 0-9 _ -"),
+        (("accounts", 1, "token"), "the token is taken"),
+        (("accounts", 2, "name"), 'the name "bob" is taken'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("acts", "where", "says"),
+    [
+        ([rent_act(0, account="alic")], ("rent", "account"), 'no account "alic"; did you mean "alice"?'),
+        (
+            [Act(at=Duration(0), credit=CreditAct("zed", Money(1)))],
+            ("credit", "account"),
+            'no account "zed"',
+        ),
+        ([Act(at=Duration(0), terminate="r1")], ("terminate",), 'no rental "r1" by then'),
+        ([Act(at=Duration(0), terminate="")], ("terminate",), 'no rental "" by then'),
+        ([Act(at=Duration(0), touch="")], ("touch",), 'no rental "" by then'),
+        ([Act(at=Duration(4), touch="r1"), rent_act(5)], ("touch",), 'no rental "r1" by then; did you mean "r1"?'),
+        (
+            [rent_act(0, provider_id="gpc")],
+            ("rent", "provider_id"),
+            'no offer has provider_id "gpc"; did you mean "gcp"?',
+        ),
+        (
+            [Act(at=Duration(0), outage=OutageAct(provider="gpc"))],
+            ("outage", "provider"),
+            'no offer has provider "gpc"; did you mean "gcp"?',
+        ),
+        (
+            [Act(at=Duration(0), interrupt=InterruptAct(region="us-central1"))],
+            ("interrupt", "region"),
+            'no offer has region "us-central1"; did you mean "us-central1, US"?',
+        ),
+        (
+            [Act(at=Duration(0), transition=TransitionAct(rental="r1", to="running"))],
+            ("transition", "rental"),
+            'no rental "r1" by then',
+        ),
+        (
+            [Act(at=Duration(0), vanish=VanishAct(gpu_model="H10"))],
+            ("vanish", "gpu_model"),
+            'no offer has gpu_model "H10"; did you mean "H100"?',
+        ),
+        ([rent_act(0, region="Quebec, CA")], ("rent",), "no offer matches all of these"),
+    ],
+)
+def test_an_act_that_can_never_work_is_a_problem_with_its_place(
+    acts: list[Act], where: tuple[str, ...], says: str
+) -> None:
+    assert problems(*acts) == [(("timeline", 0, *where), says)]
+
+
+def test_two_rents_do_not_share_a_name() -> None:
+    assert problems(rent_act(0), rent_act(1)) == [(("timeline", 1, "rent", "as"), 'the name "r1" is taken')]
+
+
+def market_problems(settings: MarketSettings) -> list[tuple[str, str]]:
+    found = find_problems(scenario(settings), opening_offers(settings))
+    return [(".".join(map(str, path)), reason) for path, reason in found]
+
+
+def test_what_fits_has_no_problem() -> None:
+    assert market_problems(replaying(trace([1, 0]))) == []
+    assert market_problems(priced(series([287_000, 300_000]))) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "reason"),
+    [
+        (replaying(trace([1, 0], provider="vast")), "availability.0.provider", 'did you mean "vast-ai"?'),
+        (replaying(trace([1, 0], gpu_model="H100"), offers=(offer(), GCP)), "", ""),
+        (
+            replaying(trace([1, 0], gpu_model="H100", provider="vast-ai"), offers=(offer(), GCP)),
+            "availability.0",
+            "no offer matches all of these",
+        ),
+        (replaying(trace([1, 0], 1, scale=999_999)), "availability.0.scale", "less than a millisecond"),
+        (replaying(trace([1, 1_000_001])), "availability.0.trace", "at most 1000000 nodes"),
+        (replaying(trace([1, 2], severity=500_000)), "availability.0.severity", "traces of 0 and 1"),
+        (
+            replaying(trace([1, 0]), trace([1, 0], gpu_model="rtx 4090"), offers=(offer(), offer("There"))),
+            "availability.1",
+            'offer "vast-ai|RTX 4090|Quebec, CA" follows availability[0] already',
+        ),
+        (priced(series([287_000, 300_000], region="Quebec")), "prices.0.region", 'did you mean "Quebec, CA"?'),
+        (priced(series([287_000, 300_000], 1, scale=2_000)), "prices.0.scale", "less than a millisecond"),
+        (priced(series([287_000, 300_500])), "prices.0.series", "multiples of $0.001 above 0"),
+        (priced(series([287_000, 0])), "prices.0.series", "multiples of $0.001 above 0"),
+        (
+            priced(series([287_000, 410_001])),
+            "prices.0.series",
+            'goes up to $0.410001, above $0.410000, the on-demand price of offer "vast-ai|RTX 4090|Quebec, CA"',
+        ),
+        (priced(series([1_000]), series([2_000])), "prices.1", "follows prices[0] already"),
+        (
+            priced(series([1_000]), offers=(GCP,), prices=PriceSettings(marketplace="replay")),
+            "prices.0",
+            'offer "gcp|H100|us-central1, US" is of class hyperscaler, whose price process is not replay',
+        ),
+    ],
+)
+def test_a_problem_is_told_with_its_field(settings: MarketSettings, field: str, reason: str) -> None:
+    found = market_problems(settings)
+    if field:
+        assert any(path == f"market.replay.{field}" and reason in said for path, said in found), found
+    else:
+        assert found == []
+
+
+BRISK, NEVER = ChurnTerms(), ChurnTerms(away=Duration(0))
+
+
+@pytest.mark.parametrize(
+    ("churn", "field"),
+    [
+        (ChurnSettings(), ""),
+        (ChurnSettings(marketplace=BRISK), "marketplace"),
+        (ChurnSettings(all=BRISK), "all"),
+        (ChurnSettings(all=NEVER), ""),
+        (ChurnSettings(all=BRISK, marketplace=NEVER), ""),
+        (ChurnSettings(neocloud=BRISK), ""),
+    ],
+)
+def test_churn_of_offers_that_all_follow_traces_is_refused(churn: ChurnSettings, field: str) -> None:
+    settings = replaying(trace([1, 0], region="Here"), offers=(offer("Here"),), churn=churn)
+    told = 'nobody leaves by this: offer "vast-ai|RTX 4090|Here" follows a trace, and so do all that it is about'
+    assert market_problems(settings) == ([(f"market.churn.{field}", told)] if field else [])
+    beside = replaying(trace([1, 0], region="Here"), offers=(offer("Here"), offer("There")), churn=churn)
+    assert market_problems(beside) == []
+
+
+def test_an_offer_that_follows_two_is_told_once_an_entry() -> None:
+    offers = (offer(), offer("There"))
+    assert len(market_problems(replaying(trace([1, 0]), trace([1, 0]), offers=offers))) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"interruptions": InterruptionSettings(mode="replay")},
+        {"replay": ReplaySettings(availability=(trace([1]),))},
+        {"prices": PriceSettings(exchange="replay")},
+        {"replay": ReplaySettings(prices=(series([1]),))},
+    ],
+)
+def test_the_mode_goes_with_what_is_replayed(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="go with"):
+        market(**fields)
+
+
+def test_a_market_that_replays_nothing_does_not_say_so_in_its_journal() -> None:
+    assert b"replay" not in journal(world(market()))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [replaying(PlayedTrace(trace="a.json")), priced(PlayedSeries(series="a.csv"))],
+)
+def test_a_journal_that_names_files_is_refused(settings: MarketSettings) -> None:
+    line = journal(world(market())).splitlines(keepends=True)
+    given = replaying(trace([1, 0])) if settings.interruptions.mode == "replay" else priced(series([1_000, 2_000]))
+    header, *rest = journal(world(given)).splitlines(keepends=True)
+    start = header.index(b'{"length"')
+    named = header[:start] + b'"a.json"' + header[header.index(b"}", start) + 1 :]
+    assert len(line) > 1
+    with pytest.raises(JournalInvalid, match="it names no files"):
+        replay(named + b"".join(rest))

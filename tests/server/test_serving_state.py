@@ -1,0 +1,85 @@
+"""`gpu-sim serve --state`: what the command line says of it, what a stop and a kill leave, what it refuses."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ..support.processes import run, serving
+
+ALICE = {"authorization": "Bearer si_test_alice"}
+RENT = {"gpu_model": "H100", "provider_id": "gcp", "region": "us-central1, US", "model_id": "m", "docker_image": "d"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_ended_goes_on_with_its_file(tmp_path: Path, number: signal.Signals) -> None:
+    arguments = ["--scenario", "calm", "--state", str(tmp_path / "state.db"), "--sync", "full"]
+    with serving(tmp_path / "ready.json", *arguments) as server:
+        assert server.process.stdout is not None
+        line = server.process.stdout.readline()
+        assert line.rstrip().endswith(f"token=si_test_alice state={tmp_path}/state.db (of the world default only)")
+        rental = httpx.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=ALICE).json()
+        made = httpx.post(f"{server.url}/_sim/accounts", json={"name": "carol"}).json()
+        httpx.post(f"{server.url}/_sim/worlds", json={"name": "other", "scenario": "calm"}).raise_for_status()
+        httpx.post(f"{server.url}/_sim/clock/advance", json={"by": "5m"}, headers=ALICE).raise_for_status()
+        journal = httpx.get(f"{server.url}/_sim/journal", headers=ALICE).content
+        code, _, _ = server.stop(number)
+        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+    (tmp_path / "ready.json").unlink(missing_ok=True)
+    with serving(tmp_path / "ready.json", *arguments) as server:
+        shown = httpx.get(f"{server.url}/v1/gpu/rentals/{rental['rental_id']}", headers=ALICE).json()
+        assert shown["status"] == "running"
+        assert httpx.get(f"{server.url}/_sim/clock").json()["now"] == "2026-01-01T00:05:00.000Z"
+        assert httpx.get(f"{server.url}/_sim/journal").content == journal
+        carol = {"authorization": f"Bearer {made['token']}"}
+        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=carol).status_code == 200
+        assert [world["name"] for world in httpx.get(f"{server.url}/_sim/worlds").json()["data"]] == ["default"]
+
+
+def test_a_second_server_on_the_file_is_refused(tmp_path: Path) -> None:
+    state = str(tmp_path / "state.db")
+    with serving(tmp_path / "ready.json", "--scenario", "calm", "--state", state):
+        second = run("serve", "--scenario", "calm", "--state", state, "--port", "0")
+    assert second.returncode == 2
+    assert "in use by another server" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--scenario", "price-spike"], "a run of another scenario"),
+        (["--scenario", "calm", "--seed", "9"], "a run of seed 1, not of 9"),
+    ],
+)
+def test_a_file_of_another_run_is_refused_and_left_as_it_was(tmp_path: Path, arguments: list[str], says: str) -> None:
+    state = tmp_path / "state.db"
+    with serving(tmp_path / "ready.json", "--scenario", "calm", "--state", str(state)) as server:
+        server.stop()
+    before = state.read_bytes()
+    ended = run("serve", *arguments, "--state", str(state), "--port", "0")
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert state.read_bytes() == before
+
+
+def test_a_file_that_is_no_state_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    state.write_text("something else\n" * 1_000)
+    ended = run("serve", "--state", str(state), "--port", "0")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert str(state) in ended.stderr
+    assert state.read_text().startswith("something else")
+
+
+def test_keep_bounds_what_is_held(tmp_path: Path) -> None:
+    with serving(tmp_path / "ready.json", "--scenario", "calm", "--keep", "1") as server, httpx.Client() as client:
+        for _ in range(150):
+            rental = client.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=ALICE).json()
+            client.delete(f"{server.url}/v1/gpu/rentals/{rental['rental_id']}", headers=ALICE).raise_for_status()
+        assert len(client.get(f"{server.url}/_sim/rentals?limit=1000").json()["data"]) < 150
+        assert client.get(f"{server.url}/_sim/journal").status_code == 410
+        figures = client.get(f"{server.url}/metrics").text
+    dropped = [line for line in figures.splitlines() if line.startswith("gpu_sim_rentals_dropped ")]
+    assert float(dropped[0].split()[-1]) > 0

@@ -1,0 +1,70 @@
+"""Worlds kept in a state file, with the batches of a small run."""
+
+from pathlib import Path
+from typing import Any
+
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
+from gpu_sim.worlds.sqlite_store import Store
+from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
+
+from .builders import QUIET, rent_command
+
+MANUAL = ClockSettings(mode="manual")
+
+
+def conditions(**fields: Any) -> Scenario:
+    """Alice with plenty on the quiet market under a manual clock."""
+    given: dict[str, Any] = {"name": "test", "market": QUIET, "clock": MANUAL}
+    given["accounts"] = (AccountSpec("alice", "si_alice", Money(10**9)),)
+    return Scenario(**(given | fields))
+
+
+def world(scenario: Scenario | None = None, **options: Any) -> World:
+    """A world in memory."""
+    made = World("default", conditions() if scenario is None else scenario, **options)
+    Worlds().add(made)
+    return made
+
+
+def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, pages_max: int | None = None) -> World:
+    """A world kept in that file."""
+    started = world() if started is None else started
+
+    def begin(store: Store) -> None:
+        started.begin_in(Durable(store, inputs_per_part=inputs_per_part))
+
+    store = Store.open(path, begin, pages_max=pages_max)
+    durable = Durable(store, inputs_per_part=inputs_per_part)
+    try:
+        started.keep_in(durable)
+    except BaseException:
+        durable.close()
+        raise
+    return started
+
+
+def killed(running: World) -> None:
+    """What a kill leaves: the files as they are at that instant, whatever closing them would have tidied up."""
+    assert running.keeping.durable is not None
+    store = running.keeping.durable._store
+    files = [store.path, store.path.with_name(store.path.name + "-wal")]
+    left = {file: file.read_bytes() for file in files if file.exists()}
+    store._db.close()
+    for file, content in left.items():
+        file.write_bytes(content)
+
+
+def journal(of: World) -> bytes:
+    """The journal in one piece."""
+    return b"".join(of.journal())
+
+
+def rent(of: World, key: str | None = None) -> str:
+    """Rent now; the rental's id."""
+    rental = of.execute(rent_command(), None if key is None else Key(key, b"body"))
+    assert rental is not None
+    return rental.rental_id

@@ -1,0 +1,310 @@
+"""A run in a state file: whatever was committed is there again, and what cannot be repeated is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from gpu_sim.core.commands import AddCredit, RentGpu, TerminateRental
+from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import Refusal
+from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.rentals.idempotency import Key
+from gpu_sim.core.scenario.acts import Act, PriceAct
+from gpu_sim.core.scenario.scenario import ClockSettings
+from gpu_sim.core.simulation import Simulation
+from gpu_sim.worlds import state_file as durable_module
+from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable, Store
+from gpu_sim.worlds.world import World
+
+from ..support.busy_world import ACTORS, NAMES, busy_scenario
+from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The state file."""
+    return tmp_path / "state.db"
+
+
+def play(of: World, steps: int) -> None:
+    """The first steps of the busy world's accounts."""
+    ordered = sorted((step for name in NAMES for step in ACTORS[name]), key=lambda step: step.at_ms)
+    for step in ordered[:steps]:
+        of.simulation.advance(max(of.simulation.now_ms, step.at_ms))
+        try:
+            of.execute(step.command(of.simulation))
+        except Refusal:
+            continue
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 4, 5, 19, 20, 21, 97])
+def test_a_killed_run_is_found_again_to_the_byte(path: Path, steps: int) -> None:
+    """Whether the kill falls before, at or after a batch of the journal or a snapshot."""
+    running, memory = kept(path, world(busy_scenario(), clock=MANUAL)), world(busy_scenario(), clock=MANUAL)
+    for each in (running, memory):
+        play(each, steps)
+    killed(running)
+    again = kept(path, world(busy_scenario(), clock=MANUAL))
+    now = memory.simulation.now_ms
+    for each in (again, memory):
+        each.simulation.advance(now + DAY_MS)
+    assert journal(again) == journal(memory)
+    assert again.simulation.snapshot(with_ended=False) == memory.simulation.snapshot(with_ended=False)
+    assert list(again.simulation.rentals.by_id) == list(memory.simulation.rentals.by_id)
+    again.simulation.ledger.audit()
+    again.close()
+
+
+def test_killed_again_and_again(path: Path) -> None:
+    memory = world()
+    for _ in range(12):
+        running = kept(path)
+        for each in (running, memory):
+            rental_id = rent(each)
+            each.simulation.advance(each.simulation.now_ms + 10 * MINUTE_MS)
+            each.execute(TerminateRental("alice", rental_id))
+        assert journal(running) == journal(memory)
+        killed(running)
+
+
+def test_a_run_that_ended_well_needs_no_replay(path: Path) -> None:
+    running = kept(path)
+    rental_id = rent(running)
+    before = journal(running)
+    running.close()
+    store = Store.open(path, lambda _: None)
+    assert list(store.inputs(0)) == []
+    assert store.snapshot() is not None
+    store.close()
+    again = kept(path)
+    assert journal(again) == before
+    assert again.simulation.rentals.find(rental_id).status == "provisioning"
+    again.close()
+
+
+def test_a17_a_key_is_found_again(path: Path) -> None:
+    running = kept(path)
+    rental_id = rent(running, "k")
+    killed(running)
+    again = kept(path)
+    assert rent(again, "k") == rental_id
+    assert again.simulation.rentals.created == 1
+    again.close()
+
+
+def test_an_input_is_written_before_it_happens_and_refusals_and_repetitions_are_not(path: Path) -> None:
+    running = kept(path)
+    rental_id = rent(running, "k")
+    rent(running, "k")
+    running.execute(TerminateRental("alice", rental_id))
+    running.execute(TerminateRental("alice", rental_id))
+    with pytest.raises(Refusal):
+        running.execute(AddCredit("nobody", 1))
+    killed(running)
+    store = Store.open(path, lambda _: None)
+    assert len(list(store.inputs(0))) == 2
+    store.close()
+
+
+def fill(running: World) -> int:
+    """Credit until the file takes no more; how often it did."""
+    for taken in range(10_000):
+        try:
+            running.execute(AddCredit("alice", 1))
+        except StateUnavailable:
+            return taken
+    raise AssertionError("the file is never full")
+
+
+def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
+    running = kept(path, pages_max=40, inputs_per_part=10**6)
+    taken = fill(running)
+    assert taken > 10
+    assert running.simulation.ledger.balance("alice") == 10**9 + taken
+    before = journal(running)
+    with pytest.raises(StateUnavailable):
+        rent(running)
+    assert journal(running) == before
+    assert running.keeping.durable is not None
+    running.keeping.durable._store._db.execute("PRAGMA max_page_count=100000")
+    rent(running)
+    before = journal(running)
+    killed(running)
+    again = kept(path, inputs_per_part=10**6)
+    assert journal(again) == before
+    again.close()
+
+
+def test_a_batch_that_the_file_does_not_take_is_offered_again(path: Path) -> None:
+    running = kept(path, pages_max=16, inputs_per_part=2)
+    assert running.keeping.durable is not None
+    for _ in range(3):
+        try:
+            running.execute(AddCredit("alice", 1))
+        except StateUnavailable:
+            break
+    running.keeping.durable._store._db.execute("PRAGMA max_page_count=100000")
+    for _ in range(4):
+        running.execute(AddCredit("alice", 1))
+    before = journal(running)
+    running.close()
+    again = kept(path, inputs_per_part=2)
+    assert journal(again) == before
+    again.close()
+
+
+def other_scenario() -> World:
+    return world(conditions(name="other"))
+
+
+def other_seed() -> World:
+    return world(seed=77)
+
+
+@pytest.mark.parametrize(("other", "says"), [(other_scenario, "another scenario"), (other_seed, "seed 1, not of 77")])
+def test_a_file_of_another_scenario_or_seed_is_refused(path: Path, other: Callable[[], World], says: str) -> None:
+    kept(path).close()
+    started = other()
+    with pytest.raises(StateUnusable, match=says):
+        kept(path, started)
+
+
+def test_a_file_of_another_version_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(path).close()
+    monkeypatch.setattr(durable_module, "__version__", "9.9.9")
+    with pytest.raises(StateUnusable, match=r"version 0\.\d+\.\d+ of the simulator, not of 9\.9\.9"):
+        kept(path)
+
+
+def test_a_replay_that_goes_another_way_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest every few inputs shows it."""
+    running = kept(path, inputs_per_part=4)
+    for _ in range(6):
+        rent(running) if running.simulation.market.offers[0].free else running.execute(AddCredit("alice", 1))
+    killed(running)
+    monkeypatch.setattr("gpu_sim.core.rentals.rentals.hold_micros", lambda *_: 1)
+    with pytest.raises(StateUnusable, match="gives other events than it had"):
+        kept(path)
+
+
+def test_a_replay_in_which_an_input_is_refused_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = kept(path)
+    rent(running)
+    killed(running)
+    monkeypatch.setattr("gpu_sim.core.rentals.rentals.hold_micros", lambda *_: 10**12)
+    with pytest.raises(StateUnusable, match="cannot be repeated"):
+        kept(path)
+
+
+def test_manual_time_resumes_where_it_was(path: Path) -> None:
+    running = kept(path)
+    running._commit_clock(3 * HOUR_MS)
+    killed(running)
+    again = kept(path)
+    assert again.simulation.now_ms == 3 * HOUR_MS
+    again.close()
+
+
+@pytest.mark.parametrize(("speed", "factor"), [(None, 1), (Factor(60_000_000), 60)])
+def test_running_time_catches_up(
+    path: Path, speed: Factor | None, factor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ClockSettings(mode="real" if speed is None else "scaled", speed=speed)
+    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
+    running = kept(path, world(conditions(clock=clock)))
+    running.simulation.advance(5_000)
+    running._commit_clock(5_000)
+    killed(running)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
+    again = kept(path, world(conditions(clock=clock)))
+    assert 5_000 + 7_000 * factor <= again.pacer.target_ms(0) < 5_000 + 7_000 * factor + 60_000 * factor
+    again.close()
+
+
+def test_a_clock_that_is_asked_for_wins_over_the_one_in_the_file(path: Path) -> None:
+    running = kept(path)
+    running._commit_clock(HOUR_MS)
+    killed(running)
+    again = kept(path, world(clock=ClockSettings(mode="real")))
+    assert again.pacer.settings.mode == "real"
+    assert again.pacer.target_ms(0) >= HOUR_MS
+    again.close()
+
+
+def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable_module, "EVENTS_PER_PART", 20)
+    monkeypatch.setattr(durable_module, "WORK_PER_SNAPSHOT", 100)
+    running, memory = kept(path, world(busy_scenario(), clock=MANUAL)), world(busy_scenario(), clock=MANUAL)
+    for each in (running, memory):
+        for hours in range(1, 30):
+            each.simulation.advance(hours * HOUR_MS)
+            each.keeping.tidy(each._run_now)
+    running._commit_clock(running.simulation.now_ms)
+    killed(running)
+    store = Store.open(path, lambda _: None)
+    assert store.snapshot() is not None
+    assert len(list(store.parts())) > 3
+    store.close()
+    again = kept(path, world(busy_scenario(), clock=MANUAL))
+    assert journal(again) == journal(memory)
+    again.close()
+
+
+def test_nothing_is_let_go_that_is_not_in_the_file(path: Path) -> None:
+    """`keep` is far below what was rented, and still the whole journal is there, and the ledger's balances."""
+    running = kept(path, world(keep=1), inputs_per_part=10)
+    memory = world()
+    for each in (running, memory):
+        for _ in range(101):
+            each.execute(TerminateRental("alice", rent(each)))
+    held = running.simulation
+    assert held.rentals.ended_held <= 60
+    assert held.events_dropped > 0
+    assert journal(running) == journal(memory)
+    killed(running)
+    again = kept(path, world(keep=1), inputs_per_part=10)
+    assert journal(again) == journal(memory)
+    assert again.simulation.ledger.state() == memory.simulation.ledger.state()
+    again.simulation.ledger.audit()
+    again.close()
+
+
+def test_the_file_has_no_lines_of_the_timeline_twice(path: Path) -> None:
+    act = Act(at=Duration(MINUTE_MS), price=PriceAct(multiply=Factor(2_000_000)))
+    running, memory = kept(path, world(conditions(timeline=(act,)))), world(conditions(timeline=(act,)))
+    for each in (running, memory):
+        rent(each)
+        each.simulation.advance(HOUR_MS)
+        each.execute(AddCredit("alice", 5))
+    killed(running)
+    again = kept(path, world(conditions(timeline=(act,))))
+    assert journal(again) == journal(memory)
+    again.close()
+
+
+def test_an_input_is_what_a_command_and_its_key_are() -> None:
+    command = RentGpu("alice", "p", "g", "r", 1, "m", "i")
+    given = durable_module.Input(command, Key("k", b"\x00\xff"))
+    decoded = msgspec.json.decode(msgspec.json.encode(given), type=durable_module.Input)
+    assert decoded == given
+
+
+def test_the_simulation_in_the_file_is_the_one_that_was_asked_for(path: Path) -> None:
+    running = kept(path)
+    assert isinstance(running.simulation, Simulation)
+    assert running.scenario.name == "test"
+    running.close()
+
+
+def test_a_journal_that_is_read_while_more_is_written_down_is_whole(path: Path) -> None:
+    running = kept(path, inputs_per_part=4)
+    for _ in range(9):
+        running.execute(AddCredit("alice", 1))
+    reading = running.journal()
+    read = [next(reading), next(reading)]
+    for _ in range(9):
+        running.execute(AddCredit("alice", 1))
+    read += reading
+    assert b"".join(read) == journal(running)
+    running.close()

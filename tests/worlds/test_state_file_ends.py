@@ -1,0 +1,212 @@
+"""Runs in a state file at their edges: what was let go, damage inside, clocks over a restart, a file that fails."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gpu_sim.core.commands import AddCredit, HideRental, TerminateRental
+from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
+from gpu_sim.core.kernel.errors import RentalNotFound
+from gpu_sim.core.kernel.quantities import Factor
+from gpu_sim.core.scenario.scenario import ClockSettings
+from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
+
+from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The state file."""
+    return tmp_path / "state.db"
+
+
+def cycle(of: World, times: int) -> list[str]:
+    """Rent and end so often; the ids."""
+    ids = []
+    for _ in range(times):
+        ids.append(rent(of))
+        of.execute(TerminateRental("alice", ids[-1]))
+    return ids
+
+
+def restore(of: World, document: bytes) -> None:
+    """Let the world become that of the document."""
+    asyncio.run(of.restore(document, lambda _: {"si_alice": "alice"}))
+
+
+def test_a_restored_snapshot_of_which_rentals_were_let_go_is_kept_and_found_again(path: Path) -> None:
+    memory = world(keep=1)
+    cycle(memory, 30)
+    assert memory.simulation.rentals.ended_held < 5
+    running = kept(path, world(keep=1))
+    restore(running, memory.snapshot())
+    for each in (running, memory):
+        cycle(each, 30)
+        each.execute(AddCredit("alice", 1))
+    killed(running)
+    again = kept(path, world(keep=1))
+    assert again.simulation.ledger.state() == memory.simulation.ledger.state()
+    assert list(again.simulation.rentals.by_id)[-1] == list(memory.simulation.rentals.by_id)[-1]
+    again.close()
+
+
+def test_whatever_could_be_found_when_an_input_came_can_be_found_when_it_comes_again(path: Path) -> None:
+    """More is held than `keep`; all of that is held again after a restart."""
+    running = kept(path, world(keep=1), inputs_per_part=8)
+    ids = cycle(running, 23)
+    oldest = next(iter(running.simulation.rentals.by_id))
+    assert oldest != ids[-1]
+    running.execute(HideRental(oldest, hidden=True))
+    killed(running)
+    again = kept(path, world(keep=1), inputs_per_part=8)
+    assert journal(again) == journal(running_again(path, again))
+    again.close()
+
+
+def running_again(path: Path, again: World) -> World:
+    """The same world: a kill of a run that was just recovered loses nothing either."""
+    killed(again)
+    return kept(path, again, inputs_per_part=8)
+
+
+def test_a_run_that_was_let_go_stays_let_go(path: Path) -> None:
+    running = kept(path, world(keep=2))
+    ids = cycle(running, 40)
+    held = list(running.simulation.rentals.by_id)
+    running.close()
+    again = kept(path, world(keep=2))
+    assert list(again.simulation.rentals.by_id) == held
+    with pytest.raises(RentalNotFound):
+        again.execute(TerminateRental("alice", ids[0]))
+    assert len(again.simulation.events) < again.simulation.events_total
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE snapshot SET state = replace(state, '1000000000', '9000000000')",
+        "UPDATE inputs SET input = x'7b7d'",
+        "DELETE FROM inputs WHERE n = (SELECT min(n) FROM inputs)",
+        "UPDATE parts SET content = replace(content, 'alice', 'carol') WHERE number = 2",
+        "DELETE FROM parts WHERE number = 2",
+        "DELETE FROM run",
+        "DELETE FROM clock",
+        "UPDATE run SET identity = x'00'",
+        "UPDATE clock SET settings = x'00'",
+        "DROP TABLE inputs",
+    ],
+)
+def test_damage_inside_the_file_is_noticed(path: Path, change: str) -> None:
+    running = kept(path)
+    for _ in range(23):
+        running.execute(AddCredit("alice", 1))
+    assert running.keeping.durable is not None
+    running.keeping.durable._store._db.execute(change)
+    killed(running)
+    started = world()
+    worlds = Worlds()
+    worlds.by_name["default"] = started
+    with pytest.raises(StateUnusable):
+        worlds.keep_in_file(started, path, "normal")
+
+
+# Clocks
+
+
+def real_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch, before: ClockSettings, down_ms: int, after: ClockSettings | None
+) -> World:
+    """A world that was kept under one clock, was down for so long, and goes on under another."""
+    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
+    running = kept(path, world(conditions(clock=before)))
+    running.simulation.advance(5_000)
+    running._commit_clock(5_000)
+    killed(running)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + down_ms)
+    return kept(path, world(conditions(clock=before), clock=after))
+
+
+FAST = ClockSettings(mode="scaled", speed=Factor(1_000_000_000))
+REAL = ClockSettings(mode="real")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "least", "most"),
+    [
+        (REAL, FAST, 9_000, None),
+        (MANUAL, FAST, 5_000, None),
+        (FAST, MANUAL, 4_005_000, 4_005_000 + MINUTE_MS * 1_000),
+        (REAL, MANUAL, 9_000, 9_000 + MINUTE_MS),
+        (MANUAL, None, 5_000, 5_000),
+    ],
+)
+def test_what_goes_by_while_a_server_is_down_goes_by_the_clock_it_had(
+    path: Path, monkeypatch: pytest.MonkeyPatch, before: ClockSettings, after: Any, least: int, most: int | None
+) -> None:
+    again = real_for(path, monkeypatch, before, 4_000, after)
+    now = again.simulation.now_ms
+    assert least <= now <= (least + MINUTE_MS if most is None else most)
+    again.close()
+
+
+def test_a_clock_that_was_asked_for_is_the_one_in_the_file_from_then_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = real_for(path, monkeypatch, FAST, 4_000, MANUAL)
+    now = again.simulation.now_ms
+    killed(again)
+    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 10_000_000)
+    third = kept(path, world(conditions(clock=FAST)))
+    assert third.pacer.settings.mode == "manual"
+    assert third.simulation.now_ms == now
+    third.close()
+
+
+# A file that fails
+
+
+def test_an_advance_until_something_that_the_file_does_not_take_afterwards_is_offered_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = kept(path)
+    rent(running)
+    taken = Durable.commit_clock
+    calls = []
+
+    def once(self: Durable, now_ms: int, clock: ClockSettings) -> None:
+        calls.append(now_ms)
+        if len(calls) == 2:
+            raise StateUnavailable("full")
+        taken(self, now_ms, clock)
+
+    monkeypatch.setattr(Durable, "commit_clock", once)
+    happened = asyncio.run(running.advance(lambda: HOUR_MS, lambda: running.simulation.now_ms >= MINUTE_MS))
+    assert happened.total > 0
+    assert calls == [0, MINUTE_MS]
+    running.execute(AddCredit("alice", 1))
+    assert calls[-1] == MINUTE_MS
+    killed(running)
+    again = kept(path)
+    assert again.simulation.now_ms == MINUTE_MS
+    again.close()
+
+
+def test_a_snapshot_from_before_a_reset_may_be_taken_again(path: Path) -> None:
+    """Under a running clock a reset starts at another instant of the wall."""
+    running = kept(path, world(conditions(clock=REAL)))
+    rent(running)
+    document = running.snapshot()
+    running._at_start()[0].simulation.advance(1)
+    asyncio.run(running.reset(lambda _: {"si_alice": "alice"}))
+    running.simulation.start_epoch_ms += 1
+    restore(running, document)
+    assert running.simulation.rentals.created == 1
+    killed(running)
+    again = kept(path, world(conditions(clock=REAL)))
+    assert again.simulation.rentals.created == 1
+    again.close()
