@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from ..support.processes import GPU_SIM, environment, serving
 from ..support.markdown import Block, blocks_of, check_forms, indented_blocks_of
+from ..support.processes import GPU_SIM, environment, serving
 from ..support.readmes import READMES
 
 ADDRESS = "http://127.0.0.1:4780"
