@@ -10,9 +10,9 @@ from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.traces.traces import write_trace
 from gpu_sim.scenario_files.load import load_scenario
 
-from ..support.known_market import recordings
+from ..fidelity.known_market import recordings
+from ..fidelity.zone_recordings import trace
 from ..support.processes import ROOT
-from ..support.zone_recordings import trace
 
 
 @pytest.fixture(scope="module")

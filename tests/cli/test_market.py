@@ -10,9 +10,9 @@ from gpu_sim.cli.main import main
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import read_trace, write_trace
 
-from ..support.known_market import recordings
+from ..fidelity.known_market import recordings
+from ..fidelity.zone_recordings import trace
 from ..support.processes import ROOT
-from ..support.zone_recordings import trace
 
 OFFER = """\
     - provider_id: aws

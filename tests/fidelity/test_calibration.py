@@ -11,8 +11,8 @@ from gpu_sim.fidelity.calibration import CalibrationSettings, CannotPlayHeldOut,
 from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_files.load import parse_scenario
 
-from ..support.known_market import recordings
-from ..support.zone_recordings import trace
+from .known_market import recordings
+from .zone_recordings import trace
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_files.problems import ScenarioError
 from msgspec.structs import replace
 
-from ..support.zone_recordings import trace
+from .zone_recordings import trace
 
 SETTINGS = MarketCheckSettings(
     scenario=load_scenario("calm"),

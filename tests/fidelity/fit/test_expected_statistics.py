@@ -12,8 +12,8 @@ from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.zones import observe_all, trace_names
 from gpu_sim.fidelity.traces.statistics import measure
 
-from ...support.known_market import LOOK_SECONDS, UNLIKE, recordings
-from ...support.zone_markets import LOOKED, realistic, zone
+from ..known_market import LOOK_SECONDS, UNLIKE, recordings
+from ..zone_markets import LOOKED, realistic, zone
 
 RUNS = 10
 DAYS = 60

@@ -12,8 +12,8 @@ from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace, TraceName
 from gpu_sim.scenario_files.load import parse_scenario
 
-from ...support.known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
-from ...support.zone_recordings import trace
+from ..known_market import LOOK_SECONDS, SETTINGS, UNLIKE, ZONES, recordings
+from ..zone_recordings import trace
 
 THIRTEEN = Severity(a=Factor(5_000_000), b=Factor(1_150_000))
 """The narrowest about thirteen sixteenths."""

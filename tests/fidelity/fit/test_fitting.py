@@ -7,7 +7,7 @@ from gpu_sim.fidelity.fit.expected_statistics import Setting, expect
 from gpu_sim.fidelity.fit.fitting import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of
 from gpu_sim.fidelity.traces.traces import align
 
-from ...support.known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from ..known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
 
 DAYS = 100
 

@@ -7,7 +7,7 @@ import pytest
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.shape_space import AXES, bounds, shape_at, tidied
 
-from ...support.known_market import UNLIKE
+from ..known_market import UNLIKE
 
 
 def test_the_origin_is_the_shipped_shape() -> None:

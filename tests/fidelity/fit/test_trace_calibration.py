@@ -8,8 +8,8 @@ from gpu_sim.fidelity.fit.trace_calibration import calibrate_traces
 from gpu_sim.fidelity.traces.traces import Trace
 from msgspec.structs import replace
 
-from ...support.known_market import UNLIKE, recordings
-from ...support.zone_recordings import trace
+from ..known_market import UNLIKE, recordings
+from ..zone_recordings import trace
 
 ALWAYS = trace("r2a", np.full(5_000, 4), 195)
 NEVER = trace("r2b", np.zeros(5_000, np.int64), 195)

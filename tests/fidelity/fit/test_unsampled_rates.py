@@ -7,8 +7,8 @@ from gpu_sim.core.market.availability_rates import CannotCalibrate, calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.unsampled_rates import Recorded, deprobe, deprobe_or_keep, seen_per_hour
 
-from ...support.known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
-from ...support.zone_recordings import marks
+from ..known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
+from ..zone_recordings import marks
 
 LOOK_H = LOOK_SECONDS / 3600
 STEADY = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))

@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from ...core.market.recordings import replaying
 from ...core.market.recordings import trace as replayed
 from ...support.builders import DAY, HOUR, market, offer, scenario
-from ...support.known_market import LOOK_SECONDS, recordings
-from ...support.zone_markets import poisson
-from ...support.zone_recordings import trace
+from ..known_market import LOOK_SECONDS, recordings
+from ..zone_markets import poisson
+from ..zone_recordings import trace
 
 SETTINGS = InterruptionSettings(
     mode="realistic",

@@ -13,8 +13,8 @@ from gpu_sim.fidelity.traces.traces import Trace
 from msgspec.structs import replace
 
 from ...support.builders import market, offer, scenario
-from ...support.known_market import LOOK_SECONDS, UNLIKE, recordings
-from ...support.zone_recordings import trace
+from ..known_market import LOOK_SECONDS, UNLIKE, recordings
+from ..zone_recordings import trace
 
 FITTED, HELD_OUT = recordings(30)[:3], recordings(30)[3:]
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ...core.market.recordings import priced, replaying, series, trace
 from ...support.builders import market, offer, scenario
-from ...support.zone_markets import NINE, plan, poisson, realistic, seed_run, zone
+from ..zone_markets import NINE, plan, poisson, realistic, seed_run, zone
 
 ZONES = realistic(*map(zone, NINE))
 

@@ -21,8 +21,8 @@ from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace
 
 from ...support.builders import scenario
-from ...support.zone_markets import plan, realistic, zone
-from ...support.zone_recordings import chain
+from ..zone_markets import plan, realistic, zone
+from ..zone_recordings import chain
 
 CONDITIONS = replace(
     realistic(zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a")),

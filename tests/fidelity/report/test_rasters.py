@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 from msgspec.structs import replace
 
-from ...support.zone_markets import plan, realistic, zone
-from ...support.zone_recordings import chain
+from ..zone_markets import plan, realistic, zone
+from ..zone_recordings import chain
 
 CONDITIONS = realistic(zone("us-east-1a"), zone("us-east-1b"), zone("us-west-2a"))
 

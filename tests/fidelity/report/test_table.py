@@ -11,7 +11,7 @@ from gpu_sim.fidelity.report.targets import TARGETS
 from msgspec.structs import replace
 
 from ...support.builders import scenario
-from ...support.zone_markets import NINE, plan, realistic, seed_run, zone
+from ..zone_markets import NINE, plan, realistic, seed_run, zone
 
 ZONES = realistic(*map(zone, NINE))
 

@@ -9,7 +9,7 @@ from gpu_sim.fidelity.runs.constant_hazard import add_up, count_taken, exponenti
 from gpu_sim.fidelity.runs.market_run import MarketHistory, run_market
 from msgspec.structs import replace
 
-from ...support.zone_markets import history, poisson, priced
+from ..zone_markets import history, poisson, priced
 
 PROBABILITY_PPM = 300_000
 CONDITIONS = poisson(PROBABILITY_PPM, 16, 4, *[1] * 30)

@@ -11,7 +11,7 @@ from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import read_trace
 from msgspec.structs import replace
 
-from ...support.zone_markets import plan, poisson, realistic, zone
+from ..zone_markets import plan, poisson, realistic, zone
 
 ZONES = (zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a"), zone("us-east-1a", gpu_model="K80"))
 CONDITIONS = realistic(*ZONES)

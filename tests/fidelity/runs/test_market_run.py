@@ -13,7 +13,7 @@ from gpu_sim.fidelity.runs.market_run import MarketHistory, run_market
 from msgspec.structs import replace
 
 from ...support.builders import DAY, DOLLAR, HOUR, MINUTE, READY, market, offer, scenario
-from ...support.zone_markets import realistic, zone
+from ..zone_markets import realistic, zone
 
 ZONES = realistic(zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a", capacity=5))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gpu_sim.fidelity.runs.offer_prices import FROZEN_DAYS, daily_prices, measure_prices
 
-from ...support.zone_markets import history, priced
+from ..zone_markets import history, priced
 
 
 def test_each_class_is_measured_alone() -> None:

@@ -10,8 +10,8 @@ from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from msgspec.structs import replace
 
 from ...support.builders import HOUR, offer
-from ...support.zone_markets import priced, zone
-from ...support.zone_recordings import trace
+from ..zone_markets import priced, zone
+from ..zone_recordings import trace
 
 
 def names(*specs: OfferSpec) -> list[str]:

@@ -14,7 +14,7 @@ from gpu_sim.fidelity.traces.dependence import (
 )
 from gpu_sim.fidelity.traces.traces import TraceName
 
-from ...support.zone_recordings import marks, trace
+from ..zone_recordings import marks, trace
 
 HERE = TraceName("west-1", "a", "v100")
 

@@ -12,7 +12,7 @@ from gpu_sim.fidelity.traces.lifetimes import (
     survival,
 )
 
-from ...support.zone_recordings import HOUR_SECONDS, marks
+from ..zone_recordings import HOUR_SECONDS, marks
 
 NONE = np.zeros(0)
 

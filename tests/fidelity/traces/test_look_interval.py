@@ -6,7 +6,7 @@ from gpu_sim.fidelity.traces.arrays import Marks
 from gpu_sim.fidelity.traces.look_interval import find_look_interval
 from gpu_sim.fidelity.traces.observation import Recorder, observe_series
 
-from ...support.zone_recordings import chain
+from ..zone_recordings import chain
 
 
 def recorded(every_ms: int, *, ticks: int = 8_000, gap_ms: int = 195_000) -> Marks:

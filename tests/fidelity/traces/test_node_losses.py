@@ -5,7 +5,7 @@ import pytest
 from gpu_sim.fidelity.traces.node_losses import LOSSES_MIN, fit_losses
 from gpu_sim.fidelity.traces.traces import Trace
 
-from ...support.zone_recordings import trace
+from ..zone_recordings import trace
 
 
 def fleet(seed: int, a: float, b: float, *, losses: int = 2_000, alone: int = 0, size: int = 16) -> Trace:

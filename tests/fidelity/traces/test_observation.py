@@ -6,7 +6,7 @@ from gpu_sim.fidelity.traces.observation import Recorder, observe_changes, obser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...support.zone_recordings import ticks
+from ..zone_recordings import ticks
 
 RECORDED = Recorder(gap_ms=195_000, observe_every_ms=631_000)
 

@@ -7,7 +7,7 @@ import pytest
 from gpu_sim.fidelity.traces.lifetimes import fit_weibull
 from gpu_sim.fidelity.traces.statistics import TraceStatistics, measure
 
-from ...support.zone_recordings import HOUR_SECONDS, chain, trace
+from ..zone_recordings import HOUR_SECONDS, chain, trace
 
 UNKNOWN_WITHOUT_A_RUN = (
     "up_mean_h",

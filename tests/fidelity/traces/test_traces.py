@@ -8,7 +8,7 @@ import pytest
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, align, parse_name, read_trace, write_trace
 from gpu_sim.scenario_files.problems import ScenarioError
 
-from ...support.zone_recordings import trace
+from ..zone_recordings import trace
 
 NAME = "mine__1-node__us-east-1a_v100_1.json"
 GAP_EXPECTED = "Expected a number > 0 and <= 1000000000"

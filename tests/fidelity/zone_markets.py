@@ -13,7 +13,7 @@ from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
 from gpu_sim.fidelity.traces.observation import Recorder
 from msgspec.structs import replace
 
-from .builders import DAY, market, offer, scenario
+from ..support.builders import DAY, market, offer, scenario
 
 GAP = 195_000
 LOOKED = Recorder(GAP, 631_000)

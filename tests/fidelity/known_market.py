@@ -11,7 +11,7 @@ from gpu_sim.fidelity.runs.zones import observe_all
 from gpu_sim.fidelity.traces.traces import Trace, TraceName
 from msgspec.structs import replace
 
-from .builders import HOUR, market, offer, scenario
+from ..support.builders import HOUR, market, offer, scenario
 from .zone_markets import LOOKED
 
 LOOK_SECONDS = 631.0
