@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .testing import GpuSim, GpuSimServer
-    from .testing.world_request import Wanted
+    from .testing.world_request import WorldRequest
 
 _SIM: "pytest.StashKey[GpuSim]" = pytest.StashKey()
 """The world of a test until the test is over."""
@@ -55,7 +55,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _wanted(item)
 
 
-def _wanted(item: pytest.Item) -> "Wanted":
+def _wanted(item: pytest.Item) -> "WorldRequest":
     """The world that the markers of a test say."""
     from .testing.world_request import WorldImpossible, wanted_from
 

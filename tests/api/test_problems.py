@@ -14,8 +14,8 @@ from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.worlds.request_log import RequestLog
-from gpu_sim.worlds.sqlite_store import StateUnavailable, Store
-from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable
+from gpu_sim.worlds.state_file import StateFile
 
 from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ..support.builders import market, offer
@@ -65,8 +65,8 @@ def ask_for_a_journal_that_is_gone(api: Api) -> Answer:
 def rent_on_a_full_disk(api: Api) -> Answer:
     with TemporaryDirectory() as folder:
         begin = api.world.begin_in
-        store = Store.open(Path(folder) / "state.db", lambda store: begin(Durable(store)), pages_max=1)
-        api.world.keep_in(Durable(store))
+        store = SqliteStore.open(Path(folder) / "state.db", lambda store: begin(StateFile(store)), pages_max=1)
+        api.world.keep_in(StateFile(store))
         with suppress(StateUnavailable):
             for _ in range(1_000):
                 api.world.execute(AddCredit("bob", 1))

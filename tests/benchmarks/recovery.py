@@ -12,8 +12,8 @@ from pathlib import Path
 from gpu_sim.core.commands import RentGpu, TerminateRental
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.worlds.sqlite_store import Store
-from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, Durable
+from gpu_sim.worlds.sqlite_store import SqliteStore
+from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -25,7 +25,7 @@ def world(scenario: Scenario, path: Path | None) -> World:
     made = World("default", scenario, clock=ClockSettings(mode="manual"))
     Worlds().add(made)
     if path is not None:
-        made.keep_in(Durable(Store.open(path, lambda store: made.begin_in(Durable(store)))))
+        made.keep_in(StateFile(SqliteStore.open(path, lambda store: made.begin_in(StateFile(store)))))
     return made
 
 
@@ -52,8 +52,8 @@ def main() -> None:
         in_memory, in_file = world(scenario, None), world(scenario, path)
         without, with_file = live(in_memory, commands), live(in_file, commands)
         print(f"{commands:,} commands: with a state file {with_file / without:.2f} times as long, in the core alone")
-        assert in_file.keeping.durable is not None
-        in_file.keeping.durable.close()
+        assert in_file.persistence.state_file is not None
+        in_file.persistence.state_file.close()
         print(f"state file: {path.stat().st_size / 1e6:.1f} MB")
         began = time.perf_counter()
         again = world(scenario, path)

@@ -4,13 +4,13 @@ import math
 from itertools import product
 
 import numpy as np
-from gpu_sim.core.market.availability_rates import PoolRates
+from gpu_sim.core.market.availability_rates import AvailabilityRates
 from gpu_sim.core.scenario.availability_shape import Shape
 
 from ..support.builders import HOUR
 
 
-def long_run(rates: PoolRates, shape: Shape) -> tuple[float, float]:
+def long_run(rates: AvailabilityRates, shape: Shape) -> tuple[float, float]:
     """The availability and the interruptions in an hour of being up, from all 16 states: stress of the region, stress
     of the model, phase."""
     states = list(product((0, 1), (0, 1), ("settled", "fragile", "short", "long")))

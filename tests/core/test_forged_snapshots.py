@@ -68,7 +68,7 @@ def noticed(state: State) -> dict[str, Any]:
 
 def offer_state(state: State, offer: int) -> list[Any]:
     """What was lost, struck and told on an offer."""
-    found: list[Any] = state["takebacks"]["offers"][offer]
+    found: list[Any] = state["interruptions"]["offers"][offer]
     return found
 
 
@@ -84,14 +84,14 @@ def forget_exhaustion(state: State) -> None:
 
 def run_elsewhere(state: State) -> None:
     """What runs on one offer is said to run on another."""
-    offers = state["takebacks"]["offers"]
+    offers = state["interruptions"]["offers"]
     offers[MARKETPLACE][2], offers[EXCHANGE][2] = offers[EXCHANGE][2], offers[MARKETPLACE][2]
 
 
 def add_gpus(state: State, subject: object, gpus: int = 0) -> None:
     """GPUs will come back that nobody took."""
     state["offers"][MARKETPLACE][2] += gpus
-    awaits(state, Priority.AVAILABILITY, subject)
+    awaits(state, Priority.GPUS_RETURN, subject)
 
 
 Forgery = tuple[str, Callable[[State], object], str]
@@ -104,24 +104,32 @@ FORGERIES: dict[str, Forgery] = {
     "a level ahead of its time": ("poisson", lambda s: s["levels"][0].__setitem__(1, LATER), "ahead of its time"),
     "draws below none": ("poisson", lambda s: offer_state(s, 0).__setitem__(0, -1), ">= 0"),
     "a counter without end": ("poisson", lambda s: s["churn"].__setitem__(0, 2**70), "<= "),
-    "a phase that there is not": ("realistic", lambda s: s["takebacks"]["pools"]["pools"][0].__setitem__(0, 9), "<= 3"),
+    "a phase that there is not": (
+        "realistic",
+        lambda s: s["interruptions"]["realistic"]["offers"][0].__setitem__(0, 9),
+        "<= 3",
+    ),
     "an offer that never returns": ("poisson", lambda s: lose(s, Priority.CHURN), "CHURN"),
     "a stress that never ends": ("realistic", lambda s: lose(s, Priority.STRESS), "STRESS"),
     "a group that is never struck": ("realistic", lambda s: lose(s, Priority.GROUP_SHOCK), "GROUP_SHOCK"),
     "an offer that is up and down": ("realistic", lambda s: s["offers"][1].__setitem__(1, False), "lead on from"),
     "an event of another pool": (
         "realistic",
-        lambda s: s["takebacks"]["pools"]["pools"][0].__setitem__(2, 0),
+        lambda s: s["interruptions"]["realistic"]["offers"][0].__setitem__(2, 0),
         "lead on",
     ),
     "an offer up that waits as if down": (
         "realistic",
-        lambda s: s["takebacks"]["pools"]["pools"][0].__setitem__(3, True),
+        lambda s: s["interruptions"]["realistic"]["offers"][0].__setitem__(3, True),
         "for it is up",
     ),
     "an offer down that is always there": ("poisson", lambda s: s["offers"][0].__setitem__(1, True), "yet it is down"),
-    "a trace ahead of its time": ("replay", lambda s: s["takebacks"]["replayed"][0].__setitem__(0, LATER), "changes"),
-    "a trace that ends early": ("replay", lambda s: lose(s, Priority.POOL), "POOL"),
+    "a trace ahead of its time": (
+        "replay",
+        lambda s: s["interruptions"]["recorded"][0].__setitem__(0, LATER),
+        "changes",
+    ),
+    "a trace that ends early": ("replay", lambda s: lose(s, Priority.AVAILABILITY), "AVAILABILITY"),
     "a strike that does not come": ("poisson", lambda s: offer_state(s, 0).__setitem__(4, []), "SHOCK"),
     "a strike of which nobody is told": ("poisson", lambda s: lose(s, Priority.NOTICE), "NOTICE"),
     "a notice where none is given": (

@@ -7,7 +7,7 @@ import pytest
 from gpu_sim import load_scenario
 from gpu_sim.fidelity.market_check import FolderUnusable, MarketCheckSettings, check_market
 from gpu_sim.fidelity.report.targets import TARGETS
-from gpu_sim.fidelity.traces.observation import Recorder
+from gpu_sim.fidelity.traces.observation import LookSchedule
 from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_files.problems import ScenarioError
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ SETTINGS = MarketCheckSettings(
     scenario=load_scenario("calm"),
     days=2,
     seeds=range(3, 5),
-    looked=Recorder(195_000, 631_000),
+    looked=LookSchedule(195_000, 631_000),
     fleets=False,
     jobs=1,
 )

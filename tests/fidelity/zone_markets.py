@@ -8,15 +8,15 @@ from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
 from gpu_sim.core.scenario.distributions import fixed
 from gpu_sim.core.scenario.market_settings import InterruptionSettings
 from gpu_sim.core.scenario.scenario import Scenario
-from gpu_sim.fidelity.runs.market_run import Lives, MarketHistory, OfferHistory
+from gpu_sim.fidelity.runs.market_run import MarketHistory, NodeRentals, OfferHistory
 from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
-from gpu_sim.fidelity.traces.observation import Recorder
+from gpu_sim.fidelity.traces.observation import LookSchedule
 from msgspec.structs import replace
 
 from ..support.builders import DAY, market, offer, scenario
 
 GAP = 195_000
-LOOKED = Recorder(GAP, 631_000)
+LOOKED = LookSchedule(GAP, 631_000)
 
 NINE = tuple(f"{region}{letter}" for region in ("us-east-1", "us-east-2", "us-west-2") for letter in "abc")
 """Nine zones in three regions."""
@@ -83,7 +83,7 @@ def priced(
     )
 
 
-NO_LIVES = Lives(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+NO_LIVES = NodeRentals(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
 def seed_run(seed: int = 1, **measured: float) -> SeedRun:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from gpu_sim.core.scenario.scenario import Scenario
-from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from gpu_sim.scenario_files.problems import ScenarioError
 from gpu_sim.scenario_files.yaml_tree import DEPTH_MAX
@@ -33,42 +33,42 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(folder: Path) -> ScenarioShelf:
-    return ScenarioShelf(folder)
+def library(folder: Path) -> ScenarioLibrary:
+    return ScenarioLibrary(folder)
 
 
-def refused(shelf: ScenarioShelf, wanted: str | dict[str, Any]) -> str:
+def refused(library: ScenarioLibrary, wanted: str | dict[str, Any]) -> str:
     """How a scenario is turned down."""
     with pytest.raises(ScenarioError) as error:
-        found(shelf, wanted)
+        found(library, wanted)
     return str(error.value)
 
 
-def found(shelf: ScenarioShelf, wanted: str | dict[str, Any]) -> Scenario:
+def found(library: ScenarioLibrary, wanted: str | dict[str, Any]) -> Scenario:
     """The scenario of a name or a document."""
-    return shelf.find(wanted) if isinstance(wanted, str) else shelf.build(wanted)
+    return library.find(wanted) if isinstance(wanted, str) else library.build(wanted)
 
 
 def test_a_shipped_scenario_is_found_by_its_name_and_read_once() -> None:
-    shelf = ScenarioShelf()
+    library = ScenarioLibrary()
     for name in shipped_scenarios():
-        assert shelf.at_hand(name) is None
-        assert shelf.find(name) == load_scenario(name)
-        assert shelf.at_hand(name) == load_scenario(name)
-    assert shelf.at_hand("clam") is None
+        assert library.at_hand(name) is None
+        assert library.find(name) == load_scenario(name)
+        assert library.at_hand(name) == load_scenario(name)
+    assert library.at_hand("clam") is None
 
 
 def test_a_file_of_the_folder_is_found_with_what_it_names_and_read_each_time(
-    shelf: ScenarioShelf, folder: Path
+    library: ScenarioLibrary, folder: Path
 ) -> None:
-    scenario = shelf.find("mine.yaml")
+    scenario = library.find("mine.yaml")
     assert (scenario.name, scenario.seed, len(scenario.market.offers)) == ("mine", 9, 1)
-    assert shelf.at_hand("mine.yaml") is None
+    assert library.at_hand("mine.yaml") is None
     write(folder, mine="name: changed")
-    assert shelf.find("mine.yaml").name == "changed"
+    assert library.find("mine.yaml").name == "changed"
 
 
-def test_an_inline_document_is_read_as_the_same_text_in_a_file_is(shelf: ScenarioShelf, folder: Path) -> None:
+def test_an_inline_document_is_read_as_the_same_text_in_a_file_is(library: ScenarioLibrary, folder: Path) -> None:
     document = {
         "name": "inline",
         "extends": "base.yaml",
@@ -87,15 +87,15 @@ def test_an_inline_document_is_read_as_the_same_text_in_a_file_is(shelf: Scenari
         "timeline: [{at: 1m, price: {gpu_model: RTX 4090, multiply: 3, for: 1h}}]}"
     )
     write(folder, same=text)
-    assert shelf.build(document) == shelf.find("same.yaml")
-    assert shelf.build({"name": "x"}).market.offers == load_scenario("default").market.offers
-    assert ScenarioShelf().build({"name": "x", "extends": "calm"}).market == load_scenario("calm").market
+    assert library.build(document) == library.find("same.yaml")
+    assert library.build({"name": "x"}).market.offers == load_scenario("default").market.offers
+    assert ScenarioLibrary().build({"name": "x", "extends": "calm"}).market == load_scenario("calm").market
 
 
 @pytest.mark.parametrize("name", ["mine.yaml", "/etc/passwd", "../outside/secret.yaml", "secret", ""])
 def test_without_a_folder_only_shipped_scenarios_are_found(name: str) -> None:
-    assert f'no scenario "{name}"' in refused(ScenarioShelf(), name)
-    assert "--scenario-dir" in refused(ScenarioShelf(), name)
+    assert f'no scenario "{name}"' in refused(ScenarioLibrary(), name)
+    assert "--scenario-dir" in refused(ScenarioLibrary(), name)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_without_a_folder_only_shipped_scenarios_are_found(name: str) -> None:
     ],
 )
 def test_without_a_folder_an_inline_scenario_names_no_file(document: dict[str, Any]) -> None:
-    assert "file" in refused(ScenarioShelf(), document)
+    assert "file" in refused(ScenarioLibrary(), document)
 
 
 @pytest.mark.parametrize(
@@ -128,42 +128,42 @@ def test_without_a_folder_an_inline_scenario_names_no_file(document: dict[str, A
         "x" * 100_000,
     ],
 )
-def test_nothing_outside_the_folder_is_found_by_any_name(shelf: ScenarioShelf, folder: Path, name: str) -> None:
+def test_nothing_outside_the_folder_is_found_by_any_name(library: ScenarioLibrary, folder: Path, name: str) -> None:
     (folder / "sub").mkdir()
     write(folder / "sub", deep="name: deep")
     (folder / "link.yaml").symlink_to(folder.parent / "outside" / "secret.yaml")
     (folder / "link.csv").symlink_to(folder.parent / "outside" / "secret.csv")
     (folder / "linked").symlink_to(folder.parent / "outside")
-    assert "no scenario" in refused(shelf, name)
-    assert len(refused(shelf, name)) < 2_000
-    assert "no scenario" in refused(shelf, {"name": "x", "extends": name[:200]})
+    assert "no scenario" in refused(library, name)
+    assert len(refused(library, name)) < 2_000
+    assert "no scenario" in refused(library, {"name": "x", "extends": name[:200]})
     for catalog in ("link.csv", "linked/secret.csv", "../outside/secret.csv"):
-        assert "no catalogue" in refused(shelf, {"name": "x", "market": {"catalog": catalog}})
+        assert "no catalogue" in refused(library, {"name": "x", "market": {"catalog": catalog}})
 
 
-def test_a_name_longer_than_the_system_takes_is_that_of_no_file(shelf: ScenarioShelf) -> None:
+def test_a_name_longer_than_the_system_takes_is_that_of_no_file(library: ScenarioLibrary) -> None:
     name = f"{'x' * 251}.yaml"
-    assert "no scenario" in refused(shelf, name)
-    assert "no scenario" in refused(shelf, {"name": "x", "extends": name})
-    assert "no catalogue" in refused(shelf, {"name": "x", "market": {"catalog": f"{name}.csv"}})
+    assert "no scenario" in refused(library, name)
+    assert "no scenario" in refused(library, {"name": "x", "extends": name})
+    assert "no catalogue" in refused(library, {"name": "x", "market": {"catalog": f"{name}.csv"}})
 
 
-def test_what_a_file_of_the_folder_names_is_in_the_folder_too(shelf: ScenarioShelf, folder: Path) -> None:
+def test_what_a_file_of_the_folder_names_is_in_the_folder_too(library: ScenarioLibrary, folder: Path) -> None:
     (folder / "link.yaml").symlink_to(folder.parent / "outside" / "secret.yaml")
     write(folder, one="name: one\nextends: two.yaml", two="name: two\nextends: link.yaml")
-    assert 'no scenario "link.yaml"' in refused(shelf, "one.yaml")
+    assert 'no scenario "link.yaml"' in refused(library, "one.yaml")
 
 
-def test_a_link_within_the_folder_is_followed(shelf: ScenarioShelf, folder: Path) -> None:
+def test_a_link_within_the_folder_is_followed(library: ScenarioLibrary, folder: Path) -> None:
     (folder / "data").mkdir()
     write(folder / "data", real="name: real\nextends: base.yaml")
     (folder / "linked.yaml").symlink_to(folder / "data" / "real.yaml")
-    assert (shelf.find("linked.yaml").name, shelf.find("linked.yaml").seed) == ("real", 9)
+    assert (library.find("linked.yaml").name, library.find("linked.yaml").seed) == ("real", 9)
 
 
 @pytest.mark.parametrize(("wanted", "nearest"), [("clam", "calm"), ("mime.yaml", "mine.yaml")])
-def test_an_unknown_scenario_is_refused_with_the_nearest(shelf: ScenarioShelf, wanted: str, nearest: str) -> None:
-    assert f'did you mean "{nearest}"?' in refused(shelf, wanted)
+def test_an_unknown_scenario_is_refused_with_the_nearest(library: ScenarioLibrary, wanted: str, nearest: str) -> None:
+    assert f'did you mean "{nearest}"?' in refused(library, wanted)
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -192,15 +192,15 @@ def nested(depth: int) -> dict[str, Any]:
     ],
 )
 def test_an_inline_scenario_that_is_none_is_refused_by_its_field(document: Any, says: str) -> None:
-    assert says in refused(ScenarioShelf(), document)
+    assert says in refused(ScenarioLibrary(), document)
 
 
 def test_an_inline_document_may_be_as_deep_as_a_file() -> None:
-    assert "expected text, got a list" in refused(ScenarioShelf(), nested(DEPTH_MAX))
+    assert "expected text, got a list" in refused(ScenarioLibrary(), nested(DEPTH_MAX))
 
 
 def test_problems_are_told_up_to_a_bound() -> None:
     accounts = [{"name": f"no name {number}"} for number in range(1_000)]
     with pytest.raises(ScenarioError) as error:
-        ScenarioShelf().build({"name": "x", "accounts": accounts})
+        ScenarioLibrary().build({"name": "x", "accounts": accounts})
     assert len(error.value.problems) == 20

@@ -9,7 +9,7 @@ from gpu_sim.core.scenario.market_settings import MarketSettings
 from gpu_sim.core.scenario.recordings import Recording
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.scenario_files.document import scenario_document
-from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.scenario_files.load import build_scenario, load_scenario
 from gpu_sim.scenario_files.problems import ScenarioError
 from gpu_sim.scenario_files.recordings import read_price_recording, read_trace_recording
@@ -166,10 +166,10 @@ def test_its_document_needs_no_files_either(folder: Path) -> None:
 
 
 def test_a_server_reads_them_from_its_folder_only(folder: Path) -> None:
-    scenario = ScenarioShelf(folder).find("mine.yaml")
+    scenario = ScenarioLibrary(folder).find("mine.yaml")
     assert scenario == load_scenario(str(folder / "mine.yaml"))
     with pytest.raises(ScenarioError, match=r'"mine\.json" is a file, and a scenario that came without a folder'):
-        ScenarioShelf().build({"name": "x", "market": {"replay": {"availability": [{"trace": "mine.json"}]}}})
+        ScenarioLibrary().build({"name": "x", "market": {"replay": {"availability": [{"trace": "mine.json"}]}}})
 
 
 @pytest.mark.parametrize(

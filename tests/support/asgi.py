@@ -13,7 +13,7 @@ from gpu_sim.api.auth import ControlAccess
 from gpu_sim.api.control.event_stream import EventStreams
 from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
-from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.worlds.request_log import REQUESTS_KEPT
 from gpu_sim.worlds.world import Profile, World
 from gpu_sim.worlds.worlds import DEFAULT_WORLD, Worlds
@@ -110,7 +110,7 @@ class Api:
     ) -> None:
         self.runner = runner
         self.world = World(DEFAULT_WORLD, conditions, seed=seed, clock=clock, profile=profile)
-        self.worlds = Worlds(ScenarioShelf(scenario_dir), profile=profile, requests_kept=requests_kept)
+        self.worlds = Worlds(ScenarioLibrary(scenario_dir), profile=profile, requests_kept=requests_kept)
         self.worlds.add(self.world)
         given = ControlAccess() if access is None else access
         self.app = build_app(

@@ -6,8 +6,8 @@ from typing import Any
 from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
-from gpu_sim.worlds.sqlite_store import Store
-from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.sqlite_store import SqliteStore
+from gpu_sim.worlds.state_file import StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -34,23 +34,23 @@ def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, 
     """A world kept in that file."""
     started = world() if started is None else started
 
-    def begin(store: Store) -> None:
-        started.begin_in(Durable(store, inputs_per_part=inputs_per_part))
+    def begin(store: SqliteStore) -> None:
+        started.begin_in(StateFile(store, inputs_per_part=inputs_per_part))
 
-    store = Store.open(path, begin, pages_max=pages_max)
-    durable = Durable(store, inputs_per_part=inputs_per_part)
+    store = SqliteStore.open(path, begin, pages_max=pages_max)
+    state_file = StateFile(store, inputs_per_part=inputs_per_part)
     try:
-        started.keep_in(durable)
+        started.keep_in(state_file)
     except BaseException:
-        durable.close()
+        state_file.close()
         raise
     return started
 
 
 def killed(running: World) -> None:
     """What a kill leaves: the files as they are at that instant, whatever closing them would have tidied up."""
-    assert running.keeping.durable is not None
-    store = running.keeping.durable._store
+    assert running.persistence.state_file is not None
+    store = running.persistence.state_file._store
     files = [store.path, store.path.with_name(store.path.name + "-wal")]
     left = {file: file.read_bytes() for file in files if file.exists()}
     store._db.close()

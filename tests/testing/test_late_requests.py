@@ -4,7 +4,7 @@ import socket
 
 import httpx
 from gpu_sim.testing import GpuSim, GpuSimServer
-from gpu_sim.testing.world_request import Wanted
+from gpu_sim.testing.world_request import WorldRequest
 
 
 def listed(sim: GpuSim) -> int:
@@ -20,7 +20,7 @@ def knows_of_none(sim: GpuSim) -> bool:
 def test_a_request_under_way_when_its_world_ends_is_refused_and_in_no_other_record(
     gpu_sim_server: GpuSimServer,
 ) -> None:
-    first, second, third = (gpu_sim_server.new_world(Wanted()) for _ in range(3))
+    first, second, third = (gpu_sim_server.new_world(WorldRequest()) for _ in range(3))
     host, port = first.base_url.removeprefix("http://").split(":")
     head = f"POST /v1/gpu/rent HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {first.token}\r\ncontent-length: 2\r\n"
     with socket.create_connection((host, int(port)), timeout=60) as connection:
@@ -36,9 +36,9 @@ def test_a_request_under_way_when_its_world_ends_is_refused_and_in_no_other_reco
 
 
 def test_a_request_that_ends_in_the_next_tests_time_is_in_its_own_world(gpu_sim_server: GpuSimServer) -> None:
-    first = gpu_sim_server.new_world(Wanted())
+    first = gpu_sim_server.new_world(WorldRequest())
     gpu_sim_server.retire(first)
-    second = gpu_sim_server.new_world(Wanted())
+    second = gpu_sim_server.new_world(WorldRequest())
     assert listed(first) == 200
     assert [request.status for request in first.requests] == [200]
     assert knows_of_none(second)
@@ -46,7 +46,7 @@ def test_a_request_that_ends_in_the_next_tests_time_is_in_its_own_world(gpu_sim_
 
 
 def test_a_request_that_comes_after_its_world_is_refused_and_in_no_other_record(gpu_sim_server: GpuSimServer) -> None:
-    first, second = (gpu_sim_server.new_world(Wanted()) for _ in range(2))
+    first, second = (gpu_sim_server.new_world(WorldRequest()) for _ in range(2))
     first.end()
     assert listed(first) == 401
     assert knows_of_none(second)

@@ -190,7 +190,7 @@ def test_a_world_that_a_test_ended_itself_is_fine(team: Team) -> None:
         gpu_sim.end()
 
     def test_deleted(gpu_sim):
-        url = f"{gpu_sim.base_url}/_sim/worlds/{gpu_sim.worlds.world}"
+        url = f"{gpu_sim.base_url}/_sim/worlds/{gpu_sim.world}"
         urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
 
     def test_after(gpu_sim):

@@ -50,7 +50,7 @@ def test_a_running_server_is_used_and_left_as_it_was(team: Team) -> None:
     def test_it(gpu_sim):
         assert listed(gpu_sim) == 200
         assert gpu_sim.base_url == "{url}"
-        assert gpu_sim.worlds.world != "default"
+        assert gpu_sim.world != "default"
     """
     with serve_in_thread(load_scenario("calm")) as server:
         ran(team, test.format(url=server.url), "--gpu-sim-url", server.url).assert_outcomes(passed=1)

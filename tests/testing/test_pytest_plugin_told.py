@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.testing import GpuSimServer
-from gpu_sim.testing.world_request import Wanted
+from gpu_sim.testing.world_request import WorldRequest
 
 from ..support.plugin_project import Team, ran
 from ..support.processes import serving
@@ -194,7 +194,7 @@ def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_al
 
 
 def test_requests_after_its_end_are_not_told_of(gpu_sim_server: GpuSimServer) -> None:
-    sim = gpu_sim_server.new_world(Wanted())
+    sim = gpu_sim_server.new_world(WorldRequest())
     gpu_sim_server.retire(sim)
     httpx.get(f"{sim.base_url}/v1/gpu/offers")
     assert sim.report().unauthorized == 0

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from gpu_sim.testing import GpuSim
 from gpu_sim.testing.server import GpuSimServer
-from gpu_sim.testing.world_request import Wanted
+from gpu_sim.testing.world_request import WorldRequest
 
 OTHER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
 POOR = pytest.mark.gpu_sim(scenario="low-credit")
@@ -287,6 +287,6 @@ def test_a_token_that_no_world_knows_counts_for_the_test_that_runs(
     report = gpu_sim.report()
     assert (report.unauthorized, report.client_errors) == (2, {401: 2})
     assert report.problems == ("requests without a valid token: 2",)
-    later = gpu_sim_server.new_world(Wanted())
+    later = gpu_sim_server.new_world(WorldRequest())
     assert later.report().unauthorized == 0
     later.end()

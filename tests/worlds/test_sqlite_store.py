@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpu_sim.worlds.sqlite_store import ClockRow, Part, SnapshotRow, StateUnavailable, StateUnusable, Store
+from gpu_sim.worlds.sqlite_store import ClockRow, Part, SnapshotRow, SqliteStore, StateUnavailable, StateUnusable
 
 CLOCK = ClockRow(0, 1, b"{}")
 
 
-def begin(store: Store) -> None:
+def begin(store: SqliteStore) -> None:
     """The start of a run."""
     with store.transaction():
         store.begin_run(b"identity", b"")
@@ -26,14 +26,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
+def store(path: Path) -> Iterator[SqliteStore]:
     """A new state file, open."""
-    opened = Store.open(path, begin)
+    opened = SqliteStore.open(path, begin)
     yield opened
     opened.close()
 
 
-def test_a_new_file_has_the_start_of_the_run(store: Store) -> None:
+def test_a_new_file_has_the_start_of_the_run(store: SqliteStore) -> None:
     assert store.run() == (b"identity", b"")
     assert store.clock() == CLOCK
     assert list(store.tokens().items()) == [("si_b", "bob"), ("si_a", "alice")]
@@ -43,45 +43,45 @@ def test_a_new_file_has_the_start_of_the_run(store: Store) -> None:
 
 
 def test_a_new_file_gets_its_name_only_when_it_is_complete(path: Path) -> None:
-    def fail(store: Store) -> None:
+    def fail(store: SqliteStore) -> None:
         assert not path.exists()
         raise KeyError
 
     with pytest.raises(KeyError):
-        Store.open(path, fail)
+        SqliteStore.open(path, fail)
     assert list(path.parent.iterdir()) == []
 
 
 def test_what_was_committed_is_found_again(path: Path) -> None:
-    first = Store.open(path, begin)
+    first = SqliteStore.open(path, begin)
     with first.transaction():
         first.write_input(1, 10, b"one")
         first.write_input(2, 20, b"two")
         first.write_clock(ClockRow(20, 3, b"{}"))
     first.close()
 
-    def never(store: Store) -> None:
+    def never(store: SqliteStore) -> None:
         raise AssertionError("the run has begun")
 
-    again = Store.open(path, never)
+    again = SqliteStore.open(path, never)
     assert list(again.inputs(0)) == [(1, 10, b"one"), (2, 20, b"two")]
     assert again.clock().now_ms == 20
     again.close()
 
 
-def write_and_fail(store: Store) -> None:
+def write_and_fail(store: SqliteStore) -> None:
     with store.transaction():
         store.write_input(1, 10, b"one")
         raise KeyError
 
 
-def write_twice(store: Store) -> None:
+def write_twice(store: SqliteStore) -> None:
     with store.transaction():
         store.write_input(1, 10, b"one")
         store.write_input(1, 10, b"again")
 
 
-def test_a_transaction_is_whole_or_not_at_all(store: Store) -> None:
+def test_a_transaction_is_whole_or_not_at_all(store: SqliteStore) -> None:
     with pytest.raises(KeyError):
         write_and_fail(store)
     with pytest.raises(StateUnavailable):
@@ -89,7 +89,7 @@ def test_a_transaction_is_whole_or_not_at_all(store: Store) -> None:
     assert list(store.inputs(0)) == []
 
 
-def test_a_snapshot_takes_the_place_of_the_inputs_before_it(store: Store) -> None:
+def test_a_snapshot_takes_the_place_of_the_inputs_before_it(store: SqliteStore) -> None:
     part = Part(1, 2, 20, 5, 2, b"digest", b"lines\n")
     with store.transaction():
         for n in (1, 2, 3):
@@ -103,7 +103,7 @@ def test_a_snapshot_takes_the_place_of_the_inputs_before_it(store: Store) -> Non
     assert list(store.parts(after=1)) == []
 
 
-def test_a_run_that_begins_anew_forgets_the_one_before(store: Store) -> None:
+def test_a_run_that_begins_anew_forgets_the_one_before(store: SqliteStore) -> None:
     with store.transaction():
         store.write_input(1, 10, b"one")
         store.write_part(Part(1, 1, 10, 1, 1, b"", b""))
@@ -116,16 +116,16 @@ def test_a_run_that_begins_anew_forgets_the_one_before(store: Store) -> None:
     assert not store.latest_ended(9)
 
 
-def test_two_servers_cannot_have_one_file(store: Store, path: Path) -> None:
+def test_two_servers_cannot_have_one_file(store: SqliteStore, path: Path) -> None:
     with pytest.raises(StateUnusable, match="in use by another server"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
     assert store.run() == (b"identity", b"")
 
 
 def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
     path.write_bytes(b"a letter to my bank\n" * 100)
     with pytest.raises(StateUnusable, match="not a database"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
     assert path.read_bytes().startswith(b"a letter")
 
 
@@ -134,27 +134,27 @@ def test_a_foreign_database_is_left_alone(path: Path) -> None:
         other.execute("CREATE TABLE inputs (x)")
     other.close()
     with pytest.raises(StateUnusable, match="no state file of gpu-sim"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 def test_a_file_of_another_format_is_refused(path: Path) -> None:
-    Store.open(path, begin).close()
+    SqliteStore.open(path, begin).close()
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version=99")
     other.close()
     with pytest.raises(StateUnusable, match="format 99, not 2"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 def test_an_empty_file_is_no_new_run(path: Path) -> None:
     path.touch()
     with pytest.raises(StateUnusable, match="is empty"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_torn_file_is_refused(path: Path, share: float) -> None:
-    store = Store.open(path, begin)
+    store = SqliteStore.open(path, begin)
     with store.transaction():
         for n in range(2_000):
             store.write_input(n, n, b"x" * 100)
@@ -162,11 +162,11 @@ def test_a_torn_file_is_refused(path: Path, share: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(StateUnusable, match=r"damaged|malformed"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 def test_a_file_with_a_page_of_noise_is_refused(path: Path) -> None:
-    store = Store.open(path, begin)
+    store = SqliteStore.open(path, begin)
     with store.transaction():
         for n in range(2_000):
             store.write_input(n, n, b"x" * 100)
@@ -176,21 +176,21 @@ def test_a_file_with_a_page_of_noise_is_refused(path: Path) -> None:
     content[middle : middle + 4096] = bytes(range(256)) * 16
     path.write_bytes(content)
     with pytest.raises(StateUnusable, match=r"damaged|malformed"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 @pytest.mark.parametrize("where", ["no/such/folder/state.db", "."])
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, where: str) -> None:
     with pytest.raises(StateUnusable, match="cannot be used"):
-        Store.open(tmp_path / where, begin)
+        SqliteStore.open(tmp_path / where, begin)
 
 
-def write(store: Store, n: int) -> None:
+def write(store: SqliteStore, n: int) -> None:
     with store.transaction():
         store.write_input(n + 1, 0, b"x" * 1_000)
 
 
-def fill(store: Store) -> int:
+def fill(store: SqliteStore) -> int:
     """Write until the file is full; how often it took something."""
     for written in range(1_000):
         try:
@@ -201,7 +201,7 @@ def fill(store: Store) -> int:
 
 
 def test_a_full_file_takes_nothing_and_takes_again_once_there_is_room(path: Path) -> None:
-    store = Store.open(path, begin, pages_max=24)
+    store = SqliteStore.open(path, begin, pages_max=24)
     written = fill(store)
     assert len(list(store.inputs(0))) == written > 0
     store._db.execute("PRAGMA max_page_count=10000")
@@ -215,7 +215,7 @@ def test_a_full_file_takes_nothing_and_takes_again_once_there_is_room(path: Path
 
 def left_by_a_kill(path: Path, commits: int = 5) -> Path:
     """A file and its log as a killed server leaves them; the log's path."""
-    store = Store.open(path, begin)
+    store = SqliteStore.open(path, begin)
     for n in range(commits):
         write(store, n)
     wal = path.with_name(path.name + "-wal")
@@ -228,7 +228,7 @@ def left_by_a_kill(path: Path, commits: int = 5) -> Path:
 
 def test_what_a_kill_leaves_is_found(path: Path) -> None:
     left_by_a_kill(path)
-    store = Store.open(path, begin)
+    store = SqliteStore.open(path, begin)
     assert len(list(store.inputs(0))) == 5
     store.close()
 
@@ -237,7 +237,7 @@ def test_an_unfinished_transaction_at_the_end_of_the_log_is_none(path: Path) -> 
     wal = left_by_a_kill(path)
     content = wal.read_bytes()
     wal.write_bytes(content[:-2_000])
-    store = Store.open(path, begin)
+    store = SqliteStore.open(path, begin)
     assert len(list(store.inputs(0))) == 4
     store.close()
 
@@ -246,7 +246,7 @@ def test_a_file_without_the_log_that_belongs_to_it_is_refused(path: Path) -> Non
     wal = left_by_a_kill(path)
     wal.unlink()
     with pytest.raises(StateUnusable, match="-wal is missing"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 def test_a_copy_without_the_log_is_refused(path: Path, tmp_path: Path) -> None:
@@ -254,14 +254,14 @@ def test_a_copy_without_the_log_is_refused(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes(path.read_bytes())
     with pytest.raises(StateUnusable, match="-wal is missing"):
-        Store.open(copy, begin)
+        SqliteStore.open(copy, begin)
 
 
 def test_a_log_without_its_file_makes_no_new_run(path: Path) -> None:
     wal = left_by_a_kill(path)
     path.unlink()
     with pytest.raises(StateUnusable, match="is missing"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
     assert not path.exists()
     assert wal.exists()
 
@@ -272,21 +272,21 @@ def test_a_log_that_is_damaged_before_its_end_is_refused(path: Path) -> None:
     content[32 + 24 + 100] ^= 1
     wal.write_bytes(content)
     with pytest.raises(StateUnusable, match="-wal is damaged"):
-        Store.open(path, begin)
+        SqliteStore.open(path, begin)
 
 
 def test_a_file_that_another_server_makes_meanwhile_is_not_replaced(path: Path) -> None:
-    first: list[Store] = []
+    first: list[SqliteStore] = []
 
-    def begin_late(store: Store) -> None:
-        first.append(Store.open(path, begin))
+    def begin_late(store: SqliteStore) -> None:
+        first.append(SqliteStore.open(path, begin))
         begin(store)
 
     with pytest.raises(StateUnusable, match="in use by another server"):
-        Store.open(path, begin_late)
+        SqliteStore.open(path, begin_late)
     write(first[0], 0)
     first[0].close()
-    store = Store.open(path, begin)
+    store = SqliteStore.open(path, begin)
     assert len(list(store.inputs(0))) == 1
     store.close()
 
@@ -299,7 +299,7 @@ def test_a_file_that_another_server_makes_meanwhile_is_not_replaced(path: Path) 
         ("DELETE FROM inputs WHERE n = 2", "input 2 is missing"),
     ],
 )
-def test_a_changed_or_missing_input_is_noticed(store: Store, change: str, says: str) -> None:
+def test_a_changed_or_missing_input_is_noticed(store: SqliteStore, change: str, says: str) -> None:
     for n in range(3):
         write(store, n)
     store._db.execute(change)
@@ -307,7 +307,7 @@ def test_a_changed_or_missing_input_is_noticed(store: Store, change: str, says: 
         list(store.inputs(0))
 
 
-def test_a_changed_snapshot_or_rental_is_noticed(store: Store) -> None:
+def test_a_changed_snapshot_or_rental_is_noticed(store: SqliteStore) -> None:
     with store.transaction():
         store.write_snapshot(SnapshotRow(0, 0, 1, 0, b"state"), [(1, b"rental")])
     store._db.execute("UPDATE snapshot SET state = x'00'")
@@ -319,7 +319,7 @@ def test_a_changed_snapshot_or_rental_is_noticed(store: Store) -> None:
 
 
 @pytest.mark.parametrize("table", ["run", "clock"])
-def test_a_row_that_is_not_there_is_noticed(store: Store, table: str) -> None:
+def test_a_row_that_is_not_there_is_noticed(store: SqliteStore, table: str) -> None:
     store._db.execute(f"DELETE FROM {table}")
     with pytest.raises(StateUnusable, match="is damaged"):
         getattr(store, table)()

@@ -14,7 +14,7 @@ from gpu_sim.core.scenario.acts import Act, PriceAct
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.worlds import state_file as durable_module
-from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable, Store
+from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
 from gpu_sim.worlds.world import World
 
 from ..support.busy_world import ACTORS, NAMES, busy_scenario
@@ -73,7 +73,7 @@ def test_a_run_that_ended_well_needs_no_replay(path: Path) -> None:
     rental_id = rent(running)
     before = journal(running)
     running.close()
-    store = Store.open(path, lambda _: None)
+    store = SqliteStore.open(path, lambda _: None)
     assert list(store.inputs(0)) == []
     assert store.snapshot() is not None
     store.close()
@@ -102,7 +102,7 @@ def test_an_input_is_written_before_it_happens_and_refusals_and_repetitions_are_
     with pytest.raises(Refusal):
         running.execute(AddCredit("nobody", 1))
     killed(running)
-    store = Store.open(path, lambda _: None)
+    store = SqliteStore.open(path, lambda _: None)
     assert len(list(store.inputs(0))) == 2
     store.close()
 
@@ -126,8 +126,8 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
     with pytest.raises(StateUnavailable):
         rent(running)
     assert journal(running) == before
-    assert running.keeping.durable is not None
-    running.keeping.durable._store._db.execute("PRAGMA max_page_count=100000")
+    assert running.persistence.state_file is not None
+    running.persistence.state_file._store._db.execute("PRAGMA max_page_count=100000")
     rent(running)
     before = journal(running)
     killed(running)
@@ -138,13 +138,13 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
 
 def test_a_batch_that_the_file_does_not_take_is_offered_again(path: Path) -> None:
     running = kept(path, pages_max=16, inputs_per_part=2)
-    assert running.keeping.durable is not None
+    assert running.persistence.state_file is not None
     for _ in range(3):
         try:
             running.execute(AddCredit("alice", 1))
         except StateUnavailable:
             break
-    running.keeping.durable._store._db.execute("PRAGMA max_page_count=100000")
+    running.persistence.state_file._store._db.execute("PRAGMA max_page_count=100000")
     for _ in range(4):
         running.execute(AddCredit("alice", 1))
     before = journal(running)
@@ -239,10 +239,10 @@ def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypa
     for each in (running, memory):
         for hours in range(1, 30):
             each.simulation.advance(hours * HOUR_MS)
-            each.keeping.tidy(each._run_now)
+            each.persistence.tidy(each._run_now)
     running._commit_clock(running.simulation.now_ms)
     killed(running)
-    store = Store.open(path, lambda _: None)
+    store = SqliteStore.open(path, lambda _: None)
     assert store.snapshot() is not None
     assert len(list(store.parts())) > 3
     store.close()

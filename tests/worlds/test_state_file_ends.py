@@ -11,7 +11,7 @@ from gpu_sim.core.kernel.errors import RentalNotFound
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable
-from gpu_sim.worlds.state_file import Durable
+from gpu_sim.worlds.state_file import StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -105,8 +105,8 @@ def test_damage_inside_the_file_is_noticed(path: Path, change: str) -> None:
     running = kept(path)
     for _ in range(23):
         running.execute(AddCredit("alice", 1))
-    assert running.keeping.durable is not None
-    running.keeping.durable._store._db.execute(change)
+    assert running.persistence.state_file is not None
+    running.persistence.state_file._store._db.execute(change)
     killed(running)
     started = world()
     worlds = Worlds()
@@ -175,16 +175,16 @@ def test_an_advance_until_something_that_the_file_does_not_take_afterwards_is_of
 ) -> None:
     running = kept(path)
     rent(running)
-    taken = Durable.commit_clock
+    taken = StateFile.commit_clock
     calls = []
 
-    def once(self: Durable, now_ms: int, clock: ClockSettings) -> None:
+    def once(self: StateFile, now_ms: int, clock: ClockSettings) -> None:
         calls.append(now_ms)
         if len(calls) == 2:
             raise StateUnavailable("full")
         taken(self, now_ms, clock)
 
-    monkeypatch.setattr(Durable, "commit_clock", once)
+    monkeypatch.setattr(StateFile, "commit_clock", once)
     happened = asyncio.run(running.advance(lambda: HOUR_MS, lambda: running.simulation.now_ms >= MINUTE_MS))
     assert happened.total > 0
     assert calls == [0, MINUTE_MS]

@@ -1,17 +1,17 @@
 """Equal texts are held once, and not for ever."""
 
-from gpu_sim.worlds.string_pool import WORDS_MAX, Words
+from gpu_sim.worlds.string_pool import STRINGS_MAX, StringPool
 
 
 def test_equal_texts_become_one() -> None:
-    words = Words()
+    words = StringPool()
     first, second = "".join(["vast", "-ai"]), "".join(["vast", "-ai"])
     assert first is not second
-    assert words.once(first) is words.once(second) is first
+    assert words.shared(first) is words.shared(second) is first
 
 
 def test_they_are_bounded() -> None:
-    words = Words()
-    for number in range(3 * WORDS_MAX):
-        assert words.once(str(number)) == str(number)
-        assert len(words._known) <= WORDS_MAX
+    words = StringPool()
+    for number in range(3 * STRINGS_MAX):
+        assert words.shared(str(number)) == str(number)
+        assert len(words._known) <= STRINGS_MAX

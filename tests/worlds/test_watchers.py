@@ -16,9 +16,9 @@ from ..support.builders import READY, rent_command, scenario
 def test_who_was_told_before_does_not_wait() -> None:
     async def run() -> list[bool]:
         watcher, now = Watcher(), asyncio.get_running_loop().time()
-        watcher.tell()
-        watcher.tell()
-        return [await watcher.told(now + 60), await watcher.told(now)]
+        watcher.notify()
+        watcher.notify()
+        return [await watcher.wait(now + 60), await watcher.wait(now)]
 
     assert asyncio.run(run()) == [True, False]
 
@@ -26,8 +26,8 @@ def test_who_was_told_before_does_not_wait() -> None:
 def test_who_waits_is_told_from_another_thread() -> None:
     async def run() -> bool:
         watcher = Watcher()
-        threading.Thread(target=watcher.tell_from_outside).start()
-        return await watcher.told(asyncio.get_running_loop().time() + 60)
+        threading.Thread(target=watcher.notify_threadsafe).start()
+        return await watcher.wait(asyncio.get_running_loop().time() + 60)
 
     assert asyncio.run(run())
 
@@ -43,7 +43,7 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         told: list[str] = []
 
         async def look(name: str) -> None:
-            if await watcher.told(now):
+            if await watcher.wait(now):
                 told.append(name)
 
         world.execute(AddCredit("alice", 1))

@@ -17,7 +17,7 @@ from .exchange import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSH
 from .front import Front
 from .offers.listing import Listings
 from .problems import NotFound
-from .request_log.recorder import Recorder, Write
+from .request_log.recorder import RequestRecorder, Write
 from .transport import Connections
 
 
@@ -35,7 +35,7 @@ def build_app(
     `log` gets a line of JSON for each API request.
     """
     connections = Connections() if connections is None else connections
-    recorder = Recorder(worlds, log)
+    recorder = RequestRecorder(worlds, log)
     streams = EventStreams() if streams is None else streams
     listings = Listings()
     requests = Requests(recorder.redactor)

@@ -37,7 +37,7 @@ async def rent_gpu(exchange: Exchange) -> Reply:
         await world.catch_up()
         if exchange.account not in world.simulation.accounts:  # a reset came between
             raise unknown_token()
-    once = world.words.once
+    once = world.string_pool.shared
     command = RentGpu(
         account=exchange.account,
         provider_id=once(fields["provider_id"]),

@@ -74,7 +74,7 @@ def _looks(market: CalibratedMarket) -> Iterator[str]:
 def _kept(zones: Sequence[Zone], market: CalibratedMarket) -> Iterator[str]:
     """Of some zones those whose rate is the recorded one, and how much of it would be seen in a market."""
     for zone in zones:
-        if not zone.deprobed and zone.rates is not None:
+        if not zone.unsampled and zone.rates is not None:
             seen = seen_per_hour(zone.rates, market.shape, market.look_seconds / 3600)
             yield (
                 f"{zone.name}: was down for about a look at a time, and no rate is seen so often; its rate is the one "

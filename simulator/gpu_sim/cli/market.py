@@ -78,7 +78,7 @@ def market(
         raise CannotTry("--gap and --observe-every are above 0s")
     with needs_extra("market"):
         from ..fidelity.market_check import MarketCheckSettings
-        from ..fidelity.traces.observation import Recorder
+        from ..fidelity.traces.observation import LookSchedule
         from .market_lines import market_document, market_lines
     _check_there(traces)
     is_told = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
@@ -86,7 +86,7 @@ def market(
         scenario=load_scenario_or_end(scenario_name),
         days=days,
         seeds=range(seed_first, seed_first + seeds),
-        looked=Recorder(gap, observe_every),
+        looked=LookSchedule(gap, observe_every),
         traces=traces,
         trace_look_seconds=observe_every / 1000 if is_told else None,
         fleets=fleets,

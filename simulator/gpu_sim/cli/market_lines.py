@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..fidelity.fit.zone_market import Beside
+from ..fidelity.fit.zone_market import RecordedComparison
 from ..fidelity.market_check import MarketCheck, MarketCheckSettings
 from ..fidelity.report.table import as_json, column_names, columns, summary
 from .lines import in_color, in_columns, shortened
@@ -33,7 +33,7 @@ def market_document(settings: MarketCheckSettings, check: MarketCheck) -> dict[s
     return about | _about_zones(check.beside) | {"rows": as_json(check.rows)}
 
 
-def _about_zones(beside: Beside) -> dict[str, object]:
+def _about_zones(beside: RecordedComparison) -> dict[str, object]:
     """The recorded zones that were played, for programs."""
     left_out: dict[str, object] = {"not_played": beside.why} if beside.why else {}
     if beside.zones is None:

@@ -60,7 +60,7 @@ class Header(Struct, frozen=True):
     restored_from: RestoredFrom | None = None
 
 
-class Line(Struct, frozen=True):
+class JournalCommand(Struct, frozen=True):
     """A command of a journal, or what was decided about faults, and at how many ms since the start that was."""
 
     at: int
@@ -229,7 +229,7 @@ class _At(Struct, frozen=True):
 _T = TypeVar("_T")
 
 
-def parse(journal: bytes) -> tuple[Header, list[Line], int]:
+def parse(journal: bytes) -> tuple[Header, list[JournalCommand], int]:
     """Header, commands and decisions, and end (ms) of an exported journal.
 
     Raises JournalInvalid with the line that is wrong.
@@ -242,7 +242,7 @@ def parse(journal: bytes) -> tuple[Header, list[Line], int]:
         raise JournalInvalid(f"format {header.journal} is not format {FORMAT}, the one read here", param="line 1")
     end = _decode(lines[-1], _End, len(lines))
     decided = [
-        Line(_decode(line, _At, number).at, _decode(line, kind, number))
+        JournalCommand(_decode(line, _At, number).at, _decode(line, kind, number))
         for number, line in enumerate(lines[1:-1], 2)
         if not line.startswith(b'{"seq":') and (kind := _kind(line)) is not None
     ]

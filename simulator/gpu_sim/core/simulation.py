@@ -22,14 +22,14 @@ from .commands import (
     TouchRental,
 )
 from .journal import Journal, Mark, Recorded
-from .kernel.awaited_events import Pending
+from .kernel.awaited_events import AwaitedEvents
 from .kernel.clock import DEFAULT_START, epoch_ms
 from .kernel.errors import InvalidValue, JournalDropped, SnapshotInvalid
-from .kernel.gc_pause import no_garbage
+from .kernel.gc_pause import gc_pause
 from .kernel.schedule import Priority, Schedule, Subject
 from .market.churn import Churn
 from .market.market import Market
-from .market.playback import replayed_series
+from .market.playback import recorded_series
 from .rentals.idempotency import Key, Keys
 from .rentals.interventions import Interventions
 from .rentals.rental import Rental
@@ -50,7 +50,7 @@ class Simulation:
     whole ms since the start, money whole micro-dollars.
     """
 
-    @no_garbage()
+    @gc_pause()
     def __init__(self, scenario: Scenario, *, seed: int | None = None, start_epoch_ms: int | None = None) -> None:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
@@ -70,7 +70,7 @@ class Simulation:
             self._schedule,
             record,
             full=scenario.journal == "full",
-            replayed=replayed_series(scenario.market),
+            recorded=recorded_series(scenario.market),
         )
         self._churn = Churn(self.market, scenario.market, self.seed, self._schedule)
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
@@ -139,7 +139,7 @@ class Simulation:
         self._turn += 1
         self._schedule.close()
         self.timeline.close()
-        self.rentals.takebacks.close()
+        self.rentals.interruptions.close()
 
     # Commands
 
@@ -233,7 +233,7 @@ class Simulation:
             levels=self.market.paths.state(),
             churn=self._churn.state(),
             rentals=self.rentals.state(with_ended=with_ended),
-            takebacks=self.rentals.takebacks.state(),
+            interruptions=self.rentals.interruptions.state(),
             keys=self._keys.state(),
             timeline=self.timeline.state(),
             journal=self._journal.state(),
@@ -261,22 +261,22 @@ class Simulation:
         """How many events are no longer held: `events` begins after them."""
         return self._journal.dropped
 
-    @no_garbage()
+    @gc_pause()
     def _restore(self, state: SimulationState, history: History | None) -> None:
         events = [] if history is None else history.events
         check_state(state)
-        pending = Pending(state.schedule)
+        awaited = AwaitedEvents(state.schedule)
         self._accounts.restore(state.accounts)
         self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
-        self.market.restore(state.offers, pending)
-        self.market.paths.restore(state.levels, pending.now_ms)
-        self._churn.restore(state.churn, pending)
+        self.market.restore(state.offers, awaited)
+        self.market.paths.restore(state.levels, awaited.now_ms)
+        self._churn.restore(state.churn, awaited)
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
-        self.rentals.restore(replace(state.rentals, ended=ended), state.accounts, pending)
-        self.rentals.takebacks.restore(state.takebacks, self.rentals.by_id, pending)
-        self._keys.restore(state.keys, pending.now_ms)
-        self.timeline.restore(state.timeline, pending)
-        pending.check_empty()
+        self.rentals.restore(replace(state.rentals, ended=ended), state.accounts, awaited)
+        self.rentals.interruptions.restore(state.interruptions, self.rentals.by_id, awaited)
+        self._keys.restore(state.keys, awaited.now_ms)
+        self.timeline.restore(state.timeline, awaited)
+        awaited.check_empty()
         self._schedule.restore(state.schedule, self._find_subject)
         if history is None:
             self._journal.go_on(self.now_ms, state.journal)

@@ -18,7 +18,7 @@ from .kernel.schedule import ScheduleState
 from .market.offer import Offer, OfferState
 from .market.price_levels import LevelState
 from .rentals.idempotency import StoredKey
-from .rentals.interruptions import TakeBacksState
+from .rentals.interruptions import InterruptionsState
 from .rentals.rental import Rental, RentalsState
 from .timeline import TimelineState
 
@@ -35,7 +35,7 @@ class SimulationState(Struct, frozen=True):
     levels: tuple[LevelState, ...]
     churn: tuple[Natural, ...]
     rentals: RentalsState
-    takebacks: TakeBacksState
+    interruptions: InterruptionsState
     keys: tuple[StoredKey, ...]
     timeline: TimelineState
     journal: JournalState

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from .commands import AddCredit, Command, MoveRental, PlayAct, RentGpu, TerminateRental, TouchRental
 from .events import ActEnded, ActRefused, ActStarted, Event
-from .kernel.awaited_events import Pending
+from .kernel.awaited_events import AwaitedEvents
 from .kernel.errors import Refusal
 from .kernel.quantities import Natural
 from .kernel.schedule import Priority, Schedule, Subject
@@ -94,17 +94,17 @@ class Timeline:
         """What a snapshot holds of it."""
         return TimelineState(self.acts_total, dict(self._called), dict(self._rented))
 
-    def restore(self, state: TimelineState, pending: Pending) -> None:
+    def restore(self, state: TimelineState, awaited: AwaitedEvents) -> None:
         """Be as the state says. Raises ValueError unless just those acts are pending that are still to come, and all
         that lie over offers have begun."""
         self.acts_total = state.acts_total
         self._called, self._rented = dict(state.called), dict(state.rented)
         for number, act in enumerate(self._acts):
             ends_ms = _ends_ms(act.market_act, act.at)
-            pending.take_due(Priority.TIMELINE, (number, 0), _still(pending, act.at))
-            pending.take_due(Priority.ACT_END, (number, 1), _still(pending, ends_ms))
+            awaited.claim_due(Priority.TIMELINE, (number, 0), _still(awaited, act.at))
+            awaited.claim_due(Priority.ACT_END, (number, 1), _still(awaited, ends_ms))
         for number, command in self._called.items():
-            pending.take_one(Priority.ACT_END, (number, 1))
+            awaited.claim_one(Priority.ACT_END, (number, 1))
             if not len(self._acts) <= number < self.acts_total or _ends_ms(command.act, 0) is None:
                 raise ValueError(f"act {number} was not called, or has no end")
         over = {n for offer in self._market.offers for n in (*offer.outages, *(each[0] for each in offer.overlays))}
@@ -182,9 +182,9 @@ def _ends_ms(act: MarketAct | None, begins_ms: int) -> int | None:
     return begins_ms + act.for_ if isinstance(act, PassingAct) and act.for_ is not None else None
 
 
-def _still(pending: Pending, at_ms: int | None) -> list[int]:
+def _still(awaited: AwaitedEvents, at_ms: int | None) -> list[int]:
     """An instant, if it is still to come."""
-    return [] if at_ms is None or at_ms <= pending.now_ms else [at_ms]
+    return [] if at_ms is None or at_ms <= awaited.now_ms else [at_ms]
 
 
 def _perform_nothing(command: Command) -> Rental | None:

@@ -6,13 +6,13 @@ from msgspec import Struct
 
 from ..core.market.availability_rates import CannotCalibrate
 from ..core.scenario.scenario import Scenario
-from .fit.zone_market import Beside, Played, TraceMarkets, play_recorded
+from .fit.zone_market import RecordedComparison, TraceMarkets, ZoneMarketRuns, play_recorded
 from .progress import Progress, unseen
 from .report.judgement import Row, judge
 from .runs.many_seeds import run_seeds
-from .runs.recorded import Recorded, read_recorded
+from .runs.recorded import RecordedStatistics, read_recorded
 from .runs.seed_run import Plan, SeedRun
-from .traces.observation import Recorder
+from .traces.observation import LookSchedule
 from .traces.traces import TracesUnusable
 
 
@@ -35,7 +35,7 @@ class MarketCheckSettings(Struct, frozen=True):
     scenario: Scenario
     days: int
     seeds: range
-    looked: Recorder
+    looked: LookSchedule
     traces: tuple[Path, ...] = ()
     trace_look_seconds: float | None = None
     fleets: bool = True
@@ -49,7 +49,7 @@ class MarketCheck(Struct, frozen=True, eq=False):
 
     plan: Plan
     rows: tuple[Row, ...]
-    beside: Beside
+    beside: RecordedComparison
     page: Path | None
 
     @property
@@ -80,7 +80,7 @@ def check_market(settings: MarketCheckSettings, progress: Progress = unseen) -> 
     return MarketCheck(plan, rows, beside, page)
 
 
-def _read_recorded(files: tuple[Path, ...]) -> Recorded | None:
+def _read_recorded(files: tuple[Path, ...]) -> RecordedStatistics | None:
     try:
         return read_recorded(files)
     except ValueError as error:
@@ -98,7 +98,7 @@ def _made(folder: Path | None) -> Path | None:
     return folder
 
 
-def _markets_of(plan: Plan, recorded: Recorded | None, look_seconds: float | None) -> TraceMarkets:
+def _markets_of(plan: Plan, recorded: RecordedStatistics | None, look_seconds: float | None) -> TraceMarkets:
     """The markets of recorded zones and fleets."""
     export = None if plan.export is None else plan.export / "played"
     try:
@@ -111,7 +111,7 @@ def _markets_of(plan: Plan, recorded: Recorded | None, look_seconds: float | Non
 
 def _run(
     plan: Plan, markets: TraceMarkets, settings: MarketCheckSettings, progress: Progress
-) -> tuple[tuple[SeedRun, ...], Beside]:
+) -> tuple[tuple[SeedRun, ...], RecordedComparison]:
     """The runs of the scenario's own offers, and those of recorded zones and fleets."""
     seeds, jobs = settings.seeds, settings.jobs
     with progress((plan.days + markets.days) * len(seeds), "days of a market") as on_days:
@@ -120,9 +120,9 @@ def _run(
             return run_seeds(each, seeds, jobs=jobs, on_days=on_days)
 
         own = run(plan)
-        zones = None if markets.zones is None else Played(markets.zones, run(markets.zones.plan))
-        fleets = tuple(Played(each, run(each.plan)) for each in markets.fleets)
-    return own, Beside(zones, fleets, markets.why)
+        zones = None if markets.zones is None else ZoneMarketRuns(markets.zones, run(markets.zones.plan))
+        fleets = tuple(ZoneMarketRuns(each, run(each.plan)) for each in markets.fleets)
+    return own, RecordedComparison(zones, fleets, markets.why)
 
 
 def _write_page(
@@ -130,8 +130,8 @@ def _write_page(
     plan: Plan,
     runs: tuple[SeedRun, ...],
     rows: tuple[Row, ...],
-    recorded: Recorded | None,
-    beside: Beside,
+    recorded: RecordedStatistics | None,
+    beside: RecordedComparison,
 ) -> Path:
     from .report import page, plots  # noqa: PLC0415  # matplotlib takes its time to load, and most checks draw nothing
 

@@ -14,7 +14,7 @@ INLINE = "scenario"
 NAME_LENGTH_MAX = 256
 
 
-class ScenarioShelf:
+class ScenarioLibrary:
     """Finds scenarios by name and builds them from documents.
 
     Whoever asks may be anybody who reaches the control plane, so that nothing outside the shipped scenarios and

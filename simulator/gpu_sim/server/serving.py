@@ -22,7 +22,7 @@ from ..api.app import build_app
 from ..api.auth import ControlAccess, is_loopback
 from ..api.transport import Connections
 from ..core.scenario.scenario import ClockSettings, Scenario
-from ..scenario_files.library import ScenarioShelf
+from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
 from ..worlds.sqlite_store import StateUnusable, Sync
@@ -151,7 +151,7 @@ class _Serving:
             keep=options.keep,
         )
         worlds = Worlds(
-            ScenarioShelf(options.scenario_dir),
+            ScenarioLibrary(options.scenario_dir),
             profile=options.profile,
             keep=options.keep,
             requests_kept=options.request_log,

@@ -16,9 +16,9 @@ from ..core.kernel.one_of import not_exactly_one
 from .arguments import dollars, instant, span
 from .records import Account, Entry, Rental, Request, RequestLog
 from .report import ClientReport, latest, report_on
-from .retries import Meeting
-from .unknown_token_requests import Strangers
-from .world_request import Wanted, serve_line
+from .retries import OrderMark
+from .unknown_token_requests import UnknownTokenRequests
+from .world_request import WorldRequest, serve_line
 
 REQUESTS_SHOWN = 10
 _ALL = 10**9
@@ -52,14 +52,14 @@ class GpuSim:
         world: str,
         seed: int,
         tokens: Mapping[str, str],
-        wanted: Wanted,
-        strangers: Strangers,
+        wanted: WorldRequest,
+        unknown_token_requests: UnknownTokenRequests,
     ) -> None:
         self._server = server
         self._control = server.of_world(world)
         self._wanted = wanted
-        self._strangers = strangers
-        self._met: list[Meeting] = []
+        self._strangers = unknown_token_requests
+        self._met: list[OrderMark] = []
         self._told: str | None = None
         self.base_url = server.url
         """The address of the API, without the `/v1`."""
@@ -186,7 +186,7 @@ class GpuSim:
         return report_on(
             requests=log.data,
             requests_dropped=log.dropped,
-            strangers=self._strangers.seen(),
+            unknown_token_requests=self._strangers.seen(),
             rentals=self.rentals(),
             ledger=self.ledger(),
             met=self._met,
@@ -212,10 +212,10 @@ class GpuSim:
         try:
             if is_over:
                 entry = self._last_entry()
-                self._met.append(Meeting(self._requests(limit=0).total, entry, is_exact=False))
+                self._met.append(OrderMark(self._requests(limit=0).total, entry, is_exact=False))
             else:
                 total = self._requests(limit=0).total
-                self._met.append(Meeting(total, self._last_entry()))
+                self._met.append(OrderMark(total, self._last_entry()))
         except ServerRefused:  # without these points a report knows less, and accuses nobody of what it cannot know
             return
 
@@ -240,9 +240,9 @@ class GpuSim:
             return f"{about}; nothing more is known: {error}\n{again}"
 
     def _lately(self) -> str:
-        strangers, log, now = self._strangers.seen(), self._requests(), self.now
-        shown = latest(log.data, strangers, REQUESTS_SHOWN)
-        heading = f"the latest of {log.total + len(strangers)} requests:" if shown else "no requests"
+        unknown_token_requests, log, now = self._strangers.seen(), self._requests(), self.now
+        shown = latest(log.data, unknown_token_requests, REQUESTS_SHOWN)
+        heading = f"the latest of {log.total + len(unknown_token_requests)} requests:" if shown else "no requests"
         lines = "".join(f"\n  {line}" for line in shown)
         return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
 

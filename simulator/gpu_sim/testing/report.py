@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from .records import Entry, Rental, Request
-from .retries import Meeting, retried_after_402
+from .retries import OrderMark, retried_after_402
 
 _SERVED = range(200, 300)
 
@@ -80,14 +80,14 @@ def report_on(
     *,
     requests: Sequence[Request],
     requests_dropped: int,
-    strangers: Sequence[Request],
+    unknown_token_requests: Sequence[Request],
     rentals: Sequence[Rental],
     ledger: Sequence[Entry],
-    met: Sequence[Meeting],
+    met: Sequence[OrderMark],
 ) -> ClientReport:
     """The verdict. `strangers` are requests whose token no world knew, `met` points where it is known what of log
     and ledger came first."""
-    statuses = Counter(request.status for request in (*requests, *strangers))
+    statuses = Counter(request.status for request in (*requests, *unknown_token_requests))
     made = {request.rental_id for request in requests if request.operation == "rent_gpu" and request.rental_id}
     own = [rental for rental in rentals if rental.rental_id in made]
     deleted = {
@@ -106,7 +106,9 @@ def report_on(
             if rental.rental_id not in deleted and rental.termination_reason in (None, "idle_timeout")
         ),
         rents_retried_after_402=tuple(retried_after_402(requests, ledger, met)),
-        unauthorized=sum(request.status == 401 and request.fault is None for request in (*requests, *strangers)),
+        unauthorized=sum(
+            request.status == 401 and request.fault is None for request in (*requests, *unknown_token_requests)
+        ),
         client_errors={status: count for status, count in sorted(statuses.items()) if 400 <= status < 500},
         server_errors={status: count for status, count in sorted(statuses.items()) if status == 0 or status >= 500},
         spent=_posted(entries, "revenue"),
@@ -120,7 +122,7 @@ def _posted(entries: Iterable[Entry], *accounts: str) -> Decimal:
     return sum((leg.amount for leg in legs), Decimal("0.000000"))
 
 
-def latest(requests: Sequence[Request], strangers: Sequence[Request], count: int) -> list[str]:
+def latest(requests: Sequence[Request], unknown_token_requests: Sequence[Request], count: int) -> list[str]:
     """So many of the latest requests, each as a line; those of nobody come after the others."""
     lines = [str(request) for request in requests[-count:]]
-    return lines + [f"{request} (a token that no world knows)" for request in strangers[-count:]]
+    return lines + [f"{request} (a token that no world knows)" for request in unknown_token_requests[-count:]]

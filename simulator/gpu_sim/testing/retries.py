@@ -16,7 +16,7 @@ _SERVED = range(200, 300)
 _arrival = re.compile(r"req_[0-9a-f]{12}_(\d+)").fullmatch
 
 
-class Meeting(Struct, frozen=True):
+class OrderMark(Struct, frozen=True):
     """A point of both records: ledger entries up to `entry` came before the requests after number `request`, and where
     it `is_exact` later entries came after the requests up to that number."""
 
@@ -26,7 +26,7 @@ class Meeting(Struct, frozen=True):
 
 
 def retried_after_402(
-    requests: Sequence[Request], ledger: Sequence[Entry], met: Sequence[Meeting]
+    requests: Sequence[Request], ledger: Sequence[Entry], met: Sequence[OrderMark]
 ) -> Iterator[Request]:
     """Rents of an offer that a 402 had refused, the account's credit not having grown since. `met` are points of log
     and ledger that are known besides those that can be read in them."""
@@ -71,7 +71,7 @@ def _arrived(request: Request) -> int | None:
     return int(found[1]) if found else None
 
 
-def _grew(refusal: Request, retry: Request, ledger: Sequence[Entry], meetings: Sequence[Meeting]) -> bool:
+def _grew(refusal: Request, retry: Request, ledger: Sequence[Entry], meetings: Sequence[OrderMark]) -> bool:
     """Whether something may have given the account credit after the 402 and before the retry."""
     before = max((met.entry for met in meetings if met.request < refusal.seq), default=0)
     after = min((met.entry for met in meetings if met.is_exact and met.request >= retry.seq), default=None)
@@ -90,22 +90,22 @@ def _gives(entry: Entry, account: str | None) -> bool:
     return any(leg.amount > 0 and leg.account == f"{account}/available" for leg in entry.postings)
 
 
-def _opening(ledger: Sequence[Entry]) -> list[Meeting]:
+def _opening(ledger: Sequence[Entry]) -> list[OrderMark]:
     """The balances that the accounts begin with came before all requests."""
     seen: set[str | None] = set()
     for entry in ledger:
         if entry.kind != "credit_added" or entry.at != ledger[0].at or entry.account in seen:
             break
         seen.add(entry.account)
-    return [Meeting(0, ledger[len(seen) - 1].seq, is_exact=False)] if seen else []
+    return [OrderMark(0, ledger[len(seen) - 1].seq, is_exact=False)] if seen else []
 
 
-def _met(requests: Sequence[Request], ledger: Sequence[Entry]) -> Iterator[Meeting]:
+def _met(requests: Sequence[Request], ledger: Sequence[Entry]) -> Iterator[OrderMark]:
     """What the first answer to a rent and to a DELETE says: the hold is placed by then, the rental settled."""
     placed = {entry.rental_id: entry.seq for entry in ledger if entry.kind == "hold_placed"}
     settled = {entry.rental_id: entry.seq for entry in ledger if entry.kind == "rental_settled"}
     for request in requests:
         if request.operation == "rent_gpu" and request.rental_id in placed:
-            yield Meeting(request.seq, placed.pop(request.rental_id), is_exact=request.fault is None)
+            yield OrderMark(request.seq, placed.pop(request.rental_id), is_exact=request.fault is None)
         elif request.operation == "terminate_rental" and request.status in _SERVED and request.rental_id in settled:
-            yield Meeting(request.seq, settled.pop(request.rental_id), is_exact=False)
+            yield OrderMark(request.seq, settled.pop(request.rental_id), is_exact=False)

@@ -12,8 +12,8 @@ from ..client.connection import ControlConnection, ServerRefused, ServerUnreacha
 from ..client.control_client import ControlClient
 from ..scenario_files.problems import ScenarioError
 from .gpu_sim import GpuSim
-from .unknown_token_requests import Strangers
-from .world_request import Wanted, clock_of, with_profile
+from .unknown_token_requests import UnknownTokenRequests
+from .world_request import WorldRequest, clock_of, with_profile
 
 READY_SECONDS_MAX = 5.0
 """How long a server that runs already may take to say that it is ready."""
@@ -43,7 +43,7 @@ class GpuSimServer:
         """Its address; the API is under `/v1`, the control plane under `/_sim`."""
         return self._control.url
 
-    def new_world(self, wanted: Wanted) -> GpuSim:
+    def new_world(self, wanted: WorldRequest) -> GpuSim:
         """A world as wanted, under a manual clock; who asked for it ends it. Raises ServerRefused, ServerUnreachable,
         and ScenarioError for a file that cannot be used."""
         scenario = wanted.scenario if wanted.file is None else self._document(wanted.file)
@@ -53,9 +53,9 @@ class GpuSimServer:
             "clock": clock_of(wanted, document),
             "seed": wanted.seed,
         }
-        strangers = Strangers(self._control, are_ours=self._is_own)
+        unknown_token_requests = UnknownTokenRequests(self._control, are_ours=self._is_own)
         made = msgspec.json.decode(self._control.call("POST", "worlds", body), type=_Made)
-        return GpuSim(self._control, made.world, made.seed, made.tokens, wanted, strangers)
+        return GpuSim(self._control, made.world, made.seed, made.tokens, wanted, unknown_token_requests)
 
     def retire(self, sim: GpuSim) -> None:
         """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,

@@ -13,7 +13,7 @@ _WORLD = "default"
 _ALL = 10**9
 
 
-class Strangers:
+class UnknownTokenRequests:
     """Requests of nobody, from now on. On a server of others they may be anybody's, and none are seen."""
 
     def __init__(self, server: ControlClient, *, are_ours: bool) -> None:

@@ -25,7 +25,7 @@ class WorldImpossible(ValueError):  # named as the refusals are: by what it says
     """No such world can be asked for; the message names the field."""
 
 
-class Wanted(Struct, frozen=True):
+class WorldRequest(Struct, frozen=True):
     """A world as a test wants it. Where a field is None the scenario decides."""
 
     scenario: str | Mapping[str, Any] = DEFAULT_SCENARIO
@@ -43,7 +43,7 @@ class Wanted(Struct, frozen=True):
         path = Path(self.scenario)
         return path if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 else None
 
-    def found_in(self, *folders: Path) -> "Wanted":
+    def found_in(self, *folders: Path) -> "WorldRequest":
         """The same, its file the first of that name in one of the folders if it is in any."""
         if self.file is None:
             return self
@@ -51,7 +51,7 @@ class Wanted(Struct, frozen=True):
         return replace(self, scenario=there[0]) if there else self
 
 
-def wanted_from(markers: Iterable[tuple[tuple[object, ...], Mapping[str, Any]]]) -> Wanted:
+def wanted_from(markers: Iterable[tuple[tuple[object, ...], Mapping[str, Any]]]) -> WorldRequest:
     """What markers say together, the nearest one first, each by its arguments. Raises WorldImpossible."""
     fields: dict[str, Any] = {}
     for positional, named in markers:
@@ -65,7 +65,7 @@ def wanted_from(markers: Iterable[tuple[tuple[object, ...], Mapping[str, Any]]])
 
 def wanted(
     scenario: object = DEFAULT_SCENARIO, seed: object = None, profile: object = None, step: object = None
-) -> Wanted:
+) -> WorldRequest:
     """A world of these settings, each of the right kind. Raises WorldImpossible."""
     if not isinstance(scenario, str | Mapping | Path):
         raise WorldImpossible(f"scenario: expected a shipped name, a YAML file or a document, got {scenario!r}")
@@ -79,7 +79,7 @@ def wanted(
     except (TypeError, ValueError) as error:
         raise WorldImpossible(str(error)) from None
     meant = _plain(scenario) if isinstance(scenario, Mapping) else str(scenario)
-    return Wanted(meant, seed, profile, stepped)  # type: ignore[arg-type]  # one of the profiles, as just seen
+    return WorldRequest(meant, seed, profile, stepped)  # type: ignore[arg-type]  # one of the profiles, as just seen
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _check_name(name: str) -> None:
         raise WorldImpossible(f'gpu_sim has no keyword "{name}"{hint}')
 
 
-def clock_of(wanted: Wanted, document: Mapping[str, Any] | None) -> dict[str, Any]:
+def clock_of(wanted: WorldRequest, document: Mapping[str, Any] | None) -> dict[str, Any]:
     """The clock of the world: it moves when it is told to, or by steps where marker or scenario say so."""
     if wanted.step is not None:
         return {"mode": "manual", "step": wanted.step}
@@ -143,7 +143,7 @@ def _without_tokens(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "accounts": shown}
 
 
-def serve_line(wanted: Wanted, seed: int) -> str:
+def serve_line(wanted: WorldRequest, seed: int) -> str:
     """One line for a shell: a server whose world `default` is this one; a document's tokens are not shown."""
     prepare, scenario = "", wanted.scenario
     if isinstance(scenario, Mapping) or wanted.step is not None:

@@ -6,7 +6,7 @@ from ..core.simulation import Simulation
 EVENTS_SHOWN_MAX = 1_000
 
 
-class Happened:
+class AdvanceEvents:
     """How many events there were since it was made, and the first thousand of them, with the `seq` before them."""
 
     def __init__(self, simulation: Simulation) -> None:

@@ -15,7 +15,7 @@ def decide_fault(world: World, operation: Operation, account: str, offer: OfferN
     matched = faults.matching(operation, account, offer)
     if not matched:
         return None
-    if world.keeping.durable is not None:
+    if world.persistence.state_file is not None:
         world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
     injection = faults.decide_among(matched, operation, account, simulation.now_ms)
     if simulation.lines_held % _LINES_PER_TIDYING == 0:

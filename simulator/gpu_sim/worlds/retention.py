@@ -9,7 +9,7 @@ EVENTS_PER_RENTAL_MAX = 20
 """However many events there are that concern no rental, no more than so many for each rental kept are held."""
 
 
-class Holding:
+class Retention:
     """Lets go what is beyond `keep` ended rentals: the oldest of them, and the events from before they ended."""
 
     def __init__(self, keep: int) -> None:

@@ -84,7 +84,7 @@ class SnapshotRow(Struct, frozen=True):
     state: bytes
 
 
-class Store:
+class SqliteStore:
     """One open state file. It is locked: no two servers write to one."""
 
     def __init__(self, path: Path, *, sync: Sync = "normal", pages_max: int | None = None) -> None:
@@ -97,8 +97,8 @@ class Store:
 
     @classmethod
     def open(
-        cls, path: Path, begin: Callable[["Store"], None], *, sync: Sync = "normal", pages_max: int | None = None
-    ) -> "Store":
+        cls, path: Path, begin: Callable[["SqliteStore"], None], *, sync: Sync = "normal", pages_max: int | None = None
+    ) -> "SqliteStore":
         """The state file at a path. A new one is complete before it gets its name: `begin` writes the run's start.
 
         Raises StateUnusable for a file that is damaged, foreign, in use, or that cannot be written.
@@ -122,7 +122,7 @@ class Store:
             return store
 
     @classmethod
-    def _create(cls, path: Path, begin: Callable[["Store"], None]) -> None:
+    def _create(cls, path: Path, begin: Callable[["SqliteStore"], None]) -> None:
         part = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
             new = cls(part, sync="full")

@@ -20,7 +20,7 @@ from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
 from ..core.snapshot import History, encode_state
 from ..wall_clock import wall_epoch_ms
-from .sqlite_store import ClockRow, Part, SnapshotRow, StateUnavailable, StateUnusable, Store
+from .sqlite_store import ClockRow, Part, SnapshotRow, SqliteStore, StateUnavailable, StateUnusable
 
 INPUTS_PER_PART = 1_000
 INPUTS_PER_SNAPSHOT = 5_000
@@ -56,10 +56,10 @@ class Identity(Struct, frozen=True):
     scenario: bytes
 
 
-class Durable:
+class StateFile:
     """One run and the file that holds it. `ended_written` rentals are in the file; the later ones must be held."""
 
-    def __init__(self, store: Store, *, inputs_per_part: int = INPUTS_PER_PART) -> None:
+    def __init__(self, store: SqliteStore, *, inputs_per_part: int = INPUTS_PER_PART) -> None:
         self._store = store
         self._inputs_per_part = inputs_per_part
         self._inputs_per_snapshot = INPUTS_PER_SNAPSHOT // INPUTS_PER_PART * inputs_per_part

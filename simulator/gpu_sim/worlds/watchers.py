@@ -6,26 +6,26 @@ import asyncio
 class Watcher:
     """One who waits, on the running event loop. It keeps nothing but whether it has been told."""
 
-    __slots__ = ("_loop", "_told")
+    __slots__ = ("_loop", "_notified")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._told = asyncio.Event()
+        self._notified = asyncio.Event()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Something happened."""
-        self._told.set()
+        self._notified.set()
 
-    def tell_from_outside(self) -> None:
+    def notify_threadsafe(self) -> None:
         """`tell` from a signal handler or another thread."""
-        self._loop.call_soon_threadsafe(self._told.set)
+        self._loop.call_soon_threadsafe(self._notified.set)
 
-    async def told(self, until: float) -> bool:
+    async def wait(self, until: float) -> bool:
         """Wait until told, or until the loop's time `until`, and say which."""
         try:
             async with asyncio.timeout_at(until):
-                await self._told.wait()
+                await self._notified.wait()
         except TimeoutError:
             return False
-        self._told.clear()
+        self._notified.clear()
         return True

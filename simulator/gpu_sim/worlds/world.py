@@ -16,14 +16,14 @@ from ..core.run import Run, new_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
-from .advance_events import Happened
-from .persistence import Keeping
+from .advance_events import AdvanceEvents
+from .persistence import Persistence
 from .request_log import RequestLog
 from .retention import KEEP_DEFAULT
 from .snapshot import WorldState, decode_world, encode_world
 from .sqlite_store import StateUnavailable
-from .state_file import Durable, Input
-from .string_pool import Words
+from .state_file import Input, StateFile
+from .string_pool import StringPool
 from .watchers import Watcher
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
@@ -58,14 +58,14 @@ class World:
         self.tokens: dict[str, str] = {}
         self.former_tokens: dict[str, str] = {}
         """The tokens that accounts had before the world last began anew."""
-        self.keeping = Keeping(keep)
+        self.persistence = Persistence(keep)
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
         """Those who are told when something happened."""
-        self.words = Words()
+        self.string_pool = StringPool()
         self.stopping = False
         """The server or the world is about to end: a long run stops where it is."""
         self.is_dropped = False
@@ -143,42 +143,44 @@ class World:
         self._look_back()
         return done
 
-    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> Happened:
+    async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> AdvanceEvents:
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
         `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
         WorldNotFound or StateUnavailable, and then nothing has moved."""
         async with self._turn:
             self._check_kept()
             began, target = self.simulation.now_ms, target_ms()
-            happened = Happened(self.simulation)
+            advance_events = AdvanceEvents(self.simulation)
             self._commit_clock(target if done is None else began)
             try:
-                await self._run(target, done, happened)
+                await self._run(target, done, advance_events)
             finally:
                 self.pacer.skip(self.simulation.now_ms - began)
             if done is not None:
-                self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
-            return happened
+                self.persistence.follow_clock(self.simulation.now_ms, self.pacer.settings)
+            return advance_events
 
-    async def _run(self, to_ms: int, done: Callable[[], bool] | None = None, happened: Happened | None = None) -> None:
+    async def _run(
+        self, to_ms: int, done: Callable[[], bool] | None = None, advance_events: AdvanceEvents | None = None
+    ) -> None:
         """Run what is due up to `to_ms` in slices, between which other requests are answered."""
         slice_ = Slice()
         steps = 0
         while not self.stopping and (done is None or not done()) and self.simulation.step(to_ms):
             steps += 1
             if steps % _STEPS_PER_LOOK == 0 and slice_.is_over():
-                self._look_back(happened)
+                self._look_back(advance_events)
                 await asyncio.sleep(0)
                 slice_ = Slice()
-        self._look_back(happened)
+        self._look_back(advance_events)
 
-    def _look_back(self, happened: Happened | None = None) -> None:
+    def _look_back(self, advance_events: AdvanceEvents | None = None) -> None:
         """Something may have happened: tell of it, and write down and let go what is due."""
-        if happened is not None:
-            happened.take()
+        if advance_events is not None:
+            advance_events.take()
         self.tidy()
         if self.watchers:
-            self.tell()
+            self.notify()
 
     def wait_ns(self) -> int | None:
         """Nanoseconds of wall time until the clock gets to the next event: 0 where it is due by now, None where none
@@ -210,17 +212,17 @@ class World:
 
     def journal(self) -> Iterator[bytes]:
         """The journal; see `Keeping.journal`. Raises JournalDropped where its first lines are gone."""
-        return self.keeping.journal(self.simulation)
+        return self.persistence.journal(self.simulation)
 
-    def begin_in(self, durable: Durable) -> None:
+    def begin_in(self, state_file: StateFile) -> None:
         """Write the start of this world into a new file."""
-        durable.begin(self._run_now, self.pacer.settings, self.tokens.items())
+        state_file.begin(self._run_now, self.pacer.settings, self.tokens.items())
 
-    def keep_in(self, durable: Durable) -> None:
+    def keep_in(self, state_file: StateFile) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
-        self._take_up(durable.recover(self.simulation))
-        self.keeping.durable = durable
-        now_ms, wall_ms, settings = durable.clock()
+        self._take_up(state_file.recover(self.simulation))
+        self.persistence.state_file = state_file
+        now_ms, wall_ms, settings = state_file.clock()
         resume_ms = max(now_ms, self.simulation.now_ms)
         self.pacer = Pacer(settings, now_ms=resume_ms)
         self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
@@ -230,7 +232,7 @@ class World:
             self.tidy()
         if self._insists_on_clock:
             self.pacer.change(self.first_clock, self.simulation.now_ms)
-            self.keeping.follow_clock(self.simulation.now_ms, self.pacer.settings)
+            self.persistence.follow_clock(self.simulation.now_ms, self.pacer.settings)
         self.tidy()
 
     @property
@@ -239,14 +241,14 @@ class World:
 
     def tidy(self) -> None:
         """Write down what is due, and let go what need not be held."""
-        self.keeping.tidy(self._run_now)
+        self.persistence.tidy(self._run_now)
 
     def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
         """Write an input down before it happens. Raises StateUnavailable."""
-        self.keeping.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
+        self.persistence.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
-        self.keeping.commit_clock(now_ms, self.pacer.settings)
+        self.persistence.commit_clock(now_ms, self.pacer.settings)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or
@@ -288,7 +290,7 @@ class World:
         state = decode_world(document)
         async with self._turn:
             self._check_kept()
-            if self.keeping.durable is not None and not self._is_same_run(state):
+            if self.persistence.state_file is not None and not self._is_same_run(state):
                 raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
             run = state.restored()
             pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
@@ -299,16 +301,16 @@ class World:
         return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
 
     def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
-        self.keeping.begin(run, pacer.settings, tokens=tokens, base=base)
+        self.persistence.begin(run, pacer.settings, tokens=tokens, base=base)
         self.simulation.close()
         self.pacer = pacer
         self._take_up(run)
-        self.tell()
+        self.notify()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Something happened that those who watch should look at."""
         for watcher in self.watchers:
-            watcher.tell()
+            watcher.notify()
 
     # The end
 
@@ -316,19 +318,19 @@ class World:
         """The server is about to end. May be called from a signal handler or another thread."""
         self.stopping = True
         for watcher in tuple(self.watchers):
-            watcher.tell_from_outside()
+            watcher.notify_threadsafe()
 
     async def drop(self) -> None:
         """End the world: what runs stops where it is, whoever waits is refused, and its memory is free once the last
         request that is about it is answered."""
         self.stopping = self.is_dropped = True
-        self.tell()
+        self.notify()
         async with self._turn:
             self.simulation.close()
 
     def close(self) -> None:
         """Write down where the world is, as far as the file takes it, and let the file go."""
-        self.keeping.close(self._run_now, self.pacer.settings)
+        self.persistence.close(self._run_now, self.pacer.settings)
 
     def _check_kept(self) -> None:
         if self.is_dropped:

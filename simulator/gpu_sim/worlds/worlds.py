@@ -10,11 +10,11 @@ from msgspec import Struct
 from ..core.kernel.errors import AccountExists, Refusal
 from ..core.kernel.names import did_you_mean
 from ..core.simulation import Simulation
-from ..scenario_files.library import ScenarioShelf
+from ..scenario_files.library import ScenarioLibrary
 from .request_log import REQUESTS_KEPT, RequestLog
 from .retention import KEEP_DEFAULT
-from .sqlite_store import StateUnusable, Store, Sync, explained
-from .state_file import Durable
+from .sqlite_store import SqliteStore, StateUnusable, Sync, explained
+from .state_file import StateFile
 from .world import Profile, World, WorldNotFound
 
 DEFAULT_WORLD = "default"
@@ -46,13 +46,13 @@ class Worlds:
 
     def __init__(
         self,
-        shelf: ScenarioShelf | None = None,
+        library: ScenarioLibrary | None = None,
         *,
         profile: Profile | None = None,
         keep: int = KEEP_DEFAULT,
         requests_kept: int = REQUESTS_KEPT,
     ) -> None:
-        self.shelf = ScenarioShelf() if shelf is None else shelf
+        self.library = ScenarioLibrary() if library is None else library
         self.profile = profile
         """Which fields a rental has in worlds made later, whatever their scenario says."""
         self.keep = keep
@@ -121,8 +121,8 @@ class Worlds:
         self._orphans.pop(token, None)
         self._places[token] = self.by_header[f"Bearer {token}".encode()] = Place(world, account)
         world.tokens[token] = account
-        for tell in self.on_token:
-            tell(token)
+        for notify in self.on_token:
+            notify(token)
 
     def free_token(self, token: str | None, *, param: str = "token") -> str:
         """The token, which nobody has, or a fresh one. Raises AccountExists for a taken one."""
@@ -147,13 +147,13 @@ class Worlds:
 
     def keep_in_file(self, world: World, path: Path, sync: Sync) -> None:
         """Keep a world in a state file, and go on with the run in it if there is one. Raises StateUnusable."""
-        durable = Durable(Store.open(path, lambda store: world.begin_in(Durable(store)), sync=sync))
+        state_file = StateFile(SqliteStore.open(path, lambda store: world.begin_in(StateFile(store)), sync=sync))
         try:
             with explained(path):
-                world.keep_in(durable)
-                tokens = durable.tokens()
+                world.keep_in(state_file)
+                tokens = state_file.tokens()
         except StateUnusable:
-            durable.close()
+            state_file.close()
             raise
         self._readmit(world, tokens)
 

@@ -184,7 +184,7 @@ def stop(api: Api) -> Awaitable[Any]:
 
 def drop(api: Api) -> Awaitable[Any]:
     del api.worlds.by_name["default"]
-    api.world.tell()
+    api.world.notify()
     return asyncio.sleep(0)
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
-from gpu_sim.scenario_files.library import ScenarioShelf
+from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, Answer, Api
@@ -29,7 +29,7 @@ Call = tuple[str, str, dict[str, Any] | None]
 
 @pytest.fixture(scope="module")
 def lively() -> Scenario:
-    return ScenarioShelf().build(INLINE)
+    return ScenarioLibrary().build(INLINE)
 
 
 class Client:

@@ -26,16 +26,16 @@ def test_the_priorities_are_those_of_the_design_first_to_last() -> None:
         "provisioning",
         "stress",
         "group_shock",
-        "pool",
-        "shown",
+        "availability",
+        "availability_shown",
         "shock",
         "own_interruption",
-        "take_back",
+        "spread_interruption",
         "notice",
         "credit_exhaustion",
         "idle_timeout",
         "price",
-        "availability",
+        "gpus_return",
         "churn",
     ]
 
@@ -44,7 +44,7 @@ def test_events_run_by_instant_then_priority_then_insertion() -> None:
     schedule, seen = recording()
     for due, priority, subject in (
         (2, Priority.TIMELINE, "late"),
-        (1, Priority.AVAILABILITY, "last"),
+        (1, Priority.GPUS_RETURN, "last"),
         (1, Priority.PRICE, "b"),
         (1, Priority.PRICE, "a"),
         (1, Priority.HOLD_EXPIRY, "first"),

@@ -238,10 +238,10 @@ def test_what_nobody_asked_about_is_in_a_snapshot_as_what_nothing_happened_to() 
     struck = {event.region for event in seen(sim, ShockStruck)}
     assert 0 < len(struck) < 9
     again = Simulation.restored(sim.scenario, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms)
-    assert again.rentals.takebacks.state() == sim.rentals.takebacks.state()
+    assert again.rentals.interruptions.state() == sim.rentals.interruptions.state()
     for run in (sim, again):
         run.advance(20 * DAY)
-    assert again.rentals.takebacks.state() == sim.rentals.takebacks.state()
+    assert again.rentals.interruptions.state() == sim.rentals.interruptions.state()
 
 
 def test_a_shape_without_stress_or_flapping_makes_times_exponential() -> None:

@@ -11,10 +11,10 @@ from gpu_sim.core.market.availability_rates import (
     LONG,
     SETTLED,
     SHORT,
+    AvailabilityRates,
     CannotCalibrate,
     MarketRates,
     PhaseEnds,
-    PoolRates,
     calibrate,
     followers,
     level_rates,
@@ -137,7 +137,7 @@ def test_for_many_offers_few_rates_are_sought(monkeypatch: pytest.MonkeyPatch) -
     """Those that go down about as often and are there as much lie between the same two."""
     sought: list[float] = []
 
-    def watched(availability: Availability, per_hour: float, shape: Shape) -> PoolRates:
+    def watched(availability: Availability, per_hour: float, shape: Shape) -> AvailabilityRates:
         sought.append(per_hour)
         return calibrate(availability, per_hour, shape)
 

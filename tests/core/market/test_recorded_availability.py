@@ -308,7 +308,7 @@ def state_of(sim: Simulation) -> bytes:
 )
 def test_a_snapshot_that_does_not_fit_the_traces_is_refused(told: bytes, problem: str) -> None:
     sim = world(replaying(trace([1, 0])))
-    forged = sim.snapshot().replace(b'"replayed":[[0,0]]', b'"replayed":[%s]' % told)
+    forged = sim.snapshot().replace(b'"recorded":[[0,0]]', b'"recorded":[%s]' % told)
     assert forged != sim.snapshot()
     with pytest.raises(SnapshotInvalid, match=problem):
         Simulation.restored(sim.scenario, forged, seed=1, start_epoch_ms=0)
@@ -324,9 +324,9 @@ def test_only_what_comes_next_of_each_offer_is_pending() -> None:
 
 def test_after_the_end_nobody_is_told() -> None:
     sim = world(replaying(trace([1, 0])))
-    replayed = sim.rentals.takebacks._replayed
+    recorded = sim.rentals.interruptions._recorded
     sim.close()
     sim.advance(HOUR)
     assert seen(sim, OfferWentDown, OfferCameBack) == []
     with pytest.raises(AssertionError, match="after the end"):
-        replayed._lose(sim.market.offers[0], next(iter(replayed._replayed.values())).loss())  # type: ignore[arg-type]  # it is one
+        recorded._lose(sim.market.offers[0], next(iter(recorded._recorded.values())).loss())  # type: ignore[arg-type]  # it is one

@@ -7,7 +7,7 @@ from gpu_sim.core.market.availability_rates import calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.expected_statistics import DOWN_OVER_H, Setting, expect, shares_over
 from gpu_sim.fidelity.fit.fitting import setting_of, targets_of
-from gpu_sim.fidelity.fit.unsampled_rates import Recorded, seen_per_hour
+from gpu_sim.fidelity.fit.unsampled_rates import ZoneRates, seen_per_hour
 from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.zones import observe_all, trace_names
 from gpu_sim.fidelity.traces.statistics import measure
@@ -32,7 +32,7 @@ def as_recorded_for_ever() -> Setting:
     per_hour = SCENARIO.market.interruptions.goes_down_per_hour(400_000)
     seen = seen_per_hour(calibrate(up, per_hour, Shape()), Shape(), LOOK_SECONDS / 3600)
     regions = ("us-east-1", "us-east-1", "us-west-2")
-    return Setting(regions, (Recorded(up, seen),) * 3, (None,) * 3, 195.0, LOOK_SECONDS, DAYS * 86_400.0)
+    return Setting(regions, (ZoneRates(up, seen),) * 3, (None,) * 3, 195.0, LOOK_SECONDS, DAYS * 86_400.0)
 
 
 def test_runs_of_a_market_come_out_as_expected() -> None:

@@ -41,8 +41,8 @@ def test_the_shape_that_the_recording_was_made_with_is_found(found: Shape) -> No
 def test_the_real_rates_are_found(found: Shape) -> None:
     """They are those that the shape of the recording itself would lead to: each within a tenth, and their mean within a
     twentieth. The recording's own luck is another matter: zones of one region share it, and a hundred days are few."""
-    rates = setting().deprobe(found)
-    over = [each.lost / real.lost for real, each in zip(setting().deprobe(UNLIKE), rates, strict=True)]
+    rates = setting().unsampled_rates(found)
+    over = [each.lost / real.lost for real, each in zip(setting().unsampled_rates(UNLIKE), rates, strict=True)]
     assert over == pytest.approx([1] * len(ZONES), abs=0.1)
     assert sum(over) / len(over) == pytest.approx(1, abs=0.05)
     for recorded, each, (up, _) in zip(setting().recorded, rates, ZONES.values(), strict=True):

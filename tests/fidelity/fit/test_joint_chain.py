@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Share
-from gpu_sim.core.market.availability_rates import PoolRates, calibrate
+from gpu_sim.core.market.availability_rates import AvailabilityRates, calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
-from gpu_sim.fidelity.fit.sampled_chain import SeenChain
+from gpu_sim.fidelity.fit.sampled_chain import SampledChain
 
 HOUR = 3_600_000
 MEASURED = Shape()
@@ -15,7 +15,7 @@ CALM = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))
 SCARCE, PLENTY = (0.2, 1.4), (0.9, 0.1)
 
 
-def rates(shape: Shape, up: float, per_hour: float) -> PoolRates:
+def rates(shape: Shape, up: float, per_hour: float) -> AvailabilityRates:
     """Those of an offer that is up for this share of the time, and goes down so often in an hour of that."""
     return calibrate(Availability(round(up * 1_000_000)), per_hour, shape)
 
@@ -28,7 +28,7 @@ def pair(shape: Shape, *, strangers: bool) -> JointChain:
 
 def long_run(chain: JointChain, offer: int) -> tuple[float, float]:
     """The availability of an offer, and how often it goes down in an hour of being up."""
-    shares, up = SeenChain(chain, 1.0).shares, chain.ups[offer]
+    shares, up = SampledChain(chain, 1.0).shares, chain.ups[offer]
     falls = shares[up] @ chain.generator[np.ix_(up, ~up)].sum(axis=1)
     return float(shares[up].sum()), float(falls / shares[up].sum())
 
@@ -49,7 +49,7 @@ def test_each_offer_of_a_pair_is_as_it_is_by_itself(shape: Shape, strangers: boo
 
 
 def covariance(shape: Shape, *, strangers: bool) -> float:
-    return SeenChain(pair(shape, strangers=strangers), 0.1).up_covariance(0, 1)
+    return SampledChain(pair(shape, strangers=strangers), 0.1).up_covariance(0, 1)
 
 
 def test_what_ties_offers_together_is_stress_and_the_shocks_of_a_group() -> None:
@@ -60,7 +60,7 @@ def test_what_ties_offers_together_is_stress_and_the_shocks_of_a_group() -> None
 
 
 def test_neighbours_go_down_in_one_look_more_often_than_by_chance_and_strangers_hardly_so() -> None:
-    neighbours, strangers = (SeenChain(pair(MEASURED, strangers=each), 0.1) for each in (False, True))
+    neighbours, strangers = (SampledChain(pair(MEASURED, strangers=each), 0.1) for each in (False, True))
     by_chance = neighbours.event_share(0) * neighbours.event_share(1)
     assert neighbours.events_together(0, 1) > 2 * by_chance
     assert strangers.events_together(0, 1) == pytest.approx(by_chance, rel=0.25)

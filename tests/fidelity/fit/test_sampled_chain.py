@@ -6,20 +6,20 @@ from gpu_sim.core.kernel.quantities import Availability
 from gpu_sim.core.market.availability_rates import calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.joint_chain import chain_of_neighbours, chain_of_one
-from gpu_sim.fidelity.fit.sampled_chain import SeenChain
+from gpu_sim.fidelity.fit.sampled_chain import SampledChain
 
 SCARCE = calibrate(Availability(300_000), 1.1, Shape())
 PLENTY = calibrate(Availability(800_000), 0.3, Shape())
-PAIR = SeenChain(chain_of_neighbours(Shape(), SCARCE, PLENTY), 0.2)
-ALONE = SeenChain(chain_of_one(Shape(), SCARCE), 0.2)
+PAIR = SampledChain(chain_of_neighbours(Shape(), SCARCE, PLENTY), 0.2)
+ALONE = SampledChain(chain_of_one(Shape(), SCARCE), 0.2)
 
 
-def later(chain: SeenChain, looks: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def later(chain: SampledChain, looks: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """The chances of going from each state to each in so many looks."""
     return np.linalg.matrix_power(chain.step, looks)
 
 
-def events(chain: SeenChain, offer: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def events(chain: SampledChain, offer: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """The chances of going from each state to each in a look at which the offer is found gone."""
     return chain.step * np.outer(chain.up(offer), ~chain.up(offer))
 

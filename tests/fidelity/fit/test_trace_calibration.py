@@ -68,14 +68,14 @@ def test_a_zone_whose_rate_cannot_be_told_keeps_it_and_stops_no_fit(monkeypatch:
     monkeypatch.setattr("gpu_sim.fidelity.fit.trace_calibration.fit_shape", fit)
     market = calibrate_traces([*recordings(30), BRIEFLY])
     assert (asked, market.fitted, market.left_out) == ([5], True, (BRIEFLY.name,))
-    assert [zone.deprobed for zone in market.zones] == [True] * 5 + [False]
+    assert [zone.unsampled for zone in market.zones] == [True] * 5 + [False]
     assert len(market.measured) == 6
     zone = market.zones[5]
     assert zone.recorded is not None
     assert zone.rates is not None
     assert zone.rates.lost == zone.recorded.per_hour
     few = calibrate_traces([*recordings(30)[:3], BRIEFLY])
-    assert (few.fitted, few.left_out, few.zones[3].deprobed) == (False, (), False)
+    assert (few.fitted, few.left_out, few.zones[3].unsampled) == (False, (), False)
     with pytest.raises(ValueError, match="more than a look at a time"):
         calibrate_traces([*recordings(30)[:3], BRIEFLY], choice="fit")
     assert len(asked) == 1

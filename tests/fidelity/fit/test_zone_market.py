@@ -13,7 +13,7 @@ from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, Int
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import calibrate_traces
 from gpu_sim.fidelity.fit.zone_market import TraceMarkets, play_recorded, play_traces, why_not_played
-from gpu_sim.fidelity.runs.recorded import Recorded, read_recorded
+from gpu_sim.fidelity.runs.recorded import RecordedStatistics, read_recorded
 from gpu_sim.fidelity.runs.seed_run import run_seed
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
@@ -103,7 +103,7 @@ def test_a_zone_that_was_always_up_is_always_up_and_nodes_of_more_gpus_are_anoth
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedStatistics:
     """One zone of single GPUs, a fleet of 16 and one of 8."""
     folder = tmp_path_factory.mktemp("traces")
     zone = recordings(30)[0]
@@ -113,7 +113,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     return found
 
 
-def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(recorded: Recorded, tmp_path: Path) -> None:
+def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(
+    recorded: RecordedStatistics, tmp_path: Path
+) -> None:
     """None of 8 nodes are: nothing is measured of such."""
     played = play_recorded(CONDITIONS, recorded, LOOK_SECONDS, export=tmp_path)
     assert played.zones is not None
@@ -131,7 +133,7 @@ def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(recorded: R
     assert play_recorded(CONDITIONS, recorded, LOOK_SECONDS, fleets=False).fleets == ()
 
 
-def test_without_traces_or_where_offers_are_always_there_nothing_is_played(recorded: Recorded) -> None:
+def test_without_traces_or_where_offers_are_always_there_nothing_is_played(recorded: RecordedStatistics) -> None:
     assert play_recorded(CONDITIONS, None) == TraceMarkets()
     told = play_recorded(poisson(20_000, 4), recorded)
     assert (told.zones, told.fleets, told.days) == (None, (), 0)

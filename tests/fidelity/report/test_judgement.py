@@ -8,7 +8,7 @@ from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.market_settings import PriceSettings
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import Zone
-from gpu_sim.fidelity.fit.zone_market import Beside, Played, TraceMarket
+from gpu_sim.fidelity.fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
 from gpu_sim.fidelity.report.judgement import Row, judge, spread
 from gpu_sim.fidelity.report.targets import SOURCES, TARGETS
 from gpu_sim.fidelity.runs.constant_hazard import Taken
@@ -148,9 +148,9 @@ def test_the_spread_of_nothing_is_not_a_number() -> None:
     assert (spread([2.0, nan]).mean, np.isnan(spread([2.0]).sd)) == (2.0, True)
 
 
-def played(*runs: SeedRun) -> Beside:
+def played(*runs: SeedRun) -> RecordedComparison:
     """Recorded zones that came out so."""
-    return Beside(Played(TraceMarket(plan(ZONES), ()), runs))
+    return RecordedComparison(ZoneMarketRuns(TraceMarket(plan(ZONES), ()), runs))
 
 
 def came_out(measure: str, value: float) -> SeedRun:
@@ -214,11 +214,13 @@ def test_pairs_that_the_traces_do_not_have_are_those_of_the_scenario() -> None:
 
 
 def test_fleets_of_traces_are_held_against_those_that_were_played_with_as_many_nodes() -> None:
-    def fleets(nodes: int, severity: float) -> Played:
+    def fleets(nodes: int, severity: float) -> ZoneMarketRuns:
         name = TraceName("us-east-1", "a", "v100")
-        return Played(TraceMarket(plan(ZONES), (Zone(name, nodes, None, None),)), (seed_run(severity_16=severity),))
+        return ZoneMarketRuns(
+            TraceMarket(plan(ZONES), (Zone(name, nodes, None, None),)), (seed_run(severity_16=severity),)
+        )
 
-    beside = Beside(fleets=(fleets(4, 0.1), fleets(16, 0.7)))
+    beside = RecordedComparison(fleets=(fleets(4, 0.1), fleets(16, 0.7)))
     own = seed_run(severity_16=0.6, partner_4=0.5)
     rows = {row.target.measure: row for row in judge(plan(ZONES), [own], {"severity_16": 0.72}, beside)}
     assert (rows["severity_16"].of, rows["severity_16"].recorded) == ("traces' zones", 0.72)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from gpu_sim.fidelity.fit.zone_market import Beside, Played, play_traces
+from gpu_sim.fidelity.fit.zone_market import RecordedComparison, ZoneMarketRuns, play_traces
 from gpu_sim.fidelity.report import figure_style as pictures_of_markets
 from gpu_sim.fidelity.report.figure_style import Picture
 from gpu_sim.fidelity.report.judgement import judge
@@ -15,7 +15,7 @@ from gpu_sim.fidelity.report.page import page_text, write_page
 from gpu_sim.fidelity.report.plots import draw_all
 from gpu_sim.fidelity.report.rasters import recorded_is_first
 from gpu_sim.fidelity.runs.many_seeds import run_seeds
-from gpu_sim.fidelity.runs.recorded import Recorded, read_recorded
+from gpu_sim.fidelity.runs.recorded import RecordedStatistics, read_recorded
 from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace
@@ -40,7 +40,7 @@ def coarse() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedStatistics:
     """Two zones and a fleet of 16, made by a coin."""
     folder = tmp_path_factory.mktemp("traces")
     traces = [
@@ -59,21 +59,21 @@ def runs() -> tuple[SeedRun, ...]:
 
 
 @pytest.fixture(scope="module")
-def played(recorded: Recorded) -> Played:
+def played(recorded: RecordedStatistics) -> ZoneMarketRuns:
     """The two zones, played by the same market under two seeds."""
     market = play_traces(CONDITIONS, recorded.zones)
-    return Played(market, run_seeds(market.plan, [1, 2], jobs=1))
+    return ZoneMarketRuns(market, run_seeds(market.plan, [1, 2], jobs=1))
 
 
 @pytest.fixture(scope="module")
-def pictures(runs: tuple[SeedRun, ...], recorded: Recorded) -> tuple[Picture, ...]:
+def pictures(runs: tuple[SeedRun, ...], recorded: RecordedStatistics) -> tuple[Picture, ...]:
     return draw_all(plan(CONDITIONS), runs, recorded)
 
 
 @pytest.fixture(scope="module")
-def guessing(runs: tuple[SeedRun, ...], recorded: Recorded, played: Played) -> tuple[Picture, ...]:
+def guessing(runs: tuple[SeedRun, ...], recorded: RecordedStatistics, played: ZoneMarketRuns) -> tuple[Picture, ...]:
     """All pictures where the zones were played."""
-    return draw_all(plan(CONDITIONS), runs, recorded, Beside(played))
+    return draw_all(plan(CONDITIONS), runs, recorded, RecordedComparison(played))
 
 
 def text(conditions: Plan, runs: tuple[SeedRun, ...], pictures: tuple[Picture, ...]) -> str:
@@ -81,7 +81,7 @@ def text(conditions: Plan, runs: tuple[SeedRun, ...], pictures: tuple[Picture, .
     return page_text(conditions, [1, 2], judge(conditions, runs), pictures)
 
 
-def test_what_was_recorded_is_measured_like_what_was_simulated(recorded: Recorded) -> None:
+def test_what_was_recorded_is_measured_like_what_was_simulated(recorded: RecordedStatistics) -> None:
     assert [str(zone.name) for zone in recorded.zones] == ["us-east-1a_v100_1", "us-east-1b_v100_1"]
     assert recorded.statistics["zones"] == 2
     assert recorded.statistics["partner_16"] == recorded.statistics["severity_16"] == 1
@@ -97,7 +97,7 @@ def test_traces_with_different_ticks_cannot_be_compared(tmp_path: Path) -> None:
 
 
 def test_all_pictures_are_drawn_and_the_same_each_time(
-    runs: tuple[SeedRun, ...], recorded: Recorded, pictures: tuple[Picture, ...]
+    runs: tuple[SeedRun, ...], recorded: RecordedStatistics, pictures: tuple[Picture, ...]
 ) -> None:
     assert [picture.name for picture in pictures] == [
         "lifetimes",
@@ -112,7 +112,7 @@ def test_all_pictures_are_drawn_and_the_same_each_time(
 
 
 def test_what_is_measured_of_zones_is_that_of_the_played_ones_where_there_are_any(
-    pictures: tuple[Picture, ...], guessing: tuple[Picture, ...], played: Played
+    pictures: tuple[Picture, ...], guessing: tuple[Picture, ...], played: ZoneMarketRuns
 ) -> None:
     drawn = {picture.name: picture for picture in guessing}
     before = {picture.name: picture for picture in pictures}
@@ -162,10 +162,10 @@ def test_the_page_has_every_row_of_the_table(runs: tuple[SeedRun, ...]) -> None:
 
 
 def test_the_reader_may_guess_before_the_page_tells_which_raster_is_which(
-    runs: tuple[SeedRun, ...], recorded: Recorded, played: Played, guessing: tuple[Picture, ...]
+    runs: tuple[SeedRun, ...], recorded: RecordedStatistics, played: ZoneMarketRuns, guessing: tuple[Picture, ...]
 ) -> None:
     """What tells is in an element that is closed; what could tell, the labelled raster, is in there too."""
-    page = page_text(plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, Beside(played))
+    page = page_text(plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, RecordedComparison(played))
     png = {picture.name: b64encode(picture.png).decode() for picture in guessing}
     before, details, after = re.split(r"<details>(?=<summary>Which is which)|</details>", page, maxsplit=2)
     assert before.index(png["guess"]) < before.index("Of each zone two numbers come from the recording")
@@ -180,7 +180,7 @@ def test_the_reader_may_guess_before_the_page_tells_which_raster_is_which(
 
 
 def test_a_page_without_played_zones_says_why(runs: tuple[SeedRun, ...]) -> None:
-    page = page_text(plan(CONDITIONS), [1], judge(plan(CONDITIONS), runs), (), Beside(why="In mode <none>"))
+    page = page_text(plan(CONDITIONS), [1], judge(plan(CONDITIONS), runs), (), RecordedComparison(why="In mode <none>"))
     assert "<p>In mode &lt;none&gt;</p>" in page
     assert "<details>" not in page
 

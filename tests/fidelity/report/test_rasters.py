@@ -5,7 +5,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from gpu_sim.fidelity.fit.zone_market import Played, play_traces
+from gpu_sim.fidelity.fit.zone_market import ZoneMarketRuns, play_traces
 from gpu_sim.fidelity.report import figure_style, rasters
 from gpu_sim.fidelity.report.figure_style import Picture
 from gpu_sim.fidelity.report.rasters import draw_guess, draw_offers, recorded_is_first
@@ -39,16 +39,16 @@ def run() -> SeedRun:
 
 
 @pytest.fixture(scope="module")
-def played() -> Played:
+def played() -> ZoneMarketRuns:
     market = play_traces(CONDITIONS, ZONES)
-    return Played(market, (run_seed(market.plan, 1, with_history=True),))
+    return ZoneMarketRuns(market, (run_seed(market.plan, 1, with_history=True),))
 
 
-def of_seed(played: Played, seed: int, name: str = "test") -> Played:
+def of_seed(played: ZoneMarketRuns, seed: int, name: str = "test") -> ZoneMarketRuns:
     """The same run as if of another seed or scenario."""
     market = played.market
     other = replace(market.plan, scenario=replace(market.plan.scenario, name=name))
-    return Played(replace(market, plan=other), (replace(played.runs[0], seed=seed),))
+    return ZoneMarketRuns(replace(market, plan=other), (replace(played.runs[0], seed=seed),))
 
 
 def blue_share(pixels: Floats) -> float:
@@ -113,7 +113,7 @@ def test_recorded_zones_that_nothing_was_made_of_are_shown_alone(run: SeedRun) -
 
 
 def test_the_two_rasters_have_the_same_rows_and_differ_by_their_order_alone(
-    played: Played, monkeypatch: pytest.MonkeyPatch
+    played: ZoneMarketRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = drawn_by(monkeypatch)
     order = [recorded_is_first(of_seed(played, seed)) for seed in range(99)]
@@ -129,14 +129,14 @@ def test_the_two_rasters_have_the_same_rows_and_differ_by_their_order_alone(
     assert blue_share(lower[:half]) == pytest.approx(simulated, abs=0.02)
 
 
-def seen(played: Played) -> tuple[Trace, ...]:
+def seen(played: ZoneMarketRuns) -> tuple[Trace, ...]:
     """What the recorder saw of the played zones."""
     history = played.runs[0].history
     assert history is not None
     return played.market.plan.observe(history, played.market.plan.looked)
 
 
-def test_which_is_above_is_drawn_from_seed_and_scenario(played: Played) -> None:
+def test_which_is_above_is_drawn_from_seed_and_scenario(played: ZoneMarketRuns) -> None:
     above = [recorded_is_first(of_seed(played, seed)) for seed in range(200)]
     assert above == [recorded_is_first(of_seed(played, seed)) for seed in range(200)]
     assert 70 < sum(above) < 130

@@ -4,7 +4,7 @@ import json
 from math import nan
 
 import pytest
-from gpu_sim.fidelity.fit.zone_market import Beside, Played, TraceMarket
+from gpu_sim.fidelity.fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
 from gpu_sim.fidelity.report.judgement import Row, judge
 from gpu_sim.fidelity.report.table import as_json, column_names, columns, summary
 from gpu_sim.fidelity.report.targets import TARGETS
@@ -41,7 +41,7 @@ def test_it_has_columns_only_for_what_is_known() -> None:
 
 
 def test_where_zones_were_played_each_row_says_of_what_it_is() -> None:
-    played = Beside(Played(TraceMarket(plan(ZONES), ()), (seed_run(co_interruption_lift=6.0),)))
+    played = RecordedComparison(ZoneMarketRuns(TraceMarket(plan(ZONES), ()), (seed_run(co_interruption_lift=6.0),)))
     runs = [replace(seed_run(within_on_demand=1.0), looked={})]
     rows = judge(plan(ZONES), runs, {"co_interruption_lift": 6.22}, played)
     told = cells(rows, "co_interruption_lift")

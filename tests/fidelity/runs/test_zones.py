@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gpu_sim.core.scenario.catalog import OfferSpec
 from gpu_sim.fidelity.runs.zones import observe, trace_names, zones_of_one_gpu
-from gpu_sim.fidelity.traces.observation import Recorder
+from gpu_sim.fidelity.traces.observation import LookSchedule
 from gpu_sim.fidelity.traces.traces import parse_name
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from msgspec.structs import replace
@@ -63,7 +63,7 @@ def test_a_recorder_writes_what_it_saw_last() -> None:
     changes = np.array([HOUR, 2 * HOUR], np.int64)
     history = replace(priced([1.0]), turned_ms=changes)
     [name] = trace_names([history.spec])
-    written = observe(history, name, Recorder(HOUR // 2, HOUR // 2), 3 * HOUR)
+    written = observe(history, name, LookSchedule(HOUR // 2, HOUR // 2), 3 * HOUR)
     assert written.values.tolist() == [1, 1, 0, 0, 1, 1]
     assert (written.gap_seconds, written.name) == (1800, name)
 

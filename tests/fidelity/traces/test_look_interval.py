@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gpu_sim.fidelity.traces.arrays import Marks
 from gpu_sim.fidelity.traces.look_interval import find_look_interval
-from gpu_sim.fidelity.traces.observation import Recorder, observe_series
+from gpu_sim.fidelity.traces.observation import LookSchedule, observe_series
 
 from ..zone_recordings import chain
 
@@ -12,7 +12,7 @@ from ..zone_recordings import chain
 def recorded(every_ms: int, *, ticks: int = 8_000, gap_ms: int = 195_000) -> Marks:
     """A zone that is down for some hours at a time, as this recorder writes it."""
     each_second = np.repeat(chain(3, ticks, down=0.1, up=0.1), 195)
-    return observe_series(Recorder(gap_ms, every_ms, 7), each_second, 1_000) > 0
+    return observe_series(LookSchedule(gap_ms, every_ms, 7), each_second, 1_000) > 0
 
 
 @pytest.mark.parametrize("every_seconds", [631, 585, 500, 1_000])

@@ -11,7 +11,7 @@ from ...core.kernel.one_of import OneOf
 from ...core.kernel.quantities import Duration, Factor, Instant
 from ...core.rentals.rental import Rental, Status
 from ...core.scenario.scenario import ClockSettings
-from ...worlds.advance_events import Happened
+from ...worlds.advance_events import AdvanceEvents
 from ...worlds.world import ADVANCE_MS_MAX, World
 from ..exchange import Exchange
 from ..problems import NotReached
@@ -85,16 +85,18 @@ async def advance(exchange: Exchange) -> Reply:
         return _target_ms(world, wanted)
 
     if wanted.until is None:
-        happened = await world.advance(target_ms)
+        advance_events = await world.advance(target_ms)
     elif isinstance(wanted.until, RentalReaches):
-        happened = await _until_rental(world, wanted.until, target_ms)
+        advance_events = await _until_rental(world, wanted.until, target_ms)
     else:
-        happened = await _until_next_event(world, target_ms)
+        advance_events = await _until_next_event(world, target_ms)
     if world.stopping:
         reason = "the world was deleted" if world.is_dropped else "the server is stopping"
         raise NotReached(f"{reason}; it is {world.now}")
-    events = [event_view(world, seq, event) for seq, event in enumerate(happened.events, happened.before + 1)]
-    return json_reply(200, {**clock_view(world), "events_total": happened.total, "events": events})
+    events = [
+        event_view(world, seq, event) for seq, event in enumerate(advance_events.events, advance_events.before + 1)
+    ]
+    return json_reply(200, {**clock_view(world), "events_total": advance_events.total, "events": events})
 
 
 def _target_ms(world: World, wanted: Advance) -> int:
@@ -114,7 +116,7 @@ def _target_ms(world: World, wanted: Advance) -> int:
     return target
 
 
-async def _until_next_event(world: World, target_ms: Callable[[], int]) -> Happened:
+async def _until_next_event(world: World, target_ms: Callable[[], int]) -> AdvanceEvents:
     seen = 0
 
     def target_from_here_ms() -> int:
@@ -122,13 +124,13 @@ async def _until_next_event(world: World, target_ms: Callable[[], int]) -> Happe
         seen = world.simulation.events_total
         return target_ms()
 
-    happened = await world.advance(target_from_here_ms, lambda: world.simulation.events_total > seen)
-    if not happened.total:
+    advance_events = await world.advance(target_from_here_ms, lambda: world.simulation.events_total > seen)
+    if not advance_events.total:
         raise NotReached(f"nothing happened within the limit; it is {world.now}", param="until")
-    return happened
+    return advance_events
 
 
-async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> Happened:
+async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[[], int]) -> AdvanceEvents:
     watched: Rental | None = None
 
     def target_from_here_ms() -> int:
@@ -141,7 +143,7 @@ async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[
         return watched.status
 
     wanted = _ORDER.index(until.status)
-    happened = await world.advance(target_from_here_ms, lambda: _ORDER.index(status()) >= wanted)
+    advance_events = await world.advance(target_from_here_ms, lambda: _ORDER.index(status()) >= wanted)
     if status() != until.status:
         raise NotReached(f"the rental is {status()}, not {until.status}; it is {world.now}", param="until")
-    return happened
+    return advance_events

@@ -76,7 +76,7 @@ class EventStreams:
                 total = simulation.events_total
                 if total == cursor:
                     waited_for = 0
-                    if await watcher.told(quiet_until):
+                    if await watcher.wait(quiet_until):
                         slice_ = Slice()
                         continue
                     part = f": now {world.now}\n\n".encode()

@@ -123,7 +123,7 @@ async def reset(exchange: Exchange) -> Reply:
 async def _make(worlds: Worlds, wanted: NewWorld) -> World:
     """The world itself, yet without a name. What may take long is made beside the loop: it touches nothing shared."""
     default = worlds.by_name[DEFAULT_WORLD]
-    scenario = worlds.shelf.at_hand(wanted.scenario) if isinstance(wanted.scenario, str) else None
+    scenario = worlds.library.at_hand(wanted.scenario) if isinstance(wanted.scenario, str) else None
     if scenario is not None:
         return _build(worlds, wanted, scenario)
     if wanted.scenario is None:
@@ -151,7 +151,7 @@ def _build(
 def _find(worlds: Worlds, wanted: str | dict[str, Any] | None) -> Scenario:
     """The scenario of that name, or of an inline document. Raises ScenarioInvalid."""
     try:
-        return worlds.shelf.find(wanted) if isinstance(wanted, str) else worlds.shelf.build(wanted)
+        return worlds.library.find(wanted) if isinstance(wanted, str) else worlds.library.build(wanted)
     except ScenarioError as error:
         shown = "; ".join(_said(problem) for problem in error.problems[:_PROBLEMS_SHOWN_MAX])
         more = len(error.problems) - _PROBLEMS_SHOWN_MAX

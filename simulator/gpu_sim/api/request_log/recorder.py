@@ -20,7 +20,7 @@ Write = Callable[[bytes], bool]
 """Takes one line, with its line feed, without waiting; False where there is no room for it."""
 
 
-class Recorder:
+class RequestRecorder:
     """Notes requests. Only what cannot be had later is done here; `write` gets a line for each, where there is one."""
 
     def __init__(self, worlds: Worlds, write: Write | None = None) -> None:

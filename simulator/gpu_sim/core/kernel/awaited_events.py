@@ -9,7 +9,7 @@ Awaited = list[tuple[int, Ticket]]
 """Events as (due, ticket), next first."""
 
 
-class Pending:
+class AwaitedEvents:
     """The events that nobody has taken out yet, as of `now_ms`. Raises ValueError for events that no schedule has."""
 
     __slots__ = ("_events", "_sequence", "_tickets", "now_ms")
@@ -35,26 +35,26 @@ class Pending:
         """Whether these are tickets of events that were scheduled, pending or not, or none."""
         return all(NO_TICKET <= ticket < self._sequence for ticket in tickets)
 
-    def take(self, kind: Priority, subject: Subject) -> Awaited:
+    def claim(self, kind: Priority, subject: Subject) -> Awaited:
         """The events of a kind about a subject."""
         return self._events[kind].pop(subject, [])
 
-    def take_all(self, kind: Priority) -> dict[Subject, Awaited]:
+    def claim_all(self, kind: Priority) -> dict[Subject, Awaited]:
         """The events of a kind, by their subjects."""
         taken = dict(self._events[kind])
         self._events[kind].clear()
         return taken
 
-    def take_one(self, kind: Priority, subject: Subject) -> Ticket:
+    def claim_one(self, kind: Priority, subject: Subject) -> Ticket:
         """The ticket of the one event of a kind about a subject. Raises ValueError unless there is exactly one."""
-        taken = self.take(kind, subject)
+        taken = self.claim(kind, subject)
         if len(taken) != 1:
             raise ValueError(f"{len(taken)} events of kind {kind.name} are pending for {subject!r}, not one")
         return taken[0][1]
 
-    def take_due(self, kind: Priority, subject: Subject, dues_ms: Sequence[int | None]) -> None:
+    def claim_due(self, kind: Priority, subject: Subject, dues_ms: Sequence[int | None]) -> None:
         """Take the events of a kind about a subject. Raises ValueError unless they are due at just these instants."""
-        taken = [due_ms for due_ms, _ in self.take(kind, subject)]
+        taken = [due_ms for due_ms, _ in self.claim(kind, subject)]
         if taken != list(dues_ms):
             raise ValueError(f"events of kind {kind.name} are pending for {subject!r} at {taken}, not at {dues_ms}")
 

@@ -36,7 +36,7 @@ _CLOSE = 1e-9
 _NUDGE = 1e-6
 
 
-class PoolRates(Struct, frozen=True):
+class AvailabilityRates(Struct, frozen=True):
     """The rates of an offer, and how likely each of its phases is at each level of stress, in the long run.
 
     `settled` ends settled times and `long` long downs where one stress of the two is on; `brief` ends the other
@@ -53,7 +53,7 @@ class PoolRates(Struct, frozen=True):
     phases: tuple[tuple[float, ...], ...]
 
 
-def between(one: PoolRates, other: PoolRates, share: float, per_hour: float) -> PoolRates:
+def between(one: AvailabilityRates, other: AvailabilityRates, share: float, per_hour: float) -> AvailabilityRates:
     """The rates of an offer that goes down `per_hour` times in an hour of being up, of which two others go down a
     little less and a little more often: so large a share of the way from the one to the other. Where those are a
     hundredth apart it does so to within two ten-thousandths, if it goes down once in some months or more often."""
@@ -61,7 +61,7 @@ def between(one: PoolRates, other: PoolRates, share: float, per_hour: float) -> 
     def on_the_way(here: float, there: float) -> float:
         return here + (there - here) * share
 
-    return PoolRates(
+    return AvailabilityRates(
         lost=per_hour,
         lost_at=tuple(map(on_the_way, one.lost_at, other.lost_at)),
         settled=on_the_way(one.settled, other.settled),
@@ -79,9 +79,9 @@ class PhaseEnds:
 
     def __init__(self, shape: Shape) -> None:
         self._pressures = tuple(exp(shape.pressure(level)) for level in range(LEVELS))
-        self._long_downs = tuple(exp(shape.hold(level)) for level in range(LEVELS))
+        self._long_downs = tuple(exp(shape.long_down_log_factor(level)) for level in range(LEVELS))
 
-    def of(self, rates: PoolRates, phase: int, level: int) -> float:
+    def of(self, rates: AvailabilityRates, phase: int, level: int) -> float:
         """How often a phase of an offer with these rates does so at a level of stress."""
         if phase == SETTLED:
             return rates.settled * self._pressures[level]
@@ -113,7 +113,7 @@ class CannotCalibrate(Exception):
 
 
 @lru_cache(maxsize=200_000)
-def calibrate(availability: Availability, per_hour: float, shape: Shape) -> PoolRates:
+def calibrate(availability: Availability, per_hour: float, shape: Shape) -> AvailabilityRates:
     """The rates with which an offer is up for the share `availability` of the time, and goes down `per_hour` times in
     an hour of being up. Raises CannotCalibrate."""
     up = availability / PPM
@@ -147,9 +147,9 @@ class MarketRates:
         self._settings = settings
         self._interruptions = settings.interruptions
         self._shape = settings.interruptions.shape or Shape()
-        self._rungs: dict[tuple[Availability, int], PoolRates] = {}
+        self._rungs: dict[tuple[Availability, int], AvailabilityRates] = {}
 
-    def of(self, spec: OfferSpec) -> PoolRates | None:
+    def of(self, spec: OfferSpec) -> AvailabilityRates | None:
         """Those of one offer, or None where it is always there. Raises CannotCalibrate."""
         availability = self._settings.availability_of(spec)
         if availability == PPM:
@@ -159,7 +159,7 @@ class MarketRates:
         rung = int(at)
         return between(self._rung(availability, rung), self._rung(availability, rung + 1), at - rung, per_hour)
 
-    def _rung(self, availability: Availability, rung: int) -> PoolRates:
+    def _rung(self, availability: Availability, rung: int) -> AvailabilityRates:
         rates = self._rungs.get((availability, rung))
         if rates is None:
             per_hour = exp((rung - 100_000) / RUNGS_PER_E)
@@ -194,7 +194,7 @@ class _Chain(Struct, frozen=True):
             hit,
             shocks * hit,
             tuple(shape.pressure(level) for level in range(LEVELS)),
-            tuple(shape.hold(level) for level in range(LEVELS)),
+            tuple(shape.long_down_log_factor(level) for level in range(LEVELS)),
             _given(shape, follow, brief, brief + shocks * hit),
         )
 
@@ -226,11 +226,11 @@ class _Chain(Struct, frozen=True):
         flat = _stationary(rates)
         return [flat[level * PHASES : (level + 1) * PHASES] for level in range(LEVELS)]
 
-    def rates(self, per_hour: float, ln_settled: float, ln_long: float) -> PoolRates:
+    def rates(self, per_hour: float, ln_settled: float, ln_long: float) -> AvailabilityRates:
         """The rates found, with the share of each phase at each level."""
         phases = self.stationary(ln_settled, ln_long)
         ups = [(level, settled, fragile) for level, (settled, fragile, *_) in enumerate(phases)]
-        return PoolRates(
+        return AvailabilityRates(
             lost=per_hour,
             lost_at=tuple(self._lost(ln_settled, *each) / (each[1] + each[2]) for each in ups),
             settled=exp(ln_settled),

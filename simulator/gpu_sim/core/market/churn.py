@@ -9,7 +9,7 @@ Turn n of an offer uses draws 2n and 2n+1 of the stream `churn/<offer>`: how lon
 which it returns; draw 1 says whether it is there at the start.
 """
 
-from ..kernel.awaited_events import Pending
+from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.numerics import delay_ms, uniform
 from ..kernel.randomness import draw, stream
 from ..kernel.schedule import Priority, Schedule
@@ -77,9 +77,9 @@ class Churn:
         """What a snapshot holds of it: the turns of those that come and go, in the catalogue's order."""
         return tuple(self._turns.values())
 
-    def restore(self, state: tuple[int, ...], pending: Pending) -> None:
+    def restore(self, state: tuple[int, ...], awaited: AwaitedEvents) -> None:
         """Be as the state says. Raises ValueError unless the next turn of each offer is pending."""
         for name, turns in zip(self._turns, state, strict=True):
-            pending.take_one(Priority.CHURN, name)
+            awaited.claim_one(Priority.CHURN, name)
             self._turns[name] = turns
             self._market.named(name).is_away = turns % 2 == 1

@@ -13,7 +13,7 @@ from ..events import (
     PriceMoved,
     ShockStruck,
 )
-from ..kernel.awaited_events import Pending
+from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.errors import InvalidValue, OfferNotFound, OfferUnavailable
 from ..kernel.names import offer_name
 from ..kernel.schedule import Priority, Schedule
@@ -25,7 +25,7 @@ from .offer import Offer, OfferState
 from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over
 from .playback import Playback
 from .prices import PricePath, PricePaths
-from .recorded_prices import ReplayedPrice
+from .recorded_prices import RecordedPrice
 
 RECENT_MAX = 1_000
 """So many of the latest changes are told one by one."""
@@ -59,7 +59,7 @@ class Market:
         record: Callable[[Event], None],
         *,
         full: bool,
-        replayed: Mapping[str, Playback] | None = None,
+        recorded: Mapping[str, Playback] | None = None,
     ) -> None:
         self.version = 0
         self.recent: deque[Offer] = deque(maxlen=RECENT_MAX)
@@ -67,7 +67,7 @@ class Market:
         self._record = record
         self._full = full
         self.paths = PricePaths(settings, seed)
-        self.offers = tuple(Offer(spec, self._path(spec, replayed or {})) for spec in specs)
+        self.offers = tuple(Offer(spec, self._path(spec, recorded or {})) for spec in specs)
         self._by_name = {offer.name: offer for offer in self.offers}
         self._by_folded_name: dict[str, Offer] = {}
         self.names = OfferNames(tuple(offer.spec for offer in self.offers))
@@ -77,9 +77,9 @@ class Market:
             if delay is not None:
                 schedule.at(delay, Priority.PRICE, offer)
 
-    def _path(self, spec: OfferSpec, replayed: Mapping[str, Playback]) -> PricePath | ReplayedPrice:
-        playback = replayed.get(spec.name) if replayed else None
-        return self.paths.open(spec) if playback is None else ReplayedPrice(playback)
+    def _path(self, spec: OfferSpec, recorded: Mapping[str, Playback]) -> PricePath | RecordedPrice:
+        playback = recorded.get(spec.name) if recorded else None
+        return self.paths.open(spec) if playback is None else RecordedPrice(playback)
 
     def listed(self) -> Iterator[Offer]:
         """The offers that the API shows now (F6), in the catalogue's order."""
@@ -225,12 +225,12 @@ class Market:
         """What a snapshot holds of the offers, in the catalogue's order."""
         return tuple(offer.state() for offer in self.offers)
 
-    def restore(self, state: tuple[OfferState, ...], pending: Pending) -> None:
+    def restore(self, state: tuple[OfferState, ...], awaited: AwaitedEvents) -> None:
         """Be as the state says, and await the steps of prices that are pending. Raises ValueError where it never is
         so."""
         for offer, told in zip(self.offers, state, strict=True):
-            awaited_ms = [due_ms for due_ms, _ in pending.take(Priority.PRICE, offer.name)]
-            offer.path.restore(told.path, pending.now_ms, awaited_ms)
+            awaited_ms = [due_ms for due_ms, _ in awaited.claim(Priority.PRICE, offer.name)]
+            offer.path.restore(told.path, awaited.now_ms, awaited_ms)
             offer.is_down, offer.used = told.is_down, told.used
             offer.outages, offer.overlays = told.outages, told.overlays
             offer.price_micros_per_hour, offer.capacity = offer.under_acts()

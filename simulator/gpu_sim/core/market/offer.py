@@ -11,7 +11,7 @@ from ..scenario.acts import OutageAct
 from ..scenario.catalog import OfferSpec
 from .overlays import LastingAct, Overlay, laid_over, overlay_of
 from .prices import PricePath, PriceState
-from .recorded_prices import ReplayedPrice
+from .recorded_prices import RecordedPrice
 
 
 class OfferState(Struct, frozen=True, array_like=True):
@@ -45,7 +45,7 @@ class Offer:
         "used",
     )
 
-    def __init__(self, spec: OfferSpec, path: PricePath | ReplayedPrice) -> None:
+    def __init__(self, spec: OfferSpec, path: PricePath | RecordedPrice) -> None:
         self.spec = spec
         self.path = path
         self.name = spec.name

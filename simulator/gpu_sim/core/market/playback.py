@@ -68,7 +68,7 @@ def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iter
                 yield spec, index
 
 
-def replayed_series(market: MarketSettings) -> dict[str, Playback]:
+def recorded_series(market: MarketSettings) -> dict[str, Playback]:
     """What the prices of offers follow that have a recorded series, by their names."""
     series = market.recordings.prices
     playbacks = [Playback(each) for each in series]

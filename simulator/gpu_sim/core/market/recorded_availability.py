@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..kernel.awaited_events import Pending
+from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.randomness import PPM
 from ..kernel.schedule import Priority, Schedule, Subject
 from ..scenario.market_settings import MarketSettings
@@ -26,7 +26,7 @@ class Loss(Struct, frozen=True):
     left: int | None
 
 
-class ReplayedOffer:
+class RecordedOffer:
     """An offer that follows a trace: how many changes are `known`, and how many `shown`."""
 
     __slots__ = ("counts_nodes", "known", "lead_ms", "offer", "playback", "severity_ppm", "shown")
@@ -66,7 +66,7 @@ class ReplayedOffer:
         return Loss(at_ms, self.severity_ppm, None)
 
 
-class ReplayedOffers:
+class RecordedAvailability:
     """All offers of a market that follow a trace. `lose` is told of each loss ahead."""
 
     def __init__(
@@ -77,85 +77,85 @@ class ReplayedOffers:
         self._lose = lose
         traces = settings.recordings.availability
         playbacks = [Playback(each) for each in traces]
-        self._replayed: dict[str, ReplayedOffer] = {}
+        self._recorded: dict[str, RecordedOffer] = {}
         for spec, index in offers_meant(traces, [offer.spec for offer in market.offers]):
             offer = market.find(spec.provider_id, spec.gpu_model, spec.region)
             lead_ms = int(settings.notices.of(spec.provider_id, spec.provider_class))
-            self._replayed[offer.name] = ReplayedOffer(offer, traces[index], playbacks[index], lead_ms)
-        if self._replayed:  # then no pool goes down by itself
-            schedule.on(Priority.POOL, self._comes)
-            schedule.on(Priority.SHOWN, self._shows)
-        for replayed in self._replayed.values():
-            self._set(replayed)
-            self._await(replayed)
+            self._recorded[offer.name] = RecordedOffer(offer, traces[index], playbacks[index], lead_ms)
+        if self._recorded:  # then no pool goes down by itself
+            schedule.on(Priority.AVAILABILITY, self._comes)
+            schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
+        for recorded in self._recorded.values():
+            self._set(recorded)
+            self._await(recorded)
 
     def has(self, offer: Offer) -> bool:
         """Whether an offer follows a trace."""
-        return offer.name in self._replayed
+        return offer.name in self._recorded
 
     def has_room(self, offer: Offer, gpu_count: int) -> bool:
         """Whether so many GPUs can run there now, by the trace that it follows."""
-        replayed = self._replayed[offer.name]
-        return gpu_count <= replayed.nodes if replayed.counts_nodes else replayed.nodes > 0
+        recorded = self._recorded[offer.name]
+        return gpu_count <= recorded.nodes if recorded.counts_nodes else recorded.nodes > 0
 
     def close(self) -> None:
         """Nothing goes down any more; whoever is told of it is let go of."""
         self._lose = _tell_nobody
 
-    def _await(self, replayed: ReplayedOffer) -> None:
-        due_ms = replayed.playback.due_ms(replayed.known)
+    def _await(self, recorded: RecordedOffer) -> None:
+        due_ms = recorded.playback.due_ms(recorded.known)
         if due_ms is not None:
-            self._schedule.at(max(self._schedule.now_ms, due_ms - replayed.lead_ms), Priority.POOL, replayed)
+            self._schedule.at(max(self._schedule.now_ms, due_ms - recorded.lead_ms), Priority.AVAILABILITY, recorded)
 
-    def _comes(self, replayed: ReplayedOffer) -> None:
+    def _comes(self, recorded: RecordedOffer) -> None:
         """The next change becomes known: now, or at a notice before it shows."""
-        due_ms = replayed.playback.due_ms(replayed.known)
+        due_ms = recorded.playback.due_ms(recorded.known)
         assert due_ms is not None
-        self._schedule.at(due_ms, Priority.SHOWN, replayed)
-        loss = replayed.loss()
+        self._schedule.at(due_ms, Priority.AVAILABILITY_SHOWN, recorded)
+        loss = recorded.loss()
         if loss is not None:
-            self._lose(replayed.offer, loss)
-        replayed.known += 1
-        self._await(replayed)
+            self._lose(recorded.offer, loss)
+        recorded.known += 1
+        self._await(recorded)
 
-    def _shows(self, replayed: ReplayedOffer) -> None:
-        replayed.shown += 1
-        if replayed.counts_nodes:
-            self._market.restock(replayed.offer, replayed.nodes)
-        if replayed.offer.is_down == (replayed.nodes > 0):
-            self._market.turn(replayed.offer)
+    def _shows(self, recorded: RecordedOffer) -> None:
+        recorded.shown += 1
+        if recorded.counts_nodes:
+            self._market.restock(recorded.offer, recorded.nodes)
+        if recorded.offer.is_down == (recorded.nodes > 0):
+            self._market.turn(recorded.offer)
 
-    def _set(self, replayed: ReplayedOffer) -> None:
+    def _set(self, recorded: RecordedOffer) -> None:
         """Let the offer be as its trace says, without telling."""
-        replayed.offer.is_down = replayed.nodes == 0
-        if replayed.counts_nodes:
-            self._market.stock(replayed.offer, replayed.nodes)
+        recorded.offer.is_down = recorded.nodes == 0
+        if recorded.counts_nodes:
+            self._market.stock(recorded.offer, recorded.nodes)
 
     # Snapshots
 
     def state(self) -> tuple[tuple[int, int], ...]:
         """What a snapshot holds of them: how many changes of each are known, and shown."""
-        return tuple((replayed.known, replayed.shown) for replayed in self._replayed.values())
+        return tuple((recorded.known, recorded.shown) for recorded in self._recorded.values())
 
-    def restore(self, state: tuple[tuple[int, int], ...], pending: Pending) -> None:
+    def restore(self, state: tuple[tuple[int, int], ...], awaited: AwaitedEvents) -> None:
         """Be as the state says. Raises ValueError where these offers are not so by now."""
-        for replayed, (known, shown) in zip(self._replayed.values(), state, strict=True):
-            replayed.known, replayed.shown = known, shown
-            self._check(replayed, pending)
-            self._set(replayed)
+        for recorded, (known, shown) in zip(self._recorded.values(), state, strict=True):
+            recorded.known, recorded.shown = known, shown
+            self._check(recorded, awaited)
+            self._set(recorded)
 
-    def _check(self, replayed: ReplayedOffer, pending: Pending) -> None:
-        playback, lead_ms, now_ms = replayed.playback, replayed.lead_ms, pending.now_ms
-        if not (playback.is_at(replayed.shown, now_ms) and playback.is_at(replayed.known, now_ms + lead_ms)):
-            raise ValueError(f"{replayed.name} shows {replayed.shown} of {replayed.known} changes")
-        shown_ms = [playback.due_ms(n) for n in range(replayed.shown, replayed.known)]
-        next_ms = playback.due_ms(replayed.known)
-        pending.take_due(Priority.SHOWN, replayed.name, shown_ms)
-        pending.take_due(Priority.POOL, replayed.name, [] if next_ms is None else [next_ms - lead_ms])
+    def _check(self, recorded: RecordedOffer, awaited: AwaitedEvents) -> None:
+        playback, lead_ms, now_ms = recorded.playback, recorded.lead_ms, awaited.now_ms
+        if not (playback.is_at(recorded.shown, now_ms) and playback.is_at(recorded.known, now_ms + lead_ms)):
+            raise ValueError(f"{recorded.name} shows {recorded.shown} of {recorded.known} changes")
+        shown_ms = [playback.due_ms(n) for n in range(recorded.shown, recorded.known)]
+        next_ms = playback.due_ms(recorded.known)
+        awaited.claim_due(Priority.AVAILABILITY_SHOWN, recorded.name, shown_ms)
+        awaited.claim_due(Priority.AVAILABILITY, recorded.name, [] if next_ms is None else [next_ms - lead_ms])
 
-    def find_subject(self, name: Subject) -> ReplayedOffer | None:
+    def find_subject(self, name: Subject) -> RecordedOffer | None:
         """What a snapshot's name of the subject of one of their events means, if it is one of them."""
-        return self._replayed.get(str(name))
+        return self._recorded.get(str(name))
 
 
 def _tell_nobody(offer: Offer, loss: Loss) -> None:

@@ -6,7 +6,7 @@ from .playback import Playback
 from .prices import PriceState
 
 
-class ReplayedPrice:
+class RecordedPrice:
     """One offer's price as its series has it, whatever the `pressure`. Its state is the number of `steps` taken."""
 
     __slots__ = ("_playback", "pressure", "price_micros", "steps")

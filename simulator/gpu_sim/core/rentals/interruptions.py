@@ -11,33 +11,33 @@ from typing import Any
 from msgspec import Struct
 
 from ..events import Cause, Event, InterruptionNotified
-from ..kernel.awaited_events import Pending
+from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.clock import HOUR_MS
 from ..kernel.numerics import uniform
 from ..kernel.quantities import Natural
 from ..kernel.randomness import draw, stream
 from ..kernel.schedule import Priority, Schedule, Subject
-from ..market.availability import Pools, PoolsState
+from ..market.availability import RealisticAvailability, RealisticAvailabilityState
 from ..market.market import Market
 from ..market.offer import Offer
-from ..market.recorded_availability import Loss, ReplayedOffers
+from ..market.recorded_availability import Loss, RecordedAvailability
 from ..scenario.market_settings import MarketSettings
-from .exposure import UNTOUCHED, Exposed, ExposedState, Strike
+from .exposure import UNTOUCHED, AnnouncedShock, ExposureState, OfferExposure
 from .hazard import Hazard, ShockClock, hazard, is_hit, own_delay_ms
 from .rental import Rental
 
-_OF_POOLS = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.POOL, Priority.SHOWN)
+_OF_AVAILABILITY = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.AVAILABILITY, Priority.AVAILABILITY_SHOWN)
 
 
-class TakeBacksState(Struct, frozen=True):
+class InterruptionsState(Struct, frozen=True):
     """What a snapshot holds: of each offer in the catalogue's order, and of what makes offers go down."""
 
-    offers: tuple[ExposedState, ...]
-    pools: PoolsState
-    replayed: tuple[tuple[Natural, Natural], ...]
+    offers: tuple[ExposureState, ...]
+    realistic: RealisticAvailabilityState
+    recorded: tuple[tuple[Natural, Natural], ...]
 
 
-class TakeBacks:
+class Interruptions:
     """What the market will take back, and when. `take` ends a rental for it."""
 
     def __init__(
@@ -56,54 +56,54 @@ class TakeBacks:
         self._take = take
         self._spread_ms = int(settings.interruptions.spread)
         self._notices = settings.notices
-        self._pools = Pools(market, settings, seed, schedule, self._pool_is_struck)
-        self._replayed = ReplayedOffers(market, settings, schedule, self._loses)
+        self._realistic = RealisticAvailability(market, settings, seed, schedule, self._pool_is_struck)
+        self._recorded = RecordedAvailability(market, settings, schedule, self._loses)
         self._settings = settings.interruptions
-        self._exposed: dict[str, Exposed] = {}
+        self._exposures: dict[str, OfferExposure] = {}
         schedule.on(Priority.SHOCK, self._strikes)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
-        schedule.on(Priority.TAKE_BACK, self._falls)
+        schedule.on(Priority.SPREAD_INTERRUPTION, self._falls)
         schedule.on(Priority.NOTICE, self._notifies)
         for offer in market.offers:
-            if self._pools.lost_per_hour(offer) is None:  # the others go down instead of meeting shocks
+            if self._realistic.lost_per_hour(offer) is None:  # the others go down instead of meeting shocks
                 self._await_shock(self._of(offer), schedule.now_ms)
 
-    def _of(self, offer: Offer) -> Exposed:
+    def _of(self, offer: Offer) -> OfferExposure:
         """What is known of an offer, from the first time on that anybody wants to know."""
-        exposed = self._exposed.get(offer.name)
-        if exposed is None:
+        exposure = self._exposures.get(offer.name)
+        if exposure is None:
             shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), self._hazard(offer), self._settings.severity)
             notice_ms = int(self._notices.of(offer.spec.provider_id, offer.spec.provider_class))
-            exposed = self._exposed[offer.name] = Exposed(offer, shocks, notice_ms)
-        return exposed
+            exposure = self._exposures[offer.name] = OfferExposure(offer, shocks, notice_ms)
+        return exposure
 
     def _hazard(self, offer: Offer) -> Hazard:
-        probability_ppm, lost = offer.spec.interruption_probability, self._pools.lost_per_hour(offer)
+        probability_ppm, lost = offer.spec.interruption_probability, self._realistic.lost_per_hour(offer)
         if lost is not None:
             taken_mean_ms = HOUR_MS / (lost * self._settings.severity.mean)
             return Hazard(self._settings.own_mean_ms(probability_ppm, lost), None, taken_mean_ms)
-        return hazard(0 if self._replayed.has(offer) else probability_ppm, self._settings)
+        return hazard(0 if self._recorded.has(offer) else probability_ppm, self._settings)
 
     def begins(self, rental: Rental) -> None:
         """The rental runs from now on: its hazard counts."""
-        now, exposed = self._schedule.now_ms, self._of(rental.offer)
-        exposed.running[rental.rental_id] = rental
-        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposed.shocks.hazard, self._spread_ms)
+        now, exposure = self._schedule.now_ms, self._of(rental.offer)
+        exposure.running[rental.rental_id] = rental
+        own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposure.shocks.hazard, self._spread_ms)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
-        if exposed.notice_ms:
-            self._foresee(exposed, rental, None if own is None else now + own)
+        if exposure.notice_ms:
+            self._foresee(exposure, rental, None if own is None else now + own)
 
     def has_room(self, rental: Rental) -> bool:
         """Whether a rental can begin to run: a trace may say that its GPUs are not there."""
-        if not self._replayed.has(rental.offer):
+        if not self._recorded.has(rental.offer):
             return True
         running = self._of(rental.offer).running.values()
-        return self._replayed.has_room(rental.offer, rental.command.gpu_count + _gpus(running))
+        return self._recorded.has_room(rental.offer, rental.command.gpu_count + _gpus(running))
 
     def keeps_gpus(self, offer: Offer, cause: Cause | None) -> bool:
         """Whether the market keeps what it takes back for a while; a trace itself says what is there."""
-        return cause != "shock" or not self._replayed.has(offer)
+        return cause != "shock" or not self._recorded.has(offer)
 
     def over(self, rental: Rental) -> None:
         """The rental has ended."""
@@ -112,48 +112,48 @@ class TakeBacks:
     def close(self) -> None:
         """Nothing is taken back any more; whoever would do it is let go of."""
         self._take = _take_nothing
-        self._pools.close()
-        self._replayed.close()
+        self._realistic.close()
+        self._recorded.close()
 
     # What strikes
 
-    def _await_shock(self, exposed: Exposed, since_ms: int) -> None:
+    def _await_shock(self, exposure: OfferExposure, since_ms: int) -> None:
         """The shock after that of an instant, if the offer is always there. It is drawn as soon as that one is told of,
         so that it can be told of in time itself, however soon it follows."""
-        delay = exposed.shocks.delay_ms()
+        delay = exposure.shocks.delay_ms()
         if delay is not None:
-            self._expect(exposed, since_ms + delay)
+            self._expect(exposure, since_ms + delay)
 
     def _pool_is_struck(self, offer: Offer) -> None:
-        exposed = self._of(offer)
-        self._expect(exposed, self._schedule.now_ms + exposed.notice_ms)
+        exposure = self._of(offer)
+        self._expect(exposure, self._schedule.now_ms + exposure.notice_ms)
 
     def _loses(self, offer: Offer, loss: Loss) -> None:
-        exposed = self._of(offer)
-        self._await(exposed, Strike(loss.at_ms, exposed.shocks.number(), loss.severity_ppm, loss.left))
+        exposure = self._of(offer)
+        self._await(exposure, AnnouncedShock(loss.at_ms, exposure.shocks.number(), loss.severity_ppm, loss.left))
 
-    def _expect(self, exposed: Exposed, at_ms: int) -> None:
-        self._await(exposed, Strike(at_ms, *exposed.shocks.strike()))
+    def _expect(self, exposure: OfferExposure, at_ms: int) -> None:
+        self._await(exposure, AnnouncedShock(at_ms, *exposure.shocks.strike()))
 
-    def _await(self, exposed: Exposed, strike: Strike) -> None:
+    def _await(self, exposure: OfferExposure, strike: AnnouncedShock) -> None:
         at_ms = strike.at_ms
-        exposed.coming.append(strike)
-        self._schedule.at(at_ms, Priority.SHOCK, exposed)
-        if exposed.notice_ms:
-            told = max(self._schedule.now_ms, at_ms - exposed.notice_ms)
-            self._schedule.at(told, Priority.NOTICE, exposed)
+        exposure.coming.append(strike)
+        self._schedule.at(at_ms, Priority.SHOCK, exposure)
+        if exposure.notice_ms:
+            told = max(self._schedule.now_ms, at_ms - exposure.notice_ms)
+            self._schedule.at(told, Priority.NOTICE, exposure)
 
-    def _strikes(self, exposed: Exposed) -> None:
-        strike = (exposed.told if exposed.notice_ms else exposed.coming).pop(0)
-        self._market.shock_struck(exposed.offer, strike.shock, strike.severity_ppm)
-        for rental in self._hit(strike, tuple(exposed.running.values())):
-            self._take_at(self._falls_ms(strike, rental), rental)
-        if not exposed.notice_ms:
-            self._await_shock(exposed, strike.at_ms)
+    def _strikes(self, exposure: OfferExposure) -> None:
+        strike = (exposure.told if exposure.notice_ms else exposure.coming).pop(0)
+        self._market.shock_struck(exposure.offer, strike.shock, strike.severity_ppm)
+        for rental in self._hit(strike, tuple(exposure.running.values())):
+            self._take_at(self._interrupts_at_ms(strike, rental), rental)
+        if not exposure.notice_ms:
+            self._await_shock(exposure, strike.at_ms)
 
     def _take_at(self, due_ms: int, rental: Rental) -> None:
         if due_ms > self._schedule.now_ms:
-            rental.tickets += (self._schedule.at(due_ms, Priority.TAKE_BACK, rental),)
+            rental.tickets += (self._schedule.at(due_ms, Priority.SPREAD_INTERRUPTION, rental),)
         else:
             self._take(rental, "shock")
 
@@ -165,7 +165,7 @@ class TakeBacks:
 
     # Notices
 
-    def _notifies(self, subject: "Rental | Exposed") -> None:
+    def _notifies(self, subject: "Rental | OfferExposure") -> None:
         """The time has come to tell of a rental's end, or of the offer's next strike that was not told of."""
         if isinstance(subject, Rental):
             self._notify(subject)
@@ -175,44 +175,44 @@ class TakeBacks:
         self._tell(subject, strike)
         self._await_shock(subject, strike.at_ms)
 
-    def _tell(self, exposed: Exposed, strike: Strike) -> None:
-        for rental in self._hit(strike, tuple(exposed.running.values())):
-            self._will_fall(exposed, rental, self._falls_ms(strike, rental))
+    def _tell(self, exposure: OfferExposure, strike: AnnouncedShock) -> None:
+        for rental in self._hit(strike, tuple(exposure.running.values())):
+            self._will_fall(exposure, rental, self._interrupts_at_ms(strike, rental))
 
-    def _foresee(self, exposed: Exposed, rental: Rental, falls_ms: int | None) -> None:
+    def _foresee(self, exposure: OfferExposure, rental: Rental, interrupts_at_ms: int | None) -> None:
         """What is known of the end of a rental that begins to run: its own, or a strike that was told of already. One
         that comes only after an end that is known brings no earlier one."""
-        for strike in exposed.told:
+        for strike in exposure.told:
             if strike.left is not None:
-                self._tell(exposed, strike)
-            elif falls_ms is not None and falls_ms <= strike.at_ms:
+                self._tell(exposure, strike)
+            elif interrupts_at_ms is not None and interrupts_at_ms <= strike.at_ms:
                 break
             elif self._hit(strike, (rental,)):
-                at_ms = self._falls_ms(strike, rental)
-                falls_ms = at_ms if falls_ms is None else min(falls_ms, at_ms)
-        if falls_ms is not None:
-            self._will_fall(exposed, rental, falls_ms)
+                at_ms = self._interrupts_at_ms(strike, rental)
+                interrupts_at_ms = at_ms if interrupts_at_ms is None else min(interrupts_at_ms, at_ms)
+        if interrupts_at_ms is not None:
+            self._will_fall(exposure, rental, interrupts_at_ms)
 
-    def _will_fall(self, exposed: Exposed, rental: Rental, at_ms: int) -> None:
+    def _will_fall(self, exposure: OfferExposure, rental: Rental, at_ms: int) -> None:
         """A rental's end is known: tell of it a notice ahead, or now if it is too late for that. Only the earliest one
         is news."""
-        if rental.falls_ms is not None and rental.falls_ms <= at_ms:
+        if rental.interrupts_at_ms is not None and rental.interrupts_at_ms <= at_ms:
             return
-        rental.falls_ms = at_ms
-        if at_ms - exposed.notice_ms > self._schedule.now_ms:
-            rental.tickets += (self._schedule.at(at_ms - exposed.notice_ms, Priority.NOTICE, rental),)
+        rental.interrupts_at_ms = at_ms
+        if at_ms - exposure.notice_ms > self._schedule.now_ms:
+            rental.tickets += (self._schedule.at(at_ms - exposure.notice_ms, Priority.NOTICE, rental),)
         else:
             self._notify(rental)
 
     def _notify(self, rental: Rental) -> None:
         """Tell a rental of its end, unless it was told of that."""
-        if rental.interrupts_ms != rental.falls_ms:
-            assert rental.falls_ms is not None
+        if rental.interrupts_ms != rental.interrupts_at_ms:
+            assert rental.interrupts_at_ms is not None
             now = self._schedule.now_ms
-            rental.noticed_ms, rental.interrupts_ms = now, rental.falls_ms
-            self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.falls_ms))
+            rental.noticed_ms, rental.interrupts_ms = now, rental.interrupts_at_ms
+            self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.interrupts_at_ms))
 
-    def _hit(self, strike: Strike, rentals: Iterable[Rental]) -> list[Rental]:
+    def _hit(self, strike: AnnouncedShock, rentals: Iterable[Rental]) -> list[Rental]:
         """Those of the rentals that fall to a strike; where GPUs are counted, `rentals` are all that run."""
         if strike.left is not None:
             return self._too_many(strike, strike.left, rentals)
@@ -222,7 +222,7 @@ class TakeBacks:
             if is_hit(stream(self._seed, f"hit/{rental.name}"), strike.shock, strike.severity_ppm)
         ]
 
-    def _too_many(self, strike: Strike, left: int, rentals: Iterable[Rental]) -> list[Rental]:
+    def _too_many(self, strike: AnnouncedShock, left: int, rentals: Iterable[Rental]) -> list[Rental]:
         """Those for whom no GPUs are left: whoever was told so, then those with the lowest draws."""
         there = [each for each in rentals if each.interrupts_ms is None or each.interrupts_ms >= strike.at_ms]
         fallen = [each for each in there if each.interrupts_ms == strike.at_ms]
@@ -236,32 +236,32 @@ class TakeBacks:
             fallen.append(rental)
         return fallen
 
-    def _falls_ms(self, strike: Strike, rental: Rental) -> int:
+    def _interrupts_at_ms(self, strike: AnnouncedShock, rental: Rental) -> int:
         """When a rental falls to a strike that hits it."""
-        if not self._spread_ms or self._replayed.has(rental.offer):  # a trace itself says when
+        if not self._spread_ms or self._recorded.has(rental.offer):  # a trace itself says when
             return strike.at_ms
         drawn = draw(stream(self._seed, f"spread/{rental.name}"), strike.shock)
         return strike.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
 
     # Snapshots
 
-    def state(self) -> TakeBacksState:
+    def state(self) -> InterruptionsState:
         """What a snapshot holds of it."""
-        return TakeBacksState(
+        return InterruptionsState(
             offers=tuple(map(self._state_of, self._market.offers)),
-            pools=self._pools.state(),
-            replayed=self._replayed.state(),
+            realistic=self._realistic.state(),
+            recorded=self._recorded.state(),
         )
 
-    def restore(self, state: TakeBacksState, rentals: Mapping[str, Rental], pending: Pending) -> None:
+    def restore(self, state: InterruptionsState, rentals: Mapping[str, Rental], awaited: AwaitedEvents) -> None:
         """Be as the state says; `rentals` are all that there are, by their ids. Raises ValueError where it never is
         so."""
         left = {id_: rental for id_, rental in rentals.items() if rental.status == "running"}
         for offer, told in zip(self._market.offers, state.offers, strict=True):
-            if told == UNTOUCHED and offer.name not in self._exposed:
+            if told == UNTOUCHED and offer.name not in self._exposures:
                 continue
-            self._of(offer).restore(told, left, pending)
-            if offer.is_down and self._pools.lost_per_hour(offer) is None and not self._replayed.has(offer):
+            self._of(offer).restore(told, left, awaited)
+            if offer.is_down and self._realistic.lost_per_hour(offer) is None and not self._recorded.has(offer):
                 raise ValueError(f"{offer.name} is always there, and yet it is down")
         if left:
             raise ValueError(f"{next(iter(left))} runs, and on no offer")
@@ -269,12 +269,12 @@ class TakeBacks:
             notice_ms = self._of(rental.offer).notice_ms
             if (rental.interrupts_ms or 0) > (rental.noticed_ms or 0) + notice_ms:
                 raise ValueError(f"{rental.rental_id} was told too early when it will be interrupted")
-        self._pools.restore(state.pools, pending)
-        self._replayed.restore(state.replayed, pending)
+        self._realistic.restore(state.realistic, awaited)
+        self._recorded.restore(state.recorded, awaited)
 
-    def _state_of(self, offer: Offer) -> ExposedState:
-        exposed = self._exposed.get(offer.name)
-        return UNTOUCHED if exposed is None else exposed.state()
+    def _state_of(self, offer: Offer) -> ExposureState:
+        exposure = self._exposures.get(offer.name)
+        return UNTOUCHED if exposure is None else exposure.state()
 
     def name_subject(self, priority: int, subject: Any) -> Subject:
         """What a snapshot calls the subject of an event that is about an offer or a stress."""
@@ -287,9 +287,9 @@ class TakeBacks:
             return self._of(self._market.named(str(name[0])))
         if priority == Priority.SHOCK:
             return self._of(self._market.named(str(name)))
-        if priority not in _OF_POOLS:
+        if priority not in _OF_AVAILABILITY:
             return None
-        return self._replayed.find_subject(name) or self._pools.find_subject(priority, name)
+        return self._recorded.find_subject(name) or self._realistic.find_subject(priority, name)
 
 
 def _gpus(rentals: Iterable[Rental]) -> int:

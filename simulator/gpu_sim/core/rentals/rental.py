@@ -48,7 +48,7 @@ class Rental(Struct, eq=False, gc=False):
     is_due: bool = False
     phase: Phase | None = None
     hidden: bool = False
-    falls_ms: int | None = None
+    interrupts_at_ms: int | None = None
     noticed_ms: int | None = None
     interrupts_ms: int | None = None
 

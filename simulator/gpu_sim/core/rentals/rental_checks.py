@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from ..billing.charges import billed_seconds
 from ..billing.holds import hold_micros
-from ..kernel.awaited_events import Pending
+from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.money import PRICE_MICROS_MAX, PRICE_STEP_MICROS, cost_micros
 from ..kernel.names import rental_id
 from ..kernel.schedule import NO_TICKET, Priority, Ticket
@@ -12,11 +12,11 @@ from ..scenario.acts import CAPACITY_MAX
 from ..scenario.scenario import BillingSettings
 from .rental import Rental, RentalsState
 
-_TAKE_IT = (Priority.OWN_INTERRUPTION, Priority.TAKE_BACK, Priority.NOTICE)
+_TAKE_IT = (Priority.OWN_INTERRUPTION, Priority.SPREAD_INTERRUPTION, Priority.NOTICE)
 
 
 def check_rentals(
-    state: RentalsState, accounts: Collection[str], billing: BillingSettings, seed: int, pending: Pending
+    state: RentalsState, accounts: Collection[str], billing: BillingSettings, seed: int, awaited: AwaitedEvents
 ) -> None:
     """Take the events of single rentals out of those that are pending. Raises ValueError where no run has these."""
     rentals = (*state.live, *state.ended)
@@ -36,12 +36,12 @@ def check_rentals(
             and rental.rental_id == rental_id(seed, rental.name)
         ):
             raise ValueError(f"{rental.rental_id} is nobody's, or was never counted")
-        if not (_has_lived(rental, pending.now_ms) and _is_priced(rental) and _is_paid(rental, billing)):
+        if not (_has_lived(rental, awaited.now_ms) and _is_priced(rental) and _is_paid(rental, billing)):
             raise ValueError(f"what is said of {rental.rental_id} cannot be")
     if not (_are_over(state.ended) and all(rental.terminated_ms is None for rental in state.live)):
         raise ValueError("a live rental is over, or one that is not has ended")
     for rental in state.live:
-        _check_events(rental, billing, pending)
+        _check_events(rental, billing, awaited)
 
 
 def _are_over(ended: tuple[Rental, ...]) -> bool:
@@ -64,7 +64,7 @@ def _has_lived(rental: Rental, now_ms: int) -> bool:
     return (
         times == sorted(times)
         and (rental.noticed_ms is None) == (rental.interrupts_ms is None)
-        and (rental.running_ms is not None or (rental.noticed_ms is None and rental.falls_ms is None))
+        and (rental.running_ms is not None or (rental.noticed_ms is None and rental.interrupts_at_ms is None))
     )
 
 
@@ -84,23 +84,23 @@ def _is_paid(rental: Rental, billing: BillingSettings) -> bool:
     return rental.billed_micros == cost_micros(price, gpus, seconds) and hold.status != "active"
 
 
-def _check_events(rental: Rental, billing: BillingSettings, pending: Pending) -> None:
+def _check_events(rental: Rental, billing: BillingSettings, awaited: AwaitedEvents) -> None:
     """Raises ValueError where what is pending of a live rental is not what its state awaits."""
     id_, runs = rental.rental_id, rental.running_ms is not None
     expiry, ready, idle = (
-        [ticket for _, ticket in pending.take(kind, id_)]
+        [ticket for _, ticket in awaited.claim(kind, id_)]
         for kind in (Priority.HOLD_EXPIRY, Priority.PROVISIONING, Priority.IDLE_TIMEOUT)
     )
-    takes = [[ticket for _, ticket in pending.take(kind, id_)] for kind in _TAKE_IT]
+    takes = [[ticket for _, ticket in awaited.claim(kind, id_)] for kind in _TAKE_IT]
     tickets = (rental.ready_ticket, *rental.tickets, rental.idle_ticket)
     if not (
-        pending.were_given(tickets)
-        and {ticket for ticket in tickets if pending.has(ticket)} == {*expiry, *ready, *idle}.union(*takes)
+        awaited.were_given(tickets)
+        and {ticket for ticket in tickets if awaited.has(ticket)} == {*expiry, *ready, *idle}.union(*takes)
         and len(expiry) == (rental.hold.status == "active" and billing.hold_expiry is not None)
         and idle == ([rental.idle_ticket] if runs and billing.idle_timeout is not None else [])
         and (runs or not any(takes))
-        and (rental.falls_ms is not None or not takes[-1])
-        and (_runs(rental, ready) if runs else _is_set_up(rental, ready, pending))
+        and (rental.interrupts_at_ms is not None or not takes[-1])
+        and (_runs(rental, ready) if runs else _is_set_up(rental, ready, awaited))
     ):
         raise ValueError(f"the pending events of {id_} are not those that it awaits")
 
@@ -110,9 +110,9 @@ def _runs(rental: Rental, ready: list[Ticket]) -> bool:
     return not (ready or rental.is_due or rental.held_back or rental.phase)
 
 
-def _is_set_up(rental: Rental, ready: list[Ticket], pending: Pending) -> bool:
+def _is_set_up(rental: Rental, ready: list[Ticket], awaited: AwaitedEvents) -> bool:
     """Whether a rental that is provisioning waits for the end of that, or is due and kept back, or is never ready."""
-    waits = [rental.ready_ticket] if pending.has(rental.ready_ticket) else []
+    waits = [rental.ready_ticket] if awaited.has(rental.ready_ticket) else []
     if rental.is_due:
         is_kept_back = rental.held_back or rental.offer.provisioning == "stuck"
         return rental.ready_ticket != NO_TICKET and not waits and is_kept_back

@@ -8,7 +8,7 @@ from ..billing.holds import Hold, expires_at_ms, hold_micros
 from ..billing.ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from ..commands import RentGpu
 from ..events import Cause, Event, GpusReturned, Reason, RentalCreated, RentalRunning, RentalTerminated, RentalTouched
-from ..kernel.awaited_events import Pending
+from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.errors import InsufficientCredit, RentalNotInState
 from ..kernel.money import cost_micros, format_usd
 from ..kernel.names import rental_id, rental_name
@@ -17,7 +17,7 @@ from ..kernel.schedule import NO_TICKET, Priority, Schedule, Subject, Ticket
 from ..market.market import Market
 from ..scenario.acts import InterruptAct
 from ..scenario.scenario import Scenario
-from .interruptions import TakeBacks
+from .interruptions import Interruptions
 from .provisioning import Provisioning
 from .rental import Reclaimed, Rental, RentalsState, RentPlan
 from .rental_book import RentalBook
@@ -47,12 +47,12 @@ class Rentals(RentalBook):
         self._record = record
         self._reclaim = scenario.market.interruptions.reclaim.sampler()
         self._provisioning = Provisioning(scenario.market.provisioning, seed, schedule, record)
-        self.takebacks = TakeBacks(market, scenario.market, seed, schedule, record, self._taken)
+        self.interruptions = Interruptions(market, scenario.market, seed, schedule, record, self._interrupted)
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
         schedule.on(Priority.PROVISIONING, self._provisioning_goes_on)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
         schedule.on(Priority.IDLE_TIMEOUT, self._idles)
-        schedule.on(Priority.AVAILABILITY, self._gpus_return)
+        schedule.on(Priority.GPUS_RETURN, self._gpus_return)
 
     # What speaks against it
 
@@ -138,14 +138,14 @@ class Rentals(RentalBook):
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
         self.retire(rental)
-        self.takebacks.over(rental)
+        self.interruptions.over(rental)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
-        is_kept = reason == "interrupted" and self.takebacks.keeps_gpus(rental.offer, cause)
+        is_kept = reason == "interrupted" and self.interruptions.keeps_gpus(rental.offer, cause)
         reclaim = self._reclaim_ms(rental) if is_kept else 0
         if reclaim:
-            self._schedule.at(now + reclaim, Priority.AVAILABILITY, Reclaimed(rental.offer, command.gpu_count))
+            self._schedule.at(now + reclaim, Priority.GPUS_RETURN, Reclaimed(rental.offer, command.gpu_count))
         else:
             self._market.give_back(rental.offer, command.gpu_count)
         self.await_exhaustion(command.account)
@@ -168,7 +168,7 @@ class Rentals(RentalBook):
         if rental.held_back or outcome == "stuck":
             rental.is_due = True
             return
-        if outcome == "fails" or self._provisioning.fails(rental) or not self.takebacks.has_room(rental):
+        if outcome == "fails" or self._provisioning.fails(rental) or not self.interruptions.has_room(rental):
             self.end(rental, "provisioning_failed")
         else:
             self.start(rental)
@@ -180,7 +180,7 @@ class Rentals(RentalBook):
         rental.phase = None
         rental.running_ms = now
         self._record(RentalRunning(now, rental.account, rental.rental_id))
-        self.takebacks.begins(rental)
+        self.interruptions.begins(rental)
         self._await_idleness(rental)
         self.await_exhaustion(rental.account)
 
@@ -208,7 +208,7 @@ class Rentals(RentalBook):
         released = rental.hold.end("expired")
         self._ledger.post(HoldExpired(self._schedule.now_ms, rental.account, rental.rental_id, released))
 
-    def _taken(self, rental: Rental, cause: Cause) -> None:
+    def _interrupted(self, rental: Rental, cause: Cause) -> None:
         self.end(rental, "interrupted", cause)
 
     def _credit_exhausted(self, account: str) -> None:
@@ -238,35 +238,35 @@ class Rentals(RentalBook):
             exhaustion=dict(self._exhaustion),
         )
 
-    def restore(self, state: RentalsState, accounts: Iterable[str], pending: Pending) -> None:
+    def restore(self, state: RentalsState, accounts: Iterable[str], awaited: AwaitedEvents) -> None:
         """Be as the state says, and take its rentals over. Raises ValueError where no run is so."""
         names = frozenset(accounts)
-        check_rentals(state, names, self._billing, self._seed, pending)
+        check_rentals(state, names, self._billing, self._seed, awaited)
         hidden = frozenset(state.hidden)
         for rental in state.ended:
             rental.hidden = rental.rental_id in hidden
         self.refill(state.live, state.ended, created=state.created, ended_total=state.ended_total)
         self._ordinals = {(account, offer): count for account, offer, count in state.ordinals}
         self._exhaustion = dict(state.exhaustion)
-        self._check_money(names, pending)
-        self._check_gpus(pending)
+        self._check_money(names, awaited)
+        self._check_gpus(awaited)
 
-    def _check_money(self, accounts: Iterable[str], pending: Pending) -> None:
+    def _check_money(self, accounts: Iterable[str], awaited: AwaitedEvents) -> None:
         """Raises ValueError unless what is held is what the rentals hold, and each exhaustion of credit is pending."""
         for account in accounts:
             holds = [rental.hold for rental in self.live_of(account)]
             if self._ledger.held(account) != sum(hold.amount_micros for hold in holds if hold.status == "active"):
                 raise ValueError(f'the rentals of "{account}" hold another amount than its account')
         for account, ticket in self._exhaustion.items():
-            if pending.take_one(Priority.CREDIT_EXHAUSTION, account) != ticket:
+            if awaited.claim_one(Priority.CREDIT_EXHAUSTION, account) != ticket:
                 raise ValueError(f'the credit of "{account}" ends at another event')
 
-    def _check_gpus(self, pending: Pending) -> None:
+    def _check_gpus(self, awaited: AwaitedEvents) -> None:
         """Raises ValueError unless the GPUs in use are those of rentals, and those that the market will give back."""
         used: Counter[str] = Counter()
         for rental in self.live():
             used[rental.offer.name] += rental.command.gpu_count
-        for subject, events in pending.take_all(Priority.AVAILABILITY).items():
+        for subject, events in awaited.claim_all(Priority.GPUS_RETURN).items():
             if not isinstance(subject, tuple) or subject[1] < 1:
                 raise ValueError(f"no GPUs come back to {subject!r}")
             used[str(subject[0])] += subject[1] * len(events)
@@ -284,13 +284,13 @@ class Rentals(RentalBook):
             return subject.offer.name, subject.gpu_count
         if isinstance(subject, str):
             return subject
-        return self.takebacks.name_subject(priority, subject)
+        return self.interruptions.name_subject(priority, subject)
 
     def find_subject(self, priority: int, name: Subject) -> object:
         """The inverse of `name_subject`."""
         if priority == Priority.CREDIT_EXHAUSTION:
             return name
-        found = self.takebacks.find_subject(priority, name)
+        found = self.interruptions.find_subject(priority, name)
         if found is not None:
             return found
         if isinstance(name, tuple):

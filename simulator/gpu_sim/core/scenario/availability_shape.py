@@ -89,6 +89,6 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
         """The mean of `pressure` in the long run."""
         return 2.0 * (2 * self.tight / 1_000_000 - 1) * self.stress / 1_000_000
 
-    def hold(self, level: int) -> float:
+    def long_down_log_factor(self, level: int) -> float:
         """The logarithm of what they make of the mean of long downs."""
         return self.pressure(level) * self.grip / 1_000_000

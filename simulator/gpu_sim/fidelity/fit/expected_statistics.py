@@ -12,14 +12,14 @@ import numpy as np
 from msgspec import Struct
 from scipy.optimize import brentq
 
-from ...core.market.availability_rates import PoolRates
+from ...core.market.availability_rates import AvailabilityRates
 from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import NOTHING, Floats
 from ..traces.lifetimes import hazard
 from ..traces.statistics import LAGS_MINUTES, NEAR_SECONDS, WINDOWS_H
 from .joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
-from .sampled_chain import SeenChain
-from .unsampled_rates import Recorded, deprobe
+from .sampled_chain import SampledChain
+from .unsampled_rates import ZoneRates, unsampled_rates
 
 PAIRS_MAX = 40
 """More pairs of zones than these stand for all."""
@@ -31,11 +31,11 @@ DOWN_OVER_H = (1, 4)
 class Setting(Struct, frozen=True):
     """Zones to be expected: which region each is in, what was recorded of it, and how.
 
-    `guesses` are where to look for the rate of each first; see `deprobe`.
+    `guesses` are where to look for the rate of each first; see `unsampled_rates`.
     """
 
     regions: tuple[str, ...]
-    recorded: tuple[Recorded, ...]
+    recorded: tuple[ZoneRates, ...]
     guesses: tuple[float | None, ...]
     gap_seconds: float
     look_seconds: float
@@ -51,17 +51,17 @@ class Setting(Struct, frozen=True):
         """How many looks the recording has."""
         return int(self.length_seconds / self.look_seconds)
 
-    def deprobe(self, shape: Shape) -> tuple[PoolRates, ...]:
+    def unsampled_rates(self, shape: Shape) -> tuple[AvailabilityRates, ...]:
         """The rates of each zone. Raises CannotCalibrate."""
         pairs = zip(self.recorded, self.guesses, strict=True)
-        return tuple(deprobe(recorded, self.look_h, shape, guess) for recorded, guess in pairs)
+        return tuple(unsampled_rates(recorded, self.look_h, shape, guess) for recorded, guess in pairs)
 
 
 class _Pairs(Struct, frozen=True):
     """Some pairs of zones seen together, which stand for `times` as many."""
 
     zones: tuple[tuple[int, int], ...]
-    chains: tuple[SeenChain, ...]
+    chains: tuple[SampledChain, ...]
     times: float
 
 
@@ -70,8 +70,8 @@ def expect(setting: Setting, shape: Shape) -> dict[str, float]:
 
     NaN where the zones have no such pair. Raises CannotCalibrate.
     """
-    rates = setting.deprobe(shape)
-    zones = [SeenChain(chain_of_one(shape, each), setting.look_h) for each in rates]
+    rates = setting.unsampled_rates(shape)
+    zones = [SampledChain(chain_of_one(shape, each), setting.look_h) for each in rates]
     same, other = _pairs(setting, shape, rates)
     apart = [chain.up_covariance_of_means(0, 0, setting.looks) for chain in zones]
     lasting = _lifetimes(setting, zones)
@@ -88,15 +88,17 @@ def expect(setting: Setting, shape: Shape) -> dict[str, float]:
     return found
 
 
-def _pairs(setting: Setting, shape: Shape, rates: Sequence[PoolRates]) -> tuple[_Pairs, _Pairs]:
+def _pairs(setting: Setting, shape: Shape, rates: Sequence[AvailabilityRates]) -> tuple[_Pairs, _Pairs]:
     """The pairs of zones in one region, and those in two."""
     everywhere = list(combinations(range(len(rates)), 2))
     same = [pair for pair in everywhere if setting.regions[pair[0]] == setting.regions[pair[1]]]
     other = [pair for pair in everywhere if setting.regions[pair[0]] != setting.regions[pair[1]]]
 
-    def seen(pairs: list[tuple[int, int]], join: Callable[[Shape, PoolRates, PoolRates], JointChain]) -> _Pairs:
+    def seen(
+        pairs: list[tuple[int, int]], join: Callable[[Shape, AvailabilityRates, AvailabilityRates], JointChain]
+    ) -> _Pairs:
         chosen = pairs[:: ceil(len(pairs) / PAIRS_MAX) or 1]
-        chains = tuple(SeenChain(join(shape, rates[i], rates[j]), setting.look_h) for i, j in chosen)
+        chains = tuple(SampledChain(join(shape, rates[i], rates[j]), setting.look_h) for i, j in chosen)
         return _Pairs(tuple(chosen), chains, len(pairs) / len(chosen) if chosen else 0.0)
 
     return seen(same, chain_of_neighbours), seen(other, chain_of_strangers)
@@ -126,7 +128,7 @@ def _lift(setting: Setting, pairs: _Pairs, events: Sequence[float]) -> float:
     return hits / chance if chance else NOTHING
 
 
-def _bursts(setting: Setting, zones: Sequence[SeenChain], pairs: Iterable[_Pairs]) -> dict[str, float]:
+def _bursts(setting: Setting, zones: Sequence[SampledChain], pairs: Iterable[_Pairs]) -> dict[str, float]:
     """The Fano factors of single zones, and that of all together over the longest window."""
     found: dict[str, float] = {}
     for hours in WINDOWS_H:
@@ -141,14 +143,14 @@ def _bursts(setting: Setting, zones: Sequence[SeenChain], pairs: Iterable[_Pairs
     return found
 
 
-def _variance_in(setting: Setting, chain: SeenChain, one: int, other: int, window: float) -> float:
+def _variance_in(setting: Setting, chain: SampledChain, one: int, other: int, window: float) -> float:
     """The covariance of the counts of events in the windows of a recording, about the means of the recording."""
     windows = max(1, int(setting.looks / window))
     whole = chain.count_covariance(one, other, round(windows * window))
     return chain.count_covariance(one, other, window) - whole / windows**2
 
 
-def _fails_again(chain: SeenChain, lag: float, apart: float) -> float:
+def _fails_again(chain: SampledChain, lag: float, apart: float) -> float:
     """How likely an offer that is down is to be so at a tick that is so many looks later, between two whole numbers
     as often as not to be of either."""
     whole = int(lag)
@@ -158,7 +160,7 @@ def _fails_again(chain: SeenChain, lag: float, apart: float) -> float:
     return 1 - up + up * (covariance - apart) / (chain.up_covariance(0, 0) - apart)
 
 
-def _lifetimes(setting: Setting, zones: Sequence[SeenChain]) -> dict[str, float]:
+def _lifetimes(setting: Setting, zones: Sequence[SampledChain]) -> dict[str, float]:
     """What is measured of the times up and down of all zones together."""
     lives_h, lives = _runs(setting, zones, state=True)
     outages_h, outages = _runs(setting, zones, state=False)
@@ -175,7 +177,7 @@ def _lifetimes(setting: Setting, zones: Sequence[SeenChain]) -> dict[str, float]
     return found
 
 
-def _runs(setting: Setting, zones: Sequence[SeenChain], *, state: bool) -> tuple[Floats, Floats]:
+def _runs(setting: Setting, zones: Sequence[SampledChain], *, state: bool) -> tuple[Floats, Floats]:
     """Lengths in hours as the ticks show them, and how many runs of each are expected."""
     ticks = setting.look_seconds / setting.gap_seconds
     by_looks = np.sum([chain.run_shares(setting.looks, state=state) for chain in zones], axis=0)

@@ -17,7 +17,7 @@ from ...scenario_files.load import parse_scenario
 from ..runs.market_run import run_market
 from ..runs.zones import observe_all
 from ..traces.node_losses import LOSSES_MIN
-from ..traces.observation import Recorder
+from ..traces.observation import LookSchedule
 from ..traces.statistics import TraceStatistics, measure
 from ..traces.traces import Trace
 from .trace_calibration import CalibratedMarket, Zone
@@ -70,7 +70,7 @@ def told_of_losses(market: CalibratedMarket) -> Iterator[str]:
 def _told_of_rates(market: CalibratedMarket) -> Iterator[str]:
     """Which zones have a rate that is not behind what was seen but what was seen."""
     for zone in market.zones:
-        if not zone.deprobed:
+        if not zone.unsampled:
             yield f"{zone.name} goes down as often as was seen: what came and went between looks cannot be told there"
 
 
@@ -129,7 +129,7 @@ def run_again(
     """The statistics of the measured zones of a market in its scenario, run for as long as the recording and looked at
     as its recorder did, for each seed."""
     first = market.measured[0]
-    recorder = Recorder(round(first.gap_seconds * 1000), round(market.look_seconds * 1000))
+    recorder = LookSchedule(round(first.gap_seconds * 1000), round(market.look_seconds * 1000))
     names = [zone.name for zone in market.zones]
     wanted = {trace.name for trace in market.measured}
     found = []

@@ -22,7 +22,7 @@ from ..traces.statistics import measure
 from ..traces.traces import Trace
 from .expected_statistics import Setting, expect, shares_over
 from .shape_space import AXES, bounds, shape_at, tidied
-from .unsampled_rates import Recorded
+from .unsampled_rates import ZoneRates
 
 ZONES_MIN = 4
 DAYS_MIN = 20
@@ -75,7 +75,7 @@ def setting_of(zones: Sequence[Trace], look_seconds: float) -> Setting:
     gap_seconds = zones[0].gap_seconds
     return Setting(
         regions=tuple(zone.name.region for zone in zones),
-        recorded=tuple(Recorded.of(zone.up, gap_seconds) for zone in zones),
+        recorded=tuple(ZoneRates.of(zone.up, gap_seconds) for zone in zones),
         guesses=(None,) * len(zones),
         gap_seconds=gap_seconds,
         look_seconds=max(look_seconds, gap_seconds),
@@ -91,7 +91,7 @@ def shows_shape(zones: Sequence[Trace]) -> bool:
 def fit_shape(zones: Sequence[Trace], setting: Setting, on_look: Callable[[], None] = lambda: None) -> Shape:
     """The shape of these zones; `on_look` is called for each shape looked at, of which there are at most `looks_max()`.
     Raises CannotCalibrate where the shape by measurement, at which the search begins, does not give these zones."""
-    guided = replace(setting, guesses=tuple(rates.lost for rates in setting.deprobe(Shape())))
+    guided = replace(setting, guesses=tuple(rates.lost for rates in setting.unsampled_rates(Shape())))
     search = _Search(guided, targets_of(zones), on_look)
     with threadpool_limits(1):  # the matrices are small: threads would only wait for each other
         found = least_squares(

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from ...core.kernel.randomness import PPM
-from ...core.market.availability_rates import LEVELS, PHASES, UP, PhaseEnds, PoolRates, followers, level_rates
+from ...core.market.availability_rates import LEVELS, PHASES, UP, AvailabilityRates, PhaseEnds, followers, level_rates
 from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import Floats, Marks, Whole
 
@@ -21,18 +21,18 @@ class JointChain(Struct, frozen=True, eq=False):
     ups: Marks
 
 
-def chain_of_one(shape: Shape, rates: PoolRates) -> JointChain:
+def chain_of_one(shape: Shape, rates: AvailabilityRates) -> JointChain:
     """An offer by itself: 12 states."""
     return _joined(shape, np.array(level_rates(shape)), [(rates, np.arange(LEVELS))], shared=True)
 
 
-def chain_of_neighbours(shape: Shape, one: PoolRates, other: PoolRates) -> JointChain:
+def chain_of_neighbours(shape: Shape, one: AvailabilityRates, other: AvailabilityRates) -> JointChain:
     """Two offers of one group and GPU model, which meet the same stresses and shocks: 48 states."""
     same = np.arange(LEVELS)
     return _joined(shape, np.array(level_rates(shape)), [(one, same), (other, same)], shared=True)
 
 
-def chain_of_strangers(shape: Shape, one: PoolRates, other: PoolRates) -> JointChain:
+def chain_of_strangers(shape: Shape, one: AvailabilityRates, other: AvailabilityRates) -> JointChain:
     """Two offers of one GPU model in two groups, which have the stress of the model in common: 128 states."""
     flips = np.array([[0.0, shape.comes_on], [shape.goes_off, 0.0]])
     stay = np.eye(2)
@@ -43,7 +43,9 @@ def chain_of_strangers(shape: Shape, one: PoolRates, other: PoolRates) -> JointC
     return _joined(shape, stresses, [(one, model + first), (other, model + second)], shared=False)
 
 
-def _joined(shape: Shape, stresses: Floats, pools: Sequence[tuple[PoolRates, Whole]], *, shared: bool) -> JointChain:
+def _joined(
+    shape: Shape, stresses: Floats, pools: Sequence[tuple[AvailabilityRates, Whole]], *, shared: bool
+) -> JointChain:
     """The chain of pools, each with its level in each state of stress; `shared`: the same shocks strike them all."""
     size = PHASES ** len(pools)
     generator: Floats = np.kron(stresses, np.eye(size)).astype(np.float64)
@@ -60,7 +62,7 @@ def _joined(shape: Shape, stresses: Floats, pools: Sequence[tuple[PoolRates, Who
     return JointChain(generator, np.array([np.tile(each > 0, len(stresses)) for each in ups]))
 
 
-def _phase_rates(shape: Shape, rates: PoolRates, level: int) -> Floats:
+def _phase_rates(shape: Shape, rates: AvailabilityRates, level: int) -> Floats:
     """From phase to phase at a level of stress, shocks aside."""
     ends, found = PhaseEnds(shape), np.zeros((PHASES, PHASES))
     for phase, following in enumerate(followers(shape)):
@@ -69,7 +71,7 @@ def _phase_rates(shape: Shape, rates: PoolRates, level: int) -> Floats:
     return found
 
 
-def _of_shocks(shape: Shape, pools: Sequence[PoolRates], *, shared: bool) -> Floats:
+def _of_shocks(shape: Shape, pools: Sequence[AvailabilityRates], *, shared: bool) -> Floats:
     """The rates from phases to phases by shocks, whose diagonal does not matter."""
     often, follow = shape.shocks_per_hour, followers(shape)
     strikes = []

@@ -12,7 +12,7 @@ from ..traces.arrays import Floats, Marks
 from .joint_chain import JointChain
 
 
-class SeenChain:
+class SampledChain:
     """A chain in its long run, looked at every `every_h` hours. Offers are named by their place in it."""
 
     def __init__(self, chain: JointChain, every_h: float) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ...core.market.availability_rates import CannotCalibrate, PoolRates
+from ...core.market.availability_rates import AvailabilityRates, CannotCalibrate
 from ...core.scenario.availability_shape import Shape
 from ...core.scenario.market_settings import InterruptionSettings
 from ..runs.zones import zones_of_one_gpu
@@ -14,7 +14,7 @@ from ..traces.look_interval import find_look_interval
 from ..traces.node_losses import NodeLosses, fit_losses
 from ..traces.traces import Trace, TraceName, align
 from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
-from .unsampled_rates import Recorded, deprobe_or_keep
+from .unsampled_rates import ZoneRates, unsampled_or_recorded_rates
 
 ShapeChoice = Literal["fit", "shipped"]
 
@@ -24,15 +24,15 @@ _DAY_SECONDS = 86_400
 class Zone(Struct, frozen=True):
     """One zone of a market: the most nodes seen there, what was recorded, and its rates.
 
-    `recorded` and `rates` are None for a zone that was always up. `deprobed` says that `rates` allow for what came and
+    `recorded` and `rates` are None for a zone that was always up. `unsampled` says that `rates` allow for what came and
     went between looks; otherwise, where that cannot be told, the rate is the one recorded.
     """
 
     name: TraceName
     nodes: int
-    recorded: Recorded | None
-    rates: PoolRates | None
-    deprobed: bool = True
+    recorded: ZoneRates | None
+    rates: AvailabilityRates | None
+    unsampled: bool = True
 
 
 class CalibratedMarket(Struct, frozen=True, eq=False):
@@ -73,7 +73,7 @@ def calibrate_traces(
     refuse_unusable(aligned)
     every = look_seconds_of(aligned, look_seconds)
     measured = zones_of_one_gpu(aligned)
-    telling = tuple(trace for trace in measured if calibrate_zone(trace, every, Shape()).deprobed)
+    telling = tuple(trace for trace in measured if calibrate_zone(trace, every, Shape()).unsampled)
     shape = _shape(telling, every, choice, on_look)
     zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)
     left_out = () if shape is None else tuple(trace.name for trace in measured if trace not in telling)
@@ -107,12 +107,12 @@ def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
     nodes = int(trace.values.max())
     if trace.up.all():
         return Zone(trace.name, nodes, None, None)
-    recorded = Recorded.of(trace.up, trace.gap_seconds)
+    recorded = ZoneRates.of(trace.up, trace.gap_seconds)
     try:
-        rates, deprobed = deprobe_or_keep(recorded, look_seconds / 3600, shape)
+        rates, unsampled = unsampled_or_recorded_rates(recorded, look_seconds / 3600, shape)
     except CannotCalibrate as error:
         raise CannotCalibrate(f"{trace.name}: {error}") from None
-    return Zone(trace.name, nodes, recorded, rates, deprobed)
+    return Zone(trace.name, nodes, recorded, rates, unsampled)
 
 
 def refuse_unusable(aligned: Sequence[Trace]) -> None:

@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from ...core.kernel.numerics import exp, ln
 from ...core.kernel.quantities import Availability
-from ...core.market.availability_rates import CannotCalibrate, PoolRates, calibrate
+from ...core.market.availability_rates import AvailabilityRates, CannotCalibrate, calibrate
 from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import Marks
 from ..traces.lifetimes import interruptions
 from .joint_chain import chain_of_one
-from .sampled_chain import SeenChain
+from .sampled_chain import SampledChain
 
 _STEPS_MAX = 30
 _STEP_MAX = 0.7
@@ -23,14 +23,14 @@ CHANCE_MAX = 1.5
 """Looks that know nothing of each other see most changes; a recording with so many times as many is like no offer."""
 
 
-class Recorded(Struct, frozen=True):
+class ZoneRates(Struct, frozen=True):
     """What was recorded of one zone: the share of the time that it was up, and its interruptions in an hour of that."""
 
     availability: Availability
     per_hour: float
 
     @classmethod
-    def of(cls, up: Marks, gap_seconds: float) -> "Recorded":
+    def of(cls, up: Marks, gap_seconds: float) -> "ZoneRates":
         """That of a zone that changes and is interrupted at least once."""
         share = float(up.mean())
         per_hour = len(interruptions(up)) / (float(up.sum()) * gap_seconds / 3600)
@@ -42,13 +42,13 @@ class Recorded(Struct, frozen=True):
         return self.per_hour * every_h / (1 - self.availability / 1_000_000)
 
 
-def seen_per_hour(rates: PoolRates, shape: Shape, every_h: float) -> float:
+def seen_per_hour(rates: AvailabilityRates, shape: Shape, every_h: float) -> float:
     """How often in an hour of being up an offer is seen to go down by who looks every so many hours."""
-    chain = SeenChain(chain_of_one(shape, rates), every_h)
+    chain = SampledChain(chain_of_one(shape, rates), every_h)
     return chain.event_share(0) / (chain.availability(0) * every_h)
 
 
-def deprobe(recorded: Recorded, every_h: float, shape: Shape, guess: float | None = None) -> PoolRates:
+def unsampled_rates(recorded: ZoneRates, every_h: float, shape: Shape, guess: float | None = None) -> AvailabilityRates:
     """The rates of an offer that is seen as recorded by who looks every so many hours; `lost` is the rate sought.
 
     `guess` is where to look for that first. Raises CannotCalibrate where no offer of this shape is seen so.
@@ -71,14 +71,14 @@ def deprobe(recorded: Recorded, every_h: float, shape: Shape, guess: float | Non
     )
 
 
-def deprobe_or_keep(recorded: Recorded, every_h: float, shape: Shape) -> tuple[PoolRates, bool]:
-    """As `deprobe`, and True; or, where each down is about a look long, so that no rate is seen so often, the rates of
-    an offer that really goes down as often as was recorded, and False.
+def unsampled_or_recorded_rates(recorded: ZoneRates, every_h: float, shape: Shape) -> tuple[AvailabilityRates, bool]:
+    """As `unsampled_rates`, and True; or, where each down is about a look long, so that no rate is seen so often, the
+    rates of an offer that really goes down as often as was recorded, and False.
 
     Raises CannotCalibrate where up and down take turns more than by chance too, which no offer does.
     """
     try:
-        return deprobe(recorded, every_h, shape), True
+        return unsampled_rates(recorded, every_h, shape), True
     except CannotCalibrate:
         if recorded.changes_by_chance(every_h) > CHANCE_MAX:
             raise

@@ -18,9 +18,9 @@ from ...core.scenario.availability_shape import Shape
 from ...core.scenario.catalog import OfferSpec
 from ...core.scenario.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
 from ...core.scenario.scenario import Scenario
-from ..runs.recorded import Recorded
+from ..runs.recorded import RecordedStatistics
 from ..runs.seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
-from ..traces.observation import Recorder
+from ..traces.observation import LookSchedule
 from ..traces.traces import Trace, align
 from .fitted_scenario import probability
 from .trace_calibration import Zone, calibrate_zone, look_seconds_of, refuse_unusable
@@ -35,7 +35,7 @@ class TraceMarket(Struct, frozen=True):
     zones: tuple[Zone, ...]
 
 
-class Played(Struct, frozen=True, eq=False):
+class ZoneMarketRuns(Struct, frozen=True, eq=False):
     """A market of recorded zones and its runs, the first with its history."""
 
     market: TraceMarket
@@ -56,11 +56,11 @@ class TraceMarkets(Struct, frozen=True):
         return sum(each.plan.days for each in (self.zones, *self.fleets) if each is not None)
 
 
-class Beside(Struct, frozen=True, eq=False):
+class RecordedComparison(Struct, frozen=True, eq=False):
     """What became of `TraceMarkets`."""
 
-    zones: Played | None = None
-    fleets: tuple[Played, ...] = ()
+    zones: ZoneMarketRuns | None = None
+    fleets: tuple[ZoneMarketRuns, ...] = ()
     why: str = ""
 
 
@@ -78,7 +78,7 @@ def why_not_played(scenario: Scenario) -> str:
 
 def play_recorded(
     scenario: Scenario,
-    recorded: Recorded | None,
+    recorded: RecordedStatistics | None,
     look_seconds: float | None = None,
     *,
     fleets: bool = True,
@@ -116,7 +116,7 @@ def play_traces(
     settings = replace(scenario.market.interruptions, horizon=Duration(HOUR_MS))
     every = look_seconds_of(aligned, look_seconds)
     zones = tuple(calibrate_zone(trace, every, settings.shape or Shape()) for trace in aligned)
-    recorder = Recorder(round(aligned[0].gap_seconds * 1000), round(every * 1000))
+    recorder = LookSchedule(round(aligned[0].gap_seconds * 1000), round(every * 1000))
     ticks = len(aligned[0].values)
     plan = Plan(
         scenario=_only_zones(scenario, zones, settings),

@@ -7,7 +7,7 @@ what was recorded of them, as that of `gpu-sim market --trace` is.
 from collections.abc import Callable, Sequence
 
 from ..fit.trace_calibration import refuse_unusable
-from ..fit.zone_market import Beside, Played, TraceMarket
+from ..fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
 from ..runs.many_seeds import run_seeds
 from ..runs.seed_run import measure_zones
 from ..runs.zones import zones_of_one_gpu
@@ -60,5 +60,7 @@ def judge_held_out(
 ) -> tuple[Row, ...]:
     """What a shape decides, of these zones as recorded and of runs of the market that plays them, for each seed."""
     runs = run_seeds(market.plan, seeds, jobs=1, on_days=on_days)
-    rows = judge(market.plan, runs, measure_zones(align(held_out)), Beside(zones=Played(market, runs)))
+    rows = judge(
+        market.plan, runs, measure_zones(align(held_out)), RecordedComparison(zones=ZoneMarketRuns(market, runs))
+    )
     return tuple(row for row in rows if row.target.measure in SHAPE_STATISTICS)

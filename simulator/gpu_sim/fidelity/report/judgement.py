@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ...core.kernel.randomness import PPM
 from ...core.scenario.scenario import Scenario
-from ..fit.zone_market import Beside, Played
+from ..fit.zone_market import RecordedComparison, ZoneMarketRuns
 from ..runs.constant_hazard import LIVES_MIN, Taken, add_up, exponential_p, tolerance_of_rate
 from ..runs.seed_run import Plan, SeedRun
 from ..runs.zones import trace_names
@@ -23,7 +23,7 @@ ZONES, REGIONS = 9, 3
 """The recorded zones: the targets of zones depend on their number, and on how often each was up and interrupted."""
 
 
-_ALONE = Beside()
+_ALONE = RecordedComparison()
 
 
 class Spread(Struct, frozen=True):
@@ -61,7 +61,10 @@ class Row(Struct, frozen=True):
 
 
 def judge(
-    plan: Plan, runs: Sequence[SeedRun], recorded: Mapping[str, float] | None = None, beside: Beside = _ALONE
+    plan: Plan,
+    runs: Sequence[SeedRun],
+    recorded: Mapping[str, float] | None = None,
+    beside: RecordedComparison = _ALONE,
 ) -> tuple[Row, ...]:
     """Every target against these runs; `recorded` are statistics of traces to show beside, and `beside` what the same
     market made of their zones and fleets."""
@@ -74,7 +77,7 @@ def judge(
     )
 
 
-def _played(target: Target, beside: Beside, recorded: Mapping[str, float]) -> Played | None:
+def _played(target: Target, beside: RecordedComparison, recorded: Mapping[str, float]) -> ZoneMarketRuns | None:
     """What was made of the traces that show a target. Those without such pairs or fleets leave it to the scenario's own
     offers."""
     if target.part == "zones":

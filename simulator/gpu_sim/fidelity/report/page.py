@@ -8,7 +8,7 @@ from string import Template
 
 from ...core.kernel.randomness import PPM
 from ..fit.trace_calibration import Zone
-from ..fit.zone_market import Beside, Played
+from ..fit.zone_market import RecordedComparison, ZoneMarketRuns
 from ..runs.seed_run import Plan
 from .figure_style import Part, Picture
 from .judgement import Row
@@ -18,7 +18,7 @@ from .targets import SOURCES
 
 PAGE = "market.html"
 
-_ALONE = Beside()
+_ALONE = RecordedComparison()
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -73,7 +73,7 @@ def write_page(
     seeds: Sequence[int],
     rows: Sequence[Row],
     pictures: Sequence[Picture],
-    beside: Beside = _ALONE,
+    beside: RecordedComparison = _ALONE,
 ) -> Path:
     """Write the page and each picture as a PNG into a folder, which is made if need be; answers the page's path.
     `beside` is what was made of recorded zones and fleets, or says why nothing was.
@@ -89,7 +89,11 @@ def write_page(
 
 
 def page_text(
-    plan: Plan, seeds: Sequence[int], rows: Sequence[Row], pictures: Sequence[Picture], beside: Beside = _ALONE
+    plan: Plan,
+    seeds: Sequence[int],
+    rows: Sequence[Row],
+    pictures: Sequence[Picture],
+    beside: RecordedComparison = _ALONE,
 ) -> str:
     """The page as HTML. All text of the scenario is escaped."""
     return _PAGE.substitute(
@@ -133,13 +137,13 @@ $zones
 </details>""")
 
 
-def _played(plan: Plan, beside: Beside, pictures: Sequence[Picture]) -> str:
+def _played(plan: Plan, beside: RecordedComparison, pictures: Sequence[Picture]) -> str:
     """What was made of recorded zones, or why nothing was; nothing without traces."""
     guess = "" if beside.zones is None else _guess(plan, beside.zones, pictures)
     return guess + (beside.why and f"<p>{escape(beside.why)}</p>")
 
 
-def _guess(plan: Plan, played: Played, pictures: Sequence[Picture]) -> str:
+def _guess(plan: Plan, played: ZoneMarketRuns, pictures: Sequence[Picture]) -> str:
     """The two rasters without labels, how the simulated one was made, and, hidden, which is which."""
     looked, seed = played.market.plan.looked, played.runs[0].seed
     one, other = "AB" if recorded_is_first(played) else "BA"

@@ -9,9 +9,9 @@ from scipy.stats import expon, weibull_min
 
 from ...core.kernel.clock import DAY_MS
 from ...core.scenario.catalog import PROVIDER_CLASSES
-from ..fit.zone_market import Beside
+from ..fit.zone_market import RecordedComparison
 from ..runs.market_run import MarketHistory, OfferHistory
-from ..runs.recorded import Recorded
+from ..runs.recorded import RecordedStatistics
 from ..runs.seed_run import LARGE, Plan, SeedRun
 from ..traces.arrays import Floats
 from ..traces.dependence import Distance
@@ -20,14 +20,14 @@ from ..traces.statistics import NEAR_MINUTES
 from .figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED, Part, Picture, png_of, style
 from .rasters import draw_guess, draw_offers, some
 
-_ALONE = Beside()
+_ALONE = RecordedComparison()
 
 PATHS_MAX = 6
 """So many offers of a class have their prices drawn."""
 
 
 def draw_all(
-    plan: Plan, runs: Sequence[SeedRun], recorded: Recorded | None, beside: Beside = _ALONE
+    plan: Plan, runs: Sequence[SeedRun], recorded: RecordedStatistics | None, beside: RecordedComparison = _ALONE
 ) -> tuple[Picture, ...]:
     """All pictures that the runs have something for; the first of them has its history. Where recorded zones or fleets
     were played, what is measured of such is that, beside the recording."""
@@ -46,7 +46,9 @@ def draw_all(
     return tuple(picture for picture in pictures if picture is not None)
 
 
-def _draw_zones(runs: Sequence[SeedRun], own: Sequence[SeedRun], recorded: Recorded | None) -> Iterator[Picture]:
+def _draw_zones(
+    runs: Sequence[SeedRun], own: Sequence[SeedRun], recorded: RecordedStatistics | None
+) -> Iterator[Picture]:
     """What is measured of the zones of these runs; pairs that they do not have are those of the scenario's `own`."""
     lives_h = np.concatenate([run.lives_h for run in runs])
     if len(lives_h):
@@ -94,7 +96,7 @@ def _draw_path(axes: Axes, offer: OfferHistory, color: str, length_ms: int) -> N
 # Lifetimes
 
 
-def _draw_lifetimes(lives_h: Floats, recorded: Recorded | None) -> Picture:
+def _draw_lifetimes(lives_h: Floats, recorded: RecordedStatistics | None) -> Picture:
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "time up, hours", "share of times up that are longer")
@@ -122,7 +124,7 @@ def _draw_survival(axes: Axes, lives_h: Floats, color: str, label: str) -> None:
     axes.step(steps.ages_h[1:], steps.shares[:-1], where="pre", color=color, linewidth=1.6, label=label)
 
 
-def _draw_hazard(runs: Sequence[SeedRun], recorded: Recorded | None) -> Picture:
+def _draw_hazard(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) -> Picture:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "age, hours", "times down per hour of being up at that age")
@@ -164,7 +166,9 @@ def _nan_percentile(values: Floats, percent: float) -> Floats:
 # Togetherness
 
 
-def _draw_together(own: Sequence[SeedRun], recorded: Recorded | None, beside: Beside) -> Picture | None:
+def _draw_together(
+    own: Sequence[SeedRun], recorded: RecordedStatistics | None, beside: RecordedComparison
+) -> Picture | None:
     """Of the fleets of traces, or where none of 16 nodes were played of those on the scenario's own offers."""
     played = [each.runs for each in beside.fleets if each.market.zones[0].nodes == LARGE]
     lost = np.sum([run.lost_together for run in (played[0] if played else own)], axis=0)
@@ -199,7 +203,7 @@ def _by_distance(runs: Sequence[SeedRun]) -> dict[Distance, Floats]:
     }
 
 
-def _draw_correlation(by_distance: Mapping[Distance, Floats], recorded: Recorded | None) -> Picture:
+def _draw_correlation(by_distance: Mapping[Distance, Floats], recorded: RecordedStatistics | None) -> Picture:
     figure = Figure(figsize=(7.4, 3.9), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "correlation of being up (phi)", "")
@@ -223,7 +227,7 @@ def _draw_correlation(by_distance: Mapping[Distance, Floats], recorded: Recorded
     return Picture("correlation", "Correlation by distance", text, png_of(figure), "zones")
 
 
-def _draw_lifts(runs: Sequence[SeedRun], recorded: Recorded | None) -> Picture:
+def _draw_lifts(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) -> Picture:
     figure = Figure(figsize=(7, 4.0), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "interruptions at most so far apart, minutes", "times as likely as by chance")

@@ -13,7 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from ...core.kernel.randomness import draw, stream
-from ..fit.zone_market import Played
+from ..fit.zone_market import ZoneMarketRuns
 from ..runs.market_run import MarketHistory
 from ..runs.seed_run import Plan
 from ..traces.traces import Trace
@@ -44,7 +44,7 @@ def draw_offers(plan: Plan, history: MarketHistory, recorded: Sequence[Trace] = 
     return Picture("offers", title, text, png_of(_figure(panels)), "offers")
 
 
-def draw_guess(recorded: Sequence[Trace], played: Played) -> tuple[Picture, Picture]:
+def draw_guess(recorded: Sequence[Trace], played: ZoneMarketRuns) -> tuple[Picture, Picture]:
     """The recorded zones and the played ones, first as A and B, then with their names."""
     first = played.runs[0]
     assert first.history is not None, "the first run keeps its history"
@@ -62,7 +62,7 @@ def draw_guess(recorded: Sequence[Trace], played: Played) -> tuple[Picture, Pict
     )
 
 
-def recorded_is_first(played: Played) -> bool:
+def recorded_is_first(played: ZoneMarketRuns) -> bool:
     """Whether the recorded zones are drawn above the played ones: drawn by scenario and first seed."""
     return draw(stream(played.runs[0].seed, f"page/{played.market.plan.scenario.name}"), 0) % 2 == 0
 

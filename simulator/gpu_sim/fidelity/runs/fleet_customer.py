@@ -18,7 +18,7 @@ Names = tuple[str, str, str]
 """Provider, GPU model and region of an offer."""
 
 
-class Life(Struct):
+class NodeRental(Struct):
     """One rental of a fleet, in the place `slot` of it. `taken`: the market took it back."""
 
     slot: int
@@ -33,17 +33,17 @@ class Fleet(Struct, eq=False):
     offer: Offer
     size: int
     free: list[int]
-    lives: list[Life]
+    lives: list[NodeRental]
 
 
-class Keeper:
+class FleetCustomer:
     """Keeps the fleets. It hears of events by being told, and only rents in `rent`."""
 
     def __init__(self, simulation: Simulation, *, fleets: bool) -> None:
         self._simulation = simulation
         self.fleets = tuple(_fleet(offer, wanted=fleets) for offer in simulation.market.offers)
         self._by_names = {_names(fleet.offer): fleet for fleet in self.fleets}
-        self._life_of: dict[str, tuple[Fleet, Life]] = {}
+        self._life_of: dict[str, tuple[Fleet, NodeRental]] = {}
         self._to_fill = dict.fromkeys(_names(fleet.offer) for fleet in self.fleets if fleet.size)
         self.is_idle = not self._to_fill
         self.rent()
@@ -61,7 +61,7 @@ class Keeper:
         command = RentGpu(FLEET_ACCOUNT, spec.provider_id, spec.gpu_model, spec.region, 1, "model", "image")
         rental = self._simulation.execute(command)
         assert rental is not None
-        life = Life(fleet.free.pop(0))
+        life = NodeRental(fleet.free.pop(0))
         fleet.lives.append(life)
         self._life_of[rental.rental_id] = fleet, life
 

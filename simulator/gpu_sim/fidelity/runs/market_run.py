@@ -31,13 +31,13 @@ from ...core.scenario.catalog import OfferSpec
 from ...core.scenario.scenario import AccountSpec, Scenario
 from ...core.simulation import Simulation
 from ..traces.arrays import NOTHING, Floats, Marks, Whole
-from .fleet_customer import FLEET_ACCOUNT, Keeper, Life, Names
-from .offer_status import Standing
+from .fleet_customer import FLEET_ACCOUNT, FleetCustomer, Names, NodeRental
+from .offer_status import OfferStatus
 
 _RICH = Money(10**9 * MICROS_PER_DOLLAR)
 
 
-class Lives(Struct, frozen=True, eq=False):
+class NodeRentals(Struct, frozen=True, eq=False):
     """The rentals of one fleet that ran, in the order of their beginnings.
 
     A rental ran in the place `slot` of the fleet from `began_ms` to `ended_ms`, which is the end of the run where it
@@ -49,10 +49,10 @@ class Lives(Struct, frozen=True, eq=False):
     ended_ms: Whole
     taken: Marks
 
-    def of_slot(self, slot: int) -> "Lives":
+    def of_slot(self, slot: int) -> "NodeRentals":
         """Those in one place of the fleet."""
         there = self.slot == slot
-        return Lives(self.slot[there], self.began_ms[there], self.ended_ms[there], self.taken[there])
+        return NodeRentals(self.slot[there], self.began_ms[there], self.ended_ms[there], self.taken[there])
 
     def running(self, at_ms: Whole) -> Whole:
         """How many run at these instants; one that ends at an instant does not."""
@@ -75,7 +75,7 @@ class OfferHistory(Struct, frozen=True, eq=False):
     priced_ms: Whole
     prices: Floats
     fleet_size: int
-    lives: Lives
+    lives: NodeRentals
 
     def price_at(self, at_ms: Whole) -> Floats:
         """The prices at these instants; NaN where it is away."""
@@ -101,7 +101,7 @@ def run_market(
     The fleets are those of one customer with endless credit; see `keeper.py`.
     """
     simulation = Simulation(_watched(scenario), seed=seed)
-    log = _Log(simulation, Keeper(simulation, fleets=fleets))
+    log = _Log(simulation, FleetCustomer(simulation, fleets=fleets))
     for day in range(1, days + 1):
         log.run(day * DAY_MS)
         on_day()
@@ -124,7 +124,7 @@ def _watched(scenario: Scenario) -> Scenario:
 class _Log:
     """Reads the events of a simulation as it runs, and tells the keeper of the fleets."""
 
-    def __init__(self, simulation: Simulation, keeper: Keeper) -> None:
+    def __init__(self, simulation: Simulation, keeper: FleetCustomer) -> None:
         self._simulation = simulation
         self._keeper = keeper
         self._offers = simulation.market.offers
@@ -132,8 +132,8 @@ class _Log:
             (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region): index
             for index, offer in enumerate(self._offers)
         }
-        self._standing = [Standing(offer) for offer in self._offers]
-        self._up_at_start = [standing.is_up for standing in self._standing]
+        self._status = [OfferStatus(offer) for offer in self._offers]
+        self._up_at_start = [status.is_up for status in self._status]
         self._moved = [[0] if offer.is_away else [] for offer in self._offers]
         self._turned: list[list[int]] = [[] for _ in self._offers]
         self._priced: list[list[int]] = [[0] for _ in self._offers]
@@ -191,38 +191,36 @@ class _Log:
         if act is None:
             return
         for offer in self._simulation.market.matching(act):
-            with self._watching(
-                (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at
-            ) as standing:
-                standing.outages ^= {event.act}
+            with self._watching((offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at) as status:
+                status.outages ^= {event.act}
 
     def _capacity_changed(self, event: CapacityChanged) -> None:
         names = event.provider_id, event.gpu_model, event.region
-        with self._watching(names, event.at) as standing:
-            standing.capacity = event.capacity
+        with self._watching(names, event.at) as status:
+            status.capacity = event.capacity
         self._keeper.came_back(names)  # more GPUs may be free than before
 
     def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
-        with self._watching((event.provider_id, event.gpu_model, event.region), event.at) as standing:
-            standing.is_down = isinstance(event, OfferWentDown)
+        with self._watching((event.provider_id, event.gpu_model, event.region), event.at) as status:
+            status.is_down = isinstance(event, OfferWentDown)
 
     def _offer_moved(self, event: OfferLeft | OfferReturned) -> None:
         names = event.provider_id, event.gpu_model, event.region
         self._moved[self._index[names]].append(event.at)
-        with self._watching(names, event.at) as standing:
-            standing.is_away = isinstance(event, OfferLeft)
+        with self._watching(names, event.at) as status:
+            status.is_away = isinstance(event, OfferLeft)
 
     @contextmanager
-    def _watching(self, names: Names, at_ms: int) -> Iterator[Standing]:
+    def _watching(self, names: Names, at_ms: int) -> Iterator[OfferStatus]:
         """What is changed within is noted where by it an offer can be had from here on, or no longer."""
         index = self._index[names]
-        standing = self._standing[index]
-        was_up = standing.is_up
-        yield standing
-        if standing.is_up == was_up:
+        status = self._status[index]
+        was_up = status.is_up
+        yield status
+        if status.is_up == was_up:
             return
         self._turned[index].append(at_ms)
-        if standing.is_up:
+        if status.is_up:
             self._keeper.came_back(names)
 
     def history(self, length_ms: int) -> MarketHistory:
@@ -243,9 +241,9 @@ class _Log:
         return MarketHistory(self._simulation.seed, length_ms, tuple(offers))
 
 
-def _lives(lives: Iterable[Life], length_ms: int) -> Lives:
+def _lives(lives: Iterable[NodeRental], length_ms: int) -> NodeRentals:
     ran = [life for life in lives if life.began_ms is not None]
-    return Lives(
+    return NodeRentals(
         slot=np.array([life.slot for life in ran], np.int64),
         began_ms=np.array([life.began_ms for life in ran], np.int64),
         ended_ms=np.array([length_ms if life.ended_ms is None else life.ended_ms for life in ran], np.int64),

@@ -3,7 +3,7 @@
 from ...core.market.offer import Offer
 
 
-class Standing:
+class OfferStatus:
     """What keeps one offer from being rented, whoever has rented there: it `is_down`, or `is_away` from the market, or
     acts have put it out of service (`outages`), or there is no GPU (`capacity`). GPUs that rentals hold or the market
     has taken back keep nobody out here: they say how much is rented, not whether anything could be.

@@ -14,7 +14,7 @@ from .seed_run import LARGE, SCARCE, lives_h, lost_together, measure_lifts, meas
 from .zones import zones_of_one_gpu
 
 
-class Recorded(Struct, frozen=True, eq=False):
+class RecordedStatistics(Struct, frozen=True, eq=False):
     """What traces hold: single GPUs, as `zones`, of which those of one model are measured; and fleets."""
 
     zones: tuple[Trace, ...]
@@ -26,7 +26,7 @@ class Recorded(Struct, frozen=True, eq=False):
     lost_together: Whole
 
 
-def read_recorded(files: Iterable[Path]) -> Recorded | None:
+def read_recorded(files: Iterable[Path]) -> RecordedStatistics | None:
     """The traces of these files, or None without any. A trace with a value above 1 is of a fleet.
 
     Raises ScenarioError where a file is no trace, ValueError where those of single GPUs cannot be compared.
@@ -37,7 +37,7 @@ def read_recorded(files: Iterable[Path]) -> Recorded | None:
     fleets = tuple(trace for trace in traces if trace.values.max() > 1)
     single = [trace for trace in traces if trace.values.max() <= 1]
     zones = align(single) if single else ()
-    return Recorded(
+    return RecordedStatistics(
         zones=zones,
         fleets=fleets,
         statistics=measure_zones(zones) | _measure_fleets(fleets),

@@ -11,7 +11,7 @@ from ..traces.arrays import Floats, Whole, mean, mean_known
 from ..traces.dependence import Distance, correlation_by_distance, phi
 from ..traces.fleets import losses, measure_fleet
 from ..traces.lifetimes import complete_runs
-from ..traces.observation import Recorder
+from ..traces.observation import LookSchedule
 from ..traces.statistics import lifts_by_distance, measure
 from ..traces.traces import Trace, TraceName, align, write_trace
 from .constant_hazard import Taken, count_taken
@@ -41,18 +41,18 @@ class Plan(Struct, frozen=True):
 
     scenario: Scenario
     days: int
-    looked: Recorder
+    looked: LookSchedule
     export: Path | None = None
     fleets: bool = True
     zones: tuple[TraceName, ...] = ()
     ticks: int | None = None
 
     @property
-    def each_tick(self) -> Recorder:
+    def each_tick(self) -> LookSchedule:
         """The recorder that misses nothing that lasts a tick."""
-        return Recorder(self.looked.gap_ms, self.looked.gap_ms)
+        return LookSchedule(self.looked.gap_ms, self.looked.gap_ms)
 
-    def observe(self, market: MarketHistory, recorder: Recorder) -> tuple[Trace, ...]:
+    def observe(self, market: MarketHistory, recorder: LookSchedule) -> tuple[Trace, ...]:
         """What a recorder writes of the offers of this plan's market."""
         specs = [offer.spec for offer in market.offers]
         names = self.zones or trace_names(specs, recording_of(self.scenario))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 
 from ...core.scenario.catalog import OfferSpec
-from ..traces.observation import Recorder, observe_changes
+from ..traces.observation import LookSchedule, observe_changes
 from ..traces.traces import Trace, TraceName
 from .market_run import MarketHistory, OfferHistory
 
@@ -55,7 +55,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
-def observe(offer: OfferHistory, name: TraceName, recorder: Recorder, length_ms: int) -> Trace:
+def observe(offer: OfferHistory, name: TraceName, recorder: LookSchedule, length_ms: int) -> Trace:
     """What a recorder writes of whether an offer can be had."""
     values = observe_changes(recorder, offer.turned_ms, up_at_start=offer.up_at_start, length_ms=length_ms)
     gap_seconds, rest_ms = divmod(recorder.gap_ms, 1000)
@@ -63,7 +63,7 @@ def observe(offer: OfferHistory, name: TraceName, recorder: Recorder, length_ms:
 
 
 def observe_all(
-    market: MarketHistory, names: Sequence[TraceName], recorder: Recorder, ticks: int | None = None
+    market: MarketHistory, names: Sequence[TraceName], recorder: LookSchedule, ticks: int | None = None
 ) -> tuple[Trace, ...]:
     """What a recorder writes of a market's offers, in their order, for so many ticks or until the end."""
     length_ms = market.length_ms if ticks is None else min(market.length_ms, ticks * recorder.gap_ms)

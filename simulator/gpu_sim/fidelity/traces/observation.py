@@ -10,7 +10,7 @@ from msgspec import Struct
 from .arrays import Whole
 
 
-class Recorder(Struct, frozen=True):
+class LookSchedule(Struct, frozen=True):
     """Looks at `first_look_ms`, then every `observe_every_ms`, and writes a value every `gap_ms`; `first_look_ms` lies
     before the second look. With `observe_every_ms` equal to `gap_ms` each tick is looked at.
     """
@@ -34,7 +34,7 @@ class Recorder(Struct, frozen=True):
         return looks_ms
 
 
-def observe_changes(recorder: Recorder, changes_ms: Whole, *, up_at_start: bool, length_ms: int) -> Whole:
+def observe_changes(recorder: LookSchedule, changes_ms: Whole, *, up_at_start: bool, length_ms: int) -> Whole:
     """What a recorder writes of something that is up (1) or down (0) and changes at these instants, in order.
 
     At the instant of a change the new state is seen; two changes at one instant cancel. Raises ValueError where an
@@ -46,6 +46,6 @@ def observe_changes(recorder: Recorder, changes_ms: Whole, *, up_at_start: bool,
     return (changes + int(up_at_start)) % 2
 
 
-def observe_series(recorder: Recorder, values: Whole, step_ms: int) -> Whole:
+def observe_series(recorder: LookSchedule, values: Whole, step_ms: int) -> Whole:
     """What a recorder writes of a series that holds `values[i]` from i × `step_ms` on until the next."""
     return values[recorder.seen_ms(len(values) * step_ms) // step_ms]
