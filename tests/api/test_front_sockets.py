@@ -12,7 +12,7 @@ from gpu_sim.api import bodies
 from gpu_sim.server.serving import Ready
 
 from ..support.asgi import ALICE, RENT, Api, scenario
-from ..support.wire_client import AUTHORIZED, Heard, connect, hear, is_closed, tell
+from ..support.wire_client import AUTHORIZED, WireAnswer, connect, is_closed, read_answer, send_alone
 
 LIMIT = 64 << 10
 MEBIBYTE = 1 << 20
@@ -39,7 +39,7 @@ def in_chunks(body: bytes, head: str = POST) -> bytes:
     return f"{head}transfer-encoding: chunked\r\n\r\n".encode() + framed + b"0\r\n\r\n"
 
 
-def code(heard: Heard) -> str:
+def code(heard: WireAnswer) -> str:
     """The code of a refusal."""
     found: str = json.loads(heard.body)["error"]["code"]
     return found
@@ -59,7 +59,7 @@ def test_a13_a_client_that_sends_too_much_sees_the_413_and_the_end(
     before = journal(server)
     with connect(server.url) as connection:
         connection.sendall(framed(b" " * size, head))
-        heard = hear(connection)
+        heard = read_answer(connection)
         assert (heard.status, code(heard)) == (413, "payload_too_large")
         assert heard.headers["connection"] == "close"
         assert heard.headers["x-request-id"]
@@ -71,7 +71,7 @@ def test_a13_a_client_that_sends_too_much_sees_the_413_and_the_end(
 @pytest.mark.parametrize("framed", [with_length, in_chunks])
 def test_a13_a_body_of_64_kib_is_not_too_large(server: Ready, framed: Framed) -> None:
     body = json.dumps(RENT | {"gpu_count": 99}).encode()
-    heard = tell(server.url, framed(body + b" " * (LIMIT - len(body))))
+    heard = send_alone(server.url, framed(body + b" " * (LIMIT - len(body))))
     assert (heard.status, code(heard)) == (409, "offer_unavailable")
 
 
@@ -82,14 +82,14 @@ def test_a13_a_declared_length_is_refused_before_any_of_it_comes(
     for expect in ("", "expect: 100-continue\r\n"):
         with connect(server.url) as connection:
             connection.sendall(f"{POST}{expect}content-length: 99999999999\r\n\r\n".encode())
-            assert hear(connection).status == 413
+            assert read_answer(connection).status == 413
             assert is_closed(connection)
 
 
 def test_a13_no_more_than_a_mebibyte_is_drained(server: Ready) -> None:
     with connect(server.url) as connection:
         connection.sendall(f"{POST}content-length: {100 * MEBIBYTE}\r\n\r\n".encode())
-        assert hear(connection).status == 413
+        assert read_answer(connection).status == 413
         with pytest.raises(ConnectionError):
             connection.sendall(b" " * (99 * MEBIBYTE))
 
@@ -103,7 +103,7 @@ def test_whom_the_control_plane_turns_away_is_told_before_a_body_is_read(
     with connect(server.url) as connection:
         head = f"PUT /_sim/snapshot HTTP/1.1\r\n{name}\r\ncontent-type: application/json\r\n"
         connection.sendall(f"{head}{framing}".encode())
-        heard = hear(connection)
+        heard = read_answer(connection)
         assert (heard.status, json.loads(heard.body)["code"]) == (403, "control_refused")
         assert heard.headers["connection"] == "close"
         assert is_closed(connection)
@@ -113,7 +113,7 @@ def test_of_whom_the_control_plane_turns_away_no_more_than_a_mebibyte_is_drained
     with connect(server.url) as connection:
         head = "PUT /_sim/snapshot HTTP/1.1\r\nhost: evil.example\r\ncontent-type: application/json\r\n"
         connection.sendall(f"{head}content-length: {100 * MEBIBYTE}\r\n\r\n".encode())
-        assert hear(connection).status == 403
+        assert read_answer(connection).status == 403
         with pytest.raises(ConnectionError):
             connection.sendall(b" " * (99 * MEBIBYTE))
 
@@ -122,7 +122,7 @@ def test_a_small_body_that_is_turned_away_leaves_nothing_of_it_behind(server: Re
     with connect(server.url) as connection:
         head = "PUT /_sim/clock HTTP/1.1\r\nhost: evil.example\r\ncontent-type: application/json\r\n"
         connection.sendall(with_length(b'{"mode": "real"}', head))
-        assert hear(connection).status == 403
+        assert read_answer(connection).status == 403
         assert is_closed(connection)
 
 
@@ -135,9 +135,9 @@ def test_expect_100_continue_is_answered_and_then_the_rent(server: Ready) -> Non
     body = json.dumps(RENT | {"gpu_count": 99}).encode()
     with connect(server.url) as connection:
         connection.sendall(f"{POST}expect: 100-continue\r\ncontent-length: {len(body)}\r\n\r\n".encode())
-        assert hear(connection).status == 100
+        assert read_answer(connection).status == 100
         connection.sendall(body)
-        assert hear(connection).status == 409
+        assert read_answer(connection).status == 409
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"gpu_model": "RTX', json.dumps(RENT).encode()])
@@ -163,7 +163,7 @@ def test_a_rent_whose_client_leaves_before_its_end_leaves_nothing(server: Ready,
 )
 def test_a13_bytes_that_are_no_http_get_400_and_the_server_goes_on(server: Ready, request_bytes: bytes) -> None:
     before = journal(server)
-    assert tell(server.url, request_bytes).status == 400
+    assert send_alone(server.url, request_bytes).status == 400
     assert journal(server) == before
 
 
@@ -179,7 +179,7 @@ def test_a13_bytes_that_are_no_http_get_400_and_the_server_goes_on(server: Ready
     ],
 )
 def test_odd_targets_are_answered(server: Ready, target: str, status: int) -> None:
-    assert tell(server.url, f"GET {target} HTTP/1.1\r\n{AUTHORIZED}\r\n".encode()).status == status
+    assert send_alone(server.url, f"GET {target} HTTP/1.1\r\n{AUTHORIZED}\r\n".encode()).status == status
 
 
 def test_in_process_and_over_the_wire_the_answers_agree(server: Ready, runner: asyncio.Runner) -> None:
@@ -209,7 +209,7 @@ def test_requests_on_one_connection_are_answered_in_order(server: Ready) -> None
     with connect(server.url) as connection:
         for target, status in (("/v1/gpu/offers", 200), ("/nowhere", 404), ("/_sim/clock", 200)):
             connection.sendall(f"GET {target} HTTP/1.1\r\n{AUTHORIZED}\r\n".encode())
-            assert hear(connection).status == status
+            assert read_answer(connection).status == status
 
 
 @pytest.mark.parametrize("path", ["/v1/gpu/offers", "/nowhere", "/_sim/market", "/openapi.json"])

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..support.asgi import ALICE, RENT, scenario
-from ..support.wire_client import AUTHORIZED, connect, hear, is_closed, tell
+from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, send_alone
 
 BODY = json.dumps(RENT).encode()
 
@@ -132,7 +132,7 @@ def test_a_truncated_answer_ends_in_good_order_before_its_declared_length(servin
     with connect(serving.url) as connection:
         connection.sendall(listing("truncate=50%"))
         head, _, body = all_of(connection).partition(b"\r\n\r\n")
-    whole = tell(serving.url, f"GET /v1/gpu/offers HTTP/1.1\r\n{AUTHORIZED}\r\n".encode()).body
+    whole = send_alone(serving.url, f"GET /v1/gpu/offers HTTP/1.1\r\n{AUTHORIZED}\r\n".encode()).body
     assert f"content-length: {len(whole)}".encode() in head
     assert b"x-sim-fault: header" in head
     assert body == whole[: len(whole) // 2]
@@ -150,12 +150,12 @@ def test_a_hang_ends_with_silence_and_a_close(serving: Ready) -> None:
 def test_a_dripping_answer_is_whole_and_the_connection_stays_in_use(serving: Ready) -> None:
     with connect(serving.url) as connection:
         connection.sendall(listing("drip=20/1ms"))
-        dripped = hear(connection)
+        dripped = read_answer(connection)
         assert dripped.headers["x-sim-fault"] == "header"
         connection.sendall(listing("delay=1ms"))
-        assert hear(connection).body == dripped.body
+        assert read_answer(connection).body == dripped.body
         connection.sendall(listing("malformed"))
-        broken = hear(connection)
+        broken = read_answer(connection)
         assert len(broken.body) == len(dripped.body)
         with pytest.raises(json.JSONDecodeError):
             json.loads(broken.body)
@@ -166,7 +166,7 @@ def test_head_is_answered_without_a_body(serving: Ready, words: str) -> None:
     with connect(serving.url) as connection:
         for _ in range(2):
             connection.sendall(listing(words).replace(b"GET", b"HEAD", 1))
-            assert hear(connection, head=True).headers["x-sim-fault"] == "header"
+            assert read_answer(connection, head=True).headers["x-sim-fault"] == "header"
 
 
 def test_a_client_that_leaves_during_a_hang_or_a_drip_is_waited_for_no_longer(serving: Ready) -> None:

@@ -38,7 +38,7 @@ HARMLESS = ["delay=1ms", "drip=4096/1ms", "delay=1ms; clock=virtual"]
 
 @dataclass
 class Tally:
-    """What all rounds together have sent and found."""
+    """The totals of all rounds: requests sent and failures found."""
 
     rounds: int = 0
     cases: int = 0
@@ -138,7 +138,7 @@ def _round(folder: Path, url: str, token: str, seed: int) -> dict[str, Any]:
 
 
 def _answers(client: httpx.Client) -> Counter[str]:
-    """What the server answered in this round, by operation and status."""
+    """The numbers of answers of the server in this round, by operation and status."""
     logged = client.get("/_sim/requests", params={"limit": REQUESTS_KEPT}).raise_for_status().json()["data"]
     return Counter(f"{request['operation'] or 'elsewhere'} {request['status']}" for request in logged)
 

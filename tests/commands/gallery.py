@@ -42,7 +42,7 @@ PICTURES = folder("scenarios") / "pictures"
 LOOKS = 360
 COLORS_MAX = 64
 DIGEST = "Seen"
-"""What the text in a picture is called that holds the digest."""
+"""The name of the text chunk of a picture that holds the digest."""
 NAMED_MAX = 12
 """Where there are more offers than this, only their classes are named."""
 
@@ -50,8 +50,8 @@ _COLORS = (BLUE, ORANGE, GREEN, PINK, RED, GREY)
 _DOWN = "#e4e4e4"
 
 
-class Seen(NamedTuple):
-    """What was seen of a market: its offers by class, when each could be had, and their prices over on-demand; these
+class MarketLooks(NamedTuple):
+    """A market as looks showed it: its offers by class, when each could be had, and their prices over on-demand; these
     are NaN while an offer is away from the market. Rows are offers, columns are looks."""
 
     specs: Sequence[OfferSpec]
@@ -65,7 +65,7 @@ class Seen(NamedTuple):
         return sha256(repr((self.specs, self.days, self.up.tolist(), self.ratios.tolist())).encode()).hexdigest()
 
 
-def look_at(name: str) -> Seen:
+def look_at(name: str) -> MarketLooks:
     """Run a scenario of the gallery and look at its market."""
     simulation = Simulation(load_scenario(name))
     offers = sorted(simulation.market.offers, key=lambda offer: PROVIDER_CLASSES.index(offer.spec.provider_class))
@@ -75,10 +75,10 @@ def look_at(name: str) -> Seen:
         up.append([not (offer.is_down or offer.is_away or offer.outages) for offer in offers])
         ratios.append([np.nan if o.is_away else o.price_micros_per_hour / int(o.spec.on_demand_price) for o in offers])
     specs = [offer.spec for offer in offers]
-    return Seen(specs, DAYS[name], np.array(up).T, np.array(ratios).T)
+    return MarketLooks(specs, DAYS[name], np.array(up).T, np.array(ratios).T)
 
 
-def draw(seen: Seen) -> bytes:
+def draw(seen: MarketLooks) -> bytes:
     """The picture as a PNG of few colours, so that it is small."""
     figure = Figure(figsize=(7.2, 2.3), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -111,7 +111,7 @@ def digest_in(png: bytes) -> str:
         return str(image.info[DIGEST])
 
 
-def _draw_availability(axes: Axes, seen: Seen) -> None:
+def _draw_availability(axes: Axes, seen: MarketLooks) -> None:
     rows = len(seen.specs)
     axes.set_title("can be had", fontsize=8, loc="left")
     axes.imshow(
@@ -145,7 +145,7 @@ def _blocks(specs: Sequence[OfferSpec]) -> Iterator[tuple[int, int, str]]:
             yield first, first + count - 1, f"{name}, {count}"
 
 
-def _draw_prices(axes: Axes, seen: Seen) -> None:
+def _draw_prices(axes: Axes, seen: MarketLooks) -> None:
     days = np.arange(LOOKS) * seen.days / LOOKS
     rows = np.unique(np.linspace(0, len(seen.specs) - 1, len(_COLORS)).astype(int))
     axes.set_title(f"price over on-demand, {len(rows)} of {len(seen.specs)} offers", fontsize=8, loc="left")

@@ -72,8 +72,8 @@ class Client:
         return json.loads(content)
 
 
-class Books:
-    """What one account asked for, and what of it was acknowledged. Only its own thread writes here."""
+class AccountRecord:
+    """The requests of one account, and which of them were acknowledged. Only its own thread writes here."""
 
     def __init__(self, account: str, number: int) -> None:
         self.account = account
@@ -83,7 +83,7 @@ class Books:
         self.deletes: dict[str, str | None] = {}
         """The bill by rental id, None where the answer was lost."""
         self.credits: dict[int, bool] = {}
-        """Whether a credit of that many micro-dollars was acknowledged."""
+        """True by amount in micro-dollars once that credit was acknowledged."""
         self.retried = 0
 
     def number(self) -> int:
@@ -131,7 +131,7 @@ def micros(amount: str) -> int:
     return sign * (int(dollars) * 1_000_000 + int(cents))
 
 
-def check(books: list[Books], client: Client) -> None:
+def check(records: list[AccountRecord], client: Client) -> None:
     """Hold the server to what it acknowledged, while its clock stands still. Raises AssertionError."""
     client.call("PUT", "/_sim/clock", {"mode": "manual"})
     everything = "?limit=100000000"
@@ -149,18 +149,18 @@ def check(books: list[Books], client: Client) -> None:
     found = {rental["rental_id"]: rental for rental in rentals}
     assert len(found) == len(rentals)
     models = Counter(rental["model_id"] for rental in rentals)
-    for book in books:
-        shown = accounts[book.account]
-        assert micros(shown["available"]) == folded[f"{book.account}/available"]
-        assert micros(shown["held"]) == folded[f"{book.account}/held"]
-        for model, id_ in book.rents.items():
+    for record in records:
+        shown = accounts[record.account]
+        assert micros(shown["available"]) == folded[f"{record.account}/available"]
+        assert micros(shown["held"]) == folded[f"{record.account}/held"]
+        for model, id_ in record.rents.items():
             assert models[model] == 1 if id_ is not None else models[model] <= 1, (model, id_, models[model])
             assert id_ is None or found[id_]["model_id"] == model
-        for id_, bill in book.deletes.items():
+        for id_, bill in record.deletes.items():
             if bill is not None:
                 assert (found[id_]["status"], found[id_]["billed_amount"]) == ("terminated", bill), found[id_]
                 assert settled[id_] == 1, id_
-        for amount, acknowledged in book.credits.items():
+        for amount, acknowledged in record.credits.items():
             assert credited[amount] == 1 if acknowledged else credited[amount] <= 1, (amount, acknowledged)
     assert max(settled.values(), default=0) <= 1
     client.call("PUT", "/_sim/clock", {"mode": "scaled", "speed": 60})
@@ -194,16 +194,16 @@ class Server:
 
 
 @contextmanager
-def under_load(books: list[Books], port: int, luck: random.Random) -> Iterator[None]:
+def under_load(records: list[AccountRecord], port: int, luck: random.Random) -> Iterator[None]:
     """A thread for each account that does one thing after another until the server goes away or the block ends."""
     stopping = threading.Event()
     broken: list[BaseException] = []
 
-    def work(book: Books, own: random.Random) -> None:
-        client = Client(book.account, port)
+    def work(record: AccountRecord, own: random.Random) -> None:
+        client = Client(record.account, port)
         try:
             while not stopping.is_set():
-                book.act(client, own)
+                record.act(client, own)
         except Lost:
             return
         except BaseException as error:  # noqa: BLE001  # told to the main thread, which raises it
@@ -211,7 +211,7 @@ def under_load(books: list[Books], port: int, luck: random.Random) -> Iterator[N
         finally:
             client.close()
 
-    threads = [threading.Thread(target=work, args=(book, random.Random(luck.random()))) for book in books]
+    threads = [threading.Thread(target=work, args=(record, random.Random(luck.random()))) for record in records]
     for thread in threads:
         thread.start()
     try:
@@ -234,7 +234,7 @@ def run(kills: int, folder: Path, seed: int, *, load_seconds: float = 0.15) -> d
     """So many kills, one in eight of them while the server starts; then one more start. What was counted."""
     luck = random.Random(seed)
     server = Server(folder)
-    books = [Books(account, number) for number, account in enumerate(ACCOUNTS)]
+    records = [AccountRecord(account, number) for number, account in enumerate(ACCOUNTS)]
     starting = 0
     for _ in range(kills):
         process = server.start()
@@ -245,8 +245,8 @@ def run(kills: int, folder: Path, seed: int, *, load_seconds: float = 0.15) -> d
                 continue
             port = server.port(process)
             with closing(Client(ACCOUNTS[0], port)) as client:
-                check(books, client)
-            with under_load(books, port, luck):
+                check(records, client)
+            with under_load(records, port, luck):
                 time.sleep(luck.random() * load_seconds)
                 kill(process)
         finally:
@@ -254,18 +254,18 @@ def run(kills: int, folder: Path, seed: int, *, load_seconds: float = 0.15) -> d
     process = server.start()
     try:
         with closing(Client(ACCOUNTS[0], server.port(process))) as client:
-            check(books, client)
+            check(records, client)
     finally:
         kill(process)
     return {
         "kills": kills,
         "of them while it started": starting,
-        "rents acknowledged": sum(id_ is not None for book in books for id_ in book.rents.values()),
-        "rents unsure in the end": sum(id_ is None for book in books for id_ in book.rents.values()),
-        "rents retried with their key": sum(book.retried for book in books),
-        "deletes acknowledged": sum(bill is not None for book in books for bill in book.deletes.values()),
-        "credits acknowledged": sum(sum(book.credits.values()) for book in books),
-        "credits unsure": sum(not known for book in books for known in book.credits.values()),
+        "rents acknowledged": sum(id_ is not None for record in records for id_ in record.rents.values()),
+        "rents unsure in the end": sum(id_ is None for record in records for id_ in record.rents.values()),
+        "rents retried with their key": sum(record.retried for record in records),
+        "deletes acknowledged": sum(bill is not None for record in records for bill in record.deletes.values()),
+        "credits acknowledged": sum(sum(record.credits.values()) for record in records),
+        "credits unsure": sum(not known for record in records for known in record.credits.values()),
     }
 
 

@@ -16,7 +16,7 @@ BLUE, GREY = (0, 114, 178), (228, 228, 228)
 
 
 def colors(png: bytes) -> dict[tuple[int, ...], int]:
-    """How many pixels are of each colour."""
+    """The number of pixels of each colour."""
     found = Image.open(BytesIO(png)).convert("RGB").getcolors(1 << 20)
     assert found is not None
     return {color: count for count, color in found if isinstance(color, tuple)}

@@ -9,8 +9,8 @@ from .asgi import ALICE
 AUTHORIZED = f"host: localhost\r\nauthorization: Bearer {ALICE}\r\n"
 
 
-class Heard(NamedTuple):
-    """What came back until the server closed, or until the first answer was complete."""
+class WireAnswer(NamedTuple):
+    """The first answer on a connection, complete or cut off where the server closed."""
 
     status: int
     headers: dict[str, str]
@@ -25,7 +25,7 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((address.hostname, address.port), timeout=20)
 
 
-def hear(connection: socket.socket, *, head: bool = False) -> Heard:
+def read_answer(connection: socket.socket, *, head: bool = False) -> WireAnswer:
     """The next answer; a body has the length that it says, and none to HEAD."""
     received = b""
     while b"\r\n\r\n" not in received:
@@ -39,19 +39,19 @@ def hear(connection: socket.socket, *, head: bool = False) -> Heard:
         more = connection.recv(65_536)
         assert more, body
         body += more
-    return Heard(int(first.split()[1]), headers, body)
+    return WireAnswer(int(first.split()[1]), headers, body)
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Whether the server ends the connection without another byte."""
+    """True if the server ends the connection without another byte."""
     try:
         return connection.recv(1) == b""
     except ConnectionError:
         return True
 
 
-def tell(url: str, request: bytes) -> Heard:
+def send_alone(url: str, request: bytes) -> WireAnswer:
     """One request on a connection of its own."""
     with connect(url) as connection:
         connection.sendall(request)
-        return hear(connection, head=request.startswith(b"HEAD "))
+        return read_answer(connection, head=request.startswith(b"HEAD "))
