@@ -1,10 +1,11 @@
-"""The wheel: what it holds, and that it serves from an empty folder."""
+"""The wheel: what it holds, that it serves from an empty folder, and that it shadows nothing of a project."""
 
 import os
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,7 @@ RENT = {
     "model_id": "meta-llama/Llama-3.3-70B-Instruct",
     "docker_image": "vllm/vllm-openai:latest",
 }
-TEAM_TEST = """
+PLUGIN_TEST = """
 import pytest
 
 @pytest.mark.gpu_sim(scenario="low-credit")
@@ -31,6 +32,14 @@ def test_by_name(gpu_sim):
 def test_by_file(gpu_sim):
     assert gpu_sim.seed == 8
 """
+OWN_PACKAGE_TEST = """
+import simulator
+
+def test_it(gpu_sim):
+    assert simulator.OWNER == "the project"
+    assert gpu_sim.balance == 100
+"""
+PYTEST = ("-W", "error", "--strict-markers", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(scope="module")
@@ -95,16 +104,35 @@ def test_the_wheel_holds_no_leftovers(wheel: Path) -> None:
     assert not [name for name in names(wheel) if "/tests/" in name or "/.hypothesis/" in name]
 
 
-def test_the_installed_command_rents_a_gpu_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
-    place = tmp_path / "venv"
+@pytest.fixture(scope="module")
+def binaries(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of a virtual environment with the wheel and what the wheel asks for, and nothing else."""
+    place = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(place, with_pip=True)
-    binaries = place / ("Scripts" if os.name == "nt" else "bin")
-    install = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    found = place / ("Scripts" if os.name == "nt" else "bin")
+    install = [str(found / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, f"{wheel}[contract]"], check=True)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    env = environment()
-    env.pop("PYTHONPATH", None)
+    return found
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """The environment, in which nothing leads to this checkout."""
+    return {name: value for name, value in environment().items() if name != "PYTHONPATH"}
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder, which is so afterwards too."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+def test_the_installed_command_rents_a_gpu_from_an_empty_folder(
+    binaries: Path, env: dict[str, str], empty: Path, tmp_path: Path
+) -> None:
     with serving(tmp_path / "ready.json", program=[str(binaries / "gpu-sim")], cwd=empty, env=env) as server:
         headers = {"authorization": f"Bearer {server.ready['token']}"}
         with httpx.Client(base_url=server.url, headers=headers) as client:
@@ -114,21 +142,38 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(wheel: Path, tmp
             assert client.get("/openapi.json").status_code == 200
             assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
         verify = [str(binaries / "gpu-sim"), "verify", "--url", server.url, "--token", server.ready["token"]]
-        told = subprocess.run(
+        verified = subprocess.run(
             [*verify, "--only", "F3,F12,A21"], cwd=empty, env=env, capture_output=True, text=True, check=False
         )
-        assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "3 clauses: 3 held"), told
+        assert (verified.returncode, verified.stdout.splitlines()[-1]) == (0, "3 clauses: 3 held"), verified
         assert server.stop()[0] == 0
-    team = tmp_path / "team"
-    team.mkdir()
-    (team / "test_it.py").write_text(TEAM_TEST)
-    (team / "mine.yaml").write_text("scenario: 1\nname: mine\nextends: calm\nseed: 8\n")
-    pytest_run = [str(binaries / "python"), "-m", "pytest", "-W", "error", "--strict-markers", "-p", "no:cacheprovider"]
-    tested = subprocess.run(pytest_run, cwd=team, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", ["scenarios", "schema", "check calm"])
+def test_the_installed_command_finds_what_is_shipped(
+    binaries: Path, env: dict[str, str], empty: Path, arguments: str
+) -> None:
+    command = [str(binaries / "gpu-sim"), *arguments.split()]
+    subprocess.run(command, check=True, cwd=empty, env=env, capture_output=True)
+
+
+def test_a_project_tests_with_the_installed_plugin(binaries: Path, env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(PLUGIN_TEST)
+    (tmp_path / "mine.yaml").write_text("scenario: 1\nname: mine\nextends: calm\nseed: 8\n")
+    command = [str(binaries / "python"), "-m", "pytest", *PYTEST]
+    tested = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (tested.returncode, "2 passed" in tested.stdout) == (0, True), tested
-    assert list(empty.iterdir()) == []
-    checks = ["scenarios", "schema", "check calm"]
-    for arguments in checks:
-        subprocess.run(
-            [str(binaries / "gpu-sim"), *arguments.split()], check=True, cwd=empty, env=env, capture_output=True
-        )
+
+
+@pytest.mark.parametrize("command", [["python", "-m", "pytest"], ["pytest"]], ids=" ".join)
+def test_a_project_with_a_package_simulator_tests_with_the_installed_plugin(
+    binaries: Path, env: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    """`python -m pytest` looks in the project first, plain `pytest` among what is installed while it loads plugins."""
+    package = tmp_path / "simulator"
+    package.mkdir()
+    (package / "__init__.py").write_text('OWNER = "the project"\n')
+    (tmp_path / "test_it.py").write_text(OWN_PACKAGE_TEST)
+    command = [str(binaries / command[0]), *command[1:], *PYTEST]
+    tested = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (tested.returncode, "1 passed" in tested.stdout) == (0, True), tested
