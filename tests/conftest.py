@@ -1,4 +1,4 @@
-"""What all tests share: the flag that writes golden journals anew."""
+"""The flag that writes golden journals anew, for all tests."""
 
 import pytest
 
@@ -14,5 +14,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def regenerate_golden(request: pytest.FixtureRequest) -> bool:
-    """Whether golden journals are to be written anew."""
+    """True if golden journals are to be written anew."""
     return bool(request.config.getoption("--regenerate-golden"))

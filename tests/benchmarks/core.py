@@ -148,7 +148,7 @@ def market_days(offers: int, days: int) -> tuple[float, int]:
 
 
 def finished_rental_bytes() -> float:
-    """What a finished rental leaves behind: itself, its ledger entries and its lines of the journal."""
+    """The memory that a finished rental keeps: itself, its ledger entries and its lines of the journal."""
     simulation = Simulation(replace(load_scenario("calm"), accounts=RICH, timeline=()))
     offer = next(offer for offer in simulation.market.offers if offer.capacity > 1)
 

@@ -1,4 +1,4 @@
-"""Whether memory stays bounded under an endless load: `python -m tests.benchmarks.growth --lifecycles 10000000`.
+"""Memory under an endless load, which must stay bounded: `python -m tests.benchmarks.growth --lifecycles 10000000`.
 
 Rentals are rented and ended in process, through the whole application but the socket: authentication, faults,
 request log, figures. Time goes on by a second a lifecycle, and every tenth rent has an idempotency key, which

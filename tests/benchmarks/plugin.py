@@ -1,4 +1,4 @@
-"""What the fixture `gpu_sim` costs a test: `python tests/benchmarks/plugin.py`.
+"""The cost of the fixture `gpu_sim` per test: `python tests/benchmarks/plugin.py`.
 
 Two files of the same number of tests, one with the fixture and one without, each in a pytest of its own, several times
 in turn. What one test costs beyond an empty one is the difference of the medians; the start of the server, which a
@@ -20,7 +20,7 @@ FIXTURE = EMPTY.replace("(number)", "(number, gpu_sim)")
 
 
 def seconds(folder: Path, text: str) -> float:
-    """How long pytest takes for a file of this text."""
+    """The time that pytest takes for a file of this text."""
     file = folder / "test_it.py"
     file.write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]

@@ -1,4 +1,4 @@
-"""How long a run takes to be found again, and what a commit costs: `python -m tests.benchmarks.recovery`.
+"""The time to restore a run from its state file, and the cost of a commit: `python -m tests.benchmarks.recovery`.
 
 A hundred thousand commands go into a state file; then the process that wrote them forgets them without a word, as if
 it had been killed, just before a snapshot would have been due.

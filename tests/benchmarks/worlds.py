@@ -1,4 +1,4 @@
-"""What worlds cost over HTTP: `python tests/benchmarks/worlds.py`.
+"""The cost of worlds over HTTP: `python tests/benchmarks/worlds.py`.
 
 A server with many worlds side by side, each of which lists its offers once: how long it takes to make one, what it
 adds to the server's resident memory, and what is left of that once all are deleted.

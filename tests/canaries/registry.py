@@ -1,4 +1,4 @@
-"""What a canary is: a simulator with one planted defect, and the clause that has to fail because of it."""
+"""A canary: a simulator with one planted defect, and the clause that has to fail because of it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

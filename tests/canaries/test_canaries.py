@@ -22,7 +22,7 @@ Verdicts = Mapping[str, Verdict]
 
 @pytest.fixture(scope="module")
 def verdicts(request: pytest.FixtureRequest) -> Verdicts:
-    """What became of the canaries that the tests selected are about; several processes share them out."""
+    """The verdicts on the canaries that the selected tests are about; several processes share them out."""
     asking = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = [str(item.callspec.params["watched"]) for item in asking if "verdicts" in item.fixturenames]
     shares = [wanted[first::PROCESSES] for first in range(PROCESSES)]

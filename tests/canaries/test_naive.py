@@ -1,4 +1,4 @@
-"""The contract suite tells an honest stranger where it differs: `naive.py`, which nobody has planted anything in."""
+"""The contract suite tells an honest server of another make where it differs: `naive.py`, without a planted defect."""
 
 import json
 import re
@@ -21,7 +21,7 @@ NO_ENVELOPE = r"A12 \$: 'error' is a required property"
 NO_SCHEME = r"header www-authenticate is missing"
 """A 401 of its own has the envelope, but not the header."""
 CRASH = r"a 5xx without a fault"
-"""What cannot be parsed is parsed all the same."""
+"""It parses without a check, and crashes on content that cannot be parsed."""
 
 DEVIATES: Mapping[str, str] = {
     "test_a11_a_second_delete_answers_the_same_again": r"DELETE /v1/gpu/rentals/rent_\w+ -> 404",
@@ -47,7 +47,7 @@ DEVIATES: Mapping[str, str] = {
 DIFFERS: Mapping[str, str] = {
     "test_a14_names_match_in_any_case": r"assert \[\] == \[\{",
 }
-"""What a fact leaves open, and it does otherwise."""
+"""Left open by a fact, and it does otherwise."""
 
 EITHER = "test_a14_a_wrong_query_is_refused_by_name"
 """It meets two deviations, and tells of the one that it finds first: a crash, or a status that is left open."""
@@ -71,7 +71,7 @@ HOLDS = {
 
 
 class Outcome:
-    """What the suite says of a server: by test, without its parameters."""
+    """The results of the suite on a server: by test, without its parameters."""
 
     def __init__(self, report: Path) -> None:
         self.failed: dict[str, list[str]] = defaultdict(list)
@@ -108,7 +108,7 @@ def judged(folder: Path, *options: str) -> Outcome:
 
 @pytest.fixture(name="outcome", scope="module")
 def naive_outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What the suite says of it as it stands."""
+    """The results on the naive server as it is."""
     return judged(tmp_path_factory.mktemp("naive"))
 
 

@@ -1,4 +1,4 @@
-"""Whether a clause has caught a canary, and for the right reason."""
+"""The verdict on a canary: caught by its clause, and for the right reason."""
 
 import re
 
@@ -11,7 +11,7 @@ CRASH = " -> 500 "
 
 
 class Verdict(Struct, frozen=True):
-    """What came of a test of the suite: pytest's exit code, how often a planted piece was called, how many tests ran,
+    """The result of a test of the suite: pytest's exit code, the number of calls of a planted piece, that of tests run,
     and the type of the first failure with its statement and text."""
 
     canary: str

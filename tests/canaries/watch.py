@@ -1,6 +1,6 @@
-"""What becomes of canaries under the contract suite: `python -m tests.canaries.watch NAME...`.
+"""Canaries under the contract suite, one after the other: `python -m tests.canaries.watch NAME...`.
 
-One process tries them one after the other: it plants the defect, serves, runs the clause that is to catch it as the
+One process tries them all: it plants the defect, serves, runs the clause that is to catch it as the
 suite does for any server, and clears the defect away. What came of each is a line of JSON. `NAME:machine` runs the
 state machine instead of the clause.
 """

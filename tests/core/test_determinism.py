@@ -62,9 +62,9 @@ def here(seed: int = 1) -> bytes:
 
 
 def test_the_busy_world_is_busy() -> None:
-    """What the other tests compare must contain everything that chance decides."""
+    """The journals that the other tests compare must contain everything that chance decides."""
     exported = here()
-    for happened in (
+    for event in (
         b'"rental_running"',
         b'"cause":"shock"',
         b'"cause":"own"',
@@ -81,7 +81,7 @@ def test_the_busy_world_is_busy() -> None:
         b'"act_refused"',
         b'"act_ended"',
     ):
-        assert happened in exported, happened
+        assert event in exported, event
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])

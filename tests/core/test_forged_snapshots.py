@@ -28,7 +28,7 @@ def taken(mode: str) -> bytes:
 
 
 def restore(mode: str, state: bytes) -> bytes:
-    """What a restored run says of itself."""
+    """The state of a run that was restored, thirty hours later."""
     run = restored_run(rich_scenario(mode), state, seed=1, start_epoch_ms=START)
     run.simulation.advance(30 * HOUR)
     run.simulation.ledger.audit()
@@ -67,7 +67,7 @@ def noticed(state: State) -> dict[str, Any]:
 
 
 def offer_state(state: State, offer: int) -> list[Any]:
-    """What was lost, struck and told on an offer."""
+    """The exposure of an offer."""
     found: list[Any] = state["interruptions"]["offers"][offer]
     return found
 
@@ -83,7 +83,7 @@ def forget_exhaustion(state: State) -> None:
 
 
 def run_elsewhere(state: State) -> None:
-    """What runs on one offer is said to run on another."""
+    """The rentals of one offer are listed as running on another."""
     offers = state["interruptions"]["offers"]
     offers[MARKETPLACE][2], offers[EXCHANGE][2] = offers[EXCHANGE][2], offers[MARKETPLACE][2]
 
@@ -111,9 +111,9 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "an offer that never returns": ("poisson", lambda s: lose(s, Priority.CHURN), "CHURN"),
     "a stress that never ends": ("realistic", lambda s: lose(s, Priority.STRESS), "STRESS"),
-    "a group that is never struck": ("realistic", lambda s: lose(s, Priority.GROUP_SHOCK), "GROUP_SHOCK"),
+    "a group without its next shock": ("realistic", lambda s: lose(s, Priority.GROUP_SHOCK), "GROUP_SHOCK"),
     "an offer that is up and down": ("realistic", lambda s: s["offers"][1].__setitem__(1, False), "lead on from"),
-    "an event of another pool": (
+    "an event of another offer": (
         "realistic",
         lambda s: s["interruptions"]["realistic"]["offers"][0].__setitem__(2, 0),
         "lead on",
@@ -130,8 +130,8 @@ FORGERIES: dict[str, Forgery] = {
         "changes",
     ),
     "a trace that ends early": ("replay", lambda s: lose(s, Priority.AVAILABILITY), "AVAILABILITY"),
-    "a strike that does not come": ("poisson", lambda s: offer_state(s, 0).__setitem__(4, []), "SHOCK"),
-    "a strike of which nobody is told": ("poisson", lambda s: lose(s, Priority.NOTICE), "NOTICE"),
+    "a pending shock that is not upcoming": ("poisson", lambda s: offer_state(s, 0).__setitem__(4, []), "SHOCK"),
+    "a shock without its notice": ("poisson", lambda s: lose(s, Priority.NOTICE), "NOTICE"),
     "a notice where none is given": (
         "poisson",
         lambda s: offer_state(s, EXCHANGE).__setitem__(slice(3, 5), reversed(offer_state(s, EXCHANGE)[3:5])),

@@ -35,8 +35,8 @@ def test_no_credit_is_lost_and_all_runs_are_the_same() -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     runs = [line for line in lines if line.startswith("run ")]
-    happened = "36 jobs, 3 answers lost, 13 rents refused in the outage, 3 GPUs lost to it"
-    assert runs == [f"run {number}: {happened}, {2 if number < 4 else 0} kills" for number in (1, 2, 3, 4)]
+    outcome = "36 jobs, 3 answers lost, 13 rents refused in the outage, 3 GPUs lost to it"
+    assert runs == [f"run {number}: {outcome}, {2 if number < 4 else 0} kills" for number in (1, 2, 3, 4)]
     for statement in PROVEN_IN_EACH_RUN:
         assert lines.count(f"  proven: {statement}") == 4
     assert lines[-1].startswith("ok: no credit was lost, and the four journals of ")

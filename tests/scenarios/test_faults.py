@@ -1,4 +1,4 @@
-"""What the `expect` of each scenario with faults says, held against what a client meets in process."""
+"""Scenarios with faults: each `expect`, compared with the answers that a client gets in process."""
 
 import asyncio
 from collections import Counter
@@ -33,7 +33,7 @@ def serve(runner: asyncio.Runner, name: str, **options: Any) -> Api:
 
 
 def met(api: Api, method: str, path: str, content: Any = None, **options: Any) -> str:
-    """What a request meets: the status of its answer, `broken` JSON, or the `reset` of its connection."""
+    """The outcome of a request: the status of its answer, `broken` JSON, or the `reset` of its connection."""
     try:
         answer = api.call(method, path, content, **options)
     except InjectedDisconnect:
@@ -60,7 +60,7 @@ def lives(api: Api, token: str, rents: int = 60) -> list[str]:
 
 
 def until(wanted: str, api: Api, method: str, path: str, content: Any = None, **options: Any) -> list[str]:
-    """What a client meets that repeats a request until it meets what it wants."""
+    """The outcomes of a request that a client repeats until it gets the wanted one."""
     seen: list[str] = []
     while wanted not in seen:
         seen.append(met(api, method, path, content, **options))

@@ -1,4 +1,4 @@
-"""What the scenarios to start and to build on promise: default, realistic and calm."""
+"""The scenarios to start with and to build on, and their promises: default, realistic and calm."""
 
 from statistics import median, quantiles
 

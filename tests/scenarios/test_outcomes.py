@@ -1,4 +1,4 @@
-"""What the `expect` of each scenario with a story says, held against what happens."""
+"""Scenarios with a story: each `expect`, compared with the run."""
 
 import pytest
 from gpu_sim.core.billing.ledger import CreditAdded, HoldExpired, HoldPlaced

@@ -1,4 +1,4 @@
-"""What the `expect` of each scenario of the market's gallery says, held against what happens."""
+"""Scenarios of the market's gallery: each `expect`, compared with the run."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -32,18 +32,18 @@ def looks(name: str, every_ms: int) -> Iterator[Simulation]:
 
 
 def can_be_had(offer: Offer) -> bool:
-    """Whether the offer is up, in the market and in service."""
+    """True if the offer is up, in the market and in service."""
     return not offer.is_down and not offer.is_away and not offer.outages
 
 
 def up_shares(name: str) -> dict[str, float]:
-    """How much of the time each offer can be had, looked at every ten minutes."""
+    """The share of the time in which each offer can be had, by a look every ten minutes."""
     seen = [{o.name: can_be_had(o) for o in simulation.market.offers} for simulation in looks(name, 10 * MINUTE)]
     return {name: float(np.mean([look[name] for look in seen])) for name in seen[0]}
 
 
 def notices(simulation: Simulation) -> dict[str, int]:
-    """How long before it each rental that was interrupted after a notice was told, in ms."""
+    """The time in ms between notice and interruption, by rental."""
     return {
         event.rental_id: event.interrupts_ms - event.at
         for event in simulation.events

@@ -48,7 +48,7 @@ def scenario(**fields: Any) -> Scenario:
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """An answer of the application."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -117,7 +117,7 @@ class Api:
             self.worlds, given, log=None if log is None else lambda line: log(line) is not False, streams=streams
         )
         self.heard: list[Message] = []
-        """What the client of the latest request was sent, even where its connection was cut."""
+        """The ASGI messages that answered the latest request, even where its connection was cut."""
 
     def add_world(self, name: str, conditions: Scenario) -> None:
         """One more world on the same server."""

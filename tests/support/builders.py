@@ -201,7 +201,7 @@ def journal(simulation: Simulation) -> bytes:
 
 
 FOR = Duration(10 * MINUTE)
-"""How long a passing act lasts in tests that care only that it does."""
+"""The duration of a passing act in tests that only need it to pass."""
 
 FAILING = ProvisioningSettings(all=ProvisioningTerms(delay=fixed(READY), failure=Share(1_000_000)))
 """Every GPU fails when it should be ready."""

@@ -86,7 +86,7 @@ def _too_many() -> RentAct:
 
 
 class Step(NamedTuple):
-    """What an account does at an instant: rent on one of its offers, or something with its rental number `back`
+    """An act of an account at an instant: rent on one of its offers, or something with its rental number `back`
     from the last, or credit its account."""
 
     at_ms: int

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LANGUAGES = {"sh", "sh no-test", "text", "python", "yaml", "dockerfile", "js", "json"}
-"""What blocks may be; of these `sh` and `python` are run, and `text` is what the `sh` block above it prints."""
+"""The languages of blocks: `sh` and `python` are run, and `text` is the output of the `sh` block above it."""
 
 _LINK = re.compile(r"\[[^\[\]]*\]\(([^()\s]*)\)")
 _CODE = re.compile(r"(`+).+?\1", re.DOTALL)

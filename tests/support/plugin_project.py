@@ -1,7 +1,7 @@
-"""The repository of a team that uses the plugin: files in a folder, and pytest over them in a process of its own.
+"""A project that uses the plugin: files in a folder, and pytest over them in a process of its own.
 
-pytest's own fixture for this forgets at its end what was imported meanwhile, and the same classes twice in one process
-are not the same.
+pytest's own fixture for this, `pytester`, unloads at its end the modules that were imported meanwhile. Their classes
+would then exist twice in one process, and `isinstance` would fail between the two.
 """
 
 import subprocess
@@ -23,29 +23,29 @@ TEST = """
         )
         return urllib.request.urlopen(asked).status
 """
-"""What the tests of a team share."""
+"""The head of the project's test file."""
 STRICT = ("--strict-markers", "-W", "error", "-p", "no:cacheprovider")
 
 
 class Team:
-    """A folder with tests."""
+    """The folder of a project whose tests use the plugin."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, name: str, text: str) -> Path:
-        """A file, its folder made with it."""
+        """Write a file, and make its folder."""
         file = self.path / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(dedent(text))
         return file
 
     def test(self, *arguments: str, **settings: str) -> pytest.RunResult:
-        """What pytest says of the folder, warnings being errors, under these settings of the environment."""
+        """Run pytest on the folder, with warnings as errors, under these settings of the environment."""
         return self.run(sys.executable, "-m", "pytest", *STRICT, *arguments, **settings)
 
     def run(self, *command: str, **settings: str) -> pytest.RunResult:
-        """What a command says, in the folder."""
+        """Run a command in the folder."""
         env = environment(PYTHONPATH="", **settings)
         began = time.perf_counter()
         ended = subprocess.run(
@@ -56,6 +56,6 @@ class Team:
 
 
 def ran(team: Team, tests: str, *arguments: str, **settings: str) -> pytest.RunResult:
-    """These tests, with what they share, under a pytest of their own."""
+    """Run these tests, below the head, under a pytest of their own."""
     team.write("test_it.py", TEST + tests)
     return team.test(*arguments, **settings)

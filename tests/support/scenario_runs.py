@@ -1,4 +1,4 @@
-"""Running shipped scenarios, and reading off what happened in them."""
+"""Running shipped scenarios, and reading their events."""
 
 from collections.abc import Iterator
 
@@ -46,17 +46,17 @@ def of_bob(simulation: Simulation) -> Iterator[tuple[str, str, int]]:
 
 
 def ends(simulation: Simulation) -> dict[str, RentalTerminated]:
-    """How rentals ended, by id."""
+    """The ends of rentals, by id."""
     return {event.rental_id: event for event in simulation.events if isinstance(event, RentalTerminated)}
 
 
 def bills(simulation: Simulation) -> dict[str, RentalSettled]:
-    """What rentals cost, by id."""
+    """The bills of rentals, by id."""
     return {event.rental_id: event for event in simulation.events if isinstance(event, RentalSettled)}
 
 
 def waits(simulation: Simulation) -> dict[str, int]:
-    """How long in ms the rentals that got running were provisioned, by id."""
+    """The provisioning times in ms of the rentals that got running, by id."""
     created = {event.rental_id: event.at for event in simulation.events if isinstance(event, RentalCreated)}
     return {
         event.rental_id: event.at - created[event.rental_id]

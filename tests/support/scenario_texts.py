@@ -42,7 +42,7 @@ def parse(text: str, folder: Path | None = None, origin: str = "mine.yaml") -> S
 
 
 def refused(text: str, folder: Path | None = None, origin: str = "mine.yaml") -> ScenarioError:
-    """How a text is turned down."""
+    """The error with which a text is refused."""
     with pytest.raises(ScenarioError) as error:
         parse(text, folder, origin)
     return error.value

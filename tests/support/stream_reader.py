@@ -21,7 +21,7 @@ class Reader:
         self.headers: dict[bytes, bytes] = {}
         self.read = b""
         self.reads = asyncio.Event()
-        """Whether it reads at present."""
+        """Set while it reads."""
         self.reads.set()
         self._news = asyncio.Event()
         self._left = asyncio.Event()
@@ -52,7 +52,7 @@ class Reader:
 
     @property
     def blocks(self) -> list[dict[str, str]]:
-        """What it has got, message by message; a comment under the name of nothing."""
+        """The messages that it has got; a comment has the empty name."""
         blocks = self.read.decode().split("\n\n")[:-1]
         return [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
 

@@ -1,4 +1,4 @@
-"""The ring of requests: what is kept, and how it is numbered."""
+"""The ring of requests: its bounds and its numbers."""
 
 import pytest
 from gpu_sim.core.scenario.scenario import AccountSpec

@@ -1,4 +1,4 @@
-"""Pending events: their order, and how they are taken back."""
+"""Pending events: their order, and how they are cancelled."""
 
 from functools import partial
 

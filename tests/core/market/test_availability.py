@@ -127,7 +127,7 @@ def test_each_way_down_strikes_what_runs_and_so_may_others_while_it_is_down() ->
     assert [event.shock for event in seen(sim, ShockStruck)] == list(range(len(shocks)))
 
 
-def test_a_rental_that_is_not_struck_goes_on_while_its_offer_is_down() -> None:
+def test_a_rental_that_the_shock_spares_goes_on_while_its_offer_is_down() -> None:
     sim = world(zone("a", available=500_000), seed=3)
     [place] = sim.market.offers
     while not place.is_listed:

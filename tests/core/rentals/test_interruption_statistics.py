@@ -59,7 +59,7 @@ def rentals_for(spec: OfferSpec) -> int:
 
 
 def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, float]:
-    """How many rentals there were on an offer, how many were interrupted, and the hours that they lasted."""
+    """The number of rentals on an offer, of those interrupted, and the hours that they lasted."""
     name = spec.name
     rates = hazard(spec.interruption_probability, InterruptionSettings(shared=Share(shared_ppm)))
     clock = ShockClock(stream(seed, f"shock/{name}"), rates)

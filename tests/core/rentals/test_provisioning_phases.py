@@ -160,7 +160,7 @@ def test_a_class_has_its_own_parts() -> None:
 
 
 def took(parts: Parts, *, fine_tuned: bool) -> dict[str, int]:
-    """How long each phase of a rental took that fails with a chance of one half."""
+    """The length of each phase of a rental that fails with a chance of one half."""
     sim = Simulation(conditions(provided(parts, failure=500_000)), seed=7)
     rental = sim.execute(replace(rent_command(), fine_tuned=fine_tuned))
     assert rental is not None

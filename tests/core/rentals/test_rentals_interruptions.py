@@ -1,4 +1,4 @@
-"""Rentals that the market takes back: what it looks like, who falls together, and when the GPUs return."""
+"""Interrupted rentals: their end in the API, those that a shock hits together, and the return of their GPUs."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def test_without_shared_hazard_they_fall_one_by_one() -> None:
     assert {event.cause for event in ends(sim)} == {"own"}
 
 
-def test_without_interruptions_nothing_falls() -> None:
+def test_without_interruptions_nothing_is_interrupted() -> None:
     sim = simulation(mode="none")
     rental = rent(sim)
     sim.advance(30 * DAY)
