@@ -5,7 +5,7 @@ from gpu_sim.core.kernel.quantities import Duration, Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.wall_clock import Pacer, Slice, wall_epoch_ms, wall_ns
 
-from .support.manual_clock import Wall
+from .support.manual_clock import ManualClock
 
 REAL = ClockSettings(mode="real")
 MANUAL = ClockSettings(mode="manual")
@@ -17,18 +17,18 @@ def scaled(speed: float) -> ClockSettings:
 
 
 @pytest.fixture
-def wall() -> Wall:
-    return Wall()
+def wall() -> ManualClock:
+    return ManualClock()
 
 
-def test_a_real_clock_goes_as_the_wall_does(wall: Wall) -> None:
+def test_a_real_clock_goes_as_the_wall_does(wall: ManualClock) -> None:
     pacer = Pacer(REAL, now_ms=5_000, wall=wall)
     assert pacer.target_ms(5_000) == 5_000
     wall.goes(1.5)
     assert pacer.target_ms(5_000) == 6_500
 
 
-def test_parts_of_a_millisecond_are_not_lost(wall: Wall) -> None:
+def test_parts_of_a_millisecond_are_not_lost(wall: ManualClock) -> None:
     pacer = Pacer(REAL, wall=wall)
     now = 0
     for _ in range(10_000):
@@ -44,26 +44,26 @@ def test_a_virtual_span_takes_less_of_the_wall_the_faster_the_clock() -> None:
 @pytest.mark.parametrize(
     ("speed", "expected"), [(1, 10_000), (60, 600_000), (0.5, 5_000), (0.001, 10), (1_000_000, 10**10)]
 )
-def test_a_scaled_clock_goes_so_many_times_as_fast(wall: Wall, speed: float, expected: int) -> None:
+def test_a_scaled_clock_goes_so_many_times_as_fast(wall: ManualClock, speed: float, expected: int) -> None:
     pacer = Pacer(scaled(speed), wall=wall)
     wall.goes(10)
     assert pacer.target_ms(0) == expected
 
 
-def test_a_scaled_clock_is_exact_over_a_year(wall: Wall) -> None:
+def test_a_scaled_clock_is_exact_over_a_year(wall: ManualClock) -> None:
     pacer = Pacer(scaled(3.3), wall=wall)
     wall.goes(365 * 86_400)
     assert pacer.target_ms(0) == 33 * 365 * 86_400 * 100
 
 
-def test_a_manual_clock_stands(wall: Wall) -> None:
+def test_a_manual_clock_stands(wall: ManualClock) -> None:
     for settings in (MANUAL, ClockSettings(mode="manual", step=Duration(5_000))):
         pacer = Pacer(settings, wall=wall)
         wall.goes(1_000)
         assert pacer.target_ms(7) == 7
 
 
-def test_time_never_goes_back(wall: Wall) -> None:
+def test_time_never_goes_back(wall: ManualClock) -> None:
     pacer = Pacer(REAL, wall=wall)
     wall.goes(2)
     assert pacer.target_ms(2_000) == 2_000
@@ -75,7 +75,7 @@ def test_time_never_goes_back(wall: Wall) -> None:
 @pytest.mark.parametrize("before", [REAL, scaled(1_000), scaled(0.001), MANUAL])
 @pytest.mark.parametrize("after", [REAL, scaled(1_000), scaled(0.001), MANUAL])
 def test_a_change_of_mode_or_speed_never_makes_time_jump(
-    wall: Wall, before: ClockSettings, after: ClockSettings
+    wall: ManualClock, before: ClockSettings, after: ClockSettings
 ) -> None:
     pacer = Pacer(before, wall=wall)
     wall.goes(10)
@@ -89,7 +89,7 @@ def test_a_change_of_mode_or_speed_never_makes_time_jump(
     assert gone == 1_000 * speed // 1_000_000
 
 
-def test_after_an_advance_a_running_clock_is_ahead_by_as_much(wall: Wall) -> None:
+def test_after_an_advance_a_running_clock_is_ahead_by_as_much(wall: ManualClock) -> None:
     pacer = Pacer(scaled(10), wall=wall)
     wall.goes(1)
     now = pacer.target_ms(0) + 3_600_000
@@ -113,7 +113,7 @@ def test_after_an_advance_a_running_clock_is_ahead_by_as_much(wall: Wall) -> Non
     ],
 )
 def test_the_wait_for_an_instant_is_as_long_as_the_clock_takes_to_it(
-    wall: Wall, settings: ClockSettings, due_ms: int, wait_ns: int | None
+    wall: ManualClock, settings: ClockSettings, due_ms: int, wait_ns: int | None
 ) -> None:
     pacer = Pacer(settings, now_ms=5_000, wall=wall)
     assert pacer.wait_ns(due_ms) == wait_ns
@@ -142,7 +142,7 @@ def test_the_wait_for_an_instant_is_as_long_as_the_clock_takes_to_it(
     ],
 )
 def test_a24_a_wait_is_told_in_wall_seconds_rounded_up_and_at_least_1(
-    wall: Wall, settings: ClockSettings, span_ms: int, seconds: int
+    wall: ManualClock, settings: ClockSettings, span_ms: int, seconds: int
 ) -> None:
     assert Pacer(settings, wall=wall).in_wall_seconds(span_ms) == seconds
 

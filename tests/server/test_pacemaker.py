@@ -20,7 +20,7 @@ from gpu_sim.worlds.worlds import Worlds
 
 from ..support.builders import scenario
 from ..support.busy_world import ACTORS, busy_scenario, run
-from ..support.manual_clock import Wall, hang_up
+from ..support.manual_clock import ManualClock, follow
 
 MANUAL = ClockSettings(mode="manual")
 REAL = ClockSettings(mode="real", start=Instant(0))
@@ -37,8 +37,8 @@ class ShortSlice:
 
 
 @pytest.fixture
-def wall() -> Wall:
-    return Wall()
+def wall() -> ManualClock:
+    return ManualClock()
 
 
 def credited(*at_ms: int) -> Scenario:
@@ -46,12 +46,12 @@ def credited(*at_ms: int) -> Scenario:
     return scenario(timeline=tuple(Act(at=Duration(at), credit=CreditAct("alice", Money(1))) for at in at_ms))
 
 
-def server_of(wall: Wall, *served: World) -> tuple[Worlds, Pacemaker]:
+def server_of(wall: ManualClock, *served: World) -> tuple[Worlds, Pacemaker]:
     """Worlds on one server, by one wall clock."""
     all_ = Worlds()
     for world in served:
         all_.add(world)
-    hang_up(wall, *served)
+    follow(wall, *served)
     return all_, Pacemaker(all_)
 
 
@@ -66,7 +66,7 @@ async def settle(pacemaker: Pacemaker) -> int:
 
 
 @pytest.mark.parametrize(("clock", "speed"), [(REAL, 1), (FAST, 1_000)])
-def test_what_is_due_happens_on_time_without_a_request(wall: Wall, clock: ClockSettings, speed: int) -> None:
+def test_what_is_due_happens_on_time_without_a_request(wall: ManualClock, clock: ClockSettings, speed: int) -> None:
     world = World("w", credited(3_000, 7_000), clock=clock)
     _, pacemaker = server_of(wall, world)
 
@@ -84,7 +84,7 @@ def test_what_is_due_happens_on_time_without_a_request(wall: Wall, clock: ClockS
     asyncio.run(go())
 
 
-def test_it_looks_again_when_the_next_of_all_worlds_is_due_and_at_least_so_often(wall: Wall) -> None:
+def test_it_looks_again_when_the_next_of_all_worlds_is_due_and_at_least_so_often(wall: ManualClock) -> None:
     soon, late = World("soon", credited(20, 1_000), clock=REAL), World("late", credited(5_000), clock=REAL)
     _, pacemaker = server_of(wall, late, soon)
     assert pacemaker.beat() == 20 * NS_PER_MS
@@ -96,7 +96,7 @@ def test_it_looks_again_when_the_next_of_all_worlds_is_due_and_at_least_so_often
     assert pacemaker.beat() == PAUSE_NS_MAX
 
 
-def test_a_clock_that_stands_and_a_world_without_events_are_left_alone(wall: Wall) -> None:
+def test_a_clock_that_stands_and_a_world_without_events_are_left_alone(wall: ManualClock) -> None:
     step = ClockSettings(mode="manual", step=Duration(5_000))
     quiet = [World("m", credited(1), clock=MANUAL), World("s", credited(1), clock=step), World("q", scenario())]
     _, pacemaker = server_of(wall, *quiet)
@@ -106,7 +106,7 @@ def test_a_clock_that_stands_and_a_world_without_events_are_left_alone(wall: Wal
     assert [world.simulation.now_ms for world in quiet] == before
 
 
-def test_a_change_of_the_clock_is_noticed(wall: Wall) -> None:
+def test_a_change_of_the_clock_is_noticed(wall: ManualClock) -> None:
     world = World("w", credited(10), clock=MANUAL)
     _, pacemaker = server_of(wall, world)
     wall.goes(1)
@@ -115,7 +115,7 @@ def test_a_change_of_the_clock_is_noticed(wall: Wall) -> None:
     assert pacemaker.beat() == 10 * NS_PER_MS
 
 
-def test_what_lies_beyond_the_calendar_is_not_waited_for(wall: Wall) -> None:
+def test_what_lies_beyond_the_calendar_is_not_waited_for(wall: ManualClock) -> None:
     world = World("w", credited(10), clock=REAL)
     _, pacemaker = server_of(wall, world)
     world.last_ms = 9
@@ -123,7 +123,7 @@ def test_what_lies_beyond_the_calendar_is_not_waited_for(wall: Wall) -> None:
     assert pacemaker.beat() == PAUSE_NS_MAX
 
 
-def test_a_machine_that_slept_catches_up_at_once(wall: Wall) -> None:
+def test_a_machine_that_slept_catches_up_at_once(wall: ManualClock) -> None:
     world = World("w", scenario(market=BUSY, journal="full"), clock=REAL)
     _, pacemaker = server_of(wall, world)
     alone = World("w", scenario(market=BUSY, journal="full"), clock=REAL)
@@ -135,7 +135,7 @@ def test_a_machine_that_slept_catches_up_at_once(wall: Wall) -> None:
     assert b"".join(world.simulation.journal()) == b"".join(alone.simulation.journal())
 
 
-def test_a_clock_that_goes_without_commands_lets_old_events_go(wall: Wall) -> None:
+def test_a_clock_that_goes_without_commands_lets_old_events_go(wall: ManualClock) -> None:
     world = World("w", scenario(market=BUSY, journal="full"), clock=REAL, keep=1)
     _, pacemaker = server_of(wall, world)
 
@@ -150,7 +150,7 @@ def test_a_clock_that_goes_without_commands_lets_old_events_go(wall: Wall) -> No
 
 
 def test_a_world_far_behind_holds_up_neither_the_others_nor_requests(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
     behind, other = World("behind", scenario(market=BUSY), clock=REAL), World("other", credited(1_000), clock=REAL)
@@ -171,7 +171,7 @@ def test_a_world_far_behind_holds_up_neither_the_others_nor_requests(
 
 
 def test_a_world_whose_clock_is_being_moved_is_left_to_whoever_moves_it(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
     world = World("w", scenario(market=BUSY), clock=REAL)
@@ -189,7 +189,7 @@ def test_a_world_whose_clock_is_being_moved_is_left_to_whoever_moves_it(
 
 
 def test_a_world_deleted_while_it_catches_up_is_forgotten(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
     world = World("w", scenario(market=BUSY), clock=REAL)
@@ -206,12 +206,12 @@ def test_a_world_deleted_while_it_catches_up_is_forgotten(
 
 
 def fail(*_: object) -> bool:
-    """What a bug of ours would do."""
+    """Fail as a bug of ours would."""
     raise RuntimeError("a bug")
 
 
 def test_a_world_that_fails_is_logged_and_the_others_go_on(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, sound = World("broken", scenario(market=BUSY), clock=REAL), World("sound", credited(1_000), clock=REAL)
     _, pacemaker = server_of(wall, broken, sound)
@@ -223,7 +223,9 @@ def test_a_world_that_fails_is_logged_and_the_others_go_on(
     assert [record.message for record in caplog.records] == ["the world broken failed to keep its time"]
 
 
-def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
     world = World("w", scenario(market=BUSY), clock=REAL)
     _, pacemaker = server_of(wall, world)
@@ -245,7 +247,7 @@ def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(wall: Wall, mo
     assert world.simulation.now_ms < 365 * DAY_MS
 
 
-def test_a_failure_of_its_own_is_logged(wall: Wall, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_of_its_own_is_logged(wall: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
     _, pacemaker = server_of(wall)
     pacemaker.beat = fail  # type: ignore[method-assign]  # a stand-in for a bug
     asyncio.run(pacemaker.run())
@@ -255,7 +257,7 @@ def test_a_failure_of_its_own_is_logged(wall: Wall, caplog: pytest.LogCaptureFix
 Between = Callable[[int], Awaitable[None]]
 
 
-async def lived(world: World, wall: Wall, speed: int, between: Between) -> bytes:
+async def lived(world: World, wall: ManualClock, speed: int, between: Between) -> bytes:
     """The journal of a day in which three accounts live, each command at its instant by the wall clock."""
     began = wall.ns
     steps = sorted((step for steps in ACTORS.values() for step in steps), key=lambda step: step.at_ms)
@@ -273,9 +275,9 @@ async def lived(world: World, wall: Wall, speed: int, between: Between) -> bytes
 
 @pytest.mark.parametrize(("clock", "speed"), [(REAL, 1), (FAST, 1_000)])
 def test_property_22_a_world_is_the_same_whether_or_not_it_was_kept_going(clock: ClockSettings, speed: int) -> None:
-    lazy_wall, eager_wall = Wall(), Wall()
+    lazy_wall, eager_wall = ManualClock(), ManualClock()
     lazy, eager = (World("w", busy_scenario(), clock=clock) for _ in range(2))
-    hang_up(lazy_wall, lazy)
+    follow(lazy_wall, lazy)
     _, pacemaker = server_of(eager_wall, eager)
     ahead = 0
 
@@ -299,17 +301,17 @@ def test_property_22_a_world_is_the_same_whether_or_not_it_was_kept_going(clock:
 @pytest.fixture
 def fired(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Set once a server's pacemaker has let something happen in its default world."""
-    happened = Event()
+    beaten = Event()
     original = Pacemaker.beat
 
     def beat(self: Pacemaker) -> int:
         pause = original(self)
         if self._worlds.by_name["default"].simulation.events_total > 2:
-            happened.set()
+            beaten.set()
         return pause
 
     monkeypatch.setattr(Pacemaker, "beat", beat)
-    return happened
+    return beaten
 
 
 def test_a_server_keeps_its_clocks_going(fired: Event) -> None:
@@ -319,7 +321,7 @@ def test_a_server_keeps_its_clocks_going(fired: Event) -> None:
 
 
 def test_a_world_that_fails_holds_no_other_clock_up(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, sound = World("broken", credited(1_000), clock=REAL), World("sound", credited(1_000), clock=REAL)
     _, pacemaker = server_of(wall, broken, sound)

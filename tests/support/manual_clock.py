@@ -1,4 +1,4 @@
-"""A wall clock that tests hold, and worlds that go by it."""
+"""A wall clock that tests move, and worlds that follow it."""
 
 from gpu_sim.wall_clock import Pacer
 from gpu_sim.worlds.world import World
@@ -6,8 +6,8 @@ from gpu_sim.worlds.world import World
 SECOND_NS = 10**9
 
 
-class Wall:
-    """A wall clock that goes only when it is told to."""
+class ManualClock:
+    """A wall clock that stands until a test moves it."""
 
     def __init__(self) -> None:
         self.ns = 123_456_789
@@ -16,10 +16,11 @@ class Wall:
         return self.ns
 
     def goes(self, seconds: float) -> None:
+        """Move on by so many seconds."""
         self.ns += round(seconds * SECOND_NS)
 
 
-def hang_up(wall: Wall, *worlds: World) -> None:
-    """Let the clocks of these worlds go by this wall clock from now on."""
+def follow(wall: ManualClock, *worlds: World) -> None:
+    """Make the clocks of these worlds follow this wall clock from now on."""
     for world in worlds:
         world.pacer = Pacer(world.pacer.settings, now_ms=world.simulation.now_ms, wall=wall)

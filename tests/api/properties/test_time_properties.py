@@ -19,7 +19,7 @@ from gpu_sim.worlds import world as world_module
 from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ...support.builders import market
 from ...support.busy_world import ACTORS, NAMES, busy_scenario
-from ...support.manual_clock import Wall, hang_up
+from ...support.manual_clock import ManualClock, follow
 
 HOUR_MS = 3_600_000
 HOLD_MS = 2 * HOUR_MS
@@ -42,8 +42,8 @@ def awake(runner: asyncio.Runner) -> Api:
 
 
 @pytest.fixture
-def wall() -> Wall:
-    return Wall()
+def wall() -> ManualClock:
+    return ManualClock()
 
 
 def advance_ms(api: Api, span_ms: int) -> Any:
@@ -99,9 +99,9 @@ def test_property_22_what_is_seen_does_not_depend_on_who_looked_before(runner: a
 
     seen = []
     for looks in (1, 40):
-        wall = Wall()
+        wall = ManualClock()
         api = Api(runner, scenario(), clock=MODES["scaled"])
-        hang_up(wall, api.world)
+        follow(wall, api.world)
         pacemaker = Pacemaker(api.worlds)
         api.rent()
         for _ in range(looks):
@@ -209,9 +209,9 @@ def test_property_27_an_advance_by_nothing_is_nothing(api: Api, how: dict[str, s
         assert (answer.status, answer.json()["events_total"]) == (200, 0)
 
 
-def test_property_28_a_scaled_clock_is_exact_and_a_change_of_it_no_jump(runner: asyncio.Runner, wall: Wall) -> None:
+def test_property_28_a_scaled_clock_is_exact_and_a_change_no_jump(runner: asyncio.Runner, wall: ManualClock) -> None:
     api = Api(runner, scenario(clock=ClockSettings(mode="real", start=Instant(0))))
-    hang_up(wall, api.world)
+    follow(wall, api.world)
     expected_ms = 0
     changes: list[tuple[dict[str, Any], int]] = [
         ({"mode": "scaled", "speed": 60}, 60_000),
@@ -230,9 +230,9 @@ def test_property_28_a_scaled_clock_is_exact_and_a_change_of_it_no_jump(runner: 
         assert api.get("/_sim/clock")["now"] == api.world.instant(expected_ms)
 
 
-def test_property_28_an_advance_moves_a_running_clock_by_exactly_that(runner: asyncio.Runner, wall: Wall) -> None:
+def test_property_28_an_advance_moves_a_running_clock_by_just_that(runner: asyncio.Runner, wall: ManualClock) -> None:
     api = Api(runner, scenario(), clock=MODES["scaled"])
-    hang_up(wall, api.world)
+    follow(wall, api.world)
     wall.goes(2)
     assert api.advance("1h")["now"] == api.world.instant(500_000 + HOUR_MS)
     wall.goes(2)
@@ -295,7 +295,7 @@ def test_property_29_half_a_million_events_in_one_advance_are_all_there_and_othe
     assert api.money()["balance"] == "1.000001"
 
 
-def reach(api: Api, wall: Wall, mode: str, at_ms: int) -> None:
+def reach(api: Api, wall: ManualClock, mode: str, at_ms: int) -> None:
     """Let the clock stand at an instant, in the way of its mode."""
     if mode == "manual":
         if at_ms:
@@ -309,9 +309,9 @@ def test_property_30_the_same_requests_at_the_same_times_give_the_same_journal_i
 ) -> None:
     journals = []
     for mode, clock in MODES.items():
-        wall = Wall()
+        wall = ManualClock()
         api = Api(runner, busy_scenario(), clock=clock)
-        hang_up(wall, api.world)
+        follow(wall, api.world)
         for step in sorted((step for name in NAMES for step in ACTORS[name]), key=lambda step: step.at_ms):
             if step.do == "rent":
                 reach(api, wall, mode, step.at_ms)
