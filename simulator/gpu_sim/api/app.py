@@ -11,10 +11,19 @@ from .auth import ControlAccess
 from .control import accounts, clock, events, faults, market, rentals, snapshot
 from .control import worlds as control_worlds
 from .control.event_stream import EventStreams
-from .control.metrics import Figures
-from .control.requests import Requests
-from .exchange import METRICS_PATH, OFFERS_PATH, RENT_PATH, RENTALS_PATH, SNAPSHOT_PATH, Endpoint, Handler, Operate
-from .front import Front
+from .control.metrics import MetricsEndpoint
+from .control.requests import RequestLogs
+from .exchange import (
+    METRICS_PATH,
+    OFFERS_PATH,
+    RENT_PATH,
+    RENTALS_PATH,
+    SNAPSHOT_PATH,
+    Endpoint,
+    Handler,
+    OperationHandler,
+)
+from .front import FrontController
 from .offers.listing import Listings
 from .problems import NotFound
 from .request_log.recorder import RequestRecorder, Write
@@ -38,8 +47,8 @@ def build_app(
     recorder = RequestRecorder(worlds, log)
     streams = EventStreams() if streams is None else streams
     listings = Listings()
-    requests = Requests(recorder.redactor)
-    figures = Figures(worlds, recorder.traffic, streams)
+    request_logs = RequestLogs(recorder.redactor)
+    metrics = MetricsEndpoint(worlds, recorder.traffic, streams)
     router = Router(
         routes=[
             _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
@@ -75,21 +84,21 @@ def build_app(
             _route("/_sim/market/interrupt", POST=market.interrupt),
             _route("/_sim/market/provisioning", POST=market.disturb_provisioning),
             _route("/_sim/market/vanish", POST=market.vanish),
-            _route("/_sim/requests", GET=requests.list_requests),
-            _route("/_sim/requests/verify", POST=requests.verify_requests),
-            _route("/_sim/metrics", GET=figures.metrics),
-            _route(METRICS_PATH, GET=figures.metrics),
+            _route("/_sim/requests", GET=request_logs.list_requests),
+            _route("/_sim/requests/verify", POST=request_logs.verify_requests),
+            _route("/_sim/metrics", GET=metrics.get_metrics),
+            _route(METRICS_PATH, GET=metrics.get_metrics),
         ],
         redirect_slashes=False,
         default=_not_found,
     )
-    operations: dict[Operation, Operate] = {
+    operations: dict[Operation, OperationHandler] = {
         "list_offers": listings.list_offers,
         "rent_gpu": gpu.rent_gpu,
         "get_rental": gpu.get_rental,
         "terminate_rental": gpu.terminate_rental,
     }
-    return Front(router, worlds, access, connections, recorder.note, operations)
+    return FrontController(router, worlds, access, connections, recorder.record, operations)
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -31,14 +31,14 @@ class Exchange:
 
     __slots__ = (
         "account",
-        "asks",
+        "asks_for_fault",
         "authorization",
         "began_ns",
         "body",
         "fault",
+        "has_unread_body",
         "is_api",
         "is_control",
-        "is_unread",
         "now",
         "operation",
         "rental_id",
@@ -77,9 +77,9 @@ class Exchange:
         """The client's, or the next of ours (A25)."""
         self.authorization = b""
         """Its only Authorization header, if it has just one."""
-        self.is_unread = False
+        self.has_unread_body = False
         """Whether it has a body that is still to be read."""
-        self.asks = False
+        self.asks_for_fault = False
         """Whether a header of its own asks for a fault."""
         authorizations = 0
         for name, value in scope["headers"]:
@@ -89,9 +89,9 @@ class Exchange:
             elif name == b"x-request-id":
                 self.request_id = value if _is_request_id(value) else b""
             elif name in (b"content-length", b"transfer-encoding"):
-                self.is_unread = True
+                self.has_unread_body = True
             elif name == FAULT_HEADER:
-                self.asks = True
+                self.asks_for_fault = True
         if not self.request_id:
             self.request_id = next(request_ids)
 
@@ -118,7 +118,7 @@ class Exchange:
 
 
 Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
-Operate = Callable[[Exchange], Awaitable[Reply]]
+OperationHandler = Callable[[Exchange], Awaitable[Reply]]
 """An operation of the API."""
 
 

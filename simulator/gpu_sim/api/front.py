@@ -18,8 +18,8 @@ from ..worlds.world import WorldNotFound
 from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .bodies import Disconnected, declares_json, read_body, send_and_drain
-from .exchange import SNAPSHOT_PATH, Exchange, Operate
-from .faults.carry_out import carry_out, on_arrival
+from .exchange import SNAPSHOT_PATH, Exchange, OperationHandler
+from .faults.carry_out import carry_out, decide_injection
 from .problems import PayloadTooLarge, api_problem, control_problem
 from .replies import json_reply
 from .transport import Connections, InjectedDisconnect
@@ -31,7 +31,7 @@ SNAPSHOT_BODY_BYTES_MAX = 256 << 20
 _log = logging.getLogger("gpu_sim")
 
 
-class Front:
+class FrontController:
     """The outermost part: whatever happens to a request, it is answered from here or from an Endpoint."""
 
     def __init__(
@@ -40,12 +40,12 @@ class Front:
         worlds: Worlds,
         access: ControlAccess,
         connections: Connections,
-        note: Callable[[Exchange], None],
-        operations: Mapping[Operation, Operate],
+        record: Callable[[Exchange], None],
+        operations: Mapping[Operation, OperationHandler],
     ) -> None:
         self._app = app
         self._operations = operations
-        self._note = note
+        self._record = record
         self._worlds = worlds
         self._access = access
         self._connections = connections
@@ -58,18 +58,18 @@ class Front:
             return
         exchange = Exchange(scope, self._worlds, self._request_ids)
         try:
-            if exchange.is_unread or exchange.is_control:
-                await self._let_in(exchange, receive)
+            if exchange.has_unread_body or exchange.is_control:
+                await self._guard_and_read(exchange, receive)
             if not exchange.is_api:
-                self._enter_elsewhere(exchange)
-            elif not self._enter_api(exchange):
+                self._resolve_control_world(exchange)
+            elif not self._authenticate(exchange):
                 await exchange.world.catch_up(api_request=True)
             operation = exchange.operation
             if operation is None:
                 scope["sim"] = exchange
                 await self._app(scope, receive, send)
-            elif exchange.asks or operation in exchange.world.faults.operations:
-                await self._under_faults(exchange, send)
+            elif exchange.asks_for_fault or operation in exchange.world.faults.operations:
+                await self._operate_with_faults(exchange, send)
             else:
                 await exchange.answer(send, await self._operations[operation](exchange))
         except Refusal as refusal:
@@ -79,31 +79,31 @@ class Front:
         except Exception as error:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             await _fail(exchange, error, send)
         finally:
-            self._note(exchange)
+            self._record(exchange)
 
-    async def _let_in(self, exchange: Exchange, receive: Receive) -> None:
+    async def _guard_and_read(self, exchange: Exchange, receive: Receive) -> None:
         """The control plane is guarded before any body is read."""
         if exchange.is_control:
             guard_control(exchange.scope, self._access)
-        if exchange.is_unread:
+        if exchange.has_unread_body:
             exchange.body = await read_body(exchange.scope, receive, _body_limit(exchange))
-            exchange.is_unread = False
+            exchange.has_unread_body = False
 
     async def _refuse(self, exchange: Exchange, refusal: Refusal, send: Send, receive: Receive) -> None:
         """Answer that the request is turned down, maybe before its body was read."""
         reply = control_problem(refusal) if exchange.is_control else api_problem(_as_client_sees(refusal))
-        if exchange.is_unread:
+        if exchange.has_unread_body:
             exchange.status = reply.status
             more_comes = not isinstance(refusal, PayloadTooLarge) or refusal.more_comes
             await send_and_drain(send, receive, reply, exchange.headers(), more_comes=more_comes)
         else:
             await exchange.answer(send, reply)
 
-    async def _under_faults(self, exchange: Exchange, send: Send) -> None:
+    async def _operate_with_faults(self, exchange: Exchange, send: Send) -> None:
         """An operation with a fault around it, if one is decided."""
         assert exchange.operation is not None
         operate = self._operations[exchange.operation]
-        injection = on_arrival(exchange)
+        injection = decide_injection(exchange)
         if injection is None:
             await exchange.answer(send, await operate(exchange))
             return
@@ -117,7 +117,7 @@ class Front:
 
         await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope, send))
 
-    def _enter_elsewhere(self, exchange: Exchange) -> None:
+    def _resolve_control_world(self, exchange: Exchange) -> None:
         """The control plane acts on the world of the token; what is neither that nor the API has no world."""
         token = bearer_token(exchange.scope) if exchange.is_control else None
         if token is None:
@@ -129,7 +129,7 @@ class Front:
             # Its world is gone, or the token is wrong: with a single world left, the call would act on that one.
             raise unknown_token()
 
-    def _enter_api(self, exchange: Exchange) -> bool:
+    def _authenticate(self, exchange: Exchange) -> bool:
         """Whose it is; False where the clock still has to catch up."""
         # Looked up only now: while the body came, a world may have been deleted and its tokens given away.
         place = self._worlds.by_header.get(exchange.authorization)

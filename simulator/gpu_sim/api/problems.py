@@ -3,7 +3,7 @@
 Refusal
 ├── everything in gpu_sim.core.kernel.errors
 ├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds.worlds
-└── WireRefusal
+└── HttpRefusal
     ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
     ├── InvalidToken
     ├── NotFound, MethodNotAllowed
@@ -22,53 +22,53 @@ from ..worlds.worlds import DefaultWorldKept, WorldExists
 from .replies import Headers, Reply, json_reply
 
 
-class WireRefusal(Refusal):
+class HttpRefusal(Refusal):
     """A request turned down before it reached the simulation."""
 
 
-class InvalidJson(WireRefusal):
+class InvalidJson(HttpRefusal):
     """The body is no JSON, or JSON that cannot be trusted: duplicate keys, NaN, lone surrogates."""
 
     code = "invalid_json"
 
 
-class InvalidBody(WireRefusal):
+class InvalidBody(HttpRefusal):
     """The body is JSON, but no object."""
 
     code = "invalid_body"
 
 
-class MissingField(WireRefusal):
+class MissingField(HttpRefusal):
     """A required field is not there. Add the one named by `param`."""
 
     code = "missing_field"
 
 
-class UnknownField(WireRefusal):
+class UnknownField(HttpRefusal):
     """The body has a field that the API does not know. Mend the name, or leave it out."""
 
     code = "unknown_field"
 
 
-class UnknownParameter(WireRefusal):
+class UnknownParameter(HttpRefusal):
     """The query has a parameter that the operation does not know."""
 
     code = "unknown_parameter"
 
 
-class InvalidToken(WireRefusal):
+class InvalidToken(HttpRefusal):
     """No token, a malformed one, or one that no account has (F2)."""
 
     code = "invalid_token"
 
 
-class NotFound(WireRefusal):
+class NotFound(HttpRefusal):
     """No such path."""
 
     code = "not_found"
 
 
-class MethodNotAllowed(WireRefusal):
+class MethodNotAllowed(HttpRefusal):
     """The path does not know the method; `allow` says which it knows."""
 
     code = "method_not_allowed"
@@ -78,7 +78,7 @@ class MethodNotAllowed(WireRefusal):
         self.allow = allow
 
 
-class PayloadTooLarge(WireRefusal):
+class PayloadTooLarge(HttpRefusal):
     """The body is above the limit. Send less. `more_comes` says that its end has not been seen."""
 
     code = "payload_too_large"
@@ -88,43 +88,43 @@ class PayloadTooLarge(WireRefusal):
         self.more_comes = more_comes
 
 
-class UnsupportedMediaType(WireRefusal):
+class UnsupportedMediaType(HttpRefusal):
     """The body is not declared as JSON."""
 
     code = "unsupported_media_type"
 
 
-class ControlRefused(WireRefusal):
+class ControlRefused(HttpRefusal):
     """The control plane is not for this request: a foreign Host or Origin, or no valid admin token."""
 
     code = "control_refused"
 
 
-class WorldRequired(WireRefusal):
+class WorldRequired(HttpRefusal):
     """There is more than one world, and the request names none."""
 
     code = "world_required"
 
 
-class ScenarioInvalid(WireRefusal):
+class ScenarioInvalid(HttpRefusal):
     """No world can be made of this scenario. Mend the field named by `param`; the message has the first problems."""
 
     code = "scenario_invalid"
 
 
-class NotReached(WireRefusal):
+class NotReached(HttpRefusal):
     """What an advance waits for can no longer happen, or did not within the limit."""
 
     code = "not_reached"
 
 
-class RequestLogOff(WireRefusal):
+class RequestLogOff(HttpRefusal):
     """The server keeps no requests, so nothing can be said of them. Start it without `--request-log 0`."""
 
     code = "request_log_off"
 
 
-class NotHeld(WireRefusal):
+class NotHeld(HttpRefusal):
     """What was to be verified of the requests does not hold; `findings` says what was found instead."""
 
     code = "not_held"

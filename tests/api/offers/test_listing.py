@@ -251,13 +251,13 @@ def test_answers_are_kept_up_to_so_many_bytes_and_stay_right(api: Api, monkeypat
 
 
 def test_the_rows_of_few_bounds_on_memory_are_kept_and_stay_right(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "BY_MEMORY_MAX", 2)
+    monkeypatch.setattr(listing, "MEMORY_FILTERS_MAX", 2)
     of_memory = MarketSettings(offers=tuple(replace(offer(f"r{gb}, US"), vram_gb=gb) for gb in (8, 16, 24, 48)))
     kept = Listing(World("x", scenario(market=of_memory)))
     for least in (9, 17, 25, 9, 17, 49, 1):
         found = msgspec.json.decode(kept.answer(b"min_vram=%d&max_price=%d" % (least, 1 + least)).body)["data"]
         assert [each["vram_gb"] for each in found] == [gb for gb in (16, 24, 48, 8) if gb >= least]
-        assert len(kept._by_memory) <= 2
+        assert len(kept._rows_by_memory) <= 2
 
 
 class WatchedListing(Listing):

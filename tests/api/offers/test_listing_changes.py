@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gpu_sim.api.offers import sorted_rows
-from gpu_sim.api.offers.listing import FEW, Listing
+from gpu_sim.api.offers.listing import OFFERS_PER_CHANGE_MIN, Listing
 from gpu_sim.core.commands import PlayAct, TerminateRental
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
 from gpu_sim.core.market.market import RECENT_MAX
@@ -78,7 +78,7 @@ def test_after_every_change_it_is_the_list_made_anew(every_ms: int) -> None:
         simulation.advance(simulation.now_ms + every_ms)
     changes = [after - before for before, after in pairwise(versions)]
     assert max(changes) > 0
-    assert (max(changes) * FEW > PLACES) == (every_ms == HOUR), "both ways were gone"
+    assert (max(changes) * OFFERS_PER_CHANGE_MIN > PLACES) == (every_ms == HOUR), "both ways were gone"
 
 
 def test_rentals_and_acts_are_taken_up() -> None:

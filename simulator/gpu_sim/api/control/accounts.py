@@ -8,7 +8,7 @@ from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import body_as, enter, page, window
+from .call import body_as, enter_world, page, window
 from .views import account_view, entries_view
 
 
@@ -28,7 +28,7 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 
 async def list_accounts(exchange: Exchange) -> Reply:
     """All accounts with their tokens and their money."""
-    world, query = await enter(exchange, "after", "limit")
+    world, query = await enter_world(exchange, "after", "limit")
     token_of = {account: token for token, account in world.tokens.items()}
     names = world.simulation.accounts
     return page(((name, account_view(world, name, token_of[name])) for name in names), query, names)
@@ -37,7 +37,7 @@ async def list_accounts(exchange: Exchange) -> Reply:
 async def create_account(exchange: Exchange) -> Reply:
     """A new customer."""
     wanted = body_as(exchange, NewAccount)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     accounts = world.simulation.accounts
     name = wanted.name
     if name is None:
@@ -54,7 +54,7 @@ async def create_account(exchange: Exchange) -> Reply:
 async def add_credit(exchange: Exchange) -> Reply:
     """Credit a customer."""
     wanted = body_as(exchange, NewCredit)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     name = exchange.scope["path_params"]["name"]
     world.execute(AddCredit(name, wanted.amount))
     token = next(token for token, account in world.tokens.items() if account == name)
@@ -63,6 +63,6 @@ async def add_credit(exchange: Exchange) -> Reply:
 
 async def get_ledger(exchange: Exchange) -> Reply:
     """The ledger's entries."""
-    world, query = await enter(exchange, "after", "limit")
+    world, query = await enter_world(exchange, "after", "limit")
     after, limit = window(query)
     return json_reply(200, {"data": entries_view(world, after, limit)})

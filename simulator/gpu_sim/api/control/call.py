@@ -23,18 +23,18 @@ PAGE_DEFAULT = 100
 _T = TypeVar("_T", bound=Struct)
 
 
-class Nothing(Struct, forbid_unknown_fields=True):
+class EmptyBody(Struct, forbid_unknown_fields=True):
     """A body without fields."""
 
 
-async def enter(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
-    """The world that the call is about, caught up, and the query, as `select` finds them."""
-    query = select(exchange, *parameters)
+async def enter_world(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
+    """The world that the call is about, caught up, and the query, as `select_world` finds them."""
+    query = select_world(exchange, *parameters)
     await exchange.world.catch_up()
     return exchange.world, query
 
 
-def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
+def select_world(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
     """Find the world that the call is about: `?world=` wins, then the token's, then the only one; answer the query.
 
     Raises UnknownParameter, WorldNotFound or, where a world is required, WorldRequired.

@@ -16,7 +16,7 @@ from ...worlds.world import ADVANCE_MS_MAX, World
 from ..exchange import Exchange
 from ..problems import NotReached
 from ..replies import Reply, json_reply
-from .call import body_as, enter
+from .call import body_as, enter_world
 from .views import clock_view, event_view
 
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
@@ -55,14 +55,14 @@ class Advance(OneOf, frozen=True, forbid_unknown_fields=True):
 
 async def get_clock(exchange: Exchange) -> Reply:
     """The clock."""
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     return json_reply(200, clock_view(world))
 
 
 async def put_clock(exchange: Exchange) -> Reply:
     """Change mode, speed or step; time does not jump."""
     change = body_as(exchange, PutClock)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     now = world.pacer.settings
     mode = change.mode or now.mode
     speed = change.speed if change.speed is not None else now.speed if mode == "scaled" else None
@@ -79,7 +79,7 @@ async def put_clock(exchange: Exchange) -> Reply:
 async def advance(exchange: Exchange) -> Reply:
     """Move the clock forward and answer with what happened meanwhile."""
     wanted = body_as(exchange, Advance)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
 
     def target_ms() -> int:  # once it is this advance's turn: a reset may have come before it
         return _target_ms(world, wanted)

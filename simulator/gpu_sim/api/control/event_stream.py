@@ -20,7 +20,7 @@ from ...worlds.worlds import Worlds
 from ..auth import header_values
 from ..exchange import Exchange
 from ..replies import Headers, Reply, Stream
-from .call import select, whole_number
+from .call import select_world, whole_number
 from .events import list_events
 from .views import events_view
 
@@ -57,7 +57,7 @@ class EventStreams:
         """
         if not _wants_stream(exchange.scope):
             return await list_events(exchange)
-        query = select(exchange, "after")
+        query = select_world(exchange, "after")
         simulation = exchange.world.simulation
         cursor = _last_seen(exchange.scope, query, simulation.events_total)
         return Stream(self._parts(exchange.worlds, exchange.world, simulation, cursor), _HEADERS)

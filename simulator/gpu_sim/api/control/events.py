@@ -5,7 +5,7 @@ import asyncio
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import enter, window
+from .call import enter_world, window
 from .views import events_view
 
 _BYTES_PER_TURN = 1 << 19
@@ -13,14 +13,14 @@ _BYTES_PER_TURN = 1 << 19
 
 async def list_events(exchange: Exchange) -> Reply:
     """What happened, in order."""
-    world, query = await enter(exchange, "after", "limit")
+    world, query = await enter_world(exchange, "after", "limit")
     after, limit = window(query)
     return json_reply(200, {"data": events_view(world, after, limit)})
 
 
 async def get_journal(exchange: Exchange) -> Reply:
     """The journal up to now, as a file that `gpu-sim replay` runs again."""
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     journal = await _journal(world)
     while journal is None:
         journal = await _journal(world)

@@ -26,8 +26,8 @@ _NS_PER_SECOND = 1_000_000_000
 def exposition(worlds: Worlds, traffic: Traffic, streams: EventStreams) -> Reply:
     """All figures, over all worlds."""
     registry = CollectorRegistry()
-    traffic.settle()
-    registry.register(_Figures(worlds, traffic, streams))
+    traffic.count_pending()
+    registry.register(_MetricsCollector(worlds, traffic, streams))
     return Reply(200, generate_latest(registry), ((b"content-type", CONTENT_TYPE_LATEST.encode()),))
 
 
@@ -37,7 +37,7 @@ def dropped(world: World) -> tuple[int, int]:
     return simulation.events_dropped, simulation.rentals.ended_total - simulation.rentals.ended_held
 
 
-class _Figures(Collector):
+class _MetricsCollector(Collector):
     """Figures as they are at the moment of collection. Rentals that are over are counted, not looked at.
 
     What a reset, a restored snapshot or the end of a world takes back is a gauge; counters never fall.
@@ -53,7 +53,7 @@ class _Figures(Collector):
         yield from self._rentals()
         yield self._credit()
         yield from self._faults()
-        yield from self._happenings()
+        yield from self._events()
         yield from self._server()
 
     def _requests(self) -> Iterator[Metric]:
@@ -138,7 +138,7 @@ class _Figures(Collector):
                 hits[label] = hits.get(label, 0) + state.hits
         return hits
 
-    def _happenings(self) -> Iterator[Metric]:
+    def _events(self) -> Iterator[Metric]:
         simulations = [world.simulation for world in self._worlds]
         events_dropped, rentals_dropped = map(sum, zip(*map(dropped, self._worlds), strict=True))
         yield GaugeMetricFamily(

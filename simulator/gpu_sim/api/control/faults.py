@@ -13,7 +13,7 @@ from ...worlds import faults
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import Nothing, body_as, enter, page
+from .call import EmptyBody, body_as, enter_world, page
 
 
 class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -27,7 +27,7 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
 
 async def list_faults(exchange: Exchange) -> Reply:
     """All rules in order, with what they have met so far."""
-    world, query = await enter(exchange, "after", "limit")
+    world, query = await enter_world(exchange, "after", "limit")
     views = {state.rule.name: _view(state) for state in world.faults.state()}
     return page(views.items(), query, views)
 
@@ -35,7 +35,7 @@ async def list_faults(exchange: Exchange) -> Reply:
 async def add_fault(exchange: Exchange) -> Reply:
     """A rule more, or another in the place of the one of its name, which then counts from zero."""
     wanted = body_as(exchange, NewFault, write_out=_write_out)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     names = [state.rule.name for state in world.faults.state()]
     name = wanted.name
     if name is None:
@@ -51,8 +51,8 @@ async def add_fault(exchange: Exchange) -> Reply:
 
 async def remove_fault(exchange: Exchange) -> Reply:
     """A rule less."""
-    body_as(exchange, Nothing)
-    world, _ = await enter(exchange)
+    body_as(exchange, EmptyBody)
+    world, _ = await enter_world(exchange)
     faults.remove_fault(world, exchange.scope["path_params"]["name"])
     return Reply(204, b"")
 

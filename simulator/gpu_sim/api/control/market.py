@@ -16,7 +16,7 @@ from ...core.scenario.acts import (
 )
 from ..exchange import Exchange, Handler
 from ..replies import Reply, json_reply
-from .call import body_as, enter, page
+from .call import body_as, enter_world, page
 from .views import act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)
@@ -24,7 +24,7 @@ _Act = TypeVar("_Act", bound=MarketAct)
 
 async def get_market(exchange: Exchange) -> Reply:
     """All offers, listed or not, with what the API does not show; selectors provider, gpu_model, region."""
-    world, query = await enter(exchange, "provider", "gpu_model", "region", "after", "limit")
+    world, query = await enter_world(exchange, "provider", "gpu_model", "region", "after", "limit")
     selector = Selector(**{name: query[name] for name in ("provider", "gpu_model", "region") if name in query})
     offers = {offer.name: offer for offer in world.simulation.market.matching(selector)}
     return page(((name, offer_view(world, offer)) for name, offer in offers.items()), query, offers)
@@ -35,7 +35,7 @@ def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
 
     async def begin(exchange: Exchange) -> Reply:
         act = body_as(exchange, type_)
-        world, _ = await enter(exchange)
+        world, _ = await enter_world(exchange)
         accepted = world.check(command(act))
         rentals = world.simulation.rentals
         live = sum(1 for _ in rentals.live())

@@ -11,13 +11,13 @@ from ..request_log.traffic import Traffic
 from .event_stream import EventStreams
 
 
-class Figures:
+class MetricsEndpoint:
     """Where the figures of one server come from."""
 
     def __init__(self, worlds: Worlds, traffic: Traffic, streams: EventStreams) -> None:
         self._sources = worlds, traffic, streams
 
-    async def metrics(self, exchange: Exchange) -> Reply:
+    async def get_metrics(self, exchange: Exchange) -> Reply:
         """The figures of all worlds in the form of Prometheus."""
         parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
         await asyncio.to_thread(import_module, ".exposition", __package__)

@@ -7,11 +7,11 @@ from ...core.scenario.acts import Transition
 from .. import decoration
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import Nothing, body_as, enter, page
+from .call import EmptyBody, body_as, enter_world, page
 from .views import rental_view
 
 
-class Vanish(Struct, forbid_unknown_fields=True):
+class Visibility(Struct, forbid_unknown_fields=True):
     """Whether the API is not to know the rental."""
 
     hidden: bool
@@ -19,7 +19,7 @@ class Vanish(Struct, forbid_unknown_fields=True):
 
 async def list_rentals(exchange: Exchange) -> Reply:
     """All rentals, with what the API does not show."""
-    world, query = await enter(exchange, "after", "limit")
+    world, query = await enter_world(exchange, "after", "limit")
     rentals = world.simulation.rentals.by_id
     if any(rental.command.ssh for rental in rentals.values()):
         await decoration.prepare()
@@ -28,13 +28,13 @@ async def list_rentals(exchange: Exchange) -> Reply:
 
 async def interrupt_rental(exchange: Exchange) -> Reply:
     """The market takes this rental's GPUs back now."""
-    body_as(exchange, Nothing)
+    body_as(exchange, EmptyBody)
     return await _execute(exchange, InterruptRental(_rental_id(exchange)))
 
 
 async def touch_rental(exchange: Exchange) -> Reply:
     """Count as activity of the rental (A19)."""
-    body_as(exchange, Nothing)
+    body_as(exchange, EmptyBody)
     return await _execute(exchange, TouchRental(_rental_id(exchange)))
 
 
@@ -46,7 +46,7 @@ async def move_rental(exchange: Exchange) -> Reply:
 
 async def hide_rental(exchange: Exchange) -> Reply:
     """Let the API know the rental no more, or again."""
-    wanted = body_as(exchange, Vanish)
+    wanted = body_as(exchange, Visibility)
     return await _execute(exchange, HideRental(_rental_id(exchange), wanted.hidden))
 
 
@@ -56,7 +56,7 @@ def _rental_id(exchange: Exchange) -> str:
 
 
 async def _execute(exchange: Exchange, command: Command) -> Reply:
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     rental = world.execute(command)
     assert rental is not None
     if rental.command.ssh:

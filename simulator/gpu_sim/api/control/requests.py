@@ -19,13 +19,13 @@ from ..replies import Reply, json_reply
 from ..request_log.logged_request import LoggedRequest, logged_request
 from ..request_log.redaction import Redactor
 from ..request_log.request_match import Match, Mismatch, shortened
-from .call import body_as, select, window
+from .call import body_as, select_world, window
 
 NEAREST_SHOWN_MAX = 5
 MISMATCHES_SHOWN_MAX = 20
 SEQS_SHOWN_MAX = 100
 _REQUESTS_PER_TURN = 100
-_Kept = tuple[tuple[int, KeptRequest], ...]
+_NumberedRequests = tuple[tuple[int, KeptRequest], ...]
 """The requests of a log with their numbers."""
 
 _FILTERS = ("operation", "account", "token", "status", "fault", "rental")
@@ -65,7 +65,7 @@ class Verify(Struct, forbid_unknown_fields=True):
         return least, self.at_most
 
 
-class Requests:
+class RequestLogs:
     """The request logs of the worlds of one server."""
 
     def __init__(self, redactor: Redactor) -> None:
@@ -76,7 +76,7 @@ class Requests:
 
         `total` is the number of the latest, `dropped` how many are no longer kept.
         """
-        query = select(exchange, *_FILTERS, "after", "limit")
+        query = select_world(exchange, *_FILTERS, "after", "limit")
         log = _log_of(exchange.world)
         after, limit = window(query)
         wanted = _wanted(exchange.world, query)
@@ -98,7 +98,7 @@ class Requests:
         `at_most` and `in_order`, as all else, are judged by the requests that are kept, and `held` says no more.
         """
         wanted = body_as(exchange, Verify)
-        select(exchange)
+        select_world(exchange)
         log = _log_of(exchange.world)
         kept, dropped = tuple(log.numbered()), log.dropped
         if wanted.match is not None:
@@ -106,9 +106,11 @@ class Requests:
         assert wanted.in_order is not None
         return await self._verify_order(wanted.in_order, kept, dropped)
 
-    async def _verify_number(self, match: Match, bounds: tuple[int, int | None], kept: _Kept, dropped: int) -> Reply:
+    async def _verify_number(
+        self, match: Match, bounds: tuple[int, int | None], kept: _NumberedRequests, dropped: int
+    ) -> Reply:
         seqs: list[int] = []
-        nearest = _Nearest()
+        nearest = _NearestRequests()
         async for request in self._shown(kept):
             mismatches = match.mismatches(request)
             if mismatches:
@@ -122,7 +124,7 @@ class Requests:
         expected = f"exactly {least}" if least == most else too_few
         raise NotHeld(f"{expected} expected, {len(seqs)} found", findings=nearest.findings(seqs, dropped))
 
-    async def _verify_order(self, in_order: list[Match], kept: _Kept, dropped: int) -> Reply:
+    async def _verify_order(self, in_order: list[Match], kept: _NumberedRequests, dropped: int) -> Reply:
         seqs: list[int] = []
         async for request in self._shown(kept):
             if not in_order[len(seqs)].mismatches(request):
@@ -130,7 +132,7 @@ class Requests:
                 if len(seqs) == len(in_order):
                     return _held(seqs, dropped)
         last = seqs[-1] if seqs else 0
-        nearest = _Nearest()
+        nearest = _NearestRequests()
         async for request in self._shown(kept):
             mismatches = in_order[len(seqs)].mismatches(request)
             if request.seq <= last:
@@ -151,7 +153,7 @@ class Requests:
                 slice_ = Slice()
 
 
-class _Nearest:
+class _NearestRequests:
     """Of the requests that are not as expected, the few with the fewest mismatches, earlier ones first."""
 
     def __init__(self) -> None:

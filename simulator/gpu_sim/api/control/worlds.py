@@ -19,7 +19,7 @@ from ..exchange import Exchange
 from ..fields import parse_query
 from ..problems import ScenarioInvalid
 from ..replies import Reply, json_reply
-from .call import body_as, enter, select
+from .call import body_as, enter_world, select_world
 from .views import clock_view
 
 SEED_MAX = 2**63 - 1
@@ -50,7 +50,7 @@ _PARTS: dict[str, Callable[[World], None]] = {
 
 async def health(exchange: Exchange) -> Reply:
     """The server is alive: version, worlds, and the clock and seed of the world concerned. It waits for no advance."""
-    select(exchange, required=False)
+    select_world(exchange, required=False)
     world = exchange.world
     world.caught_up()
     worlds = [{"name": w.name, "scenario": w.scenario.name, "seed": w.seed} for w in exchange.worlds.by_name.values()]
@@ -69,7 +69,7 @@ async def health(exchange: Exchange) -> Reply:
 
 async def ready(exchange: Exchange) -> Reply:
     """The server serves requests."""
-    select(exchange, required=False)
+    select_world(exchange, required=False)
     return json_reply(200, {"status": "ready"})
 
 
@@ -112,7 +112,7 @@ async def delete_world(exchange: Exchange) -> Reply:
 async def reset(exchange: Exchange) -> Reply:
     """Back to just after the scenario was loaded, in all or in part."""
     part = body_as(exchange, Reset).only
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     if part is None:
         await exchange.worlds.reset(world)
     else:
@@ -153,7 +153,7 @@ def _find(worlds: Worlds, wanted: str | dict[str, Any] | None) -> Scenario:
     try:
         return worlds.library.find(wanted) if isinstance(wanted, str) else worlds.library.build(wanted)
     except ScenarioError as error:
-        shown = "; ".join(_said(problem) for problem in error.problems[:_PROBLEMS_SHOWN_MAX])
+        shown = "; ".join(_problem_text(problem) for problem in error.problems[:_PROBLEMS_SHOWN_MAX])
         more = len(error.problems) - _PROBLEMS_SHOWN_MAX
         field = error.problems[0].field
         raise ScenarioInvalid(
@@ -161,7 +161,7 @@ def _find(worlds: Worlds, wanted: str | dict[str, Any] | None) -> Scenario:
         ) from None
 
 
-def _said(problem: Problem) -> str:
+def _problem_text(problem: Problem) -> str:
     """A problem without the folder of its file, which is nobody's business."""
     place = [Path(problem.file).name, *(str(part) for part in (problem.line, problem.column) if part is not None)]
     field = f"{problem.field}: " if problem.field else ""

@@ -14,25 +14,25 @@ from ...worlds.world import ADVANCE_MS_MAX
 from ..exchange import Exchange, rental_id_in
 from ..problems import InvalidToken
 from ..transport import Connection, InjectedDisconnect
-from .header import asked_for
+from .header import injection_asked_for
 from .replies import injected_reply
 
 WALL_SECONDS_MAX = 60.0
 """No injected wait takes longer on the wall, whatever the rule says."""
 
-_LOOK_SECONDS = 0.2  # how often a wait looks whether it has become pointless
+_POLL_SECONDS = 0.2  # how often a wait looks whether it has become pointless
 
 Perform = Callable[[Send], Awaitable[None]]
 """The rest of a request's way, up to its answer."""
 
 
-def on_arrival(exchange: Exchange) -> Injection | None:
+def decide_injection(exchange: Exchange) -> Injection | None:
     """The fault for a request that has arrived: what its header asks for, else what the rules decide.
 
     Raises InvalidValue for a header that cannot be read.
     """
     assert exchange.operation is not None
-    asked = asked_for(exchange.scope) if exchange.asks else None
+    asked = injection_asked_for(exchange.scope) if exchange.asks_for_fault else None
     faults = exchange.world.faults
     if asked is not None or exchange.operation not in faults.operations:
         return asked
@@ -57,23 +57,23 @@ async def carry_out(
             await exchange.answer(send, injected_reply(injection, exchange.operation, exchange.world.pacer))
         case "hang":
             assert effect.hang is not None
-            await _wait(effect.hang / 1000, lambda: _is_pointless(exchange, connection))
+            await _wait(effect.hang / 1000, lambda: _nobody_waits(exchange, connection))
             await _close(connection)
         case "reset":
             await _reset(connection)
         case "lose_response":
-            await perform(_Recorded())
+            await perform(_CapturedAnswer())
             exchange.status = 0  # so much did the client get to see
             await _reset(connection)
         case "duplicate":
-            await _twice(exchange, perform, send)
+            await _duplicate(exchange, perform, send)
         case _:
-            recorded = _Recorded()
-            await perform(recorded)
-            await _spoil(effect, recorded, exchange, send, connection)
+            captured = _CapturedAnswer()
+            await perform(captured)
+            await _send_spoiled(effect, captured, exchange, send, connection)
 
 
-class _Recorded:
+class _CapturedAnswer:
     """Takes an answer in the client's place."""
 
     def __init__(self) -> None:
@@ -92,18 +92,18 @@ class _Recorded:
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def _twice(exchange: Exchange, perform: Perform, send: Send) -> None:
+async def _duplicate(exchange: Exchange, perform: Perform, send: Send) -> None:
     """The request arrives a second time right after it was answered; the client hears the first answer."""
-    first = _Recorded()
+    first = _CapturedAnswer()
     await perform(first)
     status, rental_id = exchange.status, exchange.rental_id
-    await perform(_Recorded())
+    await perform(_CapturedAnswer())
     exchange.status, exchange.rental_id = status, rental_id
     await first.send_on(send)
 
 
-async def _spoil(
-    effect: FaultEffect, answer: _Recorded, exchange: Exchange, send: Send, connection: Connection | None
+async def _send_spoiled(
+    effect: FaultEffect, answer: _CapturedAnswer, exchange: Exchange, send: Send, connection: Connection | None
 ) -> None:
     """Send an answer cut short, broken or piece by piece. HEAD has no body, so nothing to spoil."""
     if exchange.scope["method"] == "HEAD":
@@ -121,13 +121,15 @@ async def _spoil(
         await _close(connection)
 
 
-async def _drip(drip: Drip, answer: _Recorded, exchange: Exchange, send: Send, connection: Connection | None) -> None:
+async def _drip(
+    drip: Drip, answer: _CapturedAnswer, exchange: Exchange, send: Send, connection: Connection | None
+) -> None:
     await send(answer.start)
     body, pause, waited = answer.body, drip.every / 1000, 0.0
-    while len(body) > drip.bytes and waited < WALL_SECONDS_MAX and not _is_pointless(exchange, connection):
+    while len(body) > drip.bytes and waited < WALL_SECONDS_MAX and not _nobody_waits(exchange, connection):
         await send({"type": "http.response.body", "body": body[: drip.bytes], "more_body": True})
         body = body[drip.bytes :]
-        await _wait(min(pause, WALL_SECONDS_MAX - waited), lambda: _is_pointless(exchange, connection))
+        await _wait(min(pause, WALL_SECONDS_MAX - waited), lambda: _nobody_waits(exchange, connection))
         waited += pause
     await send({"type": "http.response.body", "body": body})
 
@@ -154,11 +156,11 @@ async def _delay(injection: Injection, exchange: Exchange) -> None:
 async def _wait(seconds: float, is_pointless: Callable[[], bool]) -> None:
     remaining = min(seconds, WALL_SECONDS_MAX)
     while remaining > 0 and not is_pointless():
-        await asyncio.sleep(min(remaining, _LOOK_SECONDS))
-        remaining -= _LOOK_SECONDS
+        await asyncio.sleep(min(remaining, _POLL_SECONDS))
+        remaining -= _POLL_SECONDS
 
 
-def _is_pointless(exchange: Exchange, connection: Connection | None) -> bool:
+def _nobody_waits(exchange: Exchange, connection: Connection | None) -> bool:
     """Whether nobody is left to wait for: the server is about to end, or the client has gone."""
     return exchange.world.stopping or (connection is not None and not connection.is_open)
 

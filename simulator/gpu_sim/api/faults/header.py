@@ -19,7 +19,7 @@ _FLAGS = ("reset", "malformed", "lose_response", "duplicate")
 _WITH_VALUE = ("respond", "retry_after", "retry_after_as", "delay", "clock", "hang", "truncate", "drip")
 
 
-def asked_for(scope: Scope) -> Injection | None:
+def injection_asked_for(scope: Scope) -> Injection | None:
     """The fault that the request asks for, if it has such a header. Raises InvalidValue."""
     values = header_values(scope, FAULT_HEADER)
     if not values:

@@ -25,16 +25,16 @@ PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")
 ANSWERS_MAX = 256
 ANSWERS_BYTES_MAX = 64_000_000
 """So many answers are kept, and of so many bytes, though the latest in any case."""
-BY_MEMORY_MAX = 32
+MEMORY_FILTERS_MAX = 32
 """The rows of so many lower bounds on memory are kept in order."""
-FEW = 8
+OFFERS_PER_CHANGE_MIN = 8
 """Changes of less than one offer in so many are taken up one by one."""
 _JSON = (b"content-type", b"application/json")
 
 _is_decimal = re.compile(r"\d+(\.\d+)?", re.ASCII).fullmatch
 
 
-Asked = tuple[str | None, str | None, int]
+Filter = tuple[str | None, str | None, int]
 """Model and provider asked for, whatever their case, None for any; and the least GB of memory, one that an offer has or
 0 for any."""
 
@@ -45,13 +45,13 @@ class Listing:
     __slots__ = (
         "_answers",
         "_answers_bytes",
-        "_by_memory",
         "_encoded",
         "_listed",
         "_market",
         "_memories",
         "_refuse_unknown",
         "_rows",
+        "_rows_by_memory",
         "_version",
     )
 
@@ -62,8 +62,8 @@ class Listing:
         self._encoded: dict[str, Row] = {}
         self._listed: dict[str, Row] = {}
         self._memories = sorted({offer.spec.vram_gb for offer in self._market.offers})
-        self._rows: dict[Asked, SortedRows] = {}
-        self._by_memory: dict[Asked, SortedRows] = {}
+        self._rows: dict[Filter, SortedRows] = {}
+        self._rows_by_memory: dict[Filter, SortedRows] = {}
         self._answers: dict[bytes, Reply] = {}
         self._answers_bytes = 0
 
@@ -74,10 +74,10 @@ class Listing:
         known = self._answers.get(query)
         if known is None:
             known = self._compose(query)
-            self._keep(query, known)
+            self._cache(query, known)
         return known
 
-    def _keep(self, query: bytes, answer: Reply) -> None:
+    def _cache(self, query: bytes, answer: Reply) -> None:
         answers, size = self._answers, len(answer.body)
         while answers and (len(answers) >= ANSWERS_MAX or self._answers_bytes + size > ANSWERS_BYTES_MAX):
             self._answers_bytes -= len(answers.pop(next(iter(answers))).body)
@@ -91,20 +91,20 @@ class Listing:
         self._answers.clear()
         self._answers_bytes = 0
         self._version = market.version
-        if changes <= len(market.recent) and changes * FEW < len(market.offers):
+        if changes <= len(market.recent) and changes * OFFERS_PER_CHANGE_MIN < len(market.offers):
             for offer in islice(reversed(market.recent), changes):
-                self._renew(offer)
+                self._update(offer)
             return
         self._listed = {}
-        found: dict[Asked, list[Row]] = {}
+        found: dict[Filter, list[Row]] = {}
         for row in sorted(map(self._row, market.listed())):
             self._listed[row.offer.name] = row
-            for asked in _by_names(row):
-                found.setdefault(asked, []).append(row)
-        self._rows = {asked: SortedRows(rows) for asked, rows in found.items()}
-        self._by_memory = {}
+            for filter_ in _by_names(row):
+                found.setdefault(filter_, []).append(row)
+        self._rows = {filter_: SortedRows(rows) for filter_, rows in found.items()}
+        self._rows_by_memory = {}
 
-    def _renew(self, offer: Offer) -> None:
+    def _update(self, offer: Offer) -> None:
         before = self._listed.pop(offer.name, None)
         now = self._row(offer) if offer.is_listed else None
         if now is not None:
@@ -112,19 +112,19 @@ class Listing:
         if before is now:
             return
         if before is not None:
-            for rows in self._showing(before):
+            for rows in self._lists_with(before):
                 rows.remove(before)
         if now is not None:
-            for asked in _by_names(now):
-                self._rows.setdefault(asked, SortedRows(()))
-            for rows in self._showing(now):
+            for filter_ in _by_names(now):
+                self._rows.setdefault(filter_, SortedRows(()))
+            for rows in self._lists_with(now):
                 rows.add(now)
 
-    def _showing(self, row: Row) -> list[SortedRows]:
+    def _lists_with(self, row: Row) -> list[SortedRows]:
         """All rows in order that it is among."""
         by_names = _by_names(row)
-        found = [self._rows[asked] for asked in by_names]
-        for (model, provider, least), rows in self._by_memory.items():
+        found = [self._rows[filter_] for filter_ in by_names]
+        for (model, provider, least), rows in self._rows_by_memory.items():
             if least <= row.vram_gb and (model, provider, 0) in by_names:
                 found.append(rows)
         return found
@@ -157,10 +157,10 @@ class Listing:
                 most = _decimal(name, value) * MICROS_PER_DOLLAR
         model, provider = parameters.get("gpu_model"), parameters.get("provider")
         names = None if model is None else model.casefold(), None if provider is None else provider.casefold()
-        rows = self._of_memory(names, least)
+        rows = self._with_memory(names, least)
         return rows if most is None else rows.up_to(most)
 
-    def _of_memory(self, names: tuple[str | None, str | None], least: int) -> SortedRows:
+    def _with_memory(self, names: tuple[str | None, str | None], least: int) -> SortedRows:
         """The rows of these names with so many GB or more."""
         everything = self._rows.get((*names, 0))
         at = bisect_left(self._memories, least)
@@ -168,13 +168,13 @@ class Listing:
             return SortedRows(())
         if at == 0:
             return everything
-        asked = (*names, self._memories[at])
-        rows = self._by_memory.get(asked)
+        filter_ = (*names, self._memories[at])
+        rows = self._rows_by_memory.get(filter_)
         if rows is None:
             rows = SortedRows(row for row in everything if row.vram_gb >= least)
-            if len(self._by_memory) >= BY_MEMORY_MAX:
-                del self._by_memory[next(iter(self._by_memory))]
-            self._by_memory[asked] = rows
+            if len(self._rows_by_memory) >= MEMORY_FILTERS_MAX:
+                del self._rows_by_memory[next(iter(self._rows_by_memory))]
+            self._rows_by_memory[filter_] = rows
         return rows
 
 
@@ -198,7 +198,7 @@ class Listings:
         return listing
 
 
-def _by_names(row: Row) -> tuple[Asked, ...]:
+def _by_names(row: Row) -> tuple[Filter, ...]:
     """The ways of asking by name that find it."""
     return (None, None, 0), (row.model, None, 0), (None, row.provider, 0), (row.model, row.provider, 0)
 

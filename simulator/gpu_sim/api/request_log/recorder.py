@@ -10,7 +10,7 @@ from ..exchange import Exchange
 from ..problems import InvalidToken
 from .logged_request import PATH_CHARACTERS_MAX, log_line
 from .redaction import Redactor
-from .traffic import COUNTED_TOGETHER, Traffic
+from .traffic import COUNT_EVERY_REQUESTS, Traffic
 
 BODY_BYTES_KEPT = 4 << 10
 METHOD_CHARACTERS_KEPT = 32
@@ -30,7 +30,7 @@ class RequestRecorder:
         self.redactor = Redactor(worlds)
         self._write = write
 
-    def note(self, exchange: Exchange) -> None:
+    def record(self, exchange: Exchange) -> None:
         """A request is over, answered or not. Only those of the API count; one whose token leads nowhere is noted in
         the world `default`, unless it is that of a deleted world, whose log went with it."""
         if not exchange.is_api:
@@ -54,15 +54,15 @@ class RequestRecorder:
             idempotency_key=self._idempotency_key(exchange) if operation == "rent_gpu" else b"",
             body=body if len(body) <= BODY_BYTES_KEPT else len(body),
         )
-        if exchange.account or not self._is_late(exchange):
+        if exchange.account or not self._was_for_deleted_world(exchange):
             exchange.world.requests.add(request)
         self._uncounted.append(request)
-        if len(self._uncounted) >= COUNTED_TOGETHER:
-            self.traffic.settle()
+        if len(self._uncounted) >= COUNT_EVERY_REQUESTS:
+            self.traffic.count_pending()
         if self._write is not None and not self._write(log_line(exchange, span_ns, self.redactor)):
             self.traffic.lines_dropped += 1
 
-    def _is_late(self, exchange: Exchange) -> bool:
+    def _was_for_deleted_world(self, exchange: Exchange) -> bool:
         """Whether a world was deleted that the request would have been for."""
         try:
             token = bearer_token(exchange.scope)

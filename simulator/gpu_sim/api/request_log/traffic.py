@@ -18,7 +18,7 @@ RULES_COUNTED_MAX = 100
 
 OTHER_RULES = "other"
 
-COUNTED_TOGETHER = 64
+COUNT_EVERY_REQUESTS = 64
 """After how many requests they should be counted."""
 
 
@@ -48,7 +48,7 @@ class Traffic:
         self.uncounted: list[KeptRequest] = []
         """Requests that are over, to be counted."""
 
-    def settle(self) -> None:
+    def count_pending(self) -> None:
         """Count what is not counted yet."""
         for request in self.uncounted:
             self.count(request.operation, request.status, request.span_ns)
