@@ -47,47 +47,12 @@ def build_app(
     recorder = RequestRecorder(worlds, log)
     streams = EventStreams() if streams is None else streams
     listings = Listings()
-    request_logs = RequestLogs(recorder.redactor)
     metrics = MetricsEndpoint(worlds, recorder.traffic, streams)
     router = Router(
         routes=[
-            _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
-            _route(RENT_PATH, POST=gpu.rent_gpu),
-            _route(OFFERS_PATH, GET=listings.list_offers),
-            _route("/openapi.json", GET=docs_page.openapi),
-            _route(docs_page.DOCS_PATH, GET=docs_page.page),
-            _route(docs_page.DOCS_PATH + "/{name}", GET=docs_page.asset),
-            _route("/_sim/health", GET=control_worlds.health),
-            _route("/_sim/ready", GET=control_worlds.ready),
-            _route("/_sim/clock", GET=clock.get_clock, PUT=clock.put_clock),
-            _route("/_sim/clock/advance", POST=clock.advance),
-            _route("/_sim/worlds", GET=control_worlds.list_worlds, POST=control_worlds.create_world),
-            _route("/_sim/worlds/{name}", DELETE=control_worlds.delete_world),
-            _route("/_sim/reset", POST=control_worlds.reset),
-            _route(SNAPSHOT_PATH, GET=snapshot.get_snapshot, PUT=snapshot.put_snapshot),
-            _route("/_sim/accounts", GET=accounts.list_accounts, POST=accounts.create_account),
-            _route("/_sim/accounts/{name}/credit", POST=accounts.add_credit),
-            _route("/_sim/ledger", GET=accounts.get_ledger),
-            _route("/_sim/rentals", GET=rentals.list_rentals),
-            _route("/_sim/rentals/{rental_id}/interrupt", POST=rentals.interrupt_rental),
-            _route("/_sim/rentals/{rental_id}/touch", POST=rentals.touch_rental),
-            _route("/_sim/rentals/{rental_id}/transition", POST=rentals.move_rental),
-            _route("/_sim/rentals/{rental_id}/vanish", POST=rentals.hide_rental),
-            _route("/_sim/faults", GET=faults.list_faults, POST=faults.add_fault),
-            _route("/_sim/faults/{name}", DELETE=faults.remove_fault),
-            _route("/_sim/events", GET=streams.events),
-            _route("/_sim/journal", GET=events.get_journal),
-            _route("/_sim/market", GET=market.get_market),
-            _route("/_sim/market/price", POST=market.set_price),
-            _route("/_sim/market/outage", POST=market.begin_outage),
-            _route("/_sim/market/capacity", POST=market.set_capacity),
-            _route("/_sim/market/interrupt", POST=market.interrupt),
-            _route("/_sim/market/provisioning", POST=market.disturb_provisioning),
-            _route("/_sim/market/vanish", POST=market.vanish),
-            _route("/_sim/requests", GET=request_logs.list_requests),
-            _route("/_sim/requests/verify", POST=request_logs.verify_requests),
-            _route("/_sim/metrics", GET=metrics.get_metrics),
-            _route(METRICS_PATH, GET=metrics.get_metrics),
+            *_api_routes(listings),
+            *_page_routes(),
+            *_control_routes(streams, RequestLogs(recorder.redactor), metrics),
         ],
         redirect_slashes=False,
         default=_not_found,
@@ -99,6 +64,58 @@ def build_app(
         "terminate_rental": gpu.terminate_rental,
     }
     return FrontController(router, worlds, access, connections, recorder.record, operations)
+
+
+def _api_routes(listings: Listings) -> list[Route]:
+    return [
+        _route(RENTALS_PATH + "{rental_id}", GET=gpu.get_rental, DELETE=gpu.terminate_rental),
+        _route(RENT_PATH, POST=gpu.rent_gpu),
+        _route(OFFERS_PATH, GET=listings.list_offers),
+    ]
+
+
+def _page_routes() -> list[Route]:
+    return [
+        _route("/openapi.json", GET=docs_page.openapi),
+        _route(docs_page.DOCS_PATH, GET=docs_page.page),
+        _route(docs_page.DOCS_PATH + "/{name}", GET=docs_page.asset),
+    ]
+
+
+def _control_routes(streams: EventStreams, request_logs: RequestLogs, metrics: MetricsEndpoint) -> list[Route]:
+    return [
+        _route("/_sim/health", GET=control_worlds.health),
+        _route("/_sim/ready", GET=control_worlds.ready),
+        _route("/_sim/clock", GET=clock.get_clock, PUT=clock.put_clock),
+        _route("/_sim/clock/advance", POST=clock.advance),
+        _route("/_sim/worlds", GET=control_worlds.list_worlds, POST=control_worlds.create_world),
+        _route("/_sim/worlds/{name}", DELETE=control_worlds.delete_world),
+        _route("/_sim/reset", POST=control_worlds.reset),
+        _route(SNAPSHOT_PATH, GET=snapshot.get_snapshot, PUT=snapshot.put_snapshot),
+        _route("/_sim/accounts", GET=accounts.list_accounts, POST=accounts.create_account),
+        _route("/_sim/accounts/{name}/credit", POST=accounts.add_credit),
+        _route("/_sim/ledger", GET=accounts.get_ledger),
+        _route("/_sim/rentals", GET=rentals.list_rentals),
+        _route("/_sim/rentals/{rental_id}/interrupt", POST=rentals.interrupt_rental),
+        _route("/_sim/rentals/{rental_id}/touch", POST=rentals.touch_rental),
+        _route("/_sim/rentals/{rental_id}/transition", POST=rentals.move_rental),
+        _route("/_sim/rentals/{rental_id}/vanish", POST=rentals.hide_rental),
+        _route("/_sim/faults", GET=faults.list_faults, POST=faults.add_fault),
+        _route("/_sim/faults/{name}", DELETE=faults.remove_fault),
+        _route("/_sim/events", GET=streams.events),
+        _route("/_sim/journal", GET=events.get_journal),
+        _route("/_sim/market", GET=market.get_market),
+        _route("/_sim/market/price", POST=market.set_price),
+        _route("/_sim/market/outage", POST=market.begin_outage),
+        _route("/_sim/market/capacity", POST=market.set_capacity),
+        _route("/_sim/market/interrupt", POST=market.interrupt),
+        _route("/_sim/market/provisioning", POST=market.disturb_provisioning),
+        _route("/_sim/market/vanish", POST=market.vanish),
+        _route("/_sim/requests", GET=request_logs.list_requests),
+        _route("/_sim/requests/verify", POST=request_logs.verify_requests),
+        _route("/_sim/metrics", GET=metrics.get_metrics),
+        _route(METRICS_PATH, GET=metrics.get_metrics),
+    ]
 
 
 def _route(path: str, **handlers: Handler) -> Route:
