@@ -1,4 +1,4 @@
-"""The HTTP shell: routes and middleware as visible lists."""
+"""The HTTP application: all its routes and operations, as visible lists."""
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,10 +38,10 @@ def build_app(
     log: Write | None = None,
     streams: EventStreams | None = None,
 ) -> ASGIApp:
-    """The application that serves these worlds. What is an operation is answered ahead of the router.
+    """Build the ASGI application that serves these worlds.
 
-    `connections` are those of the server in front; without them a fault that cuts one raises InjectedDisconnect.
-    `log` gets a line of JSON for each API request.
+    `connections` are the open ones of the server in front; without them a fault that cuts a connection raises
+    InjectedDisconnect. `log` gets a line of JSON for each API request.
     """
     connections = Connections() if connections is None else connections
     recorder = RequestRecorder(worlds, log)
@@ -57,6 +57,8 @@ def build_app(
         redirect_slashes=False,
         default=_not_found,
     )
+    # The four operations are dispatched by FrontController, ahead of the router, which costs a good part of a request.
+    # They have routes too, for the methods that their paths lack: a 405 names those allowed.
     operations: dict[Operation, OperationHandler] = {
         "list_offers": listings.list_offers,
         "rent_gpu": gpu.rent_gpu,
@@ -126,5 +128,5 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await WebSocketClose()(scope, receive, send)
         return
-    del scope["sim"]
+    del scope["sim"]  # the exchange knows its scope: both ways they would be garbage to collect
     raise NotFound(f'nothing is at "{scope["path"][:256]}"')
