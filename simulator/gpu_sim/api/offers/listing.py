@@ -1,5 +1,5 @@
-"""The offers list in bytes: each offer is encoded once per price and probability, each answer is kept until the market
-changes."""
+"""The offers list as bytes: an offer is encoded once per price and probability, an answer once per query and state of
+the market."""
 
 import re
 from bisect import bisect_left
@@ -24,23 +24,26 @@ from .sorted_rows import Row, SortedRows
 PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")
 ANSWERS_MAX = 256
 ANSWERS_BYTES_MAX = 64_000_000
-"""So many answers are kept, and of so many bytes, though the latest in any case."""
+"""Bounds of the cached answers, in number and in bytes; the latest is cached in any case.
+
+Clients repeat few queries, but `max_price` alone allows any number of them, and an answer may have megabytes.
+"""
 MEMORY_FILTERS_MAX = 32
-"""The rows of so many lower bounds on memory are kept in order."""
+"""The number of filters with a lower bound on memory whose sorted rows are cached."""
 OFFERS_PER_CHANGE_MIN = 8
-"""Changes of less than one offer in so many are taken up one by one."""
+"""Changed offers are updated one by one where there are more offers than this for each change. Below, it is quicker to
+sort all rows anew."""
 _JSON = (b"content-type", b"application/json")
 
 _is_decimal = re.compile(r"\d+(\.\d+)?", re.ASCII).fullmatch
 
 
 Filter = tuple[str | None, str | None, int]
-"""Model and provider asked for, whatever their case, None for any; and the least GB of memory, one that an offer has or
-0 for any."""
+"""Model and provider, casefolded, None for any; and the least GB of memory, a size that an offer has, or 0 for any."""
 
 
 class Listing:
-    """The list of one simulation's offers (F3–F6), and the answers to the latest queries."""
+    """The offers list of one simulation (F3–F6), with cached answers to the latest queries."""
 
     __slots__ = (
         "_answers",
@@ -69,6 +72,7 @@ class Listing:
 
     def answer(self, query: bytes) -> Reply:
         """The answer to a raw query string. Raises UnknownParameter or InvalidValue (A14)."""
+        # A list of prepared bytes is almost always the answer: the market changes far less often than clients poll.
         if self._version != self._market.version:
             self._refresh()
         known = self._answers.get(query)
@@ -85,12 +89,13 @@ class Listing:
         self._answers_bytes += size
 
     def _refresh(self) -> None:
-        """Take up what has changed: offer by offer where it is little."""
+        """Bring the rows up to date with the market: changed offers only, where they are few."""
         market = self._market
         changes = market.version - self._version
         self._answers.clear()
         self._answers_bytes = 0
         self._version = market.version
+        # `recent` is bounded: after more changes than it has, those further back are unknown.
         if changes <= len(market.recent) and changes * OFFERS_PER_CHANGE_MIN < len(market.offers):
             for offer in islice(reversed(market.recent), changes):
                 self._update(offer)
@@ -121,9 +126,10 @@ class Listing:
                 rows.add(now)
 
     def _lists_with(self, row: Row) -> list[SortedRows]:
-        """All rows in order that it is among."""
+        """All cached lists that this row belongs to."""
         by_names = _by_names(row)
         found = [self._rows[filter_] for filter_ in by_names]
+        # A walk over all of them is cheap, as there are at most MEMORY_FILTERS_MAX.
         for (model, provider, least), rows in self._rows_by_memory.items():
             if least <= row.vram_gb and (model, provider, 0) in by_names:
                 found.append(rows)
@@ -147,7 +153,7 @@ class Listing:
         return Reply(200, b",".join(pieces), (_JSON,))
 
     def _select(self, parameters: Mapping[str, str]) -> SortedRows:
-        """The offers that match all of the parameters (F5), in order."""
+        """The rows that match all of the parameters (F5), in order. Raises InvalidValue."""
         least = 0
         most: Decimal | None = None
         for name, value in parameters.items():
@@ -161,8 +167,9 @@ class Listing:
         return rows if most is None else rows.up_to(most)
 
     def _with_memory(self, names: tuple[str | None, str | None], least: int) -> SortedRows:
-        """The rows of these names with so many GB or more."""
+        """The rows with this model and provider and with at least this many GB."""
         everything = self._rows.get((*names, 0))
+        # Rounded up to a size that some offer has, so that 65 GB and 80 GB share one cached list.
         at = bisect_left(self._memories, least)
         if everything is None or at == len(self._memories):
             return SortedRows(())
@@ -179,7 +186,7 @@ class Listing:
 
 
 class Listings:
-    """The listing of each simulation whose offers have been asked for, for as long as there is that simulation."""
+    """The listings of a server's simulations, each made at its first use and dropped with its simulation."""
 
     def __init__(self) -> None:
         # A listing refers to the market and not to the simulation, whose `close` cuts the ties from the one to the
@@ -187,11 +194,11 @@ class Listings:
         self._by_simulation: WeakKeyDictionary[Simulation, Listing] = WeakKeyDictionary()
 
     async def list_offers(self, exchange: Exchange) -> Reply:
-        """The offers that match (F3–F6)."""
+        """Answer with the offers that match the query (F3–F6)."""
         return self.of(exchange.world).answer(exchange.scope["query_string"])
 
     def of(self, world: World) -> Listing:
-        """The listing of the world's simulation, a new one after a reset or a snapshot put back."""
+        """The listing of the world's present simulation: a reset or a restored snapshot begins a new one."""
         listing = self._by_simulation.get(world.simulation)
         if listing is None:
             listing = self._by_simulation[world.simulation] = Listing(world)
@@ -199,7 +206,7 @@ class Listings:
 
 
 def _by_names(row: Row) -> tuple[Filter, ...]:
-    """The ways of asking by name that find it."""
+    """The filters by name alone that this row passes."""
     return (None, None, 0), (row.model, None, 0), (None, row.provider, 0), (row.model, row.provider, 0)
 
 
