@@ -50,9 +50,10 @@ class EventStreams:
         """List events, or stream them to a client that accepts `text/event-stream`.
 
         A stream begins after the event `Last-Event-ID`, else after `?after=`, else now, and ends when the world is
-        reset or the server stops. A reader that falls more than 10,000 events behind, or whose next event is no longer
-        in memory, gets a last event `dropped` with the number that it missed. Raises InvalidValue for an id that is no
-        number, or that this run has not reached.
+        reset or the server stops. A reader is cut off when more than 10,000 events come while it is waited for and
+        before it is up to date again, or when its next event is no longer in memory: it gets a last event `dropped`
+        with the number that it missed. Raises InvalidValue for an id that is no number, or that this run has not
+        reached.
         """
         if not _wants_stream(exchange.scope):
             return await list_events(exchange)
