@@ -1,4 +1,4 @@
-"""The way of a request: the precedence of faults (A13), request ids (A25), virtual time (A23), HEAD."""
+"""The entry of every request: the precedence of errors (A13), request ids (A25), virtual time (A23), HEAD."""
 
 import asyncio
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ FAULTS: list[tuple[dict[str, Any], int, str]] = [
 
 @pytest.fixture
 def api(runner: asyncio.Runner) -> Api:
-    """Bob is rich, Alice has nothing, and Texas is out of service."""
+    """A server where Bob is rich, Alice has nothing, and Texas is out of service."""
     accounts = (AccountSpec("alice", ALICE, Money(0)), AccountSpec("rich", "si_rich", Money(10**9)))
     outage = Act(at=Duration(0), outage=OutageAct(region="Texas, US"))
     conditions = scenario(accounts=accounts, market=market(offer(), offer("Texas, US")), timeline=(outage,))
@@ -44,7 +44,7 @@ def api(runner: asyncio.Runner) -> Api:
 
 
 def faulty(api: Api, *faults: dict[str, Any]) -> Answer:
-    """A rent with these faults."""
+    """Rent with these errors in the request."""
     request = {name: value for fault in faults for name, value in fault.items()}
     fields = RENT | {"region": request.get("region", RENT["region"])} | request.get("fields", {})
     token = request.get("token", ALICE if request.get("poor") else "si_rich")
@@ -90,7 +90,7 @@ def test_a13_a_reused_key_is_told_before_state_and_money(api: Api) -> None:
 
 
 def every_answer(api: Api, **options: Any) -> Iterator[Answer]:
-    """Answers of every kind."""
+    """One answer of each kind."""
     yield api.call("GET", "/v1/gpu/offers", **options)
     yield api.call("GET", "/v1/gpu/offers?x=1", **options)
     yield api.call("HEAD", "/v1/gpu/offers", **options)

@@ -1,4 +1,4 @@
-"""A long advance lets other requests through, and each finds a whole world."""
+"""A long advance lets other requests through, and each finds a consistent world."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(ac
 
 
 class ShortSlice:
-    """A slice that is over whenever it is looked at: no test waits for the wall clock."""
+    """A slice that is over at each look: no test waits for the wall clock."""
 
     def is_over(self) -> bool:
         return True
@@ -29,7 +29,7 @@ def api(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> Api:
 
 
 async def finished(order: list[str], name: str, api: Api, method: str, path: str, content: object = None) -> Answer:
-    """A call that says when it is answered."""
+    """Make a call, and note when it is answered."""
     answer = await api.send(method, path, content)
     order.append(name)
     return answer

@@ -1,4 +1,4 @@
-"""Worlds deleted: nothing is left of them, what ran in them stops, and whoever waited is refused."""
+"""Deleted worlds: nothing is left of them, their advances stop, and requests that waited for them are refused."""
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ from .test_worlds import INLINE, WORLDS, created
 
 
 class ShortSlice:
-    """A slice that is over whenever it is looked at."""
+    """A slice that is over at each look."""
 
     def is_over(self) -> bool:
         return True

@@ -203,7 +203,7 @@ def test_after_a_reset_the_list_is_of_the_new_market(api: Api) -> None:
 
 
 def acting(runner: asyncio.Runner, **act: Any) -> Api:
-    """The market under an act on Quebec from one minute to two."""
+    """A market with an act on Quebec from minute one to minute two."""
     return Api(runner, scenario(market=FOUR, timeline=(Act(at=Duration(60_000), **act),)))
 
 
@@ -261,7 +261,7 @@ def test_the_rows_of_few_bounds_on_memory_are_kept_and_stay_right(api: Api, monk
 
 
 class WatchedListing(Listing):
-    """A listing whose end can be seen: it takes weak references."""
+    """A listing that takes weak references, so that a test sees when it is freed."""
 
 
 ENDS: dict[str, Callable[[Worlds, World], Coroutine[Any, Any, None]]] = {

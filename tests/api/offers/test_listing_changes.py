@@ -1,4 +1,4 @@
-"""A list that takes up one change after the other is the list made anew."""
+"""A list updated change by change equals the list made anew."""
 
 from itertools import pairwise
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ PLACES = 40
 
 @pytest.fixture(autouse=True, params=[3, 128])
 def rows_in_a_block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of few rows a block is soon full and soon empty."""
+    """Blocks of few rows, which are soon full and soon empty."""
     monkeypatch.setattr(sorted_rows, "BLOCK_ROWS", request.param)
 
 
@@ -48,7 +48,7 @@ def spec(number: int) -> Any:
 
 
 def restless() -> Simulation:
-    """Forty offers whose prices jump, that go down and come back, leave and return."""
+    """A market of forty offers whose prices jump, and that go down, come up, leave and return."""
     settings = MarketSettings(
         offers=tuple(spec(number) for number in range(PLACES)),
         prices=PriceSettings(activity=Factor(50_000_000)),

@@ -25,7 +25,7 @@ HOUR_MS = 3_600_000
 HOLD_MS = 2 * HOUR_MS
 ADVANCE = "/_sim/clock/advance"
 AWAKE = BillingSettings(idle_timeout=None)
-"""Nothing but the hold expires."""
+"""A market without events: only the hold expires."""
 
 MODES = {
     "manual": ClockSettings(mode="manual"),
@@ -37,7 +37,7 @@ SPEEDS = {"real": 1, "scaled": 250}
 
 @pytest.fixture
 def awake(runner: asyncio.Runner) -> Api:
-    """A world in which a rental goes on for ever and its hold expires after two hours."""
+    """A world in which a rental runs without end and its hold expires after two hours."""
     return Api(runner, scenario(billing=AWAKE))
 
 
@@ -47,12 +47,12 @@ def wall() -> Wall:
 
 
 def advance_ms(api: Api, span_ms: int) -> Any:
-    """Move the clock by so many milliseconds."""
+    """Advance the clock by this many milliseconds."""
     return api.advance(f"{span_ms}ms")
 
 
 def hold_status(api: Api, rental_id: str) -> str:
-    """How the hold of a rental stands."""
+    """The status of a rental's hold."""
     shown = next(rental for rental in api.get("/_sim/rentals")["data"] if rental["rental_id"] == rental_id)
     status: str = shown["hold_status"]
     return status
@@ -251,7 +251,7 @@ def test_property_29_what_an_earlier_event_of_the_instant_took_back_does_not_hap
 
 
 def many_acts(instants: int, at_once: int) -> Scenario:
-    """So many acts at once at each of so many instants; the last one is a credit."""
+    """A timeline with this many simultaneous acts at each of these instants; the last one is a credit."""
     nobody = InterruptAct(share=Share(1_000_000))
     acts = (Act(at=Duration(instant), interrupt=nobody) for instant in range(1, instants + 1))
     last = Act(at=Duration(instants), credit=CreditAct("alice", Money(1)))
@@ -296,7 +296,7 @@ def test_property_29_half_a_million_events_in_one_advance_are_all_there_and_othe
 
 
 def reach(api: Api, wall: Wall, mode: str, at_ms: int) -> None:
-    """Let the clock stand at an instant, in the way of its mode."""
+    """Bring the clock to an instant, as its mode allows."""
     if mode == "manual":
         if at_ms:
             api.call("POST", ADVANCE, {"to": api.world.instant(at_ms)}, token="si_alice")
