@@ -21,19 +21,13 @@ from gpu_sim.worlds.worlds import Worlds
 from ..support.builders import scenario
 from ..support.busy_world import ACTORS, busy_scenario, run
 from ..support.manual_clock import Wall, hang_up
+from ..support.short_slice import ShortSlice
 
 MANUAL = ClockSettings(mode="manual")
 REAL = ClockSettings(mode="real", start=Instant(0))
 FAST = ClockSettings(mode="scaled", speed=Factor(1_000_000_000), start=Instant(0))
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
 TURNS_MAX = 100_000
-
-
-class ShortSlice:
-    """A slice that is over whenever it is looked at."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 @pytest.fixture

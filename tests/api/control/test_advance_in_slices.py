@@ -11,15 +11,9 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, START, Answer, Api, scenario
+from ...support.short_slice import ShortSlice
 
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
-
-
-class ShortSlice:
-    """A slice that is over at each look: no test waits for the wall clock."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario
+from ...support.short_slice import ShortSlice
 from ...support.stream_reader import PATIENCE, Reader, opened, run, streams_of
-from .test_advance_in_slices import ShortSlice
 
 EVENTS = "/_sim/events"
 STREAM = [("accept", "text/event-stream")]

@@ -19,7 +19,7 @@ from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 from msgspec.structs import replace
 
-from ...support.asgi import RENT, Api, scenario
+from ...support.asgi import DOCUMENTED_OFFER, RENT, Api, scenario
 from ...support.builders import market, offer
 
 OFFERS = "/v1/gpu/offers"
@@ -51,15 +51,7 @@ def test_f3_the_list_is_an_object_with_its_count(api: Api) -> None:
 
 def test_f4_an_offer_has_exactly_the_documented_fields(api: Api) -> None:
     offered = api.get(f"{OFFERS}?provider=vast-ai")["data"][0]
-    assert offered == {
-        "gpu_model": "RTX 4090",
-        "vram_gb": 24,
-        "provider_id": "vast-ai",
-        "region": "Quebec, CA",
-        "price_per_gpu_hour": "0.287",
-        "interruption_probability": 0.02,
-        "spot": True,
-    }
+    assert offered == DOCUMENTED_OFFER
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, Answer, Api
+from ...support.short_slice import ShortSlice
 
 MANUAL = ClockSettings(mode="manual")
 
@@ -75,13 +76,6 @@ def alone(runner: asyncio.Runner, lively: Scenario, number: int) -> bytes:
     """The journal of a client that is alone on its server."""
     api = Api(runner, lively, seed=number)
     return runner.run(live(api, number, next(iter(api.world.tokens))))
-
-
-class ShortSlice:
-    """A slice that is over at each look: worlds take turns as often as possible."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 def test_64_clients_in_64_worlds_get_the_journals_that_they_would_get_alone(

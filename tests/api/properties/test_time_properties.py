@@ -20,6 +20,7 @@ from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ...support.builders import market
 from ...support.busy_world import ACTORS, NAMES, busy_scenario
 from ...support.manual_clock import Wall, hang_up
+from ...support.short_slice import ShortSlice
 
 HOUR_MS = 3_600_000
 HOLD_MS = 2 * HOUR_MS
@@ -264,10 +265,6 @@ def test_property_29_half_a_million_events_in_one_advance_are_all_there_and_othe
     api = Api(runner, many_acts(instants=1_000, at_once=500))
     other = api.call("POST", "/_sim/worlds", {"scenario": "calm"}).json()["tokens"]["alice"]
     order: list[str] = []
-
-    class ShortSlice:
-        def is_over(self) -> bool:
-            return True
 
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
 
