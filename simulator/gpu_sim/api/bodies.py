@@ -13,7 +13,7 @@ from .strict_json import parse_json
 
 DRAINED_BYTES_MAX = 1 << 20
 DRAIN_SECONDS_MAX = 2.0
-"""How much of a refused body is read, and for how long, before its connection is closed.
+"""Bounds of the part of a refused body that is read before its connection is closed.
 
 A client that writes its whole body before it reads must get rid of a moderately long one, or it sees a reset in place
 of the refusal; one that never ends must not keep the connection open.
