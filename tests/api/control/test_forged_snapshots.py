@@ -45,7 +45,7 @@ def put_changed(api: Api, snapshot: bytes, *changes: tuple[Path, Change]) -> Ans
     return api.call("PUT", "/_sim/snapshot", body=json.dumps(document).encode())
 
 
-class Rich:
+class SnapshotWorld:
     """A server whose world has some of everything, and the snapshot of that world."""
 
     def __init__(self, runner: asyncio.Runner, mode: str) -> None:
@@ -72,14 +72,16 @@ class Rich:
 
 
 @pytest.fixture(scope="module")
-def worlds() -> Iterator[dict[str, Rich]]:
+def worlds() -> Iterator[dict[str, SnapshotWorld]]:
     with asyncio.Runner() as runner:
-        yield {mode: Rich(runner, mode) for mode in MODES}
+        yield {mode: SnapshotWorld(runner, mode) for mode in MODES}
 
 
 @settings(max_examples=300, deadline=None)
 @given(mode=st.sampled_from(MODES), data=st.data())
-def test_one_change_is_refused_or_does_no_harm(worlds: dict[str, Rich], mode: str, data: st.DataObject) -> None:
+def test_one_change_is_refused_or_does_no_harm(
+    worlds: dict[str, SnapshotWorld], mode: str, data: st.DataObject
+) -> None:
     world = worlds[mode]
     choice = data.draw(st.sampled_from(world.choices))
     simulation = world.api.world.simulation
@@ -105,7 +107,7 @@ FORGERIES: dict[str, tuple[str, tuple[str, ...], tuple[int, ...], Any]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_what_once_brought_a_server_down_is_refused(worlds: dict[str, Rich], forgery: str) -> None:
+def test_what_once_brought_a_server_down_is_refused(worlds: dict[str, SnapshotWorld], forgery: str) -> None:
     mode, where, within, value = FORGERIES[forgery]
     world = worlds[mode]
     node = json.loads(world.snapshot)["world"]["run"]["simulation"]
