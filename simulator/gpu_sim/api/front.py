@@ -27,6 +27,8 @@ from .transport import Connections, InjectedDisconnect
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
 SNAPSHOT_BODY_BYTES_MAX = 256 << 20
+"""Bounds of bodies: a rent has a few short fields, a control call at most a whole scenario, a snapshot a whole world.
+Only a PUT of a snapshot that is declared as JSON gets the large bound."""
 
 _log = logging.getLogger("gpu_sim")
 

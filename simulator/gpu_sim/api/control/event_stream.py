@@ -24,7 +24,7 @@ from .call import select_world, whole_number
 from .events import list_events
 from .views import events_view
 
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 15.0  # below the idle timeouts of proxies, of which many are 30 or 60 seconds
 EVENTS_BEHIND_MAX = 10_000
 _EVENTS_PER_PART = 100  # encoded in one go, while other requests wait
 _MEDIA = "text/event-stream"

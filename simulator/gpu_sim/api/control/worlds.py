@@ -22,7 +22,7 @@ from ..replies import Reply, json_reply
 from .call import body_as, enter_world, select_world
 from .views import clock_view
 
-SEED_MAX = 2**63 - 1
+SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
 _PROBLEMS_SHOWN_MAX = 5
 
 
