@@ -15,7 +15,7 @@ from .fit.trace_calibration import CalibratedMarket, ShapeChoice, Zone, calibrat
 from .fit.zone_market import TraceMarket, play_traces
 from .progress import Progress, unseen
 from .report.held_out import judge_held_out, refuse_unlike
-from .report.judgement import Row
+from .report.judged_targets import Row
 from .traces.statistics import TraceStatistics
 from .traces.traces import Trace, TracesUnusable, read_trace
 

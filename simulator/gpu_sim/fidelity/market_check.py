@@ -8,9 +8,9 @@ from ..core.market.availability_rates import CannotCalibrate
 from ..core.scenario.scenario import Scenario
 from .fit.zone_market import RecordedComparison, TraceMarkets, ZoneMarketRuns, play_recorded
 from .progress import Progress, unseen
-from .report.judgement import Row, judge
+from .report.judged_targets import Row, judge
 from .runs.many_seeds import run_seeds
-from .runs.recorded import RecordedStatistics, read_recorded
+from .runs.recorded_statistics import RecordedStatistics, read_recorded
 from .runs.seed_run import Plan, SeedRun
 from .traces.observation import LookSchedule
 from .traces.traces import TracesUnusable

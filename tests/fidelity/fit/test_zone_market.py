@@ -13,7 +13,7 @@ from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, Int
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import calibrate_traces
 from gpu_sim.fidelity.fit.zone_market import TraceMarkets, play_recorded, play_traces, why_not_played
-from gpu_sim.fidelity.runs.recorded import RecordedStatistics, read_recorded
+from gpu_sim.fidelity.runs.recorded_statistics import RecordedStatistics, read_recorded
 from gpu_sim.fidelity.runs.seed_run import run_seed
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace

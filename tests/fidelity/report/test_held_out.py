@@ -6,7 +6,7 @@ from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.core.scenario.market_settings import InterruptionSettings
 from gpu_sim.fidelity.fit.zone_market import play_traces
 from gpu_sim.fidelity.report.held_out import SHAPE_STATISTICS, judge_held_out, refuse_unlike
-from gpu_sim.fidelity.report.judgement import Row
+from gpu_sim.fidelity.report.judged_targets import Row
 from gpu_sim.fidelity.report.targets import TARGETS
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace

@@ -10,12 +10,12 @@ import pytest
 from gpu_sim.fidelity.fit.zone_market import RecordedComparison, ZoneMarketRuns, play_traces
 from gpu_sim.fidelity.report import figure_style as pictures_of_markets
 from gpu_sim.fidelity.report.figure_style import Picture
-from gpu_sim.fidelity.report.judgement import judge
+from gpu_sim.fidelity.report.judged_targets import judge
 from gpu_sim.fidelity.report.page import page_text, write_page
 from gpu_sim.fidelity.report.plots import draw_all
 from gpu_sim.fidelity.report.rasters import recorded_is_first
 from gpu_sim.fidelity.runs.many_seeds import run_seeds
-from gpu_sim.fidelity.runs.recorded import RecordedStatistics, read_recorded
+from gpu_sim.fidelity.runs.recorded_statistics import RecordedStatistics, read_recorded
 from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace

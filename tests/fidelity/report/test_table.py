@@ -5,7 +5,7 @@ from math import nan
 
 import pytest
 from gpu_sim.fidelity.fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
-from gpu_sim.fidelity.report.judgement import Row, judge
+from gpu_sim.fidelity.report.judged_targets import Row, judge
 from gpu_sim.fidelity.report.table import as_json, column_names, columns, summary
 from gpu_sim.fidelity.report.targets import TARGETS
 from msgspec.structs import replace

@@ -18,7 +18,7 @@ from ...core.scenario.availability_shape import Shape
 from ...core.scenario.catalog import OfferSpec
 from ...core.scenario.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
 from ...core.scenario.scenario import Scenario
-from ..runs.recorded import RecordedStatistics
+from ..runs.recorded_statistics import RecordedStatistics
 from ..runs.seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
 from ..traces.observation import LookSchedule
 from ..traces.traces import Trace, align

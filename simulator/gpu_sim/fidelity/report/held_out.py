@@ -12,7 +12,7 @@ from ..runs.many_seeds import run_seeds
 from ..runs.seed_run import measure_zones
 from ..runs.zones import zones_of_one_gpu
 from ..traces.traces import Trace, align
-from .judgement import Row, judge
+from .judged_targets import Row, judge
 
 SHAPE_STATISTICS = (
     "up_weibull_k",

@@ -11,7 +11,7 @@ from ..fit.trace_calibration import Zone
 from ..fit.zone_market import RecordedComparison, ZoneMarketRuns
 from ..runs.seed_run import Plan
 from .figure_style import Part, Picture
-from .judgement import Row
+from .judged_targets import Row
 from .rasters import recorded_is_first
 from .table import column_names, columns, summary
 from .targets import SOURCES

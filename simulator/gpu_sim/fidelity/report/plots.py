@@ -11,7 +11,7 @@ from ...core.kernel.clock import DAY_MS
 from ...core.scenario.catalog import PROVIDER_CLASSES
 from ..fit.zone_market import RecordedComparison
 from ..runs.market_run import MarketHistory, OfferHistory
-from ..runs.recorded import RecordedStatistics
+from ..runs.recorded_statistics import RecordedStatistics
 from ..runs.seed_run import LARGE, Plan, SeedRun
 from ..traces.arrays import Floats
 from ..traces.dependence import Distance

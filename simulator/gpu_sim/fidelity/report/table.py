@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from math import isnan
 
-from .judgement import Row, Spread, known
+from .judged_targets import Row, Spread, known
 from .targets import SOURCES
 
 _ALWAYS = ("statistic", "real", "simulated", "tolerance", "verdict")

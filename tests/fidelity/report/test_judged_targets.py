@@ -9,7 +9,7 @@ from gpu_sim.core.scenario.market_settings import PriceSettings
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import Zone
 from gpu_sim.fidelity.fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
-from gpu_sim.fidelity.report.judgement import Row, judge, spread
+from gpu_sim.fidelity.report.judged_targets import Row, judge, spread
 from gpu_sim.fidelity.report.targets import SOURCES, TARGETS
 from gpu_sim.fidelity.runs.constant_hazard import Taken
 from gpu_sim.fidelity.runs.seed_run import SeedRun
