@@ -88,7 +88,7 @@ def calibrate(
         option = "--against: " if isinstance(error, calibration.HeldOutUnusable) else ""
         raise CannotTry(f"{option}{error}") from None
     except CannotCalibrate as error:
-        option = "--against: " if isinstance(error, calibration.CannotPlayHeldOut) else ""
+        option = "--against: " if isinstance(error, calibration.CannotSimulateHeldOut) else ""
         click.echo(f"{option}{error}", err=True)
         ctx.exit(1)
     tell(calibration_lines(found))

@@ -7,9 +7,9 @@ from statistics import fmean, stdev
 from ..core.scenario.availability_shape import Shape
 from ..core.scenario.market_settings import InterruptionSettings
 from ..fidelity.calibration import Calibration, HeldOut
-from ..fidelity.fit.fitted_scenario import probability, shape_as_written, told_of_losses
+from ..fidelity.fit.fitted_scenario import loss_remarks, probability, shape_as_written
 from ..fidelity.fit.trace_calibration import CalibratedMarket, Zone
-from ..fidelity.fit.unsampled_rates import seen_per_hour
+from ..fidelity.fit.unsampled_rates import sampled_per_hour
 from ..fidelity.report.table import column_names, columns, summary
 from ..fidelity.traces.statistics import TraceStatistics, measure
 from ..notation import format_share
@@ -45,7 +45,7 @@ def calibration_lines(found: Calibration) -> Iterator[str]:
     yield from _zones(market.zones, market.interruptions)
     yield from _looks(market)
     yield from _shape(market)
-    yield from told_of_losses(market)
+    yield from loss_remarks(market)
     if found.runs:
         yield from _statistics(market, found.runs)
     if found.held_out is not None:
@@ -75,7 +75,7 @@ def _kept(zones: Sequence[Zone], market: CalibratedMarket) -> Iterator[str]:
     """Of some zones those whose rate is the recorded one, and how much of it would be seen in a market."""
     for zone in zones:
         if not zone.unsampled and zone.rates is not None:
-            seen = seen_per_hour(zone.rates, market.shape, market.look_seconds / 3600)
+            seen = sampled_per_hour(zone.rates, market.shape, market.look_seconds / 3600)
             yield (
                 f"{zone.name}: was down for about a look at a time, and no rate is seen so often; its rate is the one "
                 f"recorded, of which {seen:.4f} /h would be seen"

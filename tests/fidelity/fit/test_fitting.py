@@ -25,7 +25,7 @@ def found() -> Shape:
 
 
 def misfit(shape: Shape) -> float:
-    """How far a shape is from what was recorded."""
+    """The distance of a shape from the recorded statistics."""
     expected, recorded = expect(setting(), shape), targets_of(recordings(DAYS))
     there = [each for each in COMPARED if each.name != "phi_other_region"]
     return sum(each.off(expected[each.name], recorded[each.name]) ** 2 for each in there)

@@ -1,4 +1,4 @@
-"""What real markets were measured to be like, and how close a simulated one has to come: one table, with sources."""
+"""Targets: what was measured of real markets, and the bounds for a simulated one, in one table with sources."""
 
 from math import inf
 from typing import Literal
@@ -10,7 +10,7 @@ from ...core.scenario.catalog import ProviderClass
 from ..runs.offer_prices import FROZEN_DAYS
 
 Part = Literal["zones", "pairs", "fleets", "prices", "poisson"]
-"""What a statistic is measured of: nine zones, pairs of offers, fleets, prices, or rentals of constant hazard."""
+"""The part of a market that a statistic is of: nine zones, pairs of offers, fleets, prices, or constant hazard."""
 
 SOURCES = {
     "V1": "AWS V100 spot, 9 zones in 3 regions, 45 days of 2023 on ticks of 195 s: skypilot-org/spot-traces",
@@ -50,7 +50,7 @@ class Target(Struct, frozen=True):
 
     @property
     def nodes(self) -> int | None:
-        """How many nodes the fleets have that it is about, where it is about fleets."""
+        """The nodes of the fleets that it is about, None where it is not about fleets."""
         if self.part != "fleets":
             return None
         return 4 if self.measure.endswith("_4") else 16
