@@ -114,10 +114,10 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(wheel: Path, tmp
             assert client.get("/openapi.json").status_code == 200
             assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
         verify = [str(binaries / "gpu-sim"), "verify", "--url", server.url, "--token", server.ready["token"]]
-        told = subprocess.run(
+        result = subprocess.run(
             [*verify, "--only", "F3,F12,A21"], cwd=empty, env=env, capture_output=True, text=True, check=False
         )
-        assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "3 clauses: 3 held"), told
+        assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "3 clauses: 3 held"), result
         assert server.stop()[0] == 0
     team = tmp_path / "team"
     team.mkdir()

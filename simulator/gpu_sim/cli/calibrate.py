@@ -6,7 +6,7 @@ from typing import Literal
 import click
 
 from .exit_codes import CannotTry
-from .lines import tell
+from .lines import print_lines
 from .options import FILE, TRACE, DurationType
 from .progress import needs_extra, progress
 
@@ -91,7 +91,7 @@ def calibrate(
         option = "--against: " if isinstance(error, calibration.CannotSimulateHeldOut) else ""
         click.echo(f"{option}{error}", err=True)
         ctx.exit(1)
-    tell(calibration_lines(found))
+    print_lines(calibration_lines(found))
     try:
         output.write_text(found.text)
     except OSError as error:

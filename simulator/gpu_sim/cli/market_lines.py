@@ -9,7 +9,7 @@ from .lines import in_color, in_columns, shortened
 
 
 def market_lines(check: MarketCheck) -> Iterator[str]:
-    """The table in columns, the verdict last and in colour; and why recorded zones were not played."""
+    """The table in columns, the verdict last and in colour; and the reason why recorded zones were not simulated."""
     rows = check.rows
     table = [column_names(rows), *(columns(row, rows) for row in rows)]
     verdicts = [None, *(row.verdict for row in rows)]
@@ -34,7 +34,7 @@ def market_document(settings: MarketCheckSettings, check: MarketCheck) -> dict[s
 
 
 def _about_zones(comparison: RecordedComparison) -> dict[str, object]:
-    """The recorded zones that were played, for programs."""
+    """The recorded zones that were simulated, for programs."""
     left_out: dict[str, object] = {"not_played": comparison.why} if comparison.why else {}
     if comparison.zones is None:
         return left_out
