@@ -105,7 +105,7 @@ def _markets_of(plan: Plan, recorded: RecordedStatistics | None, look_seconds: f
         return build_recorded_markets(plan.scenario, recorded, look_seconds, fleets=plan.fleets, export=export)
     except (ValueError, CannotCalibrate) as error:
         has_others = recorded is not None and len(recorded.zones) > 1
-        others = "; without this trace the others can be played" if has_others else ""
+        others = "; without this trace the others can be simulated" if has_others else ""
         raise TracesUnusable(f"{error}{others}") from None
 
 

@@ -120,7 +120,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedStatistics:
     return found
 
 
-def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(
+def test_fleets_are_simulated_apart_from_single_gpus_with_as_many_nodes(
     recorded: RecordedStatistics, tmp_path: Path
 ) -> None:
     """None of 8 nodes are: nothing is measured of such."""
@@ -134,7 +134,7 @@ def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(
     ]
     assert markets.days == 60
     left_out = [str(each.name) for each in recorded.fleets if each.values.max() == 8]
-    assert markets.why == f"Fleets of 16 and of 4 nodes are played, and so {', '.join(left_out)} was not."
+    assert markets.why == f"Fleets of 16 and of 4 nodes are simulated, and so {', '.join(left_out)} was not."
     run = run_seed(replace(fleets.plan, days=4), 2)
     assert run.others["partner_16"] > 0.8
     assert build_recorded_markets(CONDITIONS, recorded, LOOK_SECONDS, fleets=False).fleets == ()

@@ -151,7 +151,7 @@ def test_the_spread_of_nothing_is_not_a_number() -> None:
     assert (spread([2.0, nan]).mean, np.isnan(spread([2.0]).sd)) == (2.0, True)
 
 
-def played(*runs: SeedRun) -> RecordedComparison:
+def comparison(*runs: SeedRun) -> RecordedComparison:
     """Recorded zones that came out so."""
     return RecordedComparison(ZoneMarketRuns(ZoneMarket(plan(ZONES), ()), runs))
 
@@ -162,8 +162,8 @@ def came_out(measure: str, value: float) -> SeedRun:
 
 
 def of_zones(measure: str, recorded: dict[str, float], *runs: SeedRun) -> JudgedTarget:
-    """A row of a market of one region whose own offers show nothing, and that has played recorded zones."""
-    rows = judge(plan(ONE_REGION), [seed_run()], recorded, played(*runs))
+    """A row of a market of one region whose own offers show nothing, and that simulates recorded zones."""
+    rows = judge(plan(ONE_REGION), [seed_run()], recorded, comparison(*runs))
     [found] = [each for each in rows if each.target.measure == measure]
     return found
 
@@ -210,7 +210,7 @@ def test_what_played_zones_do_not_show_says_why(measure: str, recorded: float, s
 
 
 def test_pairs_that_the_traces_do_not_have_are_those_of_the_scenario() -> None:
-    rows = judge(plan(ZONES), [seed_run(phi_other_gpu=0.05)], {"phi_same_region": 0.4}, played(seed_run()))
+    rows = judge(plan(ZONES), [seed_run(phi_other_gpu=0.05)], {"phi_same_region": 0.4}, comparison(seed_run()))
     by_measure = {each.target.measure: each for each in rows}
     assert (by_measure["phi_other_gpu"].of, by_measure["phi_other_gpu"].verdict) == ("own offers", "held")
     assert by_measure["phi_same_region"].of == "traces' zones"

@@ -41,9 +41,9 @@ def test_it_has_columns_only_for_what_is_known() -> None:
 
 
 def test_where_zones_were_played_each_row_says_of_what_it_is() -> None:
-    played = RecordedComparison(ZoneMarketRuns(ZoneMarket(plan(ZONES), ()), (seed_run(co_interruption_lift=6.0),)))
+    comparison = RecordedComparison(ZoneMarketRuns(ZoneMarket(plan(ZONES), ()), (seed_run(co_interruption_lift=6.0),)))
     runs = [replace(seed_run(within_on_demand=1.0), looked={})]
-    rows = judge(plan(ZONES), runs, {"co_interruption_lift": 6.22}, played)
+    rows = judge(plan(ZONES), runs, {"co_interruption_lift": 6.22}, comparison)
     found = cells(rows, "co_interruption_lift")
     assert (found["of"], found["tolerance"]) == ("traces' zones", "4–10 (aim 5–10)")
     assert found["verdict"] == "held, aim reached"

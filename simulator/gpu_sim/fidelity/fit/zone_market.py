@@ -69,9 +69,9 @@ def why_not_simulated(scenario: Scenario) -> str:
         return ""
     if mode == "replay":
         why = "offers repeat recordings tick by tick, and nothing of when they are up is simulated"
-        return f"In mode replay {why}: the recorded zones are not played, and stand over the offers as they are."
+        return f"In mode replay {why}: the recorded zones are not simulated, and stand over the offers as they are."
     why = "offers are always there, so that this market has no zones that go down"
-    return f"In mode {mode} {why}: the recorded ones are not played, and what was recorded is shown by itself."
+    return f"In mode {mode} {why}: the recorded ones are not simulated, and what was recorded is shown by itself."
 
 
 def build_recorded_markets(
@@ -90,7 +90,7 @@ def build_recorded_markets(
         return RecordedMarkets(why=why)
     of_sizes = [[each for each in recorded.fleets if each.values.max() == size] for size in (LARGE, SMALL) if fleets]
     others = [str(each.name) for each in recorded.fleets if each.values.max() not in (LARGE, SMALL)]
-    why = f"Fleets of {LARGE} and of {SMALL} nodes are played, and so {', '.join(others)} was not." if others else ""
+    why = f"Fleets of {LARGE} and of {SMALL} nodes are simulated, and so {', '.join(others)} was not." if others else ""
     zones = build_zone_market(scenario, recorded.zones, look_seconds) if recorded.zones else None
     if zones is not None and export is not None:
         zones = replace(zones, plan=replace(zones.plan, export=export))

@@ -28,8 +28,8 @@ SHAPE_STATISTICS = (
     "fail_given_fail 240min",
     "fail_given_fail 1440min",
 )
-"""The targets that a shape decides. How long zones are up and down follows from what is given; how many fall together,
-and all of them, a recording of a few zones says too little about."""
+"""The targets that a shape decides. The lengths of times up and down follow from what is given; of zones that go down
+together, and of all at once, a recording of a few zones says too little."""
 
 
 def refuse_unlike(fitted: Sequence[Trace], held_out: Sequence[Trace]) -> None:

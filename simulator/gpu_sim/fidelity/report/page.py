@@ -153,7 +153,7 @@ def _guess(plan: Plan, runs_of_zones: ZoneMarketRuns, pictures: Sequence[Picture
         "up, and how often it went down in an hour of that; nothing else says when. Zones of a region share its "
         "stress. All else is as the scenario says, but for its other offers, its churn and its timeline. Both were "
         f"looked at every {looked.observe_every_ms / 1000:.4g} s and written every {looked.gap_ms / 1000:g} s, for as "
-        "long as the recording lasts. What is measured of the played zones, here and in the table, is of all seeds."
+        "long as the recording lasts. What is measured of the simulated zones, here and in the table, is of all seeds."
     )
     return _GUESS.substitute(
         guess=_figures(pictures, "guess"),

@@ -193,7 +193,7 @@ def _draw_together(
     axes.set_xticks(nodes)
     axes.legend(fontsize=8, frameon=False)
     text = "Of all nodes of fleets of 16 that were lost, the share that went in a tick together with so many others. "
-    text += "The zones of the traces were played." if of_traces else "Fleets on the scenario's own offers."
+    text += "The zones of the traces were simulated." if of_traces else "Fleets on the scenario's own offers."
     part: PagePart = "zones" if of_traces else "offers"
     return Picture("together", "How many nodes are lost together", text, png_of(figure), part)
 
@@ -220,7 +220,7 @@ def _draw_correlation(by_distance: Mapping[Distance, Floats], recorded: Recorded
         if known is not None and len(known):
             _draw_strip(axes, row + 0.2, known, RED, None if is_labelled else "recorded")
             is_labelled = True
-    labels = ["same pool: two nodes of a fleet" if apart is Distance.SAME_ZONE else apart.value for apart in rows]
+    labels = ["same offer: two nodes of a fleet" if apart is Distance.SAME_ZONE else apart.value for apart in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvline(0, color=GREY, linewidth=0.8)
@@ -251,7 +251,9 @@ def _draw_lifts(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) ->
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
-    text = "How much likelier than by chance a zone falls near an interruption of another: median and 80 % of seeds."
+    text = (
+        "How much likelier than by chance a zone goes down near an interruption of another: median and 80 % of seeds."
+    )
     return Picture("lifts", "Falling together", text, png_of(figure), "zones")
 
 

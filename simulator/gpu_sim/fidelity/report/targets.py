@@ -111,7 +111,7 @@ TARGETS = (
     _phi("phi_same_region", "phi of zones of a region, same GPU", "0.43 (0.11–0.59)", 0.432, 0.25, 0.55, "V1", "V2"),
     _phi("phi_other_region", "phi across regions, same GPU", "0.14 (0.03–0.27)", 0.136, 0.0, 0.27, "V1"),
     _phi("phi_other_gpu", "phi in a region, other GPU", "−0.03–0.03", 0.0, -0.10, 0.10, "V2"),
-    _zone("co_interruption_lift", "lift of falling within 195 s of a zone of the region", 3.11, 2, 5, (2.5, 5)),
+    _zone("co_interruption_lift", "lift of going down within 195 s of a zone of the region", 3.11, 2, 5, (2.5, 5)),
     _zone("fano_zone 1h", "Fano factor, one zone, 1 h", 1.02, 0.9, 1.3),
     _zone("fano_zone 6h", "Fano factor, one zone, 6 h", 1.82, 1.3, 2.2),
     _zone("fano_zone 24h", "Fano factor, one zone, 24 h", 2.81, 1.5, 4),

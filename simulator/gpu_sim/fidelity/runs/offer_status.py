@@ -1,4 +1,4 @@
-"""The status of an offer as `OfferStatus` sums it up from events: up, or kept from being rented."""
+"""The status of one offer in a run: up, or down for one of several reasons."""
 
 from ...core.market.offer import Offer
 
