@@ -58,7 +58,7 @@ def test_the_same_traces_give_the_same_bytes_in_whatever_order(folder: Path, tmp
 
 
 def test_a_fit_shows_the_shipped_shape_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_sim.fidelity.fit.fitting.ROUNDS_MAX", 2)
+    monkeypatch.setattr("gpu_sim.fidelity.fit.shape_fit.ROUNDS_MAX", 2)
     files = [write_trace(tmp_path, each) for each in recordings(30)]
     result = calibrate(*files, "--output", tmp_path / "five.yaml", "--seeds", 0, "--shape", "fit")
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ from ..core.scenario.scenario import Scenario
 from ..scenario_files.load import parse_scenario
 from ..scenario_files.problems import ScenarioError
 from .fit.fitted_scenario import days_to_run, run_again, write_scenario
-from .fit.fitting import looks_max
+from .fit.shape_fit import looks_max
 from .fit.trace_calibration import CalibratedMarket, ShapeChoice, Zone, calibrate_traces
 from .fit.zone_market import ZoneMarket, build_zone_market
 from .progress import Progress, no_progress

@@ -6,7 +6,7 @@ from gpu_sim.core.kernel.quantities import Availability
 from gpu_sim.core.market.availability_rates import calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.expected_statistics import DOWN_OVER_H, Setting, expect, shares_over
-from gpu_sim.fidelity.fit.fitting import setting_of, targets_of
+from gpu_sim.fidelity.fit.shape_fit import setting_of, targets_of
 from gpu_sim.fidelity.fit.unsampled_rates import ZoneRates, sampled_per_hour
 from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.zones import observe_all, trace_names

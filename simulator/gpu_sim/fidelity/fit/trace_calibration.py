@@ -13,7 +13,7 @@ from ..traces.lifetimes import interruptions
 from ..traces.look_interval import find_look_interval
 from ..traces.node_losses import NodeLosses, fit_losses
 from ..traces.traces import Trace, TraceName, align
-from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
+from .shape_fit import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
 from .unsampled_rates import ZoneRates, unsampled_or_recorded_rates
 
 ShapeChoice = Literal["fit", "shipped"]
