@@ -91,7 +91,7 @@ def calibrate(
         option = "--against: " if isinstance(error, calibration.CannotSimulateHeldOut) else ""
         click.echo(f"{option}{error}", err=True)
         ctx.exit(1)
-    print_lines(calibration_lines(found))
+    print_lines(calibration_lines(found))  # before the file: a file that cannot be written costs no result
     try:
         output.write_text(found.text)
     except OSError as error:

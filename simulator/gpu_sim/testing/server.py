@@ -81,6 +81,7 @@ class GpuSimServer:
     def _document(self, file: Path) -> dict[str, Any]:
         from ..scenario_files.document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
 
+        # Tests may rewrite a file, so the time of its last change is part of the key.
         key = (file, file.stat().st_mtime_ns if file.exists() else 0)
         if key not in self._documents:
             self._documents[key] = scenario_document(file)

@@ -97,6 +97,7 @@ def _pairs(setting: Setting, shape: Shape, rates: Sequence[AvailabilityRates]) -
     def chosen_pairs(
         pairs: list[tuple[int, int]], join: Callable[[Shape, AvailabilityRates, AvailabilityRates], JointChain]
     ) -> _Pairs:
+        # Every n-th pair rather than the first ones, which would all have the same few zones.
         chosen = pairs[:: ceil(len(pairs) / PAIRS_MAX) or 1]
         chains = tuple(SampledChain(join(shape, rates[i], rates[j]), setting.look_h) for i, j in chosen)
         return _Pairs(tuple(chosen), chains, len(pairs) / len(chosen) if chosen else 0.0)
@@ -147,6 +148,7 @@ def _variance_in(setting: Setting, chain: SampledChain, one: int, other: int, wi
     """The covariance of the counts of events in the windows of a recording, about the means of the recording."""
     windows = max(1, int(setting.looks / window))
     whole = chain.count_covariance(one, other, round(windows * window))
+    # A recording's variance is about its own mean, which varies too: that part is missing from it.
     return chain.count_covariance(one, other, window) - whole / windows**2
 
 

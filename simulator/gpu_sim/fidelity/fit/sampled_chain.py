@@ -19,7 +19,9 @@ class SampledChain:
         self.step: Floats = np.asarray(expm(chain.generator * every_h), np.float64)
         self.shares = _stationary(chain.generator)
         self._ups = chain.ups
-        self._squares = [self.step]
+        self._squares = [self.step]  # the step's powers 1, 2, 4, …: any other is a product of few of them
+        # The fundamental matrix of the chain; adding the shares to each row makes it invertible. Its square is what the
+        # closed form of `_lagged_sum` needs.
         settling = np.linalg.inv(np.eye(len(self.shares)) - self.step + self.shares)
         self._settling = settling @ settling
 

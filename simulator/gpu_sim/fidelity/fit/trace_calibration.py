@@ -73,6 +73,7 @@ def calibrate_traces(
     refuse_unusable(aligned)
     every = look_seconds_of(aligned, look_seconds)
     measured = zones_of_one_gpu(aligned)
+    # A zone whose real rate cannot be known is no evidence of a shape.
     telling = tuple(trace for trace in measured if calibrate_zone(trace, every, Shape()).unsampled)
     shape = _shape(telling, every, choice, on_look)
     zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)

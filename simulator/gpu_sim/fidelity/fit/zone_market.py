@@ -111,6 +111,7 @@ def build_zone_market(
     """
     aligned = align(traces)
     refuse_unusable(aligned)
+    # The offers' probabilities are computed for this horizon, whatever the scenario's; a long one would push them to 1.
     settings = replace(scenario.market.interruptions, horizon=Duration(HOUR_MS))
     every = look_seconds_of(aligned, look_seconds)
     zones = tuple(calibrate_zone(trace, every, settings.shape or Shape()) for trace in aligned)

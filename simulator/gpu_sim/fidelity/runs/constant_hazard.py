@@ -58,6 +58,7 @@ def _of_offer(offer: OfferHistory, settings: InterruptionSettings, length_ms: in
         return None
     hours = (rentals.ended_ms - rentals.began_ms) / HOUR_MS
     expected = per_hour * float(hours.sum())
+    # Slot 0 alone: nodes of a fleet end together in shocks, and the test takes independent lifetimes.
     one = (rentals.slot == 0) & rentals.interrupted
     left_h = (length_ms - rentals.began_ms[one]) / HOUR_MS
     ranks = np.expm1(-per_hour * hours[one]) / np.expm1(-per_hour * left_h)

@@ -166,12 +166,13 @@ class _Log:
                 if len(events) > self._read_up_to:
                     self._read()
         self._read()
-        simulation.drop(rentals=0, events=0, lines=0)
+        simulation.drop(rentals=0, events=0, lines=0)  # so that memory does not grow with the days
         self._read_up_to = 0
 
     def _read(self) -> None:
         """Read the new events, rent after them, and read what that causes, until there are no more."""
         events, handlers = self._events, self._handlers
+        # Renting makes events of its own, which have to be read as well.
         while len(events) > self._read_up_to:
             news = events[self._read_up_to :]
             self._read_up_to = len(events)
