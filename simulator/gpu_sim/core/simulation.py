@@ -9,22 +9,12 @@ from msgspec.structs import replace
 from .accepted import Accepted
 from .billing.accounts import Accounts
 from .billing.ledger import Entry, Ledger
-from .commands import (
-    AddCredit,
-    Command,
-    CreateAccount,
-    HideRental,
-    InterruptRental,
-    MoveRental,
-    PlayAct,
-    RentGpu,
-    TerminateRental,
-    TouchRental,
-)
+from .command_rules import COMMAND_RULES, SimulationParts
+from .commands import Command
 from .journal import Journal, Mark, Recorded
 from .kernel.awaited_events import AwaitedEvents
 from .kernel.clock import DEFAULT_START, epoch_ms
-from .kernel.errors import InvalidValue, JournalDropped, SnapshotInvalid
+from .kernel.errors import JournalDropped, SnapshotInvalid
 from .kernel.gc_pause import gc_pause
 from .kernel.schedule import Priority, Schedule, Subject
 from .market.churn import Churn
@@ -86,6 +76,15 @@ class Simulation:
             record,
             self._perform,
         )
+        self._parts = SimulationParts(
+            self._schedule,
+            self._accounts,
+            self._keys,
+            self.market,
+            self.rentals,
+            self._interventions,
+            self.timeline,
+        )
         self.advance(0)
 
     @classmethod
@@ -144,22 +143,8 @@ class Simulation:
     # Commands
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
-        """Say whether a command can be applied now. Raises a Refusal, and changes nothing either way."""
-        if isinstance(command, RentGpu):
-            return self._check_rent(command, key)
-        if isinstance(command, TerminateRental):
-            rental = self.rentals.find(command.rental_id, command.account)
-            return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, TouchRental | InterruptRental | MoveRental | HideRental):
-            return Accepted(command, rental=self._check_act_on(command), turn=self._turn)
-        if isinstance(command, PlayAct):
-            self.market.check_selector(command.act)
-            return Accepted(command, turn=self._turn)
-        if isinstance(command, CreateAccount):
-            self._accounts.check_new(command)
-        else:
-            self._accounts.check_credit(command)
-        return Accepted(command, turn=self._turn)
+        """Accept a command that can be applied now. Raises a Refusal, and changes nothing either way."""
+        return COMMAND_RULES[type(command)].check(self._parts, command, key, self._turn)
 
     def apply(self, accepted: Accepted) -> Rental | None:
         """Let an accepted command happen, and answer the rental that it concerns. It cannot be refused."""
@@ -168,7 +153,7 @@ class Simulation:
         if not accepted.leaves_a_line:
             return accepted.rental
         self._journal.accept(self.now_ms, accepted.command)
-        return self._happen(accepted)
+        return self._execute(accepted)
 
     def execute(self, command: Command, key: Key | None = None) -> Rental | None:
         """`apply(check(command))`."""
@@ -298,61 +283,11 @@ class Simulation:
             return self.market.named(str(name))
         return self.rentals.find_subject(priority, name)
 
-    # Behind the line
-
-    def _check_rent(self, command: RentGpu, key: Key | None) -> Accepted:
-        self._accounts.check_known(command.account)
-        self.market.check_names(command.provider_id, command.gpu_model, command.region)
-        if command.gpu_count < 1:
-            raise InvalidValue("gpu_count must be at least 1", param="gpu_count")
-        if key is not None:
-            known = self._keys.find(command.account, key, self.now_ms)
-            if known is not None:
-                rental = self.rentals.find(known)
-                return Accepted(command, rental=rental, replayed=True, turn=self._turn)
-        return Accepted(command, plan=self.rentals.check_rent(command), key=key, turn=self._turn)
-
-    def _check_act_on(self, command: TouchRental | InterruptRental | MoveRental | HideRental) -> Rental:
-        rental = self.rentals.find(command.rental_id)
-        if isinstance(command, TouchRental):
-            self.rentals.check_running(rental)
-        elif isinstance(command, InterruptRental):
-            self.rentals.check_live(rental)
-        elif isinstance(command, MoveRental):
-            self._interventions.check_move(rental, command)
-        return rental
-
-    def _happen(self, accepted: Accepted) -> Rental | None:
-        command, rental = accepted.command, accepted.rental
-        if accepted.plan is not None:
-            rental = self.rentals.place(accepted.plan)
-            if accepted.key is not None:
-                self._keys.store(rental.account, accepted.key, rental.rental_id, self.now_ms)
-        elif isinstance(command, CreateAccount):
-            self._accounts.open(command.account, command.balance_micros, self.now_ms)
-        elif isinstance(command, AddCredit):
-            self._accounts.add_credit(command.account, command.amount_micros, self.now_ms)
-            self.rentals.await_exhaustion(command.account)
-        elif isinstance(command, PlayAct):
-            self.timeline.play(command)
-        else:
-            assert rental is not None
-            self._happen_to(rental, command)
-        return rental
-
-    def _happen_to(self, rental: Rental, command: Command) -> None:
-        if isinstance(command, TerminateRental):
-            self.rentals.end(rental, "deleted")
-        elif isinstance(command, TouchRental):
-            self.rentals.touch(rental)
-        elif isinstance(command, MoveRental):
-            self._interventions.move(rental, command)
-        elif isinstance(command, HideRental):
-            self._interventions.hide(rental, hidden=command.hidden)
-        else:
-            self.rentals.end(rental, "interrupted", "forced")
-
     def _perform(self, command: Command) -> Rental | None:
         """A command of the timeline: the journal's header has it already."""
         accepted = self.check(command)
-        return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
+        return self._execute(accepted) if accepted.leaves_a_line else accepted.rental
+
+    def _execute(self, accepted: Accepted) -> Rental | None:
+        command = accepted.command
+        return COMMAND_RULES[type(command)].execute(self._parts, command, accepted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from ..commands import HideRental, MoveRental
+from ..commands import MoveRental
 from ..events import Event, RentalHidden, RentalShown, TransitionHeld, TransitionReleased
 from ..kernel.errors import RentalNotInState
 from ..kernel.schedule import Schedule
@@ -64,10 +64,3 @@ class Interventions:
     def _live_on(self, offers: Iterable[Offer]) -> list[Rental]:
         names = {offer.name for offer in offers}
         return [rental for rental in self._rentals.live_in_order() if rental.offer.name in names]
-
-
-def is_so_already(rental: Rental, command: MoveRental | HideRental) -> bool:
-    """Whether the rental is held back, released, hidden or shown already."""
-    if isinstance(command, HideRental):
-        return rental.hidden == command.hidden
-    return command.hold is not None and rental.held_back == command.hold
