@@ -66,6 +66,11 @@ def noticed(state: State) -> dict[str, Any]:
     return next(each for each in rentals if each["noticed_ms"] is not None)
 
 
+def never_ran(state: State) -> dict[str, Any]:
+    """A rental that ended before it ran, and was billed nothing."""
+    return next(each for each in state["rentals"]["ended"] if each["running_ms"] is None and not each["billed_micros"])
+
+
 def offer_state(state: State, offer: int) -> list[Any]:
     """What was lost, struck and told on an offer."""
     found: list[Any] = state["interruptions"]["offers"][offer]
@@ -155,6 +160,21 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "a live rental that was billed": ("poisson", lambda s: s["rentals"]["live"][0].update(billed_micros=1), "cannot"),
     "a bill of another amount": ("poisson", lambda s: s["rentals"]["ended"][0].update(billed_micros=1), "cannot be"),
+    "an end of which there is no reason": (
+        "poisson",
+        lambda s: s["rentals"]["ended"][0].update(reason=None, billed_micros=None),
+        "cannot be",
+    ),
+    "an end for a reason that its status does not have": (
+        "poisson",
+        lambda s: never_ran(s).update(reason="idle_timeout"),
+        "cannot be",
+    ),
+    "a running rental that awaits its readiness": (
+        "poisson",
+        lambda s: awaits(s, Priority.PROVISIONING, rental(s, runs=True)["rental_id"]),
+        "nothing awaits the event of kind PROVISIONING",
+    ),
     "an ended rental with an event": ("poisson", lambda s: s["rentals"]["ended"][0].update(tickets=[3]), "has ended"),
     "an ended rental with a readiness": (
         "poisson",

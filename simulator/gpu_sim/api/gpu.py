@@ -9,7 +9,8 @@ from ..core.events import Reason
 from ..core.kernel.errors import InvalidValue
 from ..core.kernel.money import format_price, format_usd
 from ..core.rentals.idempotency import Key
-from ..core.rentals.rental import Rental, Status
+from ..core.rentals.rental import Rental
+from ..core.rentals.transitions import Status
 from ..worlds.world import World
 from . import decoration
 from .auth import header_values, unknown_token

@@ -9,7 +9,8 @@ from ...core.kernel.clock import DAY_MS
 from ...core.kernel.errors import InvalidValue
 from ...core.kernel.one_of import OneOf
 from ...core.kernel.quantities import Duration, Factor, Instant
-from ...core.rentals.rental import Rental, Status
+from ...core.rentals.rental import Rental
+from ...core.rentals.transitions import Status
 from ...core.scenario.scenario import ClockSettings
 from ...worlds.advance_events import AdvanceEvents
 from ...worlds.world import ADVANCE_MS_MAX, World

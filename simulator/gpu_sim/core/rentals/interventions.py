@@ -9,6 +9,7 @@ from ..kernel.schedule import Schedule
 from ..market.offer import Offer
 from .rental import Rental
 from .rentals import Rentals
+from .transitions import check_transition
 
 
 class Interventions:
@@ -21,11 +22,8 @@ class Interventions:
 
     def check_move(self, rental: Rental, command: MoveRental) -> None:
         """Raises RentalNotInState where the rental's status does not lead there, or its time has come already."""
-        if command.to == "terminated":
-            self._rentals.check_live(rental)
-        elif rental.status != "provisioning":
-            raise RentalNotInState(f"the rental is {rental.status}, not provisioning")
-        elif command.hold and rental.is_due and not rental.held_back:
+        check_transition(rental.status, command.to, "operator")
+        if command.hold and rental.is_due and not rental.held_back:
             raise RentalNotInState("the rental is stuck: its time has come already, so nothing is left to hold back")
 
     def move(self, rental: Rental, command: MoveRental) -> None:

@@ -1,7 +1,5 @@
 """One rental and what is known of it (F10–F12, A18), from the plan of it to the GPUs that it leaves behind."""
 
-from typing import Literal
-
 from msgspec import Struct
 
 from ..billing.charges import Session
@@ -12,9 +10,7 @@ from ..kernel.names import rental_name
 from ..kernel.quantities import Natural
 from ..kernel.schedule import NO_TICKET, Ticket
 from ..market.offer import Offer
-
-Status = Literal["provisioning", "running", "terminated"]
-"""The API's statuses; there is no other (F11)."""
+from .transitions import Status
 
 
 class Rental(Struct, eq=False, gc=False):

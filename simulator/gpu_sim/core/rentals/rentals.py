@@ -22,6 +22,7 @@ from .provisioning import Provisioning
 from .rental import Reclaimed, Rental, RentalsState, RentPlan
 from .rental_book import RentalBook
 from .rental_checks import check_rentals
+from .transitions import check_transition, is_transition, leads_to
 
 
 class Rentals(RentalBook):
@@ -76,8 +77,7 @@ class Rentals(RentalBook):
 
     def check_live(self, rental: Rental) -> None:
         """Raises RentalNotInState where the rental is over."""
-        if rental.terminated_ms is not None:
-            raise RentalNotInState("the rental is terminated")
+        check_transition(rental.status, "terminated", "interrupted")
 
     # What happens to them; from here on nothing can fail
 
@@ -127,6 +127,7 @@ class Rentals(RentalBook):
     def end(self, rental: Rental, reason: Reason, cause: Cause | None = None) -> None:
         """End a live rental: bill it, settle its hold, give its GPUs back (F13, A8)."""
         now, command = self._schedule.now_ms, rental.command
+        assert is_transition(rental.status, "terminated", reason, cause), (rental.status, reason, cause)
         for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
         rental.ready_ticket, rental.tickets = NO_TICKET, ()
@@ -176,6 +177,7 @@ class Rentals(RentalBook):
     def start(self, rental: Rental) -> None:
         """The GPU runs from now on. Whatever else its luck decides counts from here."""
         now = self._schedule.now_ms
+        assert leads_to(rental.status, "running", "ready"), rental.status
         rental.held_back = rental.is_due = False
         rental.phase = None
         rental.running_ms = now
