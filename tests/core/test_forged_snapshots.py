@@ -140,12 +140,12 @@ FORGERIES: dict[str, Forgery] = {
     "a notice where none is given": (
         "poisson",
         lambda s: offer_state(s, EXCHANGE).__setitem__(slice(3, 5), reversed(offer_state(s, EXCHANGE)[3:5])),
-        "never tells of",
+        "gives no notices",
     ),
     "a rental that runs nowhere": ("poisson", lambda s: offer_state(s, EXCHANGE).__setitem__(2, []), "on no offer"),
     "what runs and is not known": ("poisson", lambda s: offer_state(s, 0).__setitem__(2, ["rent_none"]), "'rent_none'"),
     "a rental that runs elsewhere": ("realistic", run_elsewhere, "runs on another offer"),
-    "an end told of too early": ("poisson", lambda s: noticed(s).update(interrupts_ms=LATER), "too early"),
+    "a notice that is too early": ("poisson", lambda s: noticed(s).update(interrupts_ms=LATER), "too early"),
     "an end told of, and not when": ("poisson", lambda s: noticed(s).update(noticed_ms=None), "cannot be"),
     "rentals that were not counted": ("poisson", lambda s: s["rentals"].update(created=99), "not as many"),
     "an ordinal that was not counted": (

@@ -94,7 +94,7 @@ def strikes(count: int, p: int = 500_000, name: str = "shock/x") -> list[tuple[i
         delay = clock.delay_ms()
         assert delay is not None
         assert delay >= 1
-        found.append((delay, *clock.strike()))
+        found.append((delay, *clock.draw_shock()))
     return found
 
 
@@ -105,7 +105,7 @@ def test_shocks_come_at_exponential_intervals_of_the_shock_rate() -> None:
 def test_shocks_are_numbered_from_zero() -> None:
     clock = ShockClock(stream(1, "shock/x"), hazard(500_000, settings()))
     assert (clock.index, clock.draws) == (0, 0)
-    assert [clock.strike()[0] for _ in range(3)] == [0, 1, 2]
+    assert [clock.draw_shock()[0] for _ in range(3)] == [0, 1, 2]
     assert clock.index == 3
 
 
@@ -136,7 +136,7 @@ def test_a_shock_takes_its_draws_one_after_the_other_and_is_as_severe_as_they_sa
         while x + y > 1.0:
             x, y = (((draw(key, n + i) + 1) / DRAW_RANGE) ** (1 / shape) for i, shape in enumerate((0.8, 0.6)))
             n += 2
-        struck, severity = clock.strike()
+        struck, severity = clock.draw_shock()
         assert (struck, clock.draws) == (index, n)
         assert abs(severity - 1e6 * x / (x + y)) <= 0.5001
 
@@ -158,10 +158,10 @@ def test_a_clock_resumes_from_its_counters() -> None:
     clock = ShockClock(stream(1, "shock/x"), rates)
     for _ in range(5):
         clock.delay_ms()
-        clock.strike()
+        clock.draw_shock()
     resumed = ShockClock(stream(1, "shock/x"), rates)
     resumed.draws, resumed.index = clock.draws, clock.index
-    assert (resumed.delay_ms(), resumed.strike()) == (clock.delay_ms(), clock.strike())
+    assert (resumed.delay_ms(), resumed.draw_shock()) == (clock.delay_ms(), clock.draw_shock())
     assert (resumed.draws, resumed.index) == (clock.draws, clock.index)
 
 

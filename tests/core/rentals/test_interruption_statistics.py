@@ -74,7 +74,7 @@ def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, 
             end = now + own
         while shock_ms <= end:
             struck = int(shock_ms)
-            shock, severity = clock.strike()
+            shock, severity = clock.draw_shock()
             shock_ms = struck + (clock.delay_ms() or math.inf)
             if is_hit(stream(seed, f"hit/{rental}"), shock, severity):
                 falls, end = True, struck
@@ -149,7 +149,7 @@ def test_a1_lifetimes_are_exponential_also_where_shocks_are_shared(seed: int) ->
             delay = clock.delay_ms()
             assert delay is not None
             now += delay
-            hit = is_hit(stream(seed, f"hit/{rental}"), *clock.strike())
+            hit = is_hit(stream(seed, f"hit/{rental}"), *clock.draw_shock())
         lifetimes.append(min(now, own))
     mean_ms = HOUR / -math.log(0.95)
     p_value = float(kstest(lifetimes, "expon", args=(0, mean_ms)).pvalue)

@@ -132,7 +132,7 @@ def test_each_rental_is_held_against_a_strike_at_most_twice_however_many_are_to_
         sim.advance(number * 1_000)
         rent(sim)
     sim.advance(5 * MINUTE)
-    assert len(sim.rentals.interruptions.state().offers[0].told) > 500
+    assert len(sim.rentals.interruptions.state().offers[0].announced) > 500
     assert max(drawn.values()) == 2
     assert sum(drawn.values()) < 200 * 20
 

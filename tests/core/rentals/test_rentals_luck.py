@@ -71,7 +71,7 @@ def test_shocks_are_decided_by_the_offers_stream_and_whom_they_hit_by_the_rental
     now, ends = 0, dict[int, int]()
     for event in struck:
         now += clock.delay_ms() or 0
-        shock, severity = clock.strike()
+        shock, severity = clock.draw_shock()
         assert (event.at, event.shock, event.severity_ppm) == (now, shock, severity)
         for number in range(len(rentals)):
             if now >= READY and is_hit(stream(seed, f"hit/alice|{NAME}|{number}"), shock, severity):

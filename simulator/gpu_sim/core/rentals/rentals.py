@@ -139,12 +139,12 @@ class Rentals(RentalBook):
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
         self.retire(rental)
-        self.interruptions.over(rental)
+        self.interruptions.forget(rental)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
-        is_kept = reason == "interrupted" and self.interruptions.keeps_gpus(rental.offer, cause)
-        reclaim = self._reclaim_ms(rental) if is_kept else 0
+        is_reclaimed = reason == "interrupted" and self.interruptions.reclaims_gpus(rental.offer, cause)
+        reclaim = self._reclaim_ms(rental) if is_reclaimed else 0
         if reclaim:
             self._schedule.at(now + reclaim, Priority.GPUS_RETURN, Reclaimed(rental.offer, command.gpu_count))
         else:
@@ -182,7 +182,7 @@ class Rentals(RentalBook):
         rental.phase = None
         rental.running_ms = now
         self._record(RentalRunning(now, rental.account, rental.rental_id))
-        self.interruptions.begins(rental)
+        self.interruptions.begin(rental)
         self._await_idleness(rental)
         self.await_exhaustion(rental.account)
 
