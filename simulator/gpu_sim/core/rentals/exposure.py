@@ -1,4 +1,4 @@
-"""What interruptions know of one offer: its shock clock, its running rentals, its upcoming shocks."""
+"""The exposure of one offer to interruptions: its shock clock, its running rentals, its upcoming shocks."""
 
 from msgspec import Struct
 

@@ -180,7 +180,7 @@ class Interruptions:
         shock = subject.unannounced.pop(0)
         subject.announced.append(shock)
         self._announce(subject, shock)
-        # Last: of notices due at one instant the first scheduled comes first, and those of this shock are to come first.
+        # Last: at one instant notices come in the order in which they were scheduled, those of this shock first.
         self._draw_next_shock(subject, shock.at_ms)
 
     def _announce(self, exposure: OfferExposure, shock: UpcomingShock) -> None:
