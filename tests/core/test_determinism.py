@@ -62,7 +62,7 @@ def here(seed: int = 1) -> bytes:
 
 
 def test_the_busy_world_is_busy() -> None:
-    """What the other tests compare must contain everything that chance decides."""
+    """The journals that the other tests compare must contain everything that chance decides."""
     exported = here()
     for happened in (
         b'"rental_running"',

@@ -28,7 +28,7 @@ def taken(mode: str) -> bytes:
 
 
 def restore(mode: str, state: bytes) -> bytes:
-    """What a restored run says of itself."""
+    """The state of a run that was restored, thirty hours later."""
     run = restored_run(rich_scenario(mode), state, seed=1, start_epoch_ms=START)
     run.simulation.advance(30 * HOUR)
     run.simulation.ledger.audit()
@@ -61,7 +61,7 @@ def rental(state: State, *, runs: bool) -> dict[str, Any]:
 
 
 def noticed(state: State) -> dict[str, Any]:
-    """A rental that was told of its end."""
+    """A rental that had a notice."""
     rentals = (*state["rentals"]["live"], *state["rentals"]["ended"])
     return next(each for each in rentals if each["noticed_ms"] is not None)
 
@@ -72,7 +72,7 @@ def never_ran(state: State) -> dict[str, Any]:
 
 
 def offer_state(state: State, offer: int) -> list[Any]:
-    """What was lost, struck and told on an offer."""
+    """The exposure of an offer."""
     found: list[Any] = state["interruptions"]["offers"][offer]
     return found
 
@@ -88,7 +88,7 @@ def forget_exhaustion(state: State) -> None:
 
 
 def run_elsewhere(state: State) -> None:
-    """What runs on one offer is said to run on another."""
+    """The rentals of one offer are listed as running on another."""
     offers = state["interruptions"]["offers"]
     offers[MARKETPLACE][2], offers[EXCHANGE][2] = offers[EXCHANGE][2], offers[MARKETPLACE][2]
 
@@ -116,9 +116,9 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "an offer that never returns": ("poisson", lambda s: lose(s, Priority.CHURN), "CHURN"),
     "a stress that never ends": ("realistic", lambda s: lose(s, Priority.STRESS), "STRESS"),
-    "a group that is never struck": ("realistic", lambda s: lose(s, Priority.GROUP_SHOCK), "GROUP_SHOCK"),
+    "a group without its next shock": ("realistic", lambda s: lose(s, Priority.GROUP_SHOCK), "GROUP_SHOCK"),
     "an offer that is up and down": ("realistic", lambda s: s["offers"][1].__setitem__(1, False), "lead on from"),
-    "an event of another pool": (
+    "an event of another offer": (
         "realistic",
         lambda s: s["interruptions"]["realistic"]["offers"][0].__setitem__(2, 0),
         "lead on",
@@ -135,8 +135,8 @@ FORGERIES: dict[str, Forgery] = {
         "changes",
     ),
     "a trace that ends early": ("replay", lambda s: lose(s, Priority.AVAILABILITY), "AVAILABILITY"),
-    "a strike that does not come": ("poisson", lambda s: offer_state(s, 0).__setitem__(4, []), "SHOCK"),
-    "a strike of which nobody is told": ("poisson", lambda s: lose(s, Priority.NOTICE), "NOTICE"),
+    "a pending shock that is not upcoming": ("poisson", lambda s: offer_state(s, 0).__setitem__(4, []), "SHOCK"),
+    "a shock without its notice": ("poisson", lambda s: lose(s, Priority.NOTICE), "NOTICE"),
     "a notice where none is given": (
         "poisson",
         lambda s: offer_state(s, EXCHANGE).__setitem__(slice(3, 5), reversed(offer_state(s, EXCHANGE)[3:5])),
@@ -146,7 +146,7 @@ FORGERIES: dict[str, Forgery] = {
     "what runs and is not known": ("poisson", lambda s: offer_state(s, 0).__setitem__(2, ["rent_none"]), "'rent_none'"),
     "a rental that runs elsewhere": ("realistic", run_elsewhere, "runs on another offer"),
     "a notice that is too early": ("poisson", lambda s: noticed(s).update(interrupts_ms=LATER), "too early"),
-    "an end told of, and not when": ("poisson", lambda s: noticed(s).update(noticed_ms=None), "cannot be"),
+    "a notice without its time": ("poisson", lambda s: noticed(s).update(noticed_ms=None), "cannot be"),
     "rentals that were not counted": ("poisson", lambda s: s["rentals"].update(created=99), "not as many"),
     "an ordinal that was not counted": (
         "poisson",
@@ -234,12 +234,12 @@ FORGERIES: dict[str, Forgery] = {
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_what_no_run_can_be_is_refused_by_the_part_that_knows(forgery: str) -> None:
-    mode, forge, told = FORGERIES[forgery]
+    mode, forge, message = FORGERIES[forgery]
     state = msgspec.json.decode(taken(mode))
     forge(state["simulation"])
     with pytest.raises(SnapshotInvalid) as refusal:
         restore(mode, msgspec.json.encode(state))
-    assert told in refusal.value.message
+    assert message in refusal.value.message
 
 
 FORGED_RULES: dict[str, Callable[[State], object]] = {

@@ -107,7 +107,7 @@ def deadlines(sim: Simulation) -> list[int]:
 
 
 def command(sim: Simulation, do: str, account: str, number: int, amount: int) -> Command:
-    """What the account asks for."""
+    """A request of the account."""
     if do in {"rent", "keyed"}:
         return rent_command(account, OFFERS[number], amount)
     if do == "credit":
@@ -119,7 +119,7 @@ def command(sim: Simulation, do: str, account: str, number: int, amount: int) ->
 
 
 def command_on(id_: str, do: str, account: str, amount: int) -> Command:
-    """What is asked for about a rental."""
+    """A request about a rental."""
     if do == "terminate":
         return TerminateRental(account, id_)
     if do == "move":

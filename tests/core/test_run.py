@@ -60,7 +60,7 @@ def do(run: Run, what: tuple[str, str, int, int]) -> None:
 
 
 def dated(sim: Simulation, what: tuple[str, str, int, int]) -> tuple[str, str, int, int]:
-    """What is to be done, a wait with the instant that it leads to: a boundary, or a millisecond beside it."""
+    """The next thing to do; a wait comes with the instant that it leads to: a boundary, or a millisecond beside it."""
     name, account, number, amount = what
     if name != "wait":
         return what

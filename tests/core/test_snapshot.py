@@ -24,7 +24,7 @@ SEED = 5
 
 
 def restored(sim: Simulation, conditions: Scenario | None = None, history: History | None = None) -> Simulation:
-    """What the snapshot of a simulation gives."""
+    """The simulation restored from the snapshot of this one."""
     conditions = sim.scenario if conditions is None else conditions
     return Simulation.restored(
         conditions, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms, history=history

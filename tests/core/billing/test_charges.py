@@ -1,4 +1,4 @@
-"""What a session costs, as a function of how and when it ended."""
+"""The charge of a session, by the reason and the time of its end."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""How large a hold is, how long it reserves, and that it ends once."""
+"""The amount of a hold, its expiry, and that it ends once."""
 
 import pytest
 from gpu_sim.core.billing.holds import Hold, expires_at_ms, hold_micros

@@ -59,7 +59,7 @@ def rentals_for(spec: OfferSpec) -> int:
 
 
 def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, float]:
-    """How many rentals there were on an offer, how many were interrupted, and the hours that they lasted."""
+    """The number of rentals on an offer, of those interrupted, and the hours that they lasted."""
     name = spec.name
     rates = hazard(spec.interruption_probability, InterruptionSettings(shared=Share(shared_ppm)))
     clock = ShockClock(stream(seed, f"shock/{name}"), rates)
@@ -69,17 +69,17 @@ def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, 
         rental = rental_name("alice", name, ordinal)
         end = now + HOUR
         own = own_delay_ms(stream(seed, f"own/{rental}"), rates)
-        falls = own is not None and own <= HOUR
-        if own is not None and falls:
+        is_interrupted = own is not None and own <= HOUR
+        if own is not None and is_interrupted:
             end = now + own
         while shock_ms <= end:
-            struck = int(shock_ms)
+            hit_ms = int(shock_ms)
             shock, severity = clock.draw_shock()
-            shock_ms = struck + (clock.delay_ms() or math.inf)
+            shock_ms = hit_ms + (clock.delay_ms() or math.inf)
             if is_hit(stream(seed, f"hit/{rental}"), shock, severity):
-                falls, end = True, struck
+                is_interrupted, end = True, hit_ms
                 break
-        fallen += falls
+        fallen += is_interrupted
         now = end
     return rentals, fallen, now / HOUR
 

@@ -1,4 +1,4 @@
-"""What the market takes back, and the notice before: the draw fixes the end, the notice comes so long before it."""
+"""Interruptions and their notices: the draw fixes the end, the notice comes so long before it."""
 
 from collections import Counter
 from itertools import pairwise
@@ -63,37 +63,37 @@ def began(sim: Simulation) -> dict[str, int]:
 
 @pytest.mark.parametrize("spread", [0, NOTICE // 2, HOUR])
 @pytest.mark.parametrize("mode", ["poisson", "realistic"])
-def test_each_interruption_is_told_once_so_long_before_or_when_the_rental_began(mode: str, spread: int) -> None:
-    """However late after its strike a rental falls: the notice is about its own end, and not about the strike."""
+def test_each_interruption_is_notified_once_so_long_before_or_when_the_rental_began(mode: str, spread: int) -> None:
+    """However late after its shock a rental is interrupted: the notice is about its own end, not the shock."""
     sim = world(mode=mode, spread=Duration(spread), shared=Share(500_000))
     crowd(sim, rentals=3_000, every_ms=20_000)
-    told, running = notices(sim), began(sim)
+    given, running = notices(sim), began(sim)
     ends = [event for event in seen(sim, RentalTerminated) if event.reason == "interrupted"]
     assert {event.cause for event in ends} == {"shock", "own"}
     late = 0
     for end in ends:
-        [notice] = told.pop(end.rental_id)
+        [notice] = given.pop(end.rental_id)
         assert notice.interrupts_ms == end.at
         assert notice.at == max(running[end.rental_id], end.at - NOTICE)
         late += notice.at > end.at - NOTICE
     assert late > 0, "some began to run within the notice of their end"
-    assert told == {}
+    assert given == {}
 
 
-def test_a_shock_that_follows_within_the_notice_of_another_is_told_of_in_time_too() -> None:
-    """With an hour's notice and a shock every two hours or so many do; who survives the first is told of the second."""
+def test_a_shock_that_follows_within_the_notice_of_another_is_announced_in_time_too() -> None:
+    """With an hour's notice and a shock every two hours many do; a survivor of the first has a notice of the second."""
     sim = world(notice=HOUR, shared=Share(1_000_000))
     crowd(sim, rentals=1_000)
-    told, running = notices(sim), began(sim)
+    given, running = notices(sim), began(sim)
     ends = [event for event in seen(sim, RentalTerminated) if event.cause == "shock"]
     assert len(ends) > 900
-    assert [told[end.rental_id][0].at for end in ends] == [max(running[end.rental_id], end.at - HOUR) for end in ends]
+    assert [given[end.rental_id][0].at for end in ends] == [max(running[end.rental_id], end.at - HOUR) for end in ends]
     at = sorted({end.at for end in ends})
     assert any(after - before < HOUR for before, after in pairwise(at))
 
 
 def test_a_short_notice_is_given_in_its_own_time_where_others_give_long_ones() -> None:
-    """Strikes are drawn an hour ahead for the others' sake, so that several are to come at once."""
+    """Shocks are drawn an hour ahead for the others' sake, so that several are upcoming at once."""
     short = 30_000
     flapping = replace(CROWDED, interruption_probability=Share(900_000))
     settings = market(
@@ -104,22 +104,22 @@ def test_a_short_notice_is_given_in_its_own_time_where_others_give_long_ones() -
     )
     sim = Simulation(scenario(settings, balance=10**15, billing=BillingSettings(idle_timeout=None, hold_expiry=None)))
     crowd(sim, rentals=2_000)
-    told, running = notices(sim), began(sim)
+    given, running = notices(sim), began(sim)
     ends = [
         event for event in seen(sim, RentalTerminated) if event.reason == "interrupted" and event.rental_id in running
     ]
     assert len(ends) > 500
     for end in ends:
-        last, rental = told[end.rental_id][-1], sim.rentals.by_id[end.rental_id]
+        last, rental = given[end.rental_id][-1], sim.rentals.by_id[end.rental_id]
         assert (last.at, last.interrupts_ms) == (max(running[end.rental_id], end.at - short), end.at)
         assert (rental.noticed_ms, rental.interrupts_ms) == (last.at, last.interrupts_ms)
 
 
-def test_each_rental_is_held_against_a_strike_at_most_twice_however_many_are_to_come(
+def test_each_rental_is_held_against_a_shock_at_most_twice_however_many_are_upcoming(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Once when the strike is told of or the rental begins to run, and once when it strikes; and what begins to run
-    among a thousand strikes that were told of is held against no more than it takes to find its end."""
+    """Once when the shock is announced or the rental begins to run, and once when it hits; and a rental that begins to
+    run among a thousand announced shocks is held against no more than it takes to find its end."""
     drawn: Counter[tuple[bytes, int]] = Counter()
 
     def count(key: bytes, shock: int, severity_ppm: int) -> bool:
@@ -147,7 +147,7 @@ def test_a_notice_changes_nobodys_end(spread: int) -> None:
     assert ends[0] == ends[1]
 
 
-def test_without_notice_nothing_is_told() -> None:
+def test_without_notice_nothing_is_announced() -> None:
     sim = world(notice=0)
     crowd(sim)
     assert notices(sim) == {}
@@ -194,7 +194,7 @@ def test_two_hyperscalers_of_one_market_tell_each_in_its_own_time() -> None:
     assert (max(leads["aws"]), max(leads["gcp"])) == (NOTICE, 30_000)
 
 
-def test_one_after_the_other_falls_where_shocks_are_spread() -> None:
+def test_one_after_the_other_is_interrupted_where_shocks_are_spread() -> None:
     spread = 2 * MINUTE
     at_once, by_and_by = (world(shared=Share(1_000_000), notice=0, **how) for how in ({}, {"spread": Duration(spread)}))
     for sim in (at_once, by_and_by):
@@ -206,7 +206,7 @@ def test_one_after_the_other_falls_where_shocks_are_spread() -> None:
         for sim in (at_once, by_and_by)
     ]
     assert len(ends[0]) == 50
-    assert 40 < len(ends[1]) < 51, "some fall soon for what they are spared"
+    assert 40 < len(ends[1]) < 51, "some are interrupted soon for what they are spared"
     delays = [at_ms - ends[0][rental_id] for rental_id, at_ms in ends[1].items()]
     assert 0 <= min(delays) < spread / 4
     assert spread * 3 / 4 < max(delays) <= spread
@@ -230,7 +230,7 @@ def test_the_advertised_probability_is_exact_where_shocks_are_spread_too(shared:
 
 @pytest.mark.parametrize("spread", [2 * MINUTE, HOUR])
 def test_it_is_exact_also_for_who_rents_again_as_soon_as_a_gpu_is_lost(spread: int) -> None:
-    """Whoever begins in the wake of the shock that took the one before is not struck by it again."""
+    """A rental that begins after the shock that interrupted the one before is not hit by it."""
     sim = world(notice=0, spread=Duration(spread), shared=Share(1_000_000), provisioning_ms=1)
     lost = 3_000
     for _ in range(lost):

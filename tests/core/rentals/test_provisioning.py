@@ -1,4 +1,4 @@
-"""How long provisioning takes, and how often it fails."""
+"""The length of provisioning, and the share that fails."""
 
 import pytest
 from gpu_sim.core.kernel.quantities import Duration, Share

@@ -1,4 +1,4 @@
-"""What a rental says of itself."""
+"""A rental's properties."""
 
 import pytest
 from gpu_sim.core.billing.charges import Session

@@ -40,7 +40,7 @@ def wait(sim: Simulation, rental: Rental) -> None:
 
 
 class Way(NamedTuple):
-    """What brings a transition about: the conditions, when something is done, what, and until when the time moves."""
+    """A way to bring a transition about: under these conditions, at an instant, do this and advance until another."""
 
     conditions: Scenario = scenario()
     at_ms: int = 0
