@@ -30,6 +30,7 @@ class Accounts:
 
     def check_new(self, command: CreateAccount) -> None:
         """Raises InvalidValue, or AccountExists."""
+        # Values before state, as for a rent (A13).
         _check_amount("balance", command.balance_micros, least=0)
         if not is_name(command.account):
             raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")

@@ -150,6 +150,7 @@ class Ledger:
         self.opening = dict(state.balances)
         self.entries = list(latest)
         self.dropped = state.entries - len(latest)
+        # The state has the balances after `latest`: without its postings they are those before.
         for entry in latest:
             for account, amount in entry.postings():
                 self.opening[account] -= amount

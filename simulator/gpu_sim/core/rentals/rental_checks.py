@@ -42,9 +42,9 @@ def check_rentals(
             and _end_fits(rental)
             and _bill_fits(rental, billing)
         ):
-            raise ValueError(f"what is said of {rental.rental_id} cannot be")
+            raise ValueError(f"{rental.rental_id} has fields that cannot be together")
     if not (_have_ended(state.ended) and all(rental.terminated_ms is None for rental in state.live)):
-        raise ValueError("a live rental is over, or one that is not has ended")
+        raise ValueError("a live rental has ended, or an ended one is live, out of order, or awaits something")
     for rental in state.live:
         _check_events(rental, billing, awaited)
 
@@ -132,9 +132,9 @@ def _awaits_its_end(rental: Rental, pending: Mapping[Priority, list[Ticket]], bi
 
 
 def _awaits_running(rental: Rental, pending: Mapping[Priority, list[Ticket]], awaited: AwaitedEvents) -> bool:
-    """True for a rental that awaits the end of its provisioning, or is due and kept back, or is never ready."""
+    """True for a rental that awaits the end of its provisioning, or is due and held back or stuck, or never ready."""
     waits = [rental.ready_ticket] if awaited.has(rental.ready_ticket) else []
     if rental.is_due:
-        is_kept_back = rental.held_back or rental.offer.provisioning == "stuck"
-        return rental.ready_ticket != NO_TICKET and not waits and is_kept_back
+        is_stopped = rental.held_back or rental.offer.provisioning == "stuck"
+        return rental.ready_ticket != NO_TICKET and not waits and is_stopped
     return pending[Priority.PROVISIONING] == waits and bool(waits or rental.ready_ticket == NO_TICKET)

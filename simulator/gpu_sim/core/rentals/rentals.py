@@ -131,6 +131,7 @@ class Rentals(RentalBook):
         assert is_transition(rental.status, "terminated", reason, cause), (rental.status, reason, cause)
         for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
+        # An ended rental awaits nothing: with a ticket left in it, a snapshot would be refused.
         rental.ready_ticket, rental.tickets = NO_TICKET, ()
         rental.held_back = rental.is_due = False
         rental.phase = None
@@ -217,7 +218,7 @@ class Rentals(RentalBook):
         self.end(rental, "interrupted", cause)
 
     def _credit_exhausted(self, account: str) -> None:
-        # It has fired, and the ends below schedule it anew for as long as something still runs.
+        # It has fired; each end below schedules it anew for the rentals that still run.
         del self._exhaustion[account]
         for rental in tuple(self._running(account)):  # a copy: each end takes its rental out
             self.end(rental, "credit_exhausted")
