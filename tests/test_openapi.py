@@ -25,10 +25,10 @@ Node = dict[str, Any]
 
 
 def printed(*arguments: str) -> str:
-    """What the command prints."""
-    told = CliRunner().invoke(main, ["contract", *arguments])
-    assert told.exit_code == 0
-    return told.output
+    """The output of the command."""
+    result = CliRunner().invoke(main, ["contract", *arguments])
+    assert result.exit_code == 0
+    return result.output
 
 
 def every(node: Any) -> Iterator[Node]:
@@ -53,7 +53,7 @@ def minimal(**schemas: Node) -> Node:
 
 
 def left_of(schema: Node) -> Node:
-    """What is left of a schema."""
+    """The rest of a schema without its assumptions."""
     left = documented_only(minimal(It={"x-provenance": "F1", **schema}))
     found: Node = left["components"]["schemas"]["It"]
     assert found.pop("x-provenance") == "F1"

@@ -1,6 +1,8 @@
 """A local simulator and mock server for a spot-GPU rental API.
 
-`Simulation` is the market and its money without HTTP; `serve_in_thread` is the whole server on a free port.
+`Simulation` is the market and its ledger without HTTP: it advances in milliseconds of virtual time and counts in
+micro-dollars. `serve_in_thread` is the whole server on a free port. `load_scenario` raises ScenarioError for a name or
+file that is no scenario.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""How quantities are written in scenario files and on the control plane: `15m`, `"25.00"`, `5%`, an instant.
+"""The notation of quantities in scenario files and on the control plane: `15m`, `"25.00"`, `5%`, an instant.
 
 Every parser takes a value as YAML or JSON delivers it and raises ValueError with a message that says what is
 expected and gives an example. Decimals are read exactly; what is finer than the unit of a quantity is refused.
@@ -212,8 +212,8 @@ def encode_quantity(quantity: object) -> str | int | float:
 
 
 def is_duration_alone(value: object) -> bool:
-    """Whether a value where a distribution is expected is no mapping: it is meant as a duration and stands for
-    `{fixed: …}`, so that one which is wrong is refused as a duration."""
+    """True for a value that is no mapping where a distribution is expected: it is a duration and stands for
+    `{fixed: …}`, so that a wrong one is refused as a duration."""
     return value is not None and not isinstance(value, dict | list)
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the contract, and what is left of it without the assumptions."""
+"""The OpenAPI document of the contract, whole or without its assumptions."""
 
 import re
 from typing import Any
@@ -33,7 +33,7 @@ def as_yaml(document: Node) -> str:
 
 
 def documented_only(document: Node) -> Node:
-    """What the real service has promised, as a document of its own; the one given is not changed.
+    """The document of what the real service has promised; the one given is not changed.
 
     Statements whose `x-provenance` is an assumption (A…) are taken out, and so are the keywords that `x-assumed`
     names, references to what is gone, and components that nothing refers to any more. Servers and licence go as well:
@@ -41,7 +41,7 @@ def documented_only(document: Node) -> Node:
     """
     kept = {key: value for key, value in document.items() if key != "servers"}
     kept["info"] = {key: value for key, value in document["info"].items() if key != "license"}
-    while True:
+    while True:  # what is taken out can leave references dangling and components unused, until nothing changes
         left = _referred_to(_without_assumptions(kept, kept["components"]))
         if left == kept:
             return left
@@ -69,7 +69,7 @@ def _without_assumptions(node: Any, components: Node) -> Any:
 
 
 def _is_gone(node: Any, components: Node) -> bool:
-    """Whether nothing is left of a part: it is assumed, or only refers to what is gone."""
+    """True where nothing is left of a part: it is assumed, or only refers to what is gone."""
     if not isinstance(node, dict):
         return False
     assumed = str(node.get("x-provenance", "")).startswith("A")
@@ -82,7 +82,7 @@ def _dangles(reference: object, components: Node) -> bool:
 
 
 def _holds_names(node: Node, key: str) -> bool:
-    """Whether a key is a name in a map, such as a property called `value`, rather than a keyword."""
+    """True where a key is a name in a map, such as a property called `value`, rather than a keyword."""
     return isinstance(node[key], dict) and "x-provenance" in node[key]
 
 
@@ -101,7 +101,7 @@ def _drop_names(schema: Node, gone: set[str]) -> None:
 
 
 def _put(schema: Node, keyword: str, left: list[str] | dict[str, list[str]]) -> None:
-    """What is left of a keyword; one that has become empty goes."""
+    """Set a keyword to its remaining value; one that has become empty is removed."""
     if left:
         schema[keyword] = left
     else:

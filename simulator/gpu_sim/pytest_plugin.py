@@ -1,6 +1,6 @@
 """The pytest plugin: a simulated GPU market for each test, in the fixture `gpu_sim`.
 
-It is loaded wherever this package is installed, so that it loads nothing itself: the fixtures load what they need.
+pytest loads it wherever this package is installed, so it imports nothing of the package: the fixtures do.
 """
 
 import os
@@ -45,22 +45,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker `gpu_sim`."""
     config.addinivalue_line("markers", _MARKER)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A marker that could not be meant is refused also where the test does not use the fixture."""
+    """Refuse a wrong marker, also where the test does not use the fixture."""
     if item.get_closest_marker("gpu_sim") is not None:
-        _wanted(item)
+        _world_request(item)
 
 
-def _wanted(item: pytest.Item) -> "WorldRequest":
-    """The world that the markers of a test say."""
-    from .testing.world_request import WorldImpossible, wanted_from
+def _world_request(item: pytest.Item) -> "WorldRequest":
+    """The world that the markers of a test ask for."""
+    from .testing.world_request import WorldImpossible, request_from_markers
 
     try:
-        return wanted_from((marker.args, marker.kwargs) for marker in item.iter_markers("gpu_sim"))
+        return request_from_markers((marker.args, marker.kwargs) for marker in item.iter_markers("gpu_sim"))
     except WorldImpossible as error:
         _refuse(error)
 
@@ -71,7 +71,8 @@ def _refuse(error: Exception) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def gpu_sim_server(pytestconfig: pytest.Config) -> "Iterator[GpuSimServer]":
-    """The server that the worlds are made on: one in a thread of this process, or that of --gpu-sim-url."""
+    """The server of the session's worlds: in a thread of this process, or that of --gpu-sim-url. Fails the test where
+    that one does not answer."""
     from .testing.server import ServerRefused, ServerUnreachable, own_server, running_server
 
     given = {"--gpu-sim-url": pytestconfig.getoption("--gpu-sim-url"), "GPU_SIM_URL": os.environ.get("GPU_SIM_URL")}
@@ -89,12 +90,13 @@ def gpu_sim_server(pytestconfig: pytest.Config) -> "Iterator[GpuSimServer]":
 
 @pytest.fixture
 def gpu_sim(request: pytest.FixtureRequest, gpu_sim_server: "GpuSimServer") -> "Iterator[GpuSim]":
-    """A world of this test alone: as its marker `gpu_sim` says, by default `calm` under a manual clock."""
+    """A world of this test alone: as its marker `gpu_sim` says, by default `calm` under a manual clock. Fails the test
+    where such a world cannot be made."""
     from .testing.server import ScenarioError, ServerRefused, ServerUnreachable
 
-    wanted = _wanted(request.node)
+    world = _world_request(request.node)
     try:
-        sim = gpu_sim_server.new_world(wanted.found_in(request.path.parent, request.config.rootpath))
+        sim = gpu_sim_server.new_world(world.found_in(request.path.parent, request.config.rootpath))
     except (ServerRefused, ServerUnreachable, ScenarioError) as error:
         _refuse(error)
     request.node.stash[_SIM] = sim
@@ -104,7 +106,7 @@ def gpu_sim(request: pytest.FixtureRequest, gpu_sim_server: "GpuSimServer") -> "
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell of the world where a test that has one fails."""
+    """Add the story of its world to the report of a failed test."""
     report = yield
     sim = item.stash.get(_SIM, None)
     if sim is None:
@@ -117,29 +119,30 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _line_of(item: pytest.Item) -> str:
-    """What runs this test alone, from where pytest was started."""
+    """The command that runs this test alone, from where pytest was started."""
     file, separator, name = item.nodeid.partition("::")
     try:
         file = os.path.relpath(item.config.rootpath / file, item.config.invocation_params.dir)
     except ValueError:  # on another drive
         file = str(item.config.rootpath / file)
-    words = ["pytest", file + separator + name]
+    arguments = ["pytest", file + separator + name]
     url = item.config.getoption("--gpu-sim-url")
-    return shlex.join([*words, "--gpu-sim-url", url] if url else words)
+    return shlex.join([*arguments, "--gpu-sim-url", url] if url else arguments)
 
 
 def _journal(item: pytest.Item, sim: "GpuSim") -> str:
-    """Write the journal of the test's world, if that is wanted; the line that tells of it."""
+    """Write the journal of the test's world where the option asks for it; answers with a line for the report."""
     folder = item.config.getoption("--gpu-sim-journal")
     if folder is None:
         return ""
-    told_apart = blake2b(item.nodeid.encode(errors="replace"), digest_size=4).hexdigest()
+    # Tests in several files, or with several parameters, may share a name: the digest keeps their files apart.
+    digest = blake2b(item.nodeid.encode(errors="replace"), digest_size=4).hexdigest()
     name = re.sub(r"[^A-Za-z0-9]+", "-", item.nodeid.rpartition("::")[2])[:80]
     try:
         content = sim.call("GET", "journal")
-        file = item.config.invocation_params.dir / folder / f"{name}-{told_apart}.ndjson"
+        file = item.config.invocation_params.dir / folder / f"{name}-{digest}.ndjson"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is told of
+    except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is being reported
         return f"\nno journal: {error}"
     return f"\nthis run of it: {shlex.join(['gpu-sim', 'replay', str(file)])}"

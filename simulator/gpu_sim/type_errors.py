@@ -1,4 +1,4 @@
-"""What msgspec says about a value that fits no type, taken apart: the kind, the name that it is about, the path."""
+"""Messages of msgspec about values that fit no type, parsed into kind, name and path."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 
 
 class TypeProblem(Struct, frozen=True):
-    """Why a value fits no type. `reason` is msgspec's sentence without the place.
+    """The problem with a value that fits no type. `reason` is msgspec's sentence without the place.
 
     `name` is the field that is unknown or missing, or the value that is none of those possible, as text; `expected`
     and `got` are msgspec's words for types. Each is empty where the problem is of another kind.
@@ -30,14 +30,14 @@ class TypeProblem(Struct, frozen=True):
     kind: Kind
     reason: str
     place: str
-    """Where, as msgspec writes it, such as `in_order[2].status`; empty at the top."""
+    """The place, as msgspec writes it, such as `in_order[2].status`; empty at the top."""
     name: str = ""
     expected: tuple[str, ...] = ()
     got: str = ""
 
     @property
     def path(self) -> tuple[str | int, ...]:
-        """Where, step by step, as far as the names of fields and the numbers of items lead."""
+        """The place, step by step, as far as names of fields and numbers of items lead."""
         return tuple(int(index) if index else name for name, index in _step.findall(f".{self.place}"))
 
     def known(self, type_: type[object]) -> list[str]:

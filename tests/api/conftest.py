@@ -1,4 +1,4 @@
-"""The application in process, on a loop of its own that ends with the test."""
+"""The application in process, on an event loop that ends with the test."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from ..support.asgi import Api, scenario
 
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
-    """Where the application runs."""
+    """The event loop that the application runs on."""
     with asyncio.Runner() as running:
         yield running
 
 
 @pytest.fixture
 def api(runner: asyncio.Runner) -> Api:
-    """The application over the quiet market, with Alice as its client."""
+    """The application over the quiet market, with Alice as the client."""
     return Api(runner, scenario())

@@ -1,4 +1,4 @@
-"""Which paths and methods there are (F1, A13)."""
+"""The paths and methods of the application (F1, A13)."""
 
 import pytest
 from starlette.types import Message

@@ -1,4 +1,4 @@
-"""Declarations of bodies: media type and encoding, and requests without any (A13)."""
+"""Declared media types and encodings of bodies, and requests without a body (A13)."""
 
 import json
 

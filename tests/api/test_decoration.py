@@ -1,4 +1,4 @@
-"""Decoration by Faker: the same for the same id, nobody's real host, and loaded only when it is needed."""
+"""Decoration by Faker: the same for the same id, never a real host, and imported only when it is needed."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The contract as a page: everything that it loads comes from the simulator."""
+"""The contract as a page: all that it loads comes from the simulator."""
 
 import re
 from html.parser import HTMLParser
@@ -12,7 +12,7 @@ PAGE = "http://127.0.0.1:4780/docs"
 
 
 class Links(HTMLParser):
-    """What a page names: addresses that a browser loads by itself, or follows."""
+    """The addresses in a page: those that a browser loads by itself, and those that it follows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ def page(api: Api) -> Answer:
 
 
 def named(answer: Answer) -> list[str]:
-    """The addresses that the page names, resolved as a browser does."""
+    """The addresses in the page, resolved as a browser resolves them."""
     links = Links()
     links.feed(answer.body.decode())
     return sorted({urljoin(PAGE, link) for link in links.found})

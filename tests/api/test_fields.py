@@ -1,4 +1,4 @@
-"""Fields of a rent that are wrong: each is named, and nothing happens (A13, A16, A18)."""
+"""Invalid fields of a rent: each refusal names its field and changes nothing (A13, A16, A18)."""
 
 import json
 from typing import Any

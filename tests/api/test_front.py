@@ -1,4 +1,4 @@
-"""The way of a request: the precedence of faults (A13), request ids (A25), virtual time (A23), HEAD."""
+"""The entry of every request: the precedence of errors (A13), request ids (A25), virtual time (A23), HEAD."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from ..support.builders import market, offer
 
 RENT_PATH = "/v1/gpu/rent"
 
-# Each fault of a request: what it does to the call, and the refusal that it alone gives.
-FAULTS: list[tuple[dict[str, Any], int, str]] = [
+# Each error of a request: its change to the call, and the refusal that it alone gives.
+ERRORS: list[tuple[dict[str, Any], int, str]] = [
     ({"size": 65_537}, 413, "payload_too_large"),
     ({"token": None}, 401, "invalid_token"),
     ({"path": "/v1/gpu/rend"}, 404, "not_found"),
@@ -34,7 +34,7 @@ FAULTS: list[tuple[dict[str, Any], int, str]] = [
 
 @pytest.fixture
 def api(runner: asyncio.Runner) -> Api:
-    """Bob is rich, Alice has nothing, and Texas is out of service."""
+    """A server where Bob is rich, Alice has nothing, and Texas is out of service."""
     accounts = (AccountSpec("alice", ALICE, Money(0)), AccountSpec("rich", "si_rich", Money(10**9)))
     outage = Act(at=Duration(0), outage=OutageAct(region="Texas, US"))
     conditions = scenario(accounts=accounts, market=market(offer(), offer("Texas, US")), timeline=(outage,))
@@ -43,9 +43,9 @@ def api(runner: asyncio.Runner) -> Api:
     return api
 
 
-def faulty(api: Api, *faults: dict[str, Any]) -> Answer:
-    """A rent with these faults."""
-    request = {name: value for fault in faults for name, value in fault.items()}
+def rent_with(api: Api, *errors: dict[str, Any]) -> Answer:
+    """Rent with these errors in the request."""
+    request = {name: value for error in errors for name, value in error.items()}
     fields = RENT | {"region": request.get("region", RENT["region"])} | request.get("fields", {})
     token = request.get("token", ALICE if request.get("poor") else "si_rich")
     options: dict[str, Any] = {"token": token, "media": request.get("media", "application/json")}
@@ -57,26 +57,26 @@ def faulty(api: Api, *faults: dict[str, Any]) -> Answer:
     return api.call(request.get("method", "POST"), request.get("path", RENT_PATH), content, **options)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault[2])
-def test_a13_each_fault_alone_gives_its_refusal(api: Api, fault: tuple[dict[str, Any], int, str]) -> None:
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error[2])
+def test_a13_each_error_alone_gives_its_refusal(api: Api, error: tuple[dict[str, Any], int, str]) -> None:
     with api.unchanged():
-        answer = faulty(api, fault[0])
-    assert (answer.status, answer.json()["error"]["code"]) == fault[1:]
+        answer = rent_with(api, error[0])
+    assert (answer.status, answer.json()["error"]["code"]) == error[1:]
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), list(combinations(FAULTS, 2)), ids=lambda fault: fault[2] if isinstance(fault, tuple) else None
+    ("first", "second"), list(combinations(ERRORS, 2)), ids=lambda error: error[2] if isinstance(error, tuple) else None
 )
-def test_a13_of_two_faults_the_earlier_one_wins(
+def test_a13_of_two_errors_the_earlier_one_wins(
     api: Api, first: tuple[dict[str, Any], int, str], second: tuple[dict[str, Any], int, str]
 ) -> None:
     with api.unchanged():
-        answer = faulty(api, first[0], second[0])
+        answer = rent_with(api, first[0], second[0])
     assert (answer.status, answer.json()["error"]["code"]) == first[1:]
 
 
-def test_a13_a_rent_without_faults_passes(api: Api) -> None:
-    assert faulty(api).status == 201
+def test_a13_a_rent_without_errors_passes(api: Api) -> None:
+    assert rent_with(api).status == 201
 
 
 def test_a13_a_reused_key_is_told_before_state_and_money(api: Api) -> None:
@@ -90,7 +90,7 @@ def test_a13_a_reused_key_is_told_before_state_and_money(api: Api) -> None:
 
 
 def every_answer(api: Api, **options: Any) -> Iterator[Answer]:
-    """Answers of every kind."""
+    """One answer of each kind."""
     yield api.call("GET", "/v1/gpu/offers", **options)
     yield api.call("GET", "/v1/gpu/offers?x=1", **options)
     yield api.call("HEAD", "/v1/gpu/offers", **options)

@@ -1,4 +1,4 @@
-"""Framing over a real socket: bodies above the limit, half requests, bytes that are no HTTP (A13)."""
+"""Framing over a real socket: bodies above the limit, incomplete requests, bytes that are not HTTP (A13)."""
 
 import asyncio
 import json
@@ -28,12 +28,12 @@ def server() -> Iterator[Ready]:
 
 
 def with_length(body: bytes, head: str = POST) -> bytes:
-    """A request that says how long its body is."""
+    """A request that declares the length of its body."""
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 def in_chunks(body: bytes, head: str = POST) -> bytes:
-    """A request whose body comes in chunks."""
+    """A request with a chunked body."""
     pieces = [body[start : start + 10_000] for start in range(0, len(body), 10_000)]
     framed = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
     return f"{head}transfer-encoding: chunked\r\n\r\n".encode() + framed + b"0\r\n\r\n"
@@ -46,7 +46,7 @@ def code(heard: WireAnswer) -> str:
 
 
 def journal(server: Ready) -> bytes:
-    """What has happened so far."""
+    """The journal up to now."""
     return httpx.get(f"{server.url}/_sim/journal").content
 
 

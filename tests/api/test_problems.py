@@ -1,4 +1,4 @@
-"""The one table from refusals to HTTP: complete, and every row of it is met by a client (A12, A13)."""
+"""The table from refusals to HTTP: complete, and a client meets each of its rows (A12, A13)."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ RENT_PATH = "/v1/gpu/rent"
 
 
 def conditions() -> Scenario:
-    """Alice with nothing, Bob with plenty, and two providers that do not offer the same."""
+    """The conditions in which Alice has nothing, Bob plenty, and two providers have different offers."""
     accounts = (AccountSpec("alice", ALICE, Money(0)), AccountSpec("bob", BOB, Money(10**9)))
     return scenario(accounts=accounts, market=market(offer(), offer("Texas, US", provider_id="runpod")))
 
@@ -110,11 +110,11 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "snapshot_invalid": (400, lambda api: api.call("PUT", "/_sim/snapshot", {})),
     "state_unavailable": (503, rent_on_a_full_disk),
 }
-"""How a client meets each refusal. A journal that is none is met by `replay` alone."""
+"""A request that meets each refusal, by code. Only `replay` meets an invalid journal."""
 
 
 def leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
-    """The classes of the tree below that nothing derives from."""
+    """The leaves of the class tree below a refusal."""
     children = kind.__subclasses__()
     if not children:
         yield kind

@@ -1,4 +1,4 @@
-"""Bodies that are no good JSON: one clear refusal each, and nothing happens (A13)."""
+"""Bodies that are not strict JSON: each gets one clear refusal and changes nothing (A13)."""
 
 import json
 
@@ -12,7 +12,7 @@ DEEP = b'{"a":' * 70 + b"1" + b"}" * 70
 
 
 def changed(old: bytes, new: bytes) -> bytes:
-    """The good body with a part replaced."""
+    """The valid body with a part replaced."""
     assert old in GOOD
     return GOOD.replace(old, new, 1)
 

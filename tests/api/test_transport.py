@@ -1,4 +1,4 @@
-"""Faults over a real socket, with both HTTP parsers: true resets, short bodies, drops, and a server that goes on."""
+"""Faults over a real socket, with both HTTP parsers: resets, short bodies, closes, and a server that goes on."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ BODY = json.dumps(RENT).encode()
 
 @pytest.fixture(params=[HttpToolsProtocol, H11Protocol], ids=["httptools", "h11"])
 def serving(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ready]:
-    """A server by either parser of uvicorn, which logs no error whatever is done to it."""
+    """A server with either HTTP parser of uvicorn; it must not log an error."""
     monkeypatch.setattr(server, "AutoHTTPProtocol", request.param)
     complaints = _Complaints()
     logger = logging.getLogger("uvicorn.error")
@@ -46,7 +46,7 @@ class _Complaints(logging.Handler):
 
 
 def renting(words: str, *more: str) -> bytes:
-    """A rent that asks for a fault, with more headers."""
+    """A rent whose headers ask for a fault."""
     lines = [f"x-sim: {words}", "content-type: application/json", f"content-length: {len(BODY)}", *more]
     return ("POST /v1/gpu/rent HTTP/1.1\r\n" + AUTHORIZED + "\r\n".join(lines) + "\r\n\r\n").encode() + BODY
 
@@ -71,7 +71,7 @@ def held(ready: Ready) -> str:
 
 
 def all_of(connection: socket.socket) -> bytes:
-    """What comes until the server closes in good order."""
+    """All bytes until the server closes the connection in good order."""
     received = b""
     while more := connection.recv(65_536):
         received += more

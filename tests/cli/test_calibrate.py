@@ -32,9 +32,9 @@ def calibrate(*arguments: object) -> Result:
 
 def test_it_prints_what_it_found_and_writes_a_scenario_that_checks(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "mine.yaml"
-    told = calibrate(*sorted(folder.glob("*.json")), "--output", output, "--seeds", 2)
-    assert told.exit_code == 0, told.output
-    lines = told.stdout.splitlines()
+    result = calibrate(*sorted(folder.glob("*.json")), "--output", output, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
     assert lines[0].split() == ["zone", "available", "recorded", "/h", "really", "/h", "probability"]
     assert lines[4].split() == ["r2a_v100_1", "always", "0%"]
     _, _, recorded, really, probability = lines[1].split()
@@ -58,12 +58,12 @@ def test_the_same_traces_give_the_same_bytes_in_whatever_order(folder: Path, tmp
 
 
 def test_a_fit_shows_the_shipped_shape_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_sim.fidelity.fit.fitting.ROUNDS_MAX", 2)
+    monkeypatch.setattr("gpu_sim.fidelity.fit.shape_fit.ROUNDS_MAX", 2)
     files = [write_trace(tmp_path, each) for each in recordings(30)]
-    told = calibrate(*files, "--output", tmp_path / "five.yaml", "--seeds", 0, "--shape", "fit")
-    assert told.exit_code == 0, told.output
-    assert "fitted" in told.stdout
-    assert ["shock_share", "40%", "40%"] in [line.split() for line in told.stdout.splitlines()]
+    result = calibrate(*files, "--output", tmp_path / "five.yaml", "--seeds", 0, "--shape", "fit")
+    assert result.exit_code == 0, result.output
+    assert "fitted" in result.stdout
+    assert ["shock_share", "40%", "40%"] in [line.split() for line in result.stdout.splitlines()]
     shape = load_scenario(str(tmp_path / "five.yaml")).market.interruptions.shape
     assert shape is not None
     assert shape.long > 400_000
@@ -72,9 +72,9 @@ def test_a_fit_shows_the_shipped_shape_beside(tmp_path: Path, monkeypatch: pytes
 def test_zones_that_count_nodes_show_how_many_rentals_fall_together(tmp_path: Path) -> None:
     single = recordings(30)[0]
     file = write_trace(tmp_path, trace("r1a", single.values * 16, single.gap_seconds))
-    told = calibrate(file, "--output", tmp_path / "fleet.yaml", "--seeds", 0)
+    result = calibrate(file, "--output", tmp_path / "fleet.yaml", "--seeds", 0)
     says = "shared 100%, severity 0.98 on average: from "
-    assert any(line.startswith(says) for line in told.stdout.splitlines()), told.output
+    assert any(line.startswith(says) for line in result.stdout.splitlines()), result.output
     assert load_scenario(str(tmp_path / "fleet.yaml")).market.interruptions.shared == 1_000_000
 
 
@@ -109,8 +109,8 @@ def test_what_cannot_be_tried_is_told(folder: Path, tmp_path: Path) -> None:
         ([one, "--output", tmp_path / "no" / "x.yaml", "--seeds", "0"], "cannot be written"),
     ]
     for arguments, says in refused:
-        told = calibrate(*arguments)
-        assert (told.exit_code, says in told.stderr) == (2, True), told.output
+        result = calibrate(*arguments)
+        assert (result.exit_code, says in result.stderr) == (2, True), result.output
 
 
 def test_names_that_make_no_scenario_are_told_and_nothing_written(folder: Path, tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_names_that_make_no_scenario_are_told_and_nothing_written(folder: Path, 
     for copy in (odd, twin):
         copy.write_bytes(one.read_bytes())
     for files, says in (([odd], "other than |"), ([one, twin], "the same offer as offers[0]")):
-        told = calibrate(*files, "--output", output, "--seeds", 0, "--shape", "shipped")
-        assert (told.exit_code, says in told.stderr) == (2, True), told.output
-        assert "the names of these traces make no scenario" in told.stderr
+        result = calibrate(*files, "--output", output, "--seeds", 0, "--shape", "shipped")
+        assert (result.exit_code, says in result.stderr) == (2, True), result.output
+        assert "the names of these traces make no scenario" in result.stderr
         assert not output.exists()
 
 
@@ -132,9 +132,9 @@ def test_one_zone_whose_rate_cannot_be_told_stops_nothing(tmp_path: Path) -> Non
     values = np.ones(4_900, np.int64)
     values[2_000] = 0
     file, output = write_trace(tmp_path, trace("r5a", values, 195)), tmp_path / "x.yaml"
-    told = calibrate(file, "--output", output, "--seeds", 0)
-    assert told.exit_code == 0, told.output
-    lines = told.stdout.splitlines()
+    result = calibrate(file, "--output", output, "--seeds", 0)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
     assert lines[1].split()[:4] == ["r5a_v100_1", "99.9796%", "0.0038", "0.0038"]
     assert lines[3].startswith("r5a_v100_1: was down for about a look at a time, and no rate is seen so often")
     assert "# r5a_v100_1 goes down as often as was seen" in output.read_text()
@@ -147,9 +147,9 @@ def test_zones_held_out_are_run_in_the_market_of_the_others(folder: Path, tmp_pa
     alone = calibrate(*files, "--output", output, "--seeds", 2).stdout.splitlines(), output.read_bytes()
     others = [write_trace(tmp_path, each) for each in recordings(30)[3:]]
     against = [part for file in others for part in ("--against", file)]
-    told = calibrate(*files, *against, "--output", output, "--seeds", 2)
-    assert (told.exit_code, output.read_bytes()) == (1, alone[1]), told.output
-    lines = told.stdout.splitlines()
+    result = calibrate(*files, *against, "--output", output, "--seeds", 2)
+    assert (result.exit_code, output.read_bytes()) == (1, alone[1]), result.output
+    lines = result.stdout.splitlines()
     assert lines[: len(alone[0]) - 1] == alone[0][:-1]
     zones = [line.split() for line in lines[len(alone[0]) :]]
     assert zones[0] == ["held", "out", "available", "recorded", "/h", "really", "/h", "probability"]
@@ -165,9 +165,9 @@ def test_zones_held_out_are_run_in_the_market_of_the_others(folder: Path, tmp_pa
 def test_zones_held_out_of_the_same_shape_hold(tmp_path: Path) -> None:
     files = [write_trace(tmp_path, each) for each in recordings(30, shape=Shape())]
     against = [part for file in files[1:] for part in ("--against", file)]
-    told = calibrate(files[0], *against, "--output", tmp_path / "mine.yaml", "--seeds", 3)
-    assert told.exit_code == 0, told.output
-    assert "12 statistics: 11 held, 0 missed, 1 not shown" in told.stdout
+    result = calibrate(files[0], *against, "--output", tmp_path / "mine.yaml", "--seeds", 3)
+    assert result.exit_code == 0, result.output
+    assert "12 statistics: 11 held, 0 missed, 1 not shown" in result.stdout
 
 
 def test_zones_that_cannot_be_held_out_are_told_with_the_option(folder: Path, tmp_path: Path) -> None:
@@ -183,21 +183,21 @@ def test_zones_that_cannot_be_held_out_are_told_with_the_option(folder: Path, tm
         ([one, "--against", turns], 1, "--against: r5a_v100_1: no offer of this shape"),
     ]
     for arguments, code, says in refused:
-        told = calibrate(*arguments, "--output", output)
-        assert (told.exit_code, says in told.stderr) == (code, True), told.output
+        result = calibrate(*arguments, "--output", output)
+        assert (result.exit_code, says in result.stderr) == (code, True), result.output
         assert not output.exists()
 
 
 def test_a_zone_that_no_market_of_this_kind_has_is_told_and_nothing_written(tmp_path: Path) -> None:
     """Up and down at every other tick, which nothing that forgets does."""
     file, output = write_trace(tmp_path, trace("r5a", np.tile([1, 0], 5_000), 195)), tmp_path / "x.yaml"
-    told = calibrate(file, "--output", output)
-    assert told.exit_code == 1
-    assert "r5a_v100_1: no offer of this shape" in told.stderr
+    result = calibrate(file, "--output", output)
+    assert result.exit_code == 1
+    assert "r5a_v100_1: no offer of this shape" in result.stderr
     assert not output.exists()
 
 
 def test_where_nothing_can_be_written_it_says_so_before_the_work(folder: Path, tmp_path: Path) -> None:
-    told = calibrate(*folder.glob("*.json"), "--output", tmp_path / "none" / "mine.yaml")
-    assert (told.exit_code, told.stdout) == (2, "")
-    assert told.stderr.endswith(f"{tmp_path / 'none'} is no folder\n")
+    result = calibrate(*folder.glob("*.json"), "--output", tmp_path / "none" / "mine.yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith(f"{tmp_path / 'none'} is no folder\n")

@@ -33,16 +33,16 @@ def journal(tmp_path: Path) -> Path:
 
 
 def test_version_is_told() -> None:
-    told = invoke("--version")
-    assert (told.exit_code, told.output) == (0, f"gpu-sim, version {__version__}\n")
+    result = invoke("--version")
+    assert (result.exit_code, result.output) == (0, f"gpu-sim, version {__version__}\n")
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_lists_every_command(flag: str) -> None:
-    told = invoke(flag)
-    assert told.exit_code == 0
+    result = invoke(flag)
+    assert result.exit_code == 0
     assert all(
-        f"  {name} " in told.output
+        f"  {name} " in result.output
         for name in ("serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate")
     )
 
@@ -51,8 +51,8 @@ def test_help_lists_every_command(flag: str) -> None:
     "command", ["serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate"]
 )
 def test_every_command_and_every_option_says_what_it_does(command: str) -> None:
-    told = invoke(command, "--help")
-    assert told.exit_code == 0
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
     for parameter in main.commands[command].params:
         assert parameter.param_type_name == "argument" or getattr(parameter, "help", None), parameter.name
 
@@ -225,5 +225,5 @@ def test_who_breaks_a_command_off_gets_the_exit_code_of_shells_for_that(monkeypa
         raise KeyboardInterrupt
 
     monkeypatch.setattr("gpu_sim.scenario_files.load.shipped_scenarios", break_off)
-    told = invoke("scenarios")
-    assert (told.exit_code, "broken off" in told.stderr) == (130, True)
+    result = invoke("scenarios")
+    assert (result.exit_code, "broken off" in result.stderr) == (130, True)

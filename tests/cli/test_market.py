@@ -49,14 +49,14 @@ def market(*arguments: object, days: int = 2) -> Result:
 
 
 def test_the_table_has_a_line_for_each_statistic_and_a_summary(zones: Path) -> None:
-    told = market(zones)
-    lines = told.stdout.splitlines()
+    result = market(zones)
+    lines = result.stdout.splitlines()
     columns = ("statistic", "real", "simulated", "at every tick, not judged", "tolerance", "verdict")
     assert lines[0].split() == " ".join(columns).split()
     assert lines[-1].startswith(f"{len(lines) - 2} statistics: ")
     [always] = [line for line in lines if line.startswith("prices above 0 and at most on-demand")]
     assert always.split()[-1] == "held"
-    assert told.stderr == ""
+    assert result.stderr == ""
 
 
 def test_it_exits_with_0_where_all_that_is_shown_holds_and_with_1_otherwise(tmp_path: Path) -> None:
@@ -71,24 +71,24 @@ def test_it_exits_with_0_where_all_that_is_shown_holds_and_with_1_otherwise(tmp_
 def test_the_same_seeds_give_the_same_table(zones: Path) -> None:
     one, again = market(zones, "--json"), market(zones, "--json")
     assert one.stdout == again.stdout != market(zones, "--json", "--seed-first", 2).stdout
-    told = json.loads(one.stdout)
-    assert (told["scenario"], told["days"], told["seeds"], told["gap_ms"]) == ("zones", 2, [1], 195_000)
-    assert {row["verdict"] for row in told["rows"]} <= {"held", "missed", "not shown"}
-    assert all(row["sources"] for row in told["rows"])
+    result = json.loads(one.stdout)
+    assert (result["scenario"], result["days"], result["seeds"], result["gap_ms"]) == ("zones", 2, [1], 195_000)
+    assert {row["verdict"] for row in result["rows"]} <= {"held", "missed", "not shown"}
+    assert all(row["sources"] for row in result["rows"])
 
 
 def test_what_is_looked_at_more_often_shows_more(zones: Path) -> None:
-    told = json.loads(market(zones, "--json", "--observe-every", "195s").stdout)
-    [phi] = [row for row in told["rows"] if row["measure"] == "phi_same_region"]
+    result = json.loads(market(zones, "--json", "--observe-every", "195s").stdout)
+    [phi] = [row for row in result["rows"] if row["measure"] == "phi_same_region"]
     assert phi["simulated"] == phi["every_tick"]
     [probed] = [row for row in json.loads(market(zones, "--json").stdout)["rows"] if row["measure"] == phi["measure"]]
     assert probed["simulated"] != probed["every_tick"] == phi["every_tick"]
 
 
 def test_page_pictures_and_traces_are_written_and_can_be_given_again(zones: Path, tmp_path: Path) -> None:
-    told = market(zones, "--out", tmp_path / "page", "--export", tmp_path / "traces", "--gap", "300s", days=4)
+    result = market(zones, "--out", tmp_path / "page", "--export", tmp_path / "traces", "--gap", "300s", days=4)
     page = (tmp_path / "page" / "market.html").read_text()
-    assert told.stderr == f"{tmp_path / 'page' / 'market.html'} is written\n"
+    assert result.stderr == f"{tmp_path / 'page' / 'market.html'} is written\n"
     assert "http" not in page
     files = sorted((tmp_path / "traces" / "seed-1").iterdir())
     assert [file.name for file in files] == [
@@ -98,8 +98,8 @@ def test_page_pictures_and_traces_are_written_and_can_be_given_again(zones: Path
     assert [len(read_trace(file).values) for file in files] == [1152, 1152]
     assert "<details>" not in page
     again = tmp_path / "again"
-    told = market(zones, "--json", "--out", again, "--export", again, *(f"--trace={file}" for file in files))
-    answer = json.loads(told.stdout)
+    result = market(zones, "--json", "--out", again, "--export", again, *(f"--trace={file}" for file in files))
+    answer = json.loads(result.stdout)
     assert answer["played"] == {
         "zones": ["us-east-1a_v100_1", "us-east-1b_v100_1"],
         "ticks": 1152,
@@ -118,11 +118,11 @@ def test_page_pictures_and_traces_are_written_and_can_be_given_again(zones: Path
 def test_what_a_market_cannot_play_is_told(tmp_path: Path) -> None:
     file = write_trace(tmp_path, trace("us-east-1a", np.tile([0, 1, 1], 500), 195))
     conditions = write(tmp_path, "poisson")
-    told = market(conditions, "--no-fleets", "--trace", file)
-    assert told.stdout.splitlines()[-1].startswith("In mode poisson offers are always there")
-    assert "traces' zones" not in told.stdout
+    result = market(conditions, "--no-fleets", "--trace", file)
+    assert result.stdout.splitlines()[-1].startswith("In mode poisson offers are always there")
+    assert "traces' zones" not in result.stdout
     as_json = json.loads(market(conditions, "--no-fleets", "--trace", file, "--json").stdout)
-    assert (as_json["not_played"], "played" in as_json) == (told.stdout.splitlines()[-1], False)
+    assert (as_json["not_played"], "played" in as_json) == (result.stdout.splitlines()[-1], False)
 
 
 def test_how_often_zones_of_traces_are_looked_at_can_be_told(zones: Path, tmp_path: Path) -> None:
@@ -155,16 +155,16 @@ def test_how_often_zones_of_traces_are_looked_at_can_be_told(zones: Path, tmp_pa
 )
 def test_what_cannot_be_tried_says_why(arguments: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    told = CliRunner().invoke(main, ["market", *arguments])
-    assert told.exit_code == 2
-    assert says in told.stderr
+    result = CliRunner().invoke(main, ["market", *arguments])
+    assert result.exit_code == 2
+    assert says in result.stderr
 
 
 @pytest.mark.parametrize("option", ["--out", "--export"])
 def test_a_place_that_cannot_be_written_to_is_told_of(zones: Path, option: str) -> None:
-    told = market(zones, option, zones / "page")
-    assert told.exit_code == 2
-    assert told.stderr == f"Error: {option} {zones / 'page'} cannot be written: Not a directory\n"
+    result = market(zones, option, zones / "page")
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {option} {zones / 'page'} cannot be written: Not a directory\n"
 
 
 @pytest.mark.parametrize(
@@ -179,15 +179,15 @@ def test_a_place_that_cannot_be_written_to_is_told_of(zones: Path, option: str) 
 def test_a_trace_that_cannot_be_played_is_told_of(zones: Path, tmp_path: Path, content: str, says: str) -> None:
     file = tmp_path / "mine__us-east-1a_v100_1.json"
     file.write_text(content)
-    told = market(zones, "--trace", file)
-    assert (told.exit_code, says in told.stderr, "--trace" in told.stderr) == (2, True, True), told.stderr
+    result = market(zones, "--trace", file)
+    assert (result.exit_code, says in result.stderr, "--trace" in result.stderr) == (2, True, True), result.stderr
 
 
 def test_the_nearest_name_is_told_for_a_trace_that_is_not_there(zones: Path, tmp_path: Path) -> None:
     file = write_trace(tmp_path, trace("us-east-1a", "1010", 195))
-    told = market(zones, "--trace", file.with_name(file.name.replace("v100", "v10")))
-    assert told.exit_code == 2
-    assert told.stderr.endswith(f'there is no such file; did you mean "{file.name}"?\n')
+    result = market(zones, "--trace", file.with_name(file.name.replace("v100", "v10")))
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f'there is no such file; did you mean "{file.name}"?\n')
 
 
 def test_the_help_says_what_each_option_does() -> None:

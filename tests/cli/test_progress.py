@@ -20,7 +20,7 @@ from ..support.processes import ROOT, environment
 )
 def test_without_the_extra_it_says_what_to_install(missing: str, arguments: list[str]) -> None:
     program = f"import sys; sys.modules[{missing!r}] = None; from gpu_sim.cli.main import main; main({arguments!r})"
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
         check=False,
         capture_output=True,
@@ -29,9 +29,9 @@ def test_without_the_extra_it_says_what_to_install(missing: str, arguments: list
         env=environment(),
         timeout=240,
     )
-    assert told.returncode == 2
+    assert result.returncode == 2
     says = f"{missing} is missing: {arguments[0]} needs the extra, pip install 'gpu-market-simulator[market]'"
-    assert says in told.stderr
+    assert says in result.stderr
 
 
 class Screen(io.StringIO):

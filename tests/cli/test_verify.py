@@ -50,9 +50,9 @@ def journal(server: Serving) -> bytes:
 
 def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound: Serving) -> None:
     before = journal(sound)
-    told = verify(sound.url)
-    lines = told.stdout.splitlines()
-    assert (told.returncode, lines[-1], told.stderr) == (0, "50 clauses: 43 held, 7 not applicable", "")
+    result = verify(sound.url)
+    lines = result.stdout.splitlines()
+    assert (result.returncode, lines[-1], result.stderr) == (0, "50 clauses: 43 held, 7 not applicable", "")
     assert {line.split()[1] for line in lines[:50]} == {"held", "not"}
     assert lines[0].startswith("F1   held            The API is four endpoints")
     assert journal(sound) == before
@@ -61,22 +61,22 @@ def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound:
 
 
 def test_some_clauses_only(sound: Serving) -> None:
-    told = verify(sound.url, "--only", "f5,A15")
-    assert [line.split()[:2] for line in told.stdout.splitlines()[:2]] == [["F5", "held"], ["A15", "held"]]
-    assert told.stdout.splitlines()[-1] == "2 clauses: 2 held"
+    result = verify(sound.url, "--only", "f5,A15")
+    assert [line.split()[:2] for line in result.stdout.splitlines()[:2]] == [["F5", "held"], ["A15", "held"]]
+    assert result.stdout.splitlines()[-1] == "2 clauses: 2 held"
 
 
 def test_a_live_service_is_left_alone_unless_spending_is_allowed(sound: Serving) -> None:
     before = journal(sound)
-    told = verify(sound.url, "--profile", "live", "--only", "F3,F7")
-    assert (told.returncode, told.stdout.splitlines()[0].split()[:2]) == (0, ["F3", "held"])
-    assert "not applicable  renting costs money here" in told.stdout
+    result = verify(sound.url, "--profile", "live", "--only", "F3,F7")
+    assert (result.returncode, result.stdout.splitlines()[0].split()[:2]) == (0, ["F3", "held"])
+    assert "not applicable  renting costs money here" in result.stdout
     assert journal(sound) == before
 
 
 def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving) -> None:
-    told = verify(sound.url, "--profile", "live", "--only", "F7,F13", "--allow-spend", "1")
-    assert told.stdout.splitlines()[-1].startswith("spent: $0.0")
+    result = verify(sound.url, "--profile", "live", "--only", "F7,F13", "--allow-spend", "1")
+    assert result.stdout.splitlines()[-1].startswith("spent: $0.0")
     [rental] = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
     assert rental["status"] == "terminated"
     assert (rental["model_id"], rental["docker_image"]) == ("org/model", "image:latest")
@@ -84,22 +84,22 @@ def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving
 
 def test_the_rental_names_the_model_and_the_image_that_were_asked_for(sound: Serving) -> None:
     named = ["--model-id", "org/tiny", "--docker-image", "registry.example/tiny:1"]
-    told = verify(sound.url, "--profile", "live", "--only", "F7", "--allow-spend", "1", *named)
-    assert told.returncode == 0
+    result = verify(sound.url, "--profile", "live", "--only", "F7", "--allow-spend", "1", *named)
+    assert result.returncode == 0
     *_, rental = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
     assert (rental["model_id"], rental["docker_image"]) == ("org/tiny", "registry.example/tiny:1")
 
 
 def test_a_limit_below_the_cheapest_session_rents_nothing(sound: Serving) -> None:
-    told = verify(sound.url, "--profile", "live", "--only", "F7,F3", "--allow-spend", "0.000001")
-    assert "the cheapest minimum session costs $0.0" in told.stdout
-    assert told.stdout.splitlines()[-1] == "spent: $0.000000"
+    result = verify(sound.url, "--profile", "live", "--only", "F7,F3", "--allow-spend", "0.000001")
+    assert "the cheapest minimum session costs $0.0" in result.stdout
+    assert result.stdout.splitlines()[-1] == "spent: $0.000000"
 
 
 def test_a_defect_is_told_by_clause_with_lines_that_show_it(broken: str) -> None:
-    told = verify(broken, "--only", "F5,F3")
-    assert told.returncode == 1
-    lines = told.stdout.splitlines()
+    result = verify(broken, "--only", "F5,F3")
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [["F3", "held"], ["F5", "failed"]]
     curls = [line.strip() for line in lines if line.strip().startswith("curl")]
     env = {**os.environ, "URL": broken, "TOKEN": TOKEN}
@@ -110,9 +110,9 @@ def test_a_defect_is_told_by_clause_with_lines_that_show_it(broken: str) -> None
 
 def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
-    told = verify(broken, "--only", "F5,F3", "--json", "--junit", str(file))
-    verdicts: dict[str, Any] = json.loads(told.stdout)
-    assert (told.returncode, verdicts["url"], verdicts["profile"], verdicts["simulated"]) == (1, broken, "dev", True)
+    result = verify(broken, "--only", "F5,F3", "--json", "--junit", str(file))
+    verdicts: dict[str, Any] = json.loads(result.stdout)
+    assert (result.returncode, verdicts["url"], verdicts["profile"], verdicts["simulated"]) == (1, broken, "dev", True)
     assert {clause["id"]: clause["verdict"] for clause in verdicts["clauses"]} == {"F3": "held", "F5": "failed"}
     failed = [check for clause in verdicts["clauses"] for check in clause["checks"] if check["verdict"] == "failed"]
     assert failed
@@ -143,27 +143,27 @@ def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_tried_is_said_in_a_line(sound: Serving, options: list[str], says: str) -> None:
-    told = verify(sound.url, *options)
-    assert (told.returncode, told.stdout) == (2, "")
-    assert says in told.stderr
+    result = verify(sound.url, *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert says in result.stderr
 
 
 def test_without_the_extra_it_says_what_is_missing() -> None:
     begin = "import sys; sys.modules['httpx'] = None"
     program = f"{begin}; from gpu_sim.cli.main import main; main(['verify', '--token=x'])"
-    told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.returncode == 2
-    assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in told.stderr
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in result.stderr
 
 
 def test_a_service_that_answers_nonsense_is_rented_from_once_and_what_it_rented_is_deleted(tmp_path: Path) -> None:
     """Its rent answers a status that is none: seven clauses ask for the rental's life, and it has only the one."""
     program = str(ROOT / "tests" / "canaries" / "nonsense.py")
     with serving_by([sys.executable, program, "--port", "0"], tmp_path / "ready.json") as service:
-        told = verify(service.url, "--profile", "live", "--only", "F7,F10,F12,F13,A11", "--allow-spend", "1")
+        result = verify(service.url, "--profile", "live", "--only", "F7,F10,F12,F13,A11", "--allow-spend", "1")
         asked = httpx.get(f"{service.url}/asked").json()
-    assert told.returncode == 1
-    assert told.stdout.splitlines()[-1] == "spent: $0.100000"
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == "spent: $0.100000"
     assert [each for each in asked if each.startswith(("POST", "DELETE"))] == [
         "POST /v1/gpu/rent",
         "DELETE /v1/gpu/rentals/r1",
@@ -187,19 +187,19 @@ def test_a_rental_that_may_have_been_made_is_deleted_or_told_of(
     """Also by a service that fails after it has rented, or says so in a way of its own."""
     program = str(ROOT / "tests" / "canaries" / "nonsense.py")
     with serving_by([sys.executable, program, "--port", "0", *answer], tmp_path / "ready.json") as service:
-        told = verify(service.url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
+        result = verify(service.url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
         asked = httpx.get(f"{service.url}/asked").json()
-    assert (told.returncode, told.stdout.splitlines()[-1]) == (1, f"spent: ${spent}")
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (1, f"spent: ${spent}")
     expected = [f"DELETE /v1/gpu/rentals/{deleted}"] if deleted in ("17", "r1") else []
     assert [each for each in asked if each.startswith("DELETE")] == expected
-    is_told = "no rental_id came by which a rental could be deleted: it may still cost money" in told.stdout
-    assert is_told == (deleted is None)
+    is_reported = "no rental_id came by which a rental could be deleted: it may still cost money" in result.stdout
+    assert is_reported == (deleted is None)
 
 
 def test_a_rental_that_never_ran_shows_nothing_of_the_minimum(sound: Serving) -> None:
-    told = verify(sound.url, "--profile", "live", "--only", "F13,F15", "--allow-spend", "1")
-    assert [line.split()[:2] for line in told.stdout.splitlines()[:2]] == [["F13", "held"], ["F15", "not"]]
-    assert told.stdout.splitlines()[-1] == "spent: $0.000000"
+    result = verify(sound.url, "--profile", "live", "--only", "F13,F15", "--allow-spend", "1")
+    assert [line.split()[:2] for line in result.stdout.splitlines()[:2]] == [["F13", "held"], ["F15", "not"]]
+    assert result.stdout.splitlines()[-1] == "spent: $0.000000"
 
 
 def test_nothing_is_left_where_it_was_called(sound: Serving, tmp_path: Path) -> None:
@@ -212,17 +212,17 @@ def test_nothing_is_left_where_it_was_called(sound: Serving, tmp_path: Path) -> 
 def test_a_service_that_dies_can_not_be_tried_to_its_end(tmp_path: Path) -> None:
     program = str(ROOT / "tests" / "canaries" / "nonsense.py")
     with serving_by([sys.executable, program, "--port", "0", "--dies-after", "9"], tmp_path / "ready.json") as service:
-        told = verify(service.url, "--only", "F3,A13")
-    assert (told.returncode, told.stdout) == (2, "")
-    assert "cannot be tried to its end" in told.stderr
+        result = verify(service.url, "--only", "F3,A13")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "cannot be tried to its end" in result.stderr
 
 
 def test_the_token_is_told_nowhere(tmp_path: Path) -> None:
     program = str(ROOT / "tests" / "canaries" / "nonsense.py")
     file = tmp_path / "junit.xml"
     with serving_by([sys.executable, program, "--port", "0"], tmp_path / "ready.json") as service:
-        told = verify(service.url, "--only", "F2", "--junit", str(file))
+        result = verify(service.url, "--only", "F2", "--junit", str(file))
         asjson = verify(service.url, "--only", "F2", "--json")
-    assert told.returncode == 1
-    assert "$TOKEN" in told.stdout
-    assert TOKEN not in told.stdout + asjson.stdout + file.read_text()
+    assert result.returncode == 1
+    assert "$TOKEN" in result.stdout
+    assert TOKEN not in result.stdout + asjson.stdout + file.read_text()

@@ -85,24 +85,24 @@ def terminated(process: Process, happens: Callable[[], bool]) -> tuple[int, str,
 
 
 def test_without_the_admin_token_what_needs_the_control_plane_is_not_applicable(guarded: str) -> None:
-    told = run(*options(guarded, "--only", "F3,F16"))
-    lines = told.stdout.splitlines()
-    assert (told.returncode, [line.split()[:2] for line in lines[:2]]) == (0, [["F3", "held"], ["F16", "not"]])
+    result = run(*options(guarded, "--only", "F3,F16"))
+    lines = result.stdout.splitlines()
+    assert (result.returncode, [line.split()[:2] for line in lines[:2]]) == (0, [["F3", "held"], ["F16", "not"]])
     assert "--admin-token is for that (GET /_sim/health)" in lines[1]
 
 
 @pytest.mark.parametrize("given", [["--admin-token", ADMIN], []])
 def test_with_the_admin_token_it_is_held(guarded: str, given: list[str]) -> None:
     env = environment() if given else environment(GPU_SIM_ADMIN_TOKEN=ADMIN)
-    told = run(*options(guarded, "--only", "F17,A23", *given), env=env)
-    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "2 clauses: 2 held")
+    result = run(*options(guarded, "--only", "F17,A23", *given), env=env)
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "2 clauses: 2 held")
 
 
 def test_a_wrong_admin_token_is_told_at_once(guarded: str) -> None:
-    told = run(*options(guarded, "--admin-token", "guessed"))
-    assert (told.returncode, told.stdout) == (2, "")
-    assert "does not take the admin token" in told.stderr
-    assert "guessed" not in told.stderr
+    result = run(*options(guarded, "--admin-token", "guessed"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "does not take the admin token" in result.stderr
+    assert "guessed" not in result.stderr
 
 
 def test_the_admin_token_is_told_nowhere(tmp_path: Path) -> None:
@@ -110,18 +110,18 @@ def test_the_admin_token_is_told_nowhere(tmp_path: Path) -> None:
     command = [*CANARIES, "capacity_is_not_returned", "--port", "0", "--admin-token", ADMIN]
     with serving_by(command, tmp_path / "ready.json") as server:
         more = ["--only", "F6", "--admin-token", ADMIN, "--junit", str(file)]
-        told, asjson = run(*options(server.url, *more)), run(*options(server.url, *more, "--json"))
-    assert (told.returncode, asjson.returncode) == (1, 1)
-    assert '-H "x-sim-admin: $ADMIN_TOKEN"' in told.stdout
-    assert "TOKEN and ADMIN_TOKEN as given" in told.stdout
-    assert ADMIN not in told.stdout + told.stderr + asjson.stdout + file.read_text()
+        result, asjson = run(*options(server.url, *more)), run(*options(server.url, *more, "--json"))
+    assert (result.returncode, asjson.returncode) == (1, 1)
+    assert '-H "x-sim-admin: $ADMIN_TOKEN"' in result.stdout
+    assert "TOKEN and ADMIN_TOKEN as given" in result.stdout
+    assert ADMIN not in result.stdout + result.stderr + asjson.stdout + file.read_text()
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(sound: Serving) -> None:
     runs = [begin(sound.url, "--only", "F16,A11,A23") for _ in range(2)]
-    told = [process.communicate(timeout=SECONDS_MAX) for process in runs]
-    assert [process.returncode for process in runs] == [0, 0], told
-    assert [out.splitlines()[-1] for out, _ in told] == ["3 clauses: 3 held"] * 2
+    result = [process.communicate(timeout=SECONDS_MAX) for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], result
+    assert [out.splitlines()[-1] for out, _ in result] == ["3 clauses: 3 held"] * 2
     assert worlds(sound) == ["default"]
 
 
@@ -160,19 +160,19 @@ def test_broken_off_while_it_rents_it_tells_what_may_be_left(tmp_path: Path) -> 
 def test_what_two_requests_at_once_bring_about_is_caught_again_and_again(tmp_path: Path) -> None:
     command = [*CANARIES, "parallel_deletes_capture_twice", "--port", "0"]
     with serving_by(command, tmp_path / "ready.json") as server:
-        told = [run(*options(server.url, "--only", "A11")) for _ in range(2)]
+        result = [run(*options(server.url, "--only", "A11")) for _ in range(2)]
         assert worlds(server) == ["default"]
-    assert [(each.returncode, each.stdout.split()[:2]) for each in told] == [(1, ["A11", "failed"])] * 2
-    assert all("deletes at once settle once" in each.stdout for each in told)
+    assert [(each.returncode, each.stdout.split()[:2]) for each in result] == [(1, ["A11", "failed"])] * 2
+    assert all("deletes at once settle once" in each.stdout for each in result)
 
 
 def test_what_only_differs_fails_neither_the_run_nor_its_junit_file(tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
     command = [*CANARIES, "names_match_in_one_case_only", "--port", "0"]
     with serving_by(command, tmp_path / "ready.json") as server:
-        told = run(*options(server.url, "--only", "A14", "--json", "--junit", str(file)), "--profile", "live")
-    [clause] = json.loads(told.stdout)["clauses"]
-    assert (told.returncode, clause["verdict"]) == (0, "differs")
+        result = run(*options(server.url, "--only", "A14", "--json", "--junit", str(file)), "--profile", "live")
+    [clause] = json.loads(result.stdout)["clauses"]
+    assert (result.returncode, clause["verdict"]) == (0, "differs")
     differing = [check for check in clause["checks"] if check["verdict"] == "differs"]
     assert all(check["requests"] for check in differing)
     suite = next(iter(ElementTree.parse(file).getroot()))

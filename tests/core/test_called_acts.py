@@ -58,7 +58,7 @@ def test_an_outage_that_does_not_interrupt_takes_nothing() -> None:
 
 
 def test_acts_that_no_longer_show_are_forgotten() -> None:
-    """A server that is told prices for a year keeps the last one, and the passing ones that are not over."""
+    """A server whose prices are set for a year remembers the last one, and the passing ones that are not over."""
     sim = Simulation(scenario())
     (shown,) = sim.market.offers
     sim.execute(PlayAct(vanish=VanishAct(for_=FOR)))

@@ -61,9 +61,14 @@ def rental(state: State, *, runs: bool) -> dict[str, Any]:
 
 
 def noticed(state: State) -> dict[str, Any]:
-    """A rental that was told of its end."""
+    """A rental that had a notice."""
     rentals = (*state["rentals"]["live"], *state["rentals"]["ended"])
     return next(each for each in rentals if each["noticed_ms"] is not None)
+
+
+def never_ran(state: State) -> dict[str, Any]:
+    """A rental that ended before it ran, and was billed nothing."""
+    return next(each for each in state["rentals"]["ended"] if each["running_ms"] is None and not each["billed_micros"])
 
 
 def offer_state(state: State, offer: int) -> list[Any]:
@@ -135,13 +140,13 @@ FORGERIES: dict[str, Forgery] = {
     "a notice where none is given": (
         "poisson",
         lambda s: offer_state(s, EXCHANGE).__setitem__(slice(3, 5), reversed(offer_state(s, EXCHANGE)[3:5])),
-        "never tells of",
+        "gives no notices",
     ),
     "a rental that runs nowhere": ("poisson", lambda s: offer_state(s, EXCHANGE).__setitem__(2, []), "on no offer"),
     "what runs and is not known": ("poisson", lambda s: offer_state(s, 0).__setitem__(2, ["rent_none"]), "'rent_none'"),
     "a rental that runs elsewhere": ("realistic", run_elsewhere, "runs on another offer"),
-    "an end told of too early": ("poisson", lambda s: noticed(s).update(interrupts_ms=LATER), "too early"),
-    "an end told of, and not when": ("poisson", lambda s: noticed(s).update(noticed_ms=None), "cannot be"),
+    "a notice that is too early": ("poisson", lambda s: noticed(s).update(interrupts_ms=LATER), "too early"),
+    "a notice without its time": ("poisson", lambda s: noticed(s).update(noticed_ms=None), "cannot be"),
     "rentals that were not counted": ("poisson", lambda s: s["rentals"].update(created=99), "not as many"),
     "an ordinal that was not counted": (
         "poisson",
@@ -155,6 +160,21 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "a live rental that was billed": ("poisson", lambda s: s["rentals"]["live"][0].update(billed_micros=1), "cannot"),
     "a bill of another amount": ("poisson", lambda s: s["rentals"]["ended"][0].update(billed_micros=1), "cannot be"),
+    "an end of which there is no reason": (
+        "poisson",
+        lambda s: s["rentals"]["ended"][0].update(reason=None, billed_micros=None),
+        "cannot be",
+    ),
+    "an end for a reason that its status does not have": (
+        "poisson",
+        lambda s: never_ran(s).update(reason="idle_timeout"),
+        "cannot be",
+    ),
+    "a running rental that awaits its readiness": (
+        "poisson",
+        lambda s: awaits(s, Priority.PROVISIONING, rental(s, runs=True)["rental_id"]),
+        "nothing awaits the event of kind PROVISIONING",
+    ),
     "an ended rental with an event": ("poisson", lambda s: s["rentals"]["ended"][0].update(tickets=[3]), "has ended"),
     "an ended rental with a readiness": (
         "poisson",
@@ -214,12 +234,12 @@ FORGERIES: dict[str, Forgery] = {
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_what_no_run_can_be_is_refused_by_the_part_that_knows(forgery: str) -> None:
-    mode, forge, told = FORGERIES[forgery]
+    mode, forge, message = FORGERIES[forgery]
     state = msgspec.json.decode(taken(mode))
     forge(state["simulation"])
     with pytest.raises(SnapshotInvalid) as refusal:
         restore(mode, msgspec.json.encode(state))
-    assert told in refusal.value.message
+    assert message in refusal.value.message
 
 
 FORGED_RULES: dict[str, Callable[[State], object]] = {

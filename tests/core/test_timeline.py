@@ -89,8 +89,8 @@ def test_a_capacity_act_changes_how_many_gpus_there_are() -> None:
 def test_acts_are_told_when_they_begin_and_when_they_end() -> None:
     sim = simulation(at(MINUTE, outage=OutageAct(for_=FOR)), at(MINUTE, interrupt=InterruptAct()))
     sim.advance(DAY)
-    told = [event for event in sim.events if isinstance(event, ActStarted | ActEnded)]
-    assert told == [
+    changes = [event for event in sim.events if isinstance(event, ActStarted | ActEnded)]
+    assert changes == [
         ActStarted(MINUTE, 0, "outage"),
         ActStarted(MINUTE, 1, "interrupt"),
         ActEnded(11 * MINUTE, 0, "outage"),

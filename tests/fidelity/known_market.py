@@ -32,7 +32,7 @@ ZONES = {"r1a": (0.3, 0.9), "r1b": (0.6, 0.5), "r1c": (0.75, 0.3), "r1d": (0.5, 
 
 @lru_cache
 def recordings(days: int, seed: int = 1, shape: Shape = UNLIKE, gpu: str = "v100") -> tuple[Trace, ...]:
-    """What the recorder writes of them."""
+    """The traces that the recorder writes of the zones."""
     offers = (
         replace(
             offer(zone, provider_class="hyperscaler", gpu_model=gpu, probability_ppm=probability(lost, SETTINGS)),

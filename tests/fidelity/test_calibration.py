@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gpu_sim.core.market.availability_rates import CannotCalibrate
-from gpu_sim.fidelity.calibration import CalibrationSettings, CannotPlayHeldOut, HeldOutUnusable, calibrate
+from gpu_sim.fidelity.calibration import CalibrationSettings, CannotSimulateHeldOut, HeldOutUnusable, calibrate
 from gpu_sim.fidelity.traces.traces import TracesUnusable, write_trace
 from gpu_sim.scenario_files.load import parse_scenario
 
@@ -72,7 +72,7 @@ def test_each_refusal_says_which_traces_it_is_about(files: tuple[Path, ...], tmp
         (files[:1], (tmp_path / "x__r1a_v100_1.json",), HeldOutUnusable),
         (files[:1], files[:1], HeldOutUnusable),
         ((every_other,), (), CannotCalibrate),
-        (files[:1], (turns,), CannotPlayHeldOut),
+        (files[:1], (turns,), CannotSimulateHeldOut),
     ]
     for fitted, against, kind in cases:
         with pytest.raises((TracesUnusable, CannotCalibrate)) as raised:

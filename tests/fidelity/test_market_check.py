@@ -27,7 +27,7 @@ SETTINGS = MarketCheckSettings(
 def test_every_statistic_has_a_row_and_nothing_is_written_unasked() -> None:
     check = check_market(SETTINGS)
     assert [row.target for row in check.rows] == list(TARGETS)
-    assert (check.page, check.beside.zones) == (None, None)
+    assert (check.page, check.comparison.zones) == (None, None)
     assert check.is_missed == any(row.verdict == "missed" for row in check.rows)
     assert (check.plan.days, check.plan.fleets) == (2, False)
 

@@ -79,11 +79,11 @@ def priced(
         priced_ms=np.arange(len(prices), dtype=np.int64) * DAY,
         prices=np.array(prices, np.float64),
         fleet_size=0,
-        lives=NO_LIVES,
+        rentals=NO_RENTALS,
     )
 
 
-NO_LIVES = NodeRentals(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+NO_RENTALS = NodeRentals(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
 def seed_run(seed: int = 1, **measured: float) -> SeedRun:
@@ -93,10 +93,10 @@ def seed_run(seed: int = 1, **measured: float) -> SeedRun:
         looked=measured,
         each_tick=measured,
         others=measured,
-        lives_h=np.zeros(0),
+        lifetimes_h=np.zeros(0),
         by_distance={},
         lifts={},
         lost_together=np.zeros(17, np.int64),
-        taken=None,
+        interruptions=None,
         history=None,
     )

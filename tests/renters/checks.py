@@ -1,4 +1,4 @@
-"""What a team would write in its own repository: one test file, with nothing but the plugin."""
+"""The tests of a project with its own repository: one file, with nothing but the plugin."""
 
 import pytest
 from gpu_sim.testing import GpuSim

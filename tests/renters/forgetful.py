@@ -9,8 +9,8 @@ class Renter(Sound):
 
     def run(self, gpu_model: str, job: Job) -> bool:
         offer = self.call("GET", "/v1/gpu/offers", params={"gpu_model": gpu_model})["data"][0]
-        wanted = {name: offer[name] for name in ("gpu_model", "provider_id", "region")}
-        answer = self.send("POST", "/v1/gpu/rent", json={**wanted, "model_id": "m", "docker_image": "d"})
+        names = {name: offer[name] for name in ("gpu_model", "provider_id", "region")}
+        answer = self.send("POST", "/v1/gpu/rent", json={**names, "model_id": "m", "docker_image": "d"})
         if answer.status_code == 402:
             return False
         answer.raise_for_status()

@@ -18,10 +18,10 @@ class Renter:
         self.session.headers["authorization"] = f"Bearer {token}"
 
     def run(self, gpu_model: str, job: Job) -> bool:
-        """Whether the job, called with the rental's id, was done; False where the credit does not suffice."""
+        """Run a job, called with the rental's id; False where the credit does not suffice."""
         offer = self.call("GET", "/v1/gpu/offers", params={"gpu_model": gpu_model})["data"][0]
-        wanted = {name: offer[name] for name in ("gpu_model", "provider_id", "region")}
-        answer = self.send("POST", "/v1/gpu/rent", json={**wanted, "model_id": "m", "docker_image": "d"})
+        names = {name: offer[name] for name in ("gpu_model", "provider_id", "region")}
+        answer = self.send("POST", "/v1/gpu/rent", json={**names, "model_id": "m", "docker_image": "d"})
         if answer.status_code == 402:
             return False
         answer.raise_for_status()

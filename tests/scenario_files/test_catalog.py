@@ -21,7 +21,7 @@ def catalog(folder: Path, *lines: str) -> Path:
 
 
 def refused(path: Path) -> list[str]:
-    """How a catalogue is turned down, a line for each problem, without its path."""
+    """The refusal of a catalogue, a line for each problem, without its path."""
     with pytest.raises(ScenarioError) as error:
         read_catalog(path)
     assert all(problem.file == str(path) for problem in error.value.problems)

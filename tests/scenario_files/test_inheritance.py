@@ -1,4 +1,4 @@
-"""What scenario files take from others: parents, catalogues, shorthands."""
+"""Inheritance of scenario files: parents, catalogues, shorthands."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What worlds may be made of: shipped scenarios, one folder, inline documents, and no other file."""
+"""The scenarios that worlds may be made of: shipped ones, one folder's, inline documents, and no other file."""
 
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,16 @@ def library(folder: Path) -> ScenarioLibrary:
     return ScenarioLibrary(folder)
 
 
-def refused(library: ScenarioLibrary, wanted: str | dict[str, Any]) -> str:
-    """How a scenario is turned down."""
+def refused(library: ScenarioLibrary, scenario: str | dict[str, Any]) -> str:
+    """The refusal of a scenario."""
     with pytest.raises(ScenarioError) as error:
-        found(library, wanted)
+        found(library, scenario)
     return str(error.value)
 
 
-def found(library: ScenarioLibrary, wanted: str | dict[str, Any]) -> Scenario:
+def found(library: ScenarioLibrary, scenario: str | dict[str, Any]) -> Scenario:
     """The scenario of a name or a document."""
-    return library.find(wanted) if isinstance(wanted, str) else library.build(wanted)
+    return library.find(scenario) if isinstance(scenario, str) else library.build(scenario)
 
 
 def test_a_shipped_scenario_is_found_by_its_name_and_read_once() -> None:
@@ -161,9 +161,9 @@ def test_a_link_within_the_folder_is_followed(library: ScenarioLibrary, folder: 
     assert (library.find("linked.yaml").name, library.find("linked.yaml").seed) == ("real", 9)
 
 
-@pytest.mark.parametrize(("wanted", "nearest"), [("clam", "calm"), ("mime.yaml", "mine.yaml")])
-def test_an_unknown_scenario_is_refused_with_the_nearest(library: ScenarioLibrary, wanted: str, nearest: str) -> None:
-    assert f'did you mean "{nearest}"?' in refused(library, wanted)
+@pytest.mark.parametrize(("scenario", "nearest"), [("clam", "calm"), ("mime.yaml", "mine.yaml")])
+def test_an_unknown_scenario_is_refused_with_the_nearest(library: ScenarioLibrary, scenario: str, nearest: str) -> None:
+    assert f'did you mean "{nearest}"?' in refused(library, scenario)
 
 
 def nested(depth: int) -> dict[str, Any]:

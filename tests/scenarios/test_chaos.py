@@ -56,18 +56,20 @@ sound = gpu.format_usd
 gpu.format_usd = lambda micros: sound(max(0, micros - 1))
 """
 MINIMUM_FOR_ALL = """
-from gpu_sim.core import billing, rentals
-sound = billing.billed_seconds
+from gpu_sim.core.billing import charges
+from gpu_sim.core.rentals import rentals
+sound = charges.billed_seconds
 rentals.billed_seconds = lambda reason, *rest: sound("deleted" if reason == "interrupted" else reason, *rest)
 """
 GPUS_KEPT = """
-from gpu_sim.core import offers, rentals
-returned, sound = offers.Market.give_back, rentals.Rentals.end
+from gpu_sim.core.market import market
+from gpu_sim.core.rentals import rentals
+returned, sound = market.Market.give_back, rentals.Rentals.end
 def end(self, rental, reason, cause=None):
     if reason == "interrupted":
-        offers.Market.give_back = lambda *_: None
+        market.Market.give_back = lambda *_: None
     sound(self, rental, reason, cause)
-    offers.Market.give_back = returned
+    market.Market.give_back = returned
 rentals.Rentals.end = end
 """
 JOURNAL_MADE_UP = """

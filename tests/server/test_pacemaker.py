@@ -21,19 +21,13 @@ from gpu_sim.worlds.worlds import Worlds
 from ..support.builders import scenario
 from ..support.busy_world import ACTORS, busy_scenario, run
 from ..support.manual_clock import ManualClock, follow
+from ..support.short_slice import ShortSlice
 
 MANUAL = ClockSettings(mode="manual")
 REAL = ClockSettings(mode="real", start=Instant(0))
 FAST = ClockSettings(mode="scaled", speed=Factor(1_000_000_000), start=Instant(0))
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
 TURNS_MAX = 100_000
-
-
-class ShortSlice:
-    """A slice that is over whenever it is looked at."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -206,7 +200,7 @@ def test_a_world_deleted_while_it_catches_up_is_forgotten(
 
 
 def fail(*_: object) -> bool:
-    """Fail as a bug of ours would."""
+    """What a bug of ours would do."""
     raise RuntimeError("a bug")
 
 
@@ -223,9 +217,7 @@ def test_a_world_that_fails_is_logged_and_the_others_go_on(
     assert [record.message for record in caplog.records] == ["the world broken failed to keep its time"]
 
 
-def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(
-    wall: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(wall: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
     world = World("w", scenario(market=BUSY), clock=REAL)
     _, pacemaker = server_of(wall, world)
@@ -301,17 +293,17 @@ def test_property_22_a_world_is_the_same_whether_or_not_it_was_kept_going(clock:
 @pytest.fixture
 def fired(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Set once a server's pacemaker has let something happen in its default world."""
-    beaten = Event()
+    happened = Event()
     original = Pacemaker.beat
 
     def beat(self: Pacemaker) -> int:
         pause = original(self)
         if self._worlds.by_name["default"].simulation.events_total > 2:
-            beaten.set()
+            happened.set()
         return pause
 
     monkeypatch.setattr(Pacemaker, "beat", beat)
-    return beaten
+    return happened
 
 
 def test_a_server_keeps_its_clocks_going(fired: Event) -> None:

@@ -36,6 +36,17 @@ RENT: dict[str, Any] = {
 DOCUMENTED_RENT = RENT | {"ssh_key": "ssh-ed25519 AAAA... user@host", "fine_tuned": False}
 """The documented rent to the letter."""
 
+DOCUMENTED_OFFER: dict[str, Any] = {
+    "gpu_model": "RTX 4090",
+    "vram_gb": 24,
+    "provider_id": "vast-ai",
+    "region": "Quebec, CA",
+    "price_per_gpu_hour": "0.287",
+    "interruption_probability": 0.02,
+    "spot": True,
+}
+"""The documented offer to the letter."""
+
 Pairs = Iterable[tuple[str, str]]
 OFFER = offer()
 

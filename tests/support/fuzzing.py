@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from gpu_sim.api.app import build_app
 from gpu_sim.api.auth import ControlAccess
 from gpu_sim.api.exchange import Endpoint
-from gpu_sim.api.front import Front
+from gpu_sim.api.front import FrontController
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.kernel.names import offer_name, rental_id, rental_name
 from gpu_sim.shipped_files import folder
@@ -61,7 +61,7 @@ class Request(NamedTuple):
 def routes() -> list[tuple[str, str]]:
     """Every method of every route, with the route's path: its parameters are in braces."""
     app = build_app(Worlds(), ControlAccess())
-    assert isinstance(app, Front)
+    assert isinstance(app, FrontController)
     assert isinstance(app._app, Router)
     found = []
     for route in app._app.routes:

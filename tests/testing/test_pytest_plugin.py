@@ -15,13 +15,13 @@ RENTERS = Path(__file__).parents[1] / "renters"
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Team:
+def project(tmp_path: Path) -> Team:
     return Team(tmp_path)
 
 
-def test_each_test_has_a_world_of_its_own(team: Team) -> None:
+def test_each_test_has_a_world_of_its_own(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     @pytest.mark.parametrize("number", range(3))
     def test_it(gpu_sim, number):
@@ -34,9 +34,9 @@ def test_each_test_has_a_world_of_its_own(team: Team) -> None:
     result.assert_outcomes(passed=3)
 
 
-def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(team: Team) -> None:
+def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     pytestmark = pytest.mark.gpu_sim(scenario="low-credit", seed=4)
 
@@ -51,14 +51,14 @@ def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(team: Team
     result.assert_outcomes(passed=2)
 
 
-def test_a_scenario_may_be_a_file_beside_the_test(team: Team) -> None:
-    team.write("deep/mine.yaml", "scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
-    team.write(
+def test_a_scenario_may_be_a_file_beside_the_test(project: Team) -> None:
+    project.write("deep/mine.yaml", "scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
+    project.write(
         "deep/test_it.py",
         "import pytest\n\n@pytest.mark.gpu_sim(scenario='mine.yaml')\ndef test_it(gpu_sim):\n"
         "    assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, '0.100000')\n",
     )
-    team.test().assert_outcomes(passed=1)
+    project.test().assert_outcomes(passed=1)
 
 
 IMPOSSIBLE = {
@@ -78,23 +78,23 @@ IMPOSSIBLE = {
 }
 
 
-def test_a_world_that_cannot_be_is_an_error_that_names_the_field(team: Team) -> None:
+def test_a_world_that_cannot_be_is_an_error_that_names_the_field(project: Team) -> None:
     tests = "".join(
         f"\n    @pytest.mark.gpu_sim({marker})\n    def test_{number}(gpu_sim):\n        pass\n"
         for number, marker in enumerate(IMPOSSIBLE)
     )
-    result = ran(team, f"\n    from datetime import timedelta\n{tests}")
+    result = ran(project, f"\n    from datetime import timedelta\n{tests}")
     result.assert_outcomes(errors=len(IMPOSSIBLE))
-    told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
-    assert len(told) == len(IMPOSSIBLE)
-    for says, line in zip(IMPOSSIBLE.values(), told, strict=True):
+    lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    assert len(lines) == len(IMPOSSIBLE)
+    for says, line in zip(IMPOSSIBLE.values(), lines, strict=True):
         assert says in line
     assert not [line for line in result.outlines if "During handling" in line]
 
 
-def test_a_marker_is_judged_also_where_the_test_has_no_world(team: Team) -> None:
+def test_a_marker_is_judged_also_where_the_test_has_no_world(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     import sys
 
@@ -116,7 +116,7 @@ def test_a_marker_is_judged_also_where_the_test_has_no_world(team: Team) -> None
         pass
 
     @pytest.mark.gpu_sim(sed=1)
-    @pytest.mark.skip(reason="what a team skips takes no world")
+    @pytest.mark.skip(reason="what a project skips takes no world")
     def test_skipped():
         pass
 
@@ -130,17 +130,17 @@ def test_a_marker_is_judged_also_where_the_test_has_no_world(team: Team) -> None
         "no:schemathesis",
     )
     result.assert_outcomes(errors=3, passed=1, skipped=1)
-    told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
     says = ['gpu_sim has no keyword "scenaro"; did you mean "scenario"?', "keywords only", "seed: expected a whole"]
-    assert len(told) == len(says)
-    for expected, line in zip(says, told, strict=True):
+    assert len(lines) == len(says)
+    for expected, line in zip(says, lines, strict=True):
         assert expected in line
     assert "a fixture was made" not in result.stdout.str()
 
 
-def test_a_document_may_have_any_values_that_can_be_sent(team: Team) -> None:
+def test_a_document_may_have_any_values_that_can_be_sent(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     import types
     from datetime import UTC, datetime
@@ -176,14 +176,14 @@ def test_a_document_may_have_any_values_that_can_be_sent(team: Team) -> None:
     )
     result.assert_outcomes(failed=1, errors=4)
     result.stdout.fnmatch_lines(["scenario own (a document), seed *", "such a world: *"])
-    told = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
     says = ["<object object at *> is no JSON value", "the document contains itself", "surrogates not allowed", "tags"]
-    assert len(told) == len(says)
-    for expected, line in zip(says, told, strict=True):
+    assert len(lines) == len(says)
+    for expected, line in zip(says, lines, strict=True):
         assert fnmatch(line, f"*{expected}*")
 
 
-def test_a_world_that_a_test_ended_itself_is_fine(team: Team) -> None:
+def test_a_world_that_a_test_ended_itself_is_fine(project: Team) -> None:
     tests = """
     def test_ended(gpu_sim):
         gpu_sim.end()
@@ -201,16 +201,16 @@ def test_a_world_that_a_test_ended_itself_is_fine(team: Team) -> None:
         assert False
     """
     with serve_in_thread(load_scenario("calm")) as server:
-        result = ran(team, tests, "--gpu-sim-url", server.url)
+        result = ran(project, tests, "--gpu-sim-url", server.url)
         worlds = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
     result.assert_outcomes(passed=3, failed=1)
     assert [world["name"] for world in worlds] == ["default"]
     result.stdout.fnmatch_lines(["scenario calm, seed *; nothing more is known: the server answered 404: *"])
 
 
-def test_a_test_that_is_a_coroutine_can_use_it(team: Team) -> None:
+def test_a_test_that_is_a_coroutine_can_use_it(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     import asyncio, aiohttp
 
@@ -233,8 +233,8 @@ def test_a_test_that_is_a_coroutine_can_use_it(team: Team) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_the_plugin_loads_nothing_until_a_fixture_is_used(team: Team) -> None:
-    team.write(
+def test_the_plugin_loads_nothing_until_a_fixture_is_used(project: Team) -> None:
+    project.write(
         "test_it.py",
         """
         import sys
@@ -248,16 +248,16 @@ def test_the_plugin_loads_nothing_until_a_fixture_is_used(team: Team) -> None:
         """,
     )
     # Other plugins of the environment load what they like.
-    result = team.test("-p", "no:hypothesispytest", "-p", "no:schemathesis")
+    result = project.test("-p", "no:hypothesispytest", "-p", "no:schemathesis")
     result.assert_outcomes(passed=1)
 
 
-def test_the_marker_is_listed_with_what_it_takes(team: Team) -> None:
-    listed = team.test("--markers").stdout.str()
+def test_the_marker_is_listed_with_what_it_takes(project: Team) -> None:
+    listed = project.test("--markers").stdout.str()
     assert "@pytest.mark.gpu_sim(scenario, seed, profile, step): " in listed
 
 
-def test_four_workers_run_a_hundred_tests_each_without_meeting(team: Team) -> None:
+def test_four_workers_run_a_hundred_tests_each_without_meeting(project: Team) -> None:
     tests = """
     import os
 
@@ -273,10 +273,10 @@ def test_four_workers_run_a_hundred_tests_each_without_meeting(team: Team) -> No
         assert not gpu_sim.report().problems
         record_property("server", os.environ["PYTEST_XDIST_WORKER"] + " " + gpu_sim.base_url)
     """
-    team.write("test_it.py", TEST + tests)
-    result = team.test("-n", "4", "--junitxml=report.xml")
+    project.write("test_it.py", TEST + tests)
+    result = project.test("-n", "4", "--junitxml=report.xml")
     result.assert_outcomes(passed=400)
-    servers = set(re.findall(r'name="server" value="(gw\d) (\S+)"', (team.path / "report.xml").read_text()))
+    servers = set(re.findall(r'name="server" value="(gw\d) (\S+)"', (project.path / "report.xml").read_text()))
     assert len(servers) == len({worker for worker, _ in servers}) == len({url for _, url in servers}) == 4
 
 
@@ -288,12 +288,12 @@ def test_four_workers_run_a_hundred_tests_each_without_meeting(team: Team) -> No
         ("stubborn", ["test_a_refusal_for_lack_of_credit_is_not_tried_again"]),
     ],
 )
-def test_a_team_catches_the_bugs_of_its_client(team: Team, client: str, caught: list[str]) -> None:
-    package = team.write("team/__init__.py", "").parent
+def test_a_team_catches_the_bugs_of_its_client(project: Team, client: str, caught: list[str]) -> None:
+    package = project.write("project/__init__.py", "").parent
     for name in ("sound", client):
         shutil.copy(RENTERS / f"{name}.py", package)
     package.joinpath("client.py").write_text(f"from .{client} import Renter\n")
     shutil.copy(RENTERS / "checks.py", package / "test_client.py")
-    result = team.test()
+    result = project.test()
     result.assert_outcomes(passed=3 - len(caught), failed=len(caught))
     assert [line.split("::")[1].split()[0] for line in result.outlines if line.startswith("FAILED ")] == caught

@@ -16,22 +16,22 @@ IMPORTS = """
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Team:
+def project(tmp_path: Path) -> Team:
     return Team(tmp_path)
 
 
-def test_hypothesis_refuses_examples_that_share_a_world_unasked(team: Team) -> None:
+def test_hypothesis_refuses_examples_that_share_a_world_unasked(project: Team) -> None:
     tests = """
     @given(st.integers())
     def test_it(gpu_sim, number):
         pass
     """
-    result = ran(team, IMPORTS + tests)
+    result = ran(project, IMPORTS + tests)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*FailedHealthCheck: *uses a function-scoped fixture 'gpu_sim'*"])
 
 
-def test_after_a_reset_each_example_is_the_first_one(team: Team) -> None:
+def test_after_a_reset_each_example_is_the_first_one(project: Team) -> None:
     tests = """
     SEEN, STARTS = set(), set()
 
@@ -50,10 +50,10 @@ def test_after_a_reset_each_example_is_the_first_one(team: Team) -> None:
         assert len(SEEN) > 1
         assert len(STARTS) == 1
     """
-    ran(team, IMPORTS + tests).assert_outcomes(passed=2)
+    ran(project, IMPORTS + tests).assert_outcomes(passed=2)
 
 
-def test_a_failure_tells_of_the_shortest_example_alone(team: Team) -> None:
+def test_a_failure_tells_of_the_shortest_example_alone(project: Team) -> None:
     tests = """
     @shared
     @given(st.integers(0, 20))
@@ -63,7 +63,7 @@ def test_a_failure_tells_of_the_shortest_example_alone(team: Team) -> None:
         listed(gpu_sim)
         assert hours < 7
     """
-    result = ran(team, IMPORTS + tests)
+    result = ran(project, IMPORTS + tests)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [

@@ -1,4 +1,4 @@
-"""Bodies in and out: read within bounds, declared as JSON, sent whole or in parts."""
+"""Bodies of requests and answers: reading within bounds, checking the media type, sending in parts."""
 
 import asyncio
 from collections.abc import Iterable
@@ -13,14 +13,19 @@ from .strict_json import parse_json
 
 DRAINED_BYTES_MAX = 1 << 20
 DRAIN_SECONDS_MAX = 2.0
+"""Bounds of the part of a refused body that is read before its connection is closed.
+
+A client that writes its whole body before it reads must get rid of a moderately long one, or it sees a reset in place
+of the refusal; one that never ends must not keep the connection open.
+"""
 
 
 class Disconnected(Exception):  # no error: the client went away, and nobody is left to tell
-    """The client went away before its request was complete."""
+    """Raised where the client goes away before its request is complete."""
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises PayloadTooLarge as soon as it is known to be above `limit` bytes."""
+    """Read the whole body. Raises Disconnected, or PayloadTooLarge as soon as it is known to be above `limit` bytes."""
     declared = body_length(scope)
     if declared == 0:
         return b""
@@ -43,11 +48,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 
 def body_length(scope: Scope) -> int | None:
-    """The declared length of the body, 0 without one, None where only its end will tell."""
+    """The declared length of the body in bytes; 0 without a body, None for a chunked one."""
     length = 0
     for name, value in scope["headers"]:
         if name == b"content-length":
-            length = int(value)
+            length = int(value)  # uvicorn has refused what is no number, with 400
         elif name == b"transfer-encoding":
             return None
     return length
@@ -58,13 +63,14 @@ def _too_large(limit: int, *, more_comes: bool) -> PayloadTooLarge:
 
 
 async def send_stream(send: Send, receive: Receive, stream: Stream, extra: Iterable[tuple[bytes, bytes]]) -> None:
-    """Send an answer in parts as they come, until there are no more or the client goes away."""
+    """Send a streamed answer until its parts end or the client goes away."""
     await send({"type": "http.response.start", "status": 200, "headers": [*stream.headers, *extra]})
     sending = asyncio.create_task(_send_parts(send, stream))
     leaving = asyncio.create_task(_until_gone(receive))
     try:
         await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        # Both are awaited also when this call is cancelled: the stream's `finally`, which counts it off, must have run.
         leaving.cancel()
         sending.cancel()
         ended = await asyncio.gather(sending, leaving, return_exceptions=True)
@@ -88,8 +94,11 @@ async def _until_gone(receive: Receive) -> None:
 async def send_and_drain(
     send: Send, receive: Receive, reply: Reply, extra: Iterable[tuple[bytes, bytes]], *, more_comes: bool
 ) -> None:
-    """Answer a request whose body may still be coming: drain a bounded part of it, so that the client gets to see
-    the answer, and close the connection."""
+    """Answer a request whose body was not read, drain a bounded part of that body, and close the connection.
+
+    Without draining, the close would reset the connection under a client that is still sending, and it would never see
+    the answer.
+    """
     headers = [*reply.headers, *extra, (b"connection", b"close")]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": True})
@@ -106,13 +115,13 @@ async def send_and_drain(
 
 
 def decode_json(scope: Scope, body: bytes) -> dict[str, Any]:
-    """The object in a JSON body. Raises UnsupportedMediaType, InvalidJson or InvalidBody."""
+    """Decode a JSON body. Raises UnsupportedMediaType, InvalidJson or InvalidBody, in this order."""
     check_media(scope)
     return parse_json(body)
 
 
 def check_media(scope: Scope) -> None:
-    """Raises UnsupportedMediaType unless the body is declared as JSON, and as it is."""
+    """Raise UnsupportedMediaType unless the body is declared as JSON and is not compressed."""
     for name, value in scope["headers"]:
         if name == b"content-encoding" and value.lower() != b"identity":
             raise UnsupportedMediaType("the body must not be compressed", param="content-encoding")
@@ -121,7 +130,7 @@ def check_media(scope: Scope) -> None:
 
 
 def declares_json(scope: Scope) -> bool:
-    """Whether the body is declared as JSON."""
+    """True where the body's media type is application/json, whatever its parameters."""
     media = b""
     for name, value in scope["headers"]:
         if name == b"content-type":

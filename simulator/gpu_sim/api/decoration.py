@@ -1,4 +1,4 @@
-"""Decoration by Faker: it makes answers look real and decides nothing. Loaded only when it is first needed."""
+"""Decoration by Faker, which makes answers look real and decides nothing. It is imported when first needed."""
 
 import asyncio
 from functools import cache
@@ -17,13 +17,13 @@ def _faker() -> "Faker":
 
 
 async def prepare() -> None:
-    """Load what decoration needs without holding up other requests."""
+    """Import Faker in a thread, so that other requests are served meanwhile; afterwards it costs nothing."""
     if not _faker.cache_info().currsize:
         await asyncio.to_thread(_faker)
 
 
 def ssh_access(rental_id: str) -> dict[str, str | int]:
-    """Host, port and user of a rental's SSH access (F9), the same for the same id; nobody answers there."""
+    """The host, port and user of a rental's SSH access (F9), the same for the same id; nothing listens there."""
     number = int.from_bytes(blake2b(rental_id.encode(), digest_size=8).digest(), "big")
     faker = _faker()
     faker.seed_instance(number)

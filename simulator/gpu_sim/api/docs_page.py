@@ -1,7 +1,6 @@
-"""The contract as a document, and as a page to read: Swagger UI, out of the installation, so that no request leaves
-the machine.
+"""The contract as an OpenAPI document and as a page: Swagger UI, served from the installation without a CDN.
 
-The package `flask-swagger-ui` brings the files of Swagger UI; nothing of its code is imported.
+The package `flask-swagger-ui` brings the files of Swagger UI; none of its code is imported.
 """
 
 from functools import cache
@@ -54,7 +53,8 @@ _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What a browser may load for the page: only what comes from here. The viewer writes styles into its elements."""
+"""Content Security Policy of the page: all comes from this server. The viewer writes styles into its elements, hence
+`unsafe-inline` for styles."""
 
 _OURS = {"page.css": _STYLE, "page.js": _SCRIPT}
 _MEDIA = {
@@ -64,17 +64,17 @@ _MEDIA = {
     "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
     "swagger-ui.css": b"text/css; charset=utf-8",
 }
-"""The files of the page, each with its media type; there are no others."""
+"""The page's files and their media types. Nothing else in the package's folder is served."""
 
 
 async def page(exchange: Exchange) -> Reply:
-    """The page; it needs no token."""
+    """Answer with the page; it needs no token."""
     headers = ((b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", _POLICY))
     return Reply(200, _PAGE, headers)
 
 
 async def asset(exchange: Exchange) -> Reply:
-    """A file of the page. Raises NotFound for any other name."""
+    """Answer with a file of the page. Raises NotFound for any other name."""
     name: str = exchange.scope["path_params"]["name"]
     media = _MEDIA.get(name)
     if media is None:
@@ -97,7 +97,7 @@ def _viewer() -> Path:
 
 
 async def openapi(exchange: Exchange) -> Reply:
-    """The contract as OpenAPI 3.1, each statement with its `x-provenance`."""
+    """Answer with the contract as OpenAPI 3.1, each statement with its `x-provenance`."""
     return Reply(200, _openapi_json(), ((b"content-type", b"application/json"),))
 
 

@@ -1,4 +1,4 @@
-"""One request on its way, which of the API's operations it asks for, and the handlers of a path."""
+"""One HTTP request with its answer, the API operation that it asks for, and the handlers of a path."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,7 +19,7 @@ SNAPSHOT_PATH = "/_sim/snapshot"
 RENTALS_PATH = "/v1/gpu/rentals/"
 METRICS_PATH = "/metrics"
 FAULT_HEADER = b"x-sim"
-"""By it a request asks for a fault itself."""
+"""The header by which a request asks for a fault itself."""
 
 _ON_A_RENTAL: dict[str, Operation] = {"GET": "get_rental", "HEAD": "get_rental", "DELETE": "terminate_rental"}
 
@@ -27,18 +27,18 @@ _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 
 
 class Exchange:
-    """One request on its way: what it asks for, whose it is, its body, and what is known of its answer."""
+    """One HTTP request and its answer: the operation, the account, the body, and what is known of the answer so far."""
 
     __slots__ = (
         "account",
-        "asks",
+        "asks_for_fault",
         "authorization",
         "began_ns",
         "body",
         "fault",
+        "has_unread_body",
         "is_api",
         "is_control",
-        "is_unread",
         "now",
         "operation",
         "rental_id",
@@ -60,28 +60,29 @@ class Exchange:
         self.account = ""
         self.body = b""
         self.is_api = path.startswith("/v1/") or path == "/v1"
-        """Whether it is for the API rather than for the simulator."""
+        """True for a path of the API, which is not one of the simulator's own."""
         self.is_control = not self.is_api and (path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH))
-        """Whether it is for the control plane."""
+        """True for a path of the control plane."""
         self.operation = operation_of(scope["method"], path) if self.is_api else None
-        """Which of the API's operations it is, if any."""
+        """The API operation that it asks for, if any."""
         self.rental_id = ""
-        """The rental that it was about, as far as it got."""
+        """The id of the rental that it is about, once that is known."""
         self.fault = ""
-        """The rule that injected a fault into it, `header` where it asked for one itself."""
+        """The name of the rule that injected a fault into it, `header` where it asked for the fault itself."""
         self.status = 0
-        """The status of the answer, 0 before there is one, and for good where the client gets none."""
+        """The status of the answer; 0 before there is one, and for good where a fault keeps it from the client."""
         self.now = ""
-        """The virtual time of the answer, empty before there is one (A23)."""
+        """The virtual time of the answer as RFC 3339; empty before there is one (A23)."""
         self.request_id = b""
-        """The client's, or the next of ours (A25)."""
+        """The client's `x-request-id` if it is well formed, else the next of the server's own (A25)."""
         self.authorization = b""
-        """Its only Authorization header, if it has just one."""
-        self.is_unread = False
-        """Whether it has a body that is still to be read."""
-        self.asks = False
-        """Whether a header of its own asks for a fault."""
+        """The value of its Authorization header; empty where there is none or more than one."""
+        self.has_unread_body = False
+        """True while a body is announced and not yet read."""
+        self.asks_for_fault = False
+        """True where its header `x-sim` asks for a fault."""
         authorizations = 0
+        # One pass over the headers for all that every request needs: they are a list, and each search walks it again.
         for name, value in scope["headers"]:
             if name == b"authorization":
                 self.authorization = b"" if authorizations else value
@@ -89,21 +90,21 @@ class Exchange:
             elif name == b"x-request-id":
                 self.request_id = value if _is_request_id(value) else b""
             elif name in (b"content-length", b"transfer-encoding"):
-                self.is_unread = True
+                self.has_unread_body = True
             elif name == FAULT_HEADER:
-                self.asks = True
+                self.asks_for_fault = True
         if not self.request_id:
             self.request_id = next(request_ids)
 
     async def answer(self, send: Send, reply: Reply) -> None:
-        """Send the answer."""
+        """Send a whole answer, with the headers that every answer has."""
         self.status = reply.status
         headers = [*reply.headers, *self.headers()]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
     async def stream(self, send: Send, receive: Receive, stream: Stream) -> None:
-        """Send an answer that goes on; of one to HEAD there are only the headers."""
+        """Send a streamed answer; HEAD gets its headers alone."""
         self.status = 200
         if self.scope["method"] == "HEAD":
             await self.answer(send, Reply(200, b"", stream.headers))
@@ -111,19 +112,19 @@ class Exchange:
             await send_stream(send, receive, stream, self.headers())
 
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers that every answer has."""
+        """The headers that every answer has; they fix its virtual time."""
         self.now = self.world.now
         common = (b"x-request-id", self.request_id), (b"x-sim-now", self.now.encode())
         return (*common, (b"x-sim-fault", self.fault.encode())) if self.fault else common
 
 
 Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
-Operate = Callable[[Exchange], Awaitable[Reply]]
-"""An operation of the API."""
+OperationHandler = Callable[[Exchange], Awaitable[Reply]]
+"""Performs an operation of the API. It returns a whole answer, never a stream: faults cut and repeat it."""
 
 
 class Endpoint:
-    """The handlers of a path, by method, as an ASGI application; HEAD is answered as GET."""
+    """The handlers of a path by method, as an ASGI application; HEAD is handled as GET."""
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
         self._handlers = handlers
@@ -146,7 +147,7 @@ class Endpoint:
 
 
 def operation_of(method: str, path: str) -> Operation | None:
-    """Which operation a request asks for; HEAD is GET."""
+    """The API operation of a method and a path, or None; HEAD counts as GET."""
     if path == OFFERS_PATH:
         return "list_offers" if method in ("GET", "HEAD") else None
     if path == RENT_PATH:
@@ -156,12 +157,12 @@ def operation_of(method: str, path: str) -> Operation | None:
 
 
 def rental_id_in(path: str) -> str:
-    """The id in the path of a rental; nothing in other paths."""
+    """The rental id in a path, or an empty string where the path is not a rental's."""
     return path[len(RENTALS_PATH) :] if path.startswith(RENTALS_PATH) else ""
 
 
 def _keep_escaped_slashes(scope: Scope) -> None:
-    """An escaped slash separates nothing: take such a path as it was sent."""
+    """Restore the path as it was sent where it has an escaped slash, which does not separate segments."""
     sent: bytes = scope["raw_path"]
     if b"%2f" in sent.lower():
         scope["path"] = sent.decode("latin-1")

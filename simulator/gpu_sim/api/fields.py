@@ -1,4 +1,4 @@
-"""The fields of a body and the parameters of a query string, each checked."""
+"""Checks of the fields of a body and of the parameters of a query string."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -11,13 +11,13 @@ from ..core.kernel.names import did_you_mean
 from .problems import MissingField, UnknownField, UnknownParameter
 
 Check = Callable[[str, Any], Any]
-"""Turns a decoded JSON value into what the field holds, or raises InvalidValue with the field's name."""
+"""Checks a field's decoded JSON value and returns it. Raises InvalidValue with the field's name."""
 
 
 def check_fields(
     body: dict[str, Any], required: Mapping[str, Check], optional: Mapping[str, Check], *, refuse_unknown: bool
 ) -> dict[str, Any]:
-    """The checked fields of a body. Raises UnknownField, MissingField or InvalidValue, in this order."""
+    """Check and return the fields of a body. Raises UnknownField, MissingField or InvalidValue, in this order."""
     known = {**required, **optional}
     if refuse_unknown:
         for name in body:
@@ -30,22 +30,23 @@ def check_fields(
 
 
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-"""Unicode categories of controls, formats (zero width among them), surrogates, unassigned characters, line ends."""
+"""Unicode categories of control, format (zero width), surrogate, private and unassigned characters, and line ends."""
 
 
 def text(name: str, value: Any) -> str:
-    """One line of 1 to 256 visible characters: no controls, nothing of zero width."""
+    """Check a line of 1 to 256 visible characters: no controls, none of zero width."""
     if not isinstance(value, str):
         raise InvalidValue(f"{name} must be a string", param=name)
     if not 1 <= len(value) <= 256:
         raise InvalidValue(f"{name} must have 1 to 256 characters", param=name)
+    # `isprintable` is quick and clears almost all text; it also turns down unusual spaces, which are allowed here.
     if not value.isprintable() and any(category(character) in _INVISIBLE for character in value):
         raise InvalidValue(f"{name} must not have control or invisible characters", param=name)
     return value
 
 
 def positive_integer(name: str, value: Any) -> int:
-    """A JSON integer of at least 1; neither true nor 1.0 nor "1" is one."""
+    """Check a JSON integer of at least 1; neither true nor 1.0 nor "1" is one."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidValue(f"{name} must be an integer", param=name)
     if value < 1:
@@ -54,7 +55,7 @@ def positive_integer(name: str, value: Any) -> int:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """true or false."""
+    """Check that a value is true or false."""
     if not isinstance(value, bool):
         raise InvalidValue(f"{name} must be true or false", param=name)
     return value
@@ -73,7 +74,7 @@ SSH_KEY_TYPES = (
 
 
 def ssh_key(name: str, value: Any) -> str | None:
-    """One line: an OpenSSH key type, a space, a non-empty key text (A18). null is absent."""
+    """Check a public key in OpenSSH form, on one line: type, space, key (A18). null counts as absent."""
     if value is None:
         return None
     if not isinstance(value, str) or not value.isprintable():
@@ -91,8 +92,10 @@ _is_half_escaped = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 
 
 def parse_query(raw: bytes, known: Collection[str], *, refuse_unknown: bool) -> dict[str, str]:
-    """The parameters of a query string (A14). Raises UnknownParameter, or InvalidValue for one that is malformed or
-    repeated."""
+    """Decode the parameters of a query string (A14).
+
+    Raises UnknownParameter, or InvalidValue for one that is malformed or repeated.
+    """
     parameters: dict[str, str] = {}
     for piece in raw.split(b"&"):
         if not piece:

@@ -1,8 +1,8 @@
-"""The way of a request, down once and up once, and the precedence of errors on it (A13).
+"""The entry of every request, which fixes the order in which errors take precedence (A13).
 
-For the control plane its guard, which sees only headers, then framing, for the API authentication, then the clock
-catches up, faults are decided, and only then come route, method and the rest. Every answer gets `x-request-id` (A25)
-and `x-sim-now` (A23) on the way up.
+The steps are: the control plane's guard (headers only), framing and body, authentication (API), the clock catches up,
+faults are decided, and then route, method, media type and all that the handlers check. Each answer gets
+`x-request-id` (A25) and `x-sim-now` (A23) on its way out.
 """
 
 import logging
@@ -18,8 +18,8 @@ from ..worlds.world import WorldNotFound
 from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .bodies import Disconnected, declares_json, read_body, send_and_drain
-from .exchange import SNAPSHOT_PATH, Exchange, Operate
-from .faults.carry_out import carry_out, on_arrival
+from .exchange import SNAPSHOT_PATH, Exchange, OperationHandler
+from .faults.carry_out import carry_out, decide_injection
 from .problems import PayloadTooLarge, api_problem, control_problem
 from .replies import json_reply
 from .transport import Connections, InjectedDisconnect
@@ -27,12 +27,17 @@ from .transport import Connections, InjectedDisconnect
 API_BODY_BYTES_MAX = 64 << 10
 CONTROL_BODY_BYTES_MAX = 1 << 20
 SNAPSHOT_BODY_BYTES_MAX = 256 << 20
+"""Bounds of bodies: a rent has a few short fields, a control call at most a whole scenario, a snapshot a whole world.
+Only a PUT of a snapshot that is declared as JSON gets the large bound."""
 
 _log = logging.getLogger("gpu_sim")
 
 
-class Front:
-    """The outermost part: whatever happens to a request, it is answered from here or from an Endpoint."""
+class FrontController:
+    """The outermost ASGI application: operations are called from here, all other paths through the router.
+
+    Every refusal and every failure of a request becomes an answer here, and every API request is recorded.
+    """
 
     def __init__(
         self,
@@ -40,15 +45,16 @@ class Front:
         worlds: Worlds,
         access: ControlAccess,
         connections: Connections,
-        note: Callable[[Exchange], None],
-        operations: Mapping[Operation, Operate],
+        record: Callable[[Exchange], None],
+        operations: Mapping[Operation, OperationHandler],
     ) -> None:
         self._app = app
         self._operations = operations
-        self._note = note
+        self._record = record
         self._worlds = worlds
         self._access = access
         self._connections = connections
+        # A random part per server, so that ids before and after a restart never meet in a client's log.
         prefix = b"req_%b_" % secrets.token_hex(6).encode()
         self._request_ids = (b"%b%d" % (prefix, number) for number in count(1))
 
@@ -58,57 +64,63 @@ class Front:
             return
         exchange = Exchange(scope, self._worlds, self._request_ids)
         try:
-            if exchange.is_unread or exchange.is_control:
-                await self._let_in(exchange, receive)
+            # Most API requests have no body and a known token: they wait for nothing on the way to their operation.
+            if exchange.has_unread_body or exchange.is_control:
+                await self._guard_and_read(exchange, receive)
             if not exchange.is_api:
-                self._enter_elsewhere(exchange)
-            elif not self._enter_api(exchange):
+                self._resolve_control_world(exchange)
+            elif not self._authenticate(exchange):
                 await exchange.world.catch_up(api_request=True)
+            # Faults come after the clock: their rules hold for spans of virtual time. They come before route and field
+            # checks, as a fault in a real service's gateway would.
             operation = exchange.operation
-            if operation is None:
+            if operation is None:  # the control plane, a page, or an API path that has no operation
                 scope["sim"] = exchange
                 await self._app(scope, receive, send)
-            elif exchange.asks or operation in exchange.world.faults.operations:
-                await self._under_faults(exchange, send)
+            elif exchange.asks_for_fault or operation in exchange.world.faults.operations:
+                await self._operate_with_faults(exchange, send)
             else:
                 await exchange.answer(send, await self._operations[operation](exchange))
         except Refusal as refusal:
             await self._refuse(exchange, refusal, send, receive)
         except Disconnected:
-            return
+            return  # nobody is left to answer
         except Exception as error:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             await _fail(exchange, error, send)
         finally:
-            self._note(exchange)
+            self._record(exchange)
 
-    async def _let_in(self, exchange: Exchange, receive: Receive) -> None:
-        """The control plane is guarded before any body is read."""
+    async def _guard_and_read(self, exchange: Exchange, receive: Receive) -> None:
+        """Guard the control plane, then read the body. Raises ControlRefused or PayloadTooLarge."""
+        # The guard is first: whoever may not use the control plane must not make the server read 256 MB either.
         if exchange.is_control:
             guard_control(exchange.scope, self._access)
-        if exchange.is_unread:
+        if exchange.has_unread_body:
             exchange.body = await read_body(exchange.scope, receive, _body_limit(exchange))
-            exchange.is_unread = False
+            exchange.has_unread_body = False
 
     async def _refuse(self, exchange: Exchange, refusal: Refusal, send: Send, receive: Receive) -> None:
-        """Answer that the request is turned down, maybe before its body was read."""
+        """Answer a request with a refusal, also before its body was read."""
         reply = control_problem(refusal) if exchange.is_control else api_problem(_as_client_sees(refusal))
-        if exchange.is_unread:
+        if exchange.has_unread_body:
+            # Unread bytes would be taken for the next request on this connection: drain some of them and close it.
             exchange.status = reply.status
             more_comes = not isinstance(refusal, PayloadTooLarge) or refusal.more_comes
             await send_and_drain(send, receive, reply, exchange.headers(), more_comes=more_comes)
         else:
             await exchange.answer(send, reply)
 
-    async def _under_faults(self, exchange: Exchange, send: Send) -> None:
-        """An operation with a fault around it, if one is decided."""
+    async def _operate_with_faults(self, exchange: Exchange, send: Send) -> None:
+        """Perform an operation, with the fault around it that its header or a rule asks for."""
         assert exchange.operation is not None
         operate = self._operations[exchange.operation]
-        injection = on_arrival(exchange)
+        injection = decide_injection(exchange)
         if injection is None:
             await exchange.answer(send, await operate(exchange))
             return
 
         async def perform(send: Send) -> None:
+            # A refusal is turned into an answer inside the fault: it too can be lost, cut short or sent twice.
             try:
                 reply = await operate(exchange)
             except Refusal as refusal:
@@ -117,8 +129,8 @@ class Front:
 
         await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope, send))
 
-    def _enter_elsewhere(self, exchange: Exchange) -> None:
-        """The control plane acts on the world of the token; what is neither that nor the API has no world."""
+    def _resolve_control_world(self, exchange: Exchange) -> None:
+        """Find the world of a control call's token, if it has one; other paths have no world. Raises InvalidToken."""
         token = bearer_token(exchange.scope) if exchange.is_control else None
         if token is None:
             return
@@ -129,8 +141,11 @@ class Front:
             # Its world is gone, or the token is wrong: with a single world left, the call would act on that one.
             raise unknown_token()
 
-    def _enter_api(self, exchange: Exchange) -> bool:
-        """Whose it is; False where the clock still has to catch up."""
+    def _authenticate(self, exchange: Exchange) -> bool:
+        """Find the account and world of an API request's token; False where the world's clock has to catch up.
+
+        Raises InvalidToken (F2).
+        """
         # Looked up only now: while the body came, a world may have been deleted and its tokens given away.
         place = self._worlds.by_header.get(exchange.authorization)
         if place is None:
@@ -148,7 +163,7 @@ def _body_limit(exchange: Exchange) -> int:
 
 
 def _as_client_sees(refusal: Refusal) -> Refusal:
-    """A client of the API knows tokens, no worlds: one deleted while the request waited took the token with it."""
+    """The refusal that an API client gets: it knows tokens, not worlds, and a deleted world takes its tokens along."""
     return unknown_token() if isinstance(refusal, WorldNotFound) else refusal
 
 
@@ -157,7 +172,7 @@ def _names_world(query: bytes) -> bool:
 
 
 async def _fail(exchange: Exchange, error: Exception, send: Send) -> None:
-    """Answer that something failed that must not. Raises an InjectedDisconnect again, which is no failure."""
+    """Log a failure of the simulator and answer with 500. Re-raises an InjectedDisconnect, which is no failure."""
     if isinstance(error, InjectedDisconnect):
         raise error
     _log.error("%s %s failed", exchange.scope["method"], exchange.scope["path"], exc_info=error)

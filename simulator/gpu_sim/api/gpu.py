@@ -1,4 +1,4 @@
-"""The rentals under /v1/gpu (F1): rent, look, terminate. The offers list is in `listing.py`."""
+"""The rental operations under /v1/gpu (F1): rent, get, terminate. The offers list is in `offers/listing.py`."""
 
 import json
 from hashlib import blake2b
@@ -9,7 +9,8 @@ from ..core.events import Reason
 from ..core.kernel.errors import InvalidValue
 from ..core.kernel.money import format_price, format_usd
 from ..core.rentals.idempotency import Key
-from ..core.rentals.rental import Rental, Status
+from ..core.rentals.rental import Rental
+from ..core.rentals.transitions import Status
 from ..worlds.world import World
 from . import decoration
 from .auth import header_values, unknown_token
@@ -24,7 +25,7 @@ _REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 
 
 async def rent_gpu(exchange: Exchange) -> Reply:
-    """Rent (F7–F10): 201 with the rental (A10), or the first answer again for a known Idempotency-Key (A17)."""
+    """Rent a GPU (F7–F10): 201 with the rental (A10), or the first answer again for a known Idempotency-Key (A17)."""
     world = exchange.world
     refuse_unknown = world.scenario.api.unknown_fields == "refuse"
     body = decode_json(exchange.scope, exchange.body)
@@ -33,6 +34,7 @@ async def rent_gpu(exchange: Exchange) -> Reply:
     key = _idempotency_key(exchange, body)
     wants_ssh = fields.get("ssh_key") is not None
     if wants_ssh:
+        # All waiting comes before the world is read: from `check` on nothing else can change what it found.
         await decoration.prepare()
         await world.catch_up()
         if exchange.account not in world.simulation.accounts:  # a reset came between
@@ -57,7 +59,7 @@ async def rent_gpu(exchange: Exchange) -> Reply:
 
 
 async def get_rental(exchange: Exchange) -> Reply:
-    """The rental as it is now (F12)."""
+    """Answer with the rental as it is now (F12)."""
     _no_query(exchange)
     rental_id = exchange.rental_id = rental_id_in(exchange.scope["path"])
     rental = exchange.world.simulation.rentals.find(rental_id, exchange.account)
@@ -65,7 +67,7 @@ async def get_rental(exchange: Exchange) -> Reply:
 
 
 async def terminate_rental(exchange: Exchange) -> Reply:
-    """End the rental and bill it (F13); a rental that is over already is answered unchanged (A11)."""
+    """Terminate the rental and bill it (F13); one that is over already is answered unchanged (A11)."""
     _no_query(exchange)
     rental_id = exchange.rental_id = rental_id_in(exchange.scope["path"])
     rental = exchange.world.execute(TerminateRental(exchange.account, rental_id))
@@ -80,7 +82,7 @@ async def _answer(world: World, rental: Rental) -> Reply:
 
 
 def first_view(world: World, rental: Rental) -> dict[str, Any]:
-    """The rental as it was when it was created: what the rent answered, and answers again to a retry (A17)."""
+    """The rental as it was when it was created, for the answer to a rent and to its retries (A17)."""
     if world.profile == "documented":
         return {"rental_id": rental.rental_id, "status": "provisioning"}
     return _extended(world, rental, "provisioning", None, None, None, None)
@@ -155,5 +157,6 @@ def _idempotency_key(exchange: Exchange, body: dict[str, Any]) -> Key | None:
     key = values[0].decode("latin-1")
     if len(values) > 1 or not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise InvalidValue("Idempotency-Key must be 1 to 255 printable ASCII characters, once", param="Idempotency-Key")
+    # The order of keys and the spaces in a body mean nothing: a retry that is encoded anew is the same request.
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return Key(key, blake2b(canonical.encode(), digest_size=16).digest())

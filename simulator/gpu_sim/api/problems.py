@@ -1,9 +1,9 @@
-"""Refusals of the wire, and the one table that says what each refusal is in HTTP (A12, A13).
+"""Refusals of the HTTP layer, and the one table that gives each refusal its status and type (A12, A13).
 
 Refusal
 ├── everything in gpu_sim.core.kernel.errors
 ├── WorldNotFound, WorldExists, DefaultWorldKept in gpu_sim.worlds.worlds
-└── WireRefusal
+└── HttpRefusal
     ├── InvalidJson, InvalidBody, MissingField, UnknownField, UnknownParameter
     ├── InvalidToken
     ├── NotFound, MethodNotAllowed
@@ -22,54 +22,54 @@ from ..worlds.worlds import DefaultWorldKept, WorldExists
 from .replies import Headers, Reply, json_reply
 
 
-class WireRefusal(Refusal):
+class HttpRefusal(Refusal):
     """A request turned down before it reached the simulation."""
 
 
-class InvalidJson(WireRefusal):
-    """The body is no JSON, or JSON that cannot be trusted: duplicate keys, NaN, lone surrogates."""
+class InvalidJson(HttpRefusal):
+    """The body is not JSON, or is ambiguous: a key twice, NaN, a lone surrogate. Send strict JSON in UTF-8."""
 
     code = "invalid_json"
 
 
-class InvalidBody(WireRefusal):
-    """The body is JSON, but no object."""
+class InvalidBody(HttpRefusal):
+    """The body is JSON, but not an object. Send an object."""
 
     code = "invalid_body"
 
 
-class MissingField(WireRefusal):
-    """A required field is not there. Add the one named by `param`."""
+class MissingField(HttpRefusal):
+    """A required field is missing. Add the one named by `param`."""
 
     code = "missing_field"
 
 
-class UnknownField(WireRefusal):
-    """The body has a field that the API does not know. Mend the name, or leave it out."""
+class UnknownField(HttpRefusal):
+    """The body has a field that the API does not know. Correct its name, or leave it out."""
 
     code = "unknown_field"
 
 
-class UnknownParameter(WireRefusal):
-    """The query has a parameter that the operation does not know."""
+class UnknownParameter(HttpRefusal):
+    """The query has a parameter that the operation does not know. Correct its name, or leave it out."""
 
     code = "unknown_parameter"
 
 
-class InvalidToken(WireRefusal):
-    """No token, a malformed one, or one that no account has (F2)."""
+class InvalidToken(HttpRefusal):
+    """The token is missing, malformed, or no account's (F2). Send `Authorization: Bearer` with an account's token."""
 
     code = "invalid_token"
 
 
-class NotFound(WireRefusal):
-    """No such path."""
+class NotFound(HttpRefusal):
+    """There is no such path. Correct the URL."""
 
     code = "not_found"
 
 
-class MethodNotAllowed(WireRefusal):
-    """The path does not know the method; `allow` says which it knows."""
+class MethodNotAllowed(HttpRefusal):
+    """The path has no such method. Use one of those in `allow`."""
 
     code = "method_not_allowed"
 
@@ -78,8 +78,8 @@ class MethodNotAllowed(WireRefusal):
         self.allow = allow
 
 
-class PayloadTooLarge(WireRefusal):
-    """The body is above the limit. Send less. `more_comes` says that its end has not been seen."""
+class PayloadTooLarge(HttpRefusal):
+    """The body is above the limit. Send less. `more_comes` is true while the end of the body has not been read."""
 
     code = "payload_too_large"
 
@@ -88,44 +88,50 @@ class PayloadTooLarge(WireRefusal):
         self.more_comes = more_comes
 
 
-class UnsupportedMediaType(WireRefusal):
-    """The body is not declared as JSON."""
+class UnsupportedMediaType(HttpRefusal):
+    """The body is not declared as JSON, or is compressed. Send it plain, as application/json."""
 
     code = "unsupported_media_type"
 
 
-class ControlRefused(WireRefusal):
-    """The control plane is not for this request: a foreign Host or Origin, or no valid admin token."""
+class ControlRefused(HttpRefusal):
+    """The request may not use the control plane: a foreign Host or Origin, or no valid admin token.
+
+    Call it from the server's machine, or with the admin token in `x-sim-admin`.
+    """
 
     code = "control_refused"
 
 
-class WorldRequired(WireRefusal):
-    """There is more than one world, and the request names none."""
+class WorldRequired(HttpRefusal):
+    """There is more than one world, and the request names none. Send a token or `?world=`."""
 
     code = "world_required"
 
 
-class ScenarioInvalid(WireRefusal):
-    """No world can be made of this scenario. Mend the field named by `param`; the message has the first problems."""
+class ScenarioInvalid(HttpRefusal):
+    """The scenario is invalid. Correct the field named by `param`; the message lists the first problems."""
 
     code = "scenario_invalid"
 
 
-class NotReached(WireRefusal):
-    """What an advance waits for can no longer happen, or did not within the limit."""
+class NotReached(HttpRefusal):
+    """An advance ended before what it waits for: that can no longer happen, or did not within the limit.
+
+    Raise the limit, or look at the rental or the world: it may be over.
+    """
 
     code = "not_reached"
 
 
-class RequestLogOff(WireRefusal):
-    """The server keeps no requests, so nothing can be said of them. Start it without `--request-log 0`."""
+class RequestLogOff(HttpRefusal):
+    """The server keeps no request log. Start it without `--request-log 0`."""
 
     code = "request_log_off"
 
 
-class NotHeld(WireRefusal):
-    """What was to be verified of the requests does not hold; `findings` says what was found instead."""
+class NotHeld(HttpRefusal):
+    """A verification of the request log failed. Compare the expectation with `findings`, the nearest requests."""
 
     code = "not_held"
 
@@ -135,7 +141,7 @@ class NotHeld(WireRefusal):
 
 
 class Kind(NamedTuple):
-    """What a refusal is in HTTP: the status and the envelope's `type`."""
+    """The HTTP side of a refusal: its status and the envelope's `type`."""
 
     status: int
     type: str
@@ -143,6 +149,7 @@ class Kind(NamedTuple):
 
 _REQUEST = "invalid_request_error"
 
+# Looked up by exact class: a subclass added without a row of its own is a failure, and a test finds it.
 KINDS: dict[type[Refusal], Kind] = {
     errors.InvalidValue: Kind(400, _REQUEST),
     errors.InsufficientCredit: Kind(402, "insufficient_credit_error"),
@@ -181,7 +188,7 @@ KINDS: dict[type[Refusal], Kind] = {
 
 
 def api_problem(refusal: Refusal) -> Reply:
-    """A refusal in the API's envelope (A12)."""
+    """The answer to a refused API request, in the API's error envelope (A12)."""
     status, type_ = KINDS[type(refusal)]
     error = {"message": refusal.message, "type": type_, "param": refusal.param, "code": refusal.code}
     if isinstance(refusal, errors.InsufficientCredit):
@@ -190,7 +197,7 @@ def api_problem(refusal: Refusal) -> Reply:
 
 
 def control_problem(refusal: Refusal) -> Reply:
-    """A refusal of the control plane, as problem details (RFC 9457)."""
+    """The answer to a refused control call, as problem details (RFC 9457)."""
     status, _ = KINDS[type(refusal)]
     problem = {
         "type": f"urn:gpu-sim:{refusal.code}",

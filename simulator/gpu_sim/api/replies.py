@@ -1,4 +1,4 @@
-"""Answers before the headers that every answer has: whole ones, and those that go on."""
+"""Answers of handlers: whole ones, and streams. The headers that every answer has are added when it is sent."""
 
 from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Reply:
-    """An answer before the headers that every answer has."""
+    """A whole answer, without the headers that every answer has."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -17,16 +17,16 @@ class Reply:
         self.status = status
         self.body = body
         self.headers: Headers = headers if status == 204 else (*headers, (b"content-length", b"%d" % len(body)))
-        """Those given, and the body's length where there may be a body (RFC 9110, 8.6)."""
+        """The headers given and `content-length`, which a 204 must not have (RFC 9110, 8.6)."""
 
 
 class Stream(NamedTuple):
-    """An answer with status 200 that goes on until its parts end or the client goes away."""
+    """A streamed answer with status 200, sent until its parts end or the client goes away."""
 
     parts: AsyncGenerator[bytes, None]
     headers: Headers = ()
 
 
 def json_reply(status: int, content: Any, headers: Headers = (), media: bytes = b"application/json") -> Reply:
-    """An answer in JSON."""
+    """A whole answer with JSON in its body."""
     return Reply(status, msgspec.json.encode(content), ((b"content-type", media), *headers))

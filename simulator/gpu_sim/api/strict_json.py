@@ -1,4 +1,4 @@
-"""JSON that can be trusted: no key twice, no number that cannot be held, no depth without end."""
+"""Strict parsing of JSON bodies: unique keys, finite numbers, bounded depth."""
 
 import json
 from typing import Any, NoReturn
@@ -6,14 +6,18 @@ from typing import Any, NoReturn
 from .problems import InvalidBody, InvalidJson
 
 NESTING_MAX = 64
+"""Levels of nesting in a body: far above what any field has, and far below what recursive code stands."""
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """Strict JSON: UTF-8, an object, no key twice, no NaN, no number that a float cannot hold, no lone surrogate."""
+    """Decode a strict JSON object: UTF-8, no key twice, no NaN, no number beyond a float, no lone surrogate.
+
+    Raises InvalidJson or InvalidBody.
+    """
     try:
         text = body.decode()
         decoded = _decode(text)
-        if "\\u" in text:
+        if "\\u" in text:  # a lone surrogate can only come from an escape: bytes that decode as UTF-8 have none
             json.dumps(decoded, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise InvalidJson(f"the body is no JSON: {error.msg} at character {error.pos}") from None
@@ -46,7 +50,10 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _whole(text: str) -> int:
-    """An integer as Python reads it; of one with more digits than that the first thousand, which no field accepts."""
+    """Decode an integer, of more than a thousand digits only the first thousand: no field accepts either number.
+
+    Python refuses above 4,300 digits, and takes quadratic time up to there.
+    """
     return int(text[:1000])
 
 

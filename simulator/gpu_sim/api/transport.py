@@ -1,4 +1,4 @@
-"""What ASGI cannot express: a connection cut off in the middle, by a true reset or after a part of the answer."""
+"""Client connections that a fault can cut, by a TCP reset or after part of an answer: ASGI can express neither."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from starlette.types import Scope, Send
 
 CLOSE_SECONDS_MAX = 2.0
-"""How long a client that does not read may hold up the end of its connection."""
+"""The longest that a client which does not read can delay the end of its connection."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: what is unsent is dropped, and RST says so
 
@@ -16,102 +16,105 @@ Address = tuple[str, int]
 
 
 class InjectedDisconnect(ConnectionError):
-    """A fault cut the connection. In process, where there is none, the call of the application ends with this."""
+    """Raised by the application where a fault cuts the connection and there is none: it is called in process."""
 
 
 class Connection:
-    """An open connection from a client."""
+    """An open TCP connection from a client."""
 
-    __slots__ = ("_lost", "_transport", "running")
+    __slots__ = ("_closed", "_transport", "request_cycle")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._lost = asyncio.Event()
-        self.running: Any = None
-        """What uvicorn answers the request with that a fault was decided for, the latest on this connection."""
+        self._closed = asyncio.Event()
+        self.request_cycle: Any = None
+        """uvicorn's RequestResponseCycle of the latest request on this connection that gets a fault."""
 
     @property
     def is_open(self) -> bool:
-        """Whether neither side has ended it."""
+        """True while neither side has ended it."""
         return not self._transport.is_closing()
 
-    def is_lost(self) -> None:
-        """It is about to end: of pipelined requests uvicorn tells only the last of it, so tell the one that runs."""
-        if self.running is not None and not self.running.response_complete:
-            self.running.disconnected = True
+    def mark_disconnected(self) -> None:
+        """Let the running request know that its client is gone.
 
-    def was_lost(self) -> None:
-        """It has ended."""
-        self._lost.set()
+        uvicorn does so for the last of pipelined requests alone, and the one that runs may be an earlier one.
+        """
+        if self.request_cycle is not None and not self.request_cycle.response_complete:
+            self.request_cycle.disconnected = True
+
+    def mark_closed(self) -> None:
+        """Wake whoever waits for the end of the connection."""
+        self._closed.set()
 
     async def reset(self) -> None:
-        """End it by a reset (RST): the client gets ECONNRESET, and nothing more of what was not sent yet."""
+        """End it by a TCP reset: the client gets ECONNRESET, and what was not sent yet is dropped."""
         transport_socket = self._transport.get_extra_info("socket")
         if transport_socket is not None and self.is_open:
             transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
-        await self._lost.wait()
+        await self._closed.wait()
 
     async def close(self) -> None:
-        """Send what is still to be sent, and end it in good order. Whoever does not read it is cut off."""
+        """Send what is buffered and close; abort after CLOSE_SECONDS_MAX if the client does not read."""
         self._transport.close()
         try:
             async with asyncio.timeout(CLOSE_SECONDS_MAX):
-                await self._lost.wait()
+                await self._closed.wait()
         except TimeoutError:
             self._transport.abort()
-            await self._lost.wait()
+            await self._closed.wait()
 
 
 class Connections:
-    """The open connections of a server by their clients' addresses, as `client` in a scope gives them."""
+    """The open connections of a server, by client address as in `client` of an ASGI scope."""
 
     def __init__(self) -> None:
         self._open: dict[Address, Connection] = {}
 
     def protocol(self, base: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
-        """The HTTP protocol of uvicorn that keeps this up to date: what `uvicorn.Config` takes as `http`."""
-        return type(f"Registered{base.__name__}", (_Registered, base), {"registry": self})
+        """A protocol class of uvicorn that registers its connections here, for the `http` of `uvicorn.Config`."""
+        return type(f"Registered{base.__name__}", (_RegisteringProtocol, base), {"registry": self})
 
     def of(self, scope: Scope, send: Send) -> Connection | None:
-        """The connection that a request came on, and on which `send` answers it, or None in process."""
+        """The connection that a request came on and `send` answers on, or None in process."""
         client = scope.get("client")
         connection = None if client is None else self._open.get((client[0], client[1]))
         if connection is not None:
-            connection.running = getattr(send, "__self__", None)
+            connection.request_cycle = getattr(send, "__self__", None)
         return connection
 
-    def made(self, address: Address, transport: asyncio.Transport) -> Connection:
-        """A client has connected."""
+    def add(self, address: Address, transport: asyncio.Transport) -> Connection:
+        """Register a connection."""
         connection = self._open[address] = Connection(transport)
         return connection
 
-    def lost(self, address: Address, connection: Connection) -> None:
-        """A connection has ended; the client may have made another from the same port already."""
+    def remove(self, address: Address, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        # The client may have connected again from the same port before the old connection's end was seen.
         if self._open.get(address) is connection:
             del self._open[address]
-        connection.was_lost()
+        connection.mark_closed()
 
 
-class _Registered(asyncio.Protocol):
-    """Laid over a protocol of uvicorn: tells `registry` of every connection that comes and goes.
-
-    The protocol underneath hears of an end first, so that a request whose connection was cut is no error to it.
-    """
+class _RegisteringProtocol(asyncio.Protocol):
+    """A mixin over a protocol of uvicorn that registers each connection and removes it at its end."""
 
     registry: ClassVar[Connections]
-    registered: tuple[Address, Connection] | None = None
+    registration: tuple[Address, Connection] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             address = peer[0], peer[1]
-            self.registered = address, self.registry.made(address, transport)
+            self.registration = address, self.registry.add(address, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.registered is not None:
-            self.registered[1].is_lost()
+        if self.registration is not None:
+            self.registration[1].mark_disconnected()
+        # uvicorn's protocol comes first, before whoever waits in `reset` or `close` goes on: it logs an error for a
+        # request that returns without a complete answer on a connection that it still takes for open.
         super().connection_lost(exc)
-        if self.registered is not None:
-            self.registry.lost(*self.registered)
+        if self.registration is not None:
+            self.registry.remove(*self.registration)

@@ -6,7 +6,7 @@ from typing import Literal
 import click
 
 from .exit_codes import CannotTry
-from .lines import tell
+from .lines import print_lines
 from .options import FILE, TRACE, DurationType
 from .progress import needs_extra, progress
 
@@ -88,10 +88,10 @@ def calibrate(
         option = "--against: " if isinstance(error, calibration.HeldOutUnusable) else ""
         raise CannotTry(f"{option}{error}") from None
     except CannotCalibrate as error:
-        option = "--against: " if isinstance(error, calibration.CannotPlayHeldOut) else ""
+        option = "--against: " if isinstance(error, calibration.CannotSimulateHeldOut) else ""
         click.echo(f"{option}{error}", err=True)
         ctx.exit(1)
-    tell(calibration_lines(found))
+    print_lines(calibration_lines(found))  # before the file: a file that cannot be written costs no result
     try:
         output.write_text(found.text)
     except OSError as error:

@@ -7,9 +7,9 @@ from statistics import fmean, stdev
 from ..core.scenario.availability_shape import Shape
 from ..core.scenario.market_settings import InterruptionSettings
 from ..fidelity.calibration import Calibration, HeldOut
-from ..fidelity.fit.fitted_scenario import probability, shape_as_written, told_of_losses
+from ..fidelity.fit.fitted_scenario import loss_remarks, probability, shape_as_written
 from ..fidelity.fit.trace_calibration import CalibratedMarket, Zone
-from ..fidelity.fit.unsampled_rates import seen_per_hour
+from ..fidelity.fit.unsampled_rates import sampled_per_hour
 from ..fidelity.report.table import column_names, columns, summary
 from ..fidelity.traces.statistics import TraceStatistics, measure
 from ..notation import format_share
@@ -45,7 +45,7 @@ def calibration_lines(found: Calibration) -> Iterator[str]:
     yield from _zones(market.zones, market.interruptions)
     yield from _looks(market)
     yield from _shape(market)
-    yield from told_of_losses(market)
+    yield from loss_remarks(market)
     if found.runs:
         yield from _statistics(market, found.runs)
     if found.held_out is not None:
@@ -66,19 +66,19 @@ def _zones(zones: Sequence[Zone], interruptions: InterruptionSettings, head: str
 
 
 def _looks(market: CalibratedMarket) -> Iterator[str]:
-    """The part that looks have in the rates of a market's zones."""
+    """The time between looks, and the zones whose rates do not allow for it."""
     yield f"looked at every {market.look_seconds:.1f} s: what came and went in between is in the real rates"
-    yield from _kept(market.zones, market)
+    yield from _recorded_rates(market.zones, market)
 
 
-def _kept(zones: Sequence[Zone], market: CalibratedMarket) -> Iterator[str]:
-    """Of some zones those whose rate is the recorded one, and how much of it would be seen in a market."""
+def _recorded_rates(zones: Sequence[Zone], market: CalibratedMarket) -> Iterator[str]:
+    """Those of some zones whose rate is the recorded one, and the rate that a recorder would see of them."""
     for zone in zones:
         if not zone.unsampled and zone.rates is not None:
-            seen = seen_per_hour(zone.rates, market.shape, market.look_seconds / 3600)
+            sampled = sampled_per_hour(zone.rates, market.shape, market.look_seconds / 3600)
             yield (
                 f"{zone.name}: was down for about a look at a time, and no rate is seen so often; its rate is the one "
-                f"recorded, of which {seen:.4f} /h would be seen"
+                f"recorded, of which {sampled:.4f} /h would be seen"
             )
 
 
@@ -112,9 +112,9 @@ def _against(held_out: HeldOut, market: CalibratedMarket) -> Iterator[str]:
     """The zones held out, and their statistics against the recorded ones."""
     yield ""
     yield from _zones(held_out.zones, market.interruptions, "held out")
-    yield from _kept(held_out.zones, market)
+    yield from _recorded_rates(held_out.zones, market)
     rows = held_out.rows
-    told = [dict(zip(column_names(rows), columns(row, rows), strict=True)) for row in rows]
+    cells_of_rows = [dict(zip(column_names(rows), columns(row, rows), strict=True)) for row in rows]
     yield ""
-    yield from in_columns([_AGAINST, *([cells[name] for name in _AGAINST] for cells in told)])
+    yield from in_columns([_AGAINST, *([cells[name] for name in _AGAINST] for cells in cells_of_rows)])
     yield summary(rows)

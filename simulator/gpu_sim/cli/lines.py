@@ -32,13 +32,13 @@ def in_color(text: str, verdict: str) -> str:
     return click.style(text, fg=_COLORS[verdict])
 
 
-def shortened(text: str, taken: int) -> str:
-    """The text as a line has room for it, `taken` of whose characters stand before it."""
-    room = max(_ROOM_MIN, get_terminal_size().columns - taken) if sys.stdout.isatty() else _ROOM_OF_FILES
+def shortened(text: str, used: int) -> str:
+    """The text cut to the room of a line, of which `used` characters are taken already."""
+    room = max(_ROOM_MIN, get_terminal_size().columns - used) if sys.stdout.isatty() else _ROOM_OF_FILES
     return shorten(text, room, placeholder="…")
 
 
-def tell(lines: Iterable[str]) -> None:
-    """Print lines."""
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, without spaces at their ends."""
     for line in lines:
         click.echo(line.rstrip())

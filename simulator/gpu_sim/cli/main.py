@@ -20,7 +20,7 @@ from .verify import verify
 
 
 class _Commands(click.Group):
-    """Commands of which one that is broken off ends as shells expect of it."""
+    """A group whose commands, when interrupted, end with the exit code that shells expect."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from .exit_codes import CannotTry
-from .lines import tell
+from .lines import print_lines
 from .options import FOLDER, TRACE, DurationType, json_option
 from .progress import needs_extra, progress
 from .scenarios import load_scenario_or_end
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     multiple=True,
     type=TRACE,
     metavar="FILE",
-    help="A recorded trace, named …__<region><letter>_<gpu>_<gpus>.json; may be given again. The market plays its zone "
-    "too, and what comes out is held against what was recorded.",
+    help="A recorded trace, named …__<region><letter>_<gpu>_<gpus>.json; may be given again. The market simulates its "
+    "zone too, and what comes out is held against what was recorded.",
 )
 @click.option("--out", type=FOLDER, metavar="DIR", help="Write market.html, which needs no other file, and PNGs there.")
 @click.option("--export", type=FOLDER, metavar="DIR", help="Write what was observed there as traces, in seed-N.")
@@ -81,14 +81,14 @@ def market(
         from ..fidelity.traces.observation import LookSchedule
         from .market_lines import market_document, market_lines
     _check_there(traces)
-    is_told = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
+    is_given = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
     settings = MarketCheckSettings(
         scenario=load_scenario_or_end(scenario_name),
         days=days,
         seeds=range(seed_first, seed_first + seeds),
         looked=LookSchedule(gap, observe_every),
         traces=traces,
-        trace_look_seconds=observe_every / 1000 if is_told else None,
+        trace_look_seconds=observe_every / 1000 if is_given else None,
         fleets=fleets,
         jobs=jobs,
         page=out,
@@ -100,7 +100,7 @@ def market(
     if as_json:
         click.echo(json.dumps(market_document(settings, check), indent=2, ensure_ascii=False))
     else:
-        tell(market_lines(check))
+        print_lines(market_lines(check))
     ctx.exit(1 if check.is_missed else 0)
 
 
@@ -112,8 +112,8 @@ def _check_there(traces: Sequence[Path]) -> None:
         if file.is_dir():
             raise CannotTry(f"--trace {file}: this is a folder; name its files, with a --trace for each")
         if not file.is_file():
-            beside = [each.name for each in file.parent.glob("*.json")]
-            raise CannotTry(f"--trace {file}: there is no such file{did_you_mean(file.name, beside)}")
+            others = [each.name for each in file.parent.glob("*.json")]
+            raise CannotTry(f"--trace {file}: there is no such file{did_you_mean(file.name, others)}")
 
 
 def _checked(settings: "MarketCheckSettings") -> "MarketCheck":

@@ -9,7 +9,7 @@ from .lines import in_color, in_columns, shortened
 
 
 def market_lines(check: MarketCheck) -> Iterator[str]:
-    """The table in columns, the verdict last and in colour; and why recorded zones were not played."""
+    """The table in columns, the verdict last and in colour; and the reason why recorded zones were not simulated."""
     rows = check.rows
     table = [column_names(rows), *(columns(row, rows) for row in rows)]
     verdicts = [None, *(row.verdict for row in rows)]
@@ -17,8 +17,8 @@ def market_lines(check: MarketCheck) -> Iterator[str]:
         last = shortened(cells[-1], len(line) + 2)
         yield f"{line}  {last if verdict is None else in_color(last, verdict)}"
     yield summary(rows)
-    if check.beside.why:
-        yield check.beside.why
+    if check.comparison.why:
+        yield check.comparison.why
 
 
 def market_document(settings: MarketCheckSettings, check: MarketCheck) -> dict[str, object]:
@@ -30,14 +30,14 @@ def market_document(settings: MarketCheckSettings, check: MarketCheck) -> dict[s
         "gap_ms": settings.looked.gap_ms,
         "observe_every_ms": settings.looked.observe_every_ms,
     }
-    return about | _about_zones(check.beside) | {"rows": as_json(check.rows)}
+    return about | _about_zones(check.comparison) | {"rows": as_json(check.rows)}
 
 
-def _about_zones(beside: RecordedComparison) -> dict[str, object]:
-    """The recorded zones that were played, for programs."""
-    left_out: dict[str, object] = {"not_played": beside.why} if beside.why else {}
-    if beside.zones is None:
+def _about_zones(comparison: RecordedComparison) -> dict[str, object]:
+    """The recorded zones that were simulated, for programs."""
+    left_out: dict[str, object] = {"not_played": comparison.why} if comparison.why else {}
+    if comparison.zones is None:
         return left_out
-    plan = beside.zones.market.plan
+    plan = comparison.zones.market.plan
     looked = {"gap_ms": plan.looked.gap_ms, "observe_every_ms": plan.looked.observe_every_ms}
     return {"played": {"zones": [str(zone) for zone in plan.zones], "ticks": plan.ticks} | looked} | left_out

@@ -1,4 +1,4 @@
-"""The extra that commands need which load the experiments, and a bar while these run."""
+"""The extra of the commands that load `fidelity`, and a progress bar for them."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +23,8 @@ def needs_extra(command: str) -> Iterator[None]:
 
 @contextmanager
 def progress(steps: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr where somebody watches, told of each so many steps; at the end it is full, had it fewer."""
+    """A progress bar on stderr, if that is a terminal. The block gets a function to call with steps done; at the end
+    the bar is full, even after fewer."""
     with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         yield bar.update
         bar.update(steps - bar.pos)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..server.serving import Ready
 
 
-class _Clock(click.ParamType[ClockSettings]):
+class _ClockType(click.ParamType[ClockSettings]):
     """`real`, `manual`, or `xN` for a clock N times as fast."""
 
     name = "real|manual|xN"
@@ -51,7 +51,7 @@ class _Clock(click.ParamType[ClockSettings]):
 @click.option("--seed", type=int, envvar="GPU_SIM_SEED", help="The seed of all luck, instead of the scenario's.")
 @click.option(
     "--clock",
-    type=_Clock(),
+    type=_ClockType(),
     envvar="GPU_SIM_CLOCK",
     help="real, manual (moves only when told) or xN (N times as fast), instead of the scenario's.",
 )
@@ -174,13 +174,13 @@ def serve(
 
     try:
         with _own_file(ready_file):
-            serving.serve(options, partial(_tell, ready_file))
+            serving.serve(options, partial(_announce, ready_file))
     except (serving.PortUnavailable, serving.StateUnusable) as error:
         raise CannotTry(str(error)) from None
 
 
-def _tell(ready_file: Path | None, ready: "Ready") -> None:
-    """Say that the server serves, and how it is asked, to who started it."""
+def _announce(ready_file: Path | None, ready: "Ready") -> None:
+    """Announce the ready server and the ways to call it, on stdout and in the ready file."""
     from ..server.serving import write_ready_file
 
     if ready_file is not None:
@@ -201,7 +201,7 @@ def _tell(ready_file: Path | None, ready: "Ready") -> None:
 
 @contextmanager
 def _own_file(file: Path | None) -> Iterator[None]:
-    """A file that is there only while the server is: what an earlier one wrote says nothing of this one."""
+    """Remove the file before the server starts and after it ends: an earlier server's must not announce this one."""
     if file is None:
         yield
         return

@@ -12,7 +12,7 @@ import click
 
 from ..shipped_files import folder
 from .exit_codes import CannotTry
-from .lines import in_color, shortened, tell
+from .lines import in_color, print_lines, shortened
 from .options import FILE, admin_token_option, json_option, url_option
 
 _SIMULATOR = __package__.rpartition(".")[0]
@@ -63,7 +63,7 @@ def verify(
     """
     suite = _suite()
     try:
-        wanted = suite.VerifyRequest(
+        request = suite.VerifyRequest(
             url,
             token,
             admin_token or None,
@@ -74,7 +74,7 @@ def verify(
             docker_image,
             junit,
         )
-        outcome = suite.verify(wanted, _progress if sys.stderr.isatty() else None)
+        outcome = suite.verify(request, _progress if sys.stderr.isatty() else None)
     except suite.CannotTry as error:
         raise CannotTry(str(error)) from None
     finally:
@@ -85,7 +85,7 @@ def verify(
         about = {"url": url, "profile": profile, "simulated": outcome.simulated, "spent": outcome.spent}
         click.echo(json.dumps(verdicts.as_json(outcome.clauses, **about), indent=2))
     else:
-        tell(_table(outcome, url))
+        print_lines(_table(outcome, url))
     ctx.exit(1 if outcome.failed else 0)
 
 
@@ -107,8 +107,8 @@ def _suite() -> Any:
 
 
 def _progress(total: int, over: int, test: str) -> None:
-    told = shorten(test.removeprefix("test_").replace("_", " "), 60, placeholder="…")
-    click.echo(f"\r\x1b[K[{over:>3}/{total}] {told}", nl=False, err=True)
+    text = shorten(test.removeprefix("test_").replace("_", " "), 60, placeholder="…")
+    click.echo(f"\r\x1b[K[{over:>3}/{total}] {text}", nl=False, err=True)
 
 
 def _table(outcome: Any, url: str) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _failure(clause: Any, url: str) -> Iterator[str]:
 def _totals(outcome: Any) -> Iterator[str]:
     counts = {name: sum(clause.verdict == name for clause in outcome.clauses) for name in _VERDICTS}
     yield ""
-    told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-    yield f"{len(outcome.clauses)} clauses: {told}"
+    text = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    yield f"{len(outcome.clauses)} clauses: {text}"
     if outcome.spent is not None:
         yield f"spent: ${outcome.spent}"

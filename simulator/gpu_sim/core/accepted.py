@@ -1,33 +1,34 @@
-"""Commands that nothing speaks against: what `check` answers and `apply` takes."""
+"""Commands that passed their check, as `apply` takes them."""
 
 from msgspec import Struct
 
-from .commands import Command, HideRental, MoveRental, TerminateRental
+from .commands import Command
 from .rentals.idempotency import Key
-from .rentals.interventions import is_so_already
 from .rentals.rental import Rental, RentPlan
 
 
 class Accepted(Struct, frozen=True, gc=False):
-    """A command that nothing speaks against, good until anything else happens. `apply` cannot refuse it."""
+    """A command that passed its check. It is valid in its turn only, until anything else happens.
+
+    A rent is `replayed` where its key names an earlier one, whose rental is the answer. A command on a rental that is
+    in the wanted state already `changes_nothing`.
+    """
 
     command: Command
     plan: RentPlan | None = None
     rental: Rental | None = None
     key: Key | None = None
     replayed: bool = False
+    changes_nothing: bool = False
     turn: int = 0
 
     @property
     def leaves_a_line(self) -> bool:
-        """Whether anything happens by it: an answer given again and what is so already change nothing."""
-        return not (self.replayed or _changes_nothing(self.command, self.rental))
+        """True where applying it changes the simulation, so that the journal must have it."""
+        return not (self.replayed or self.changes_nothing)
 
-
-def _changes_nothing(command: Command, rental: Rental | None) -> bool:
-    """Whether what is asked for is so already."""
-    if rental is None:
-        return False
-    if isinstance(command, TerminateRental):
-        return rental.terminated_ms is not None
-    return isinstance(command, MoveRental | HideRental) and is_so_already(rental, command)
+    @property
+    def target(self) -> Rental:
+        """The rental of a command on one."""
+        assert self.rental is not None
+        return self.rental

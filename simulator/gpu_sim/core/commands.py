@@ -1,4 +1,4 @@
-"""What clients and operators ask for. A command carries decoded values only; the core checks their meaning."""
+"""The commands of clients and operators. A command carries decoded values only; the core checks their meaning."""
 
 from typing import ClassVar
 
@@ -45,7 +45,7 @@ class TouchRental(Struct, frozen=True, gc=False, tag="touch_rental", tag_field="
 
 
 class InterruptRental(Struct, frozen=True, gc=False, tag="interrupt_rental", tag_field="command"):
-    """Let the market take a live rental's GPUs back now."""
+    """Interrupt a live rental now."""
 
     rental_id: str
 
@@ -53,20 +53,20 @@ class InterruptRental(Struct, frozen=True, gc=False, tag="interrupt_rental", tag
 class MoveRental(
     Transition, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=False, tag="move_rental", tag_field="command"
 ):
-    """Force a rental's transition now, hold it back or release it."""
+    """Force a rental's transition now, hold it back, or release it."""
 
     rental_id: str
 
 
 class HideRental(Struct, frozen=True, gc=False, tag="hide_rental", tag_field="command"):
-    """Let the API know a rental no more, or again; it goes on and is billed."""
+    """Hide a rental from the API, or show it again; it continues and is billed."""
 
     rental_id: str
     hidden: bool
 
 
 class PlayAct(OneAct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="play_act", tag_field="command"):
-    """Let an act on offers begin now: exactly one of the fields."""
+    """Begin an act on offers now: exactly one of the fields is given."""
 
     outage: OutageAct | None = None
     price: PriceAct | None = None
@@ -79,7 +79,7 @@ class PlayAct(OneAct, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
     @property
     def act(self) -> MarketAct:
-        """The one that is given."""
+        """The act that is given."""
         act = self.market_act
         assert act is not None
         return act

@@ -1,6 +1,6 @@
-"""What happened: the closed list of events besides the ledger's entries. Times are ms since the start.
+"""The closed list of events besides the ledger's entries. Times are ms since the start.
 
-Events with an `account` are that account's fate; those of offers only appear with `journal: full`.
+Events with an `account` concern that account; those of offers only appear with `journal: full`.
 """
 
 from typing import Literal
@@ -11,10 +11,10 @@ Reason = Literal["deleted", "idle_timeout", "credit_exhausted", "interrupted", "
 """Why a rental ended."""
 
 Cause = Literal["shock", "own", "forced"]
-"""What interrupted a rental: a shock of its offer, its own bad luck, or an act."""
+"""The cause of an interruption: a shock of the offer, the rental's own hazard, or an act or operator."""
 
 Phase = Literal["allocate", "boot", "pull", "weights", "fine_tuned"]
-"""What is being done for a rental that is provisioning by parts, in this order; the API shows nothing of it (F11)."""
+"""The phases of provisioning by parts, in their order; the API shows nothing of them (F11)."""
 
 
 class RentalEvent(Struct, frozen=True, gc=False, tag_field="type"):
@@ -35,7 +35,7 @@ class OfferEvent(Struct, frozen=True, gc=False, tag_field="type"):
 
 
 class AccountCreated(Struct, frozen=True, gc=False, tag="account_created", tag_field="type"):
-    """A customer is there; its first balance follows as a ledger entry."""
+    """An account was created; its first balance follows as a ledger entry."""
 
     at: int
     account: str
@@ -78,19 +78,19 @@ class TransitionHeld(RentalEvent, frozen=True, gc=False, tag="transition_held"):
 
 
 class TransitionReleased(RentalEvent, frozen=True, gc=False, tag="transition_released"):
-    """The rental is held back no more."""
+    """The rental is no longer held back."""
 
 
 class RentalHidden(RentalEvent, frozen=True, gc=False, tag="rental_hidden"):
-    """The API does not know the rental from here on; it goes on and is billed."""
+    """The API hides the rental from here on; it continues and is billed."""
 
 
 class RentalShown(RentalEvent, frozen=True, gc=False, tag="rental_shown"):
-    """The rental is hidden by its own account no more; an act may still hide all of its offer."""
+    """An operator hides the rental no more; an act may still hide all rentals of its offer."""
 
 
 class ActRefused(Struct, frozen=True, gc=False, tag="act_refused", tag_field="type"):
-    """A command of the timeline was turned down, with the code that a client would have got."""
+    """A command of the timeline was refused, with the code that a client would have got."""
 
     at: int
     account: str
@@ -105,7 +105,7 @@ class GpusReturned(OfferEvent, frozen=True, gc=False, tag="gpus_returned"):
 
 
 class ActStarted(Struct, frozen=True, gc=False, tag="act_started", tag_field="type"):
-    """An act on offers took hold; `act` is its place in the timeline, and after its end in the order of the calls."""
+    """An act on offers began; `act` is its place in the timeline, and called acts are numbered on after that."""
 
     at: int
     act: int
@@ -140,15 +140,15 @@ class ShockStruck(OfferEvent, frozen=True, gc=False, tag="shock_struck"):
 
 
 class OfferWentDown(OfferEvent, frozen=True, gc=False, tag="offer_went_down"):
-    """An offer cannot be had from here on, in the modes `realistic` and `replay` (with `journal: full`)."""
+    """An offer cannot be rented from here on, in the modes `realistic` and `replay` (with `journal: full`)."""
 
 
 class OfferCameBack(OfferEvent, frozen=True, gc=False, tag="offer_came_back"):
-    """An offer that was down can be had again (with `journal: full`)."""
+    """An offer that was down can be rented again (with `journal: full`)."""
 
 
 class OfferLeft(OfferEvent, frozen=True, gc=False, tag="offer_left"):
-    """An offer has left the market for now (with `journal: full`); what runs there runs on."""
+    """An offer has left the market for now (with `journal: full`); its rentals run on."""
 
 
 class OfferReturned(OfferEvent, frozen=True, gc=False, tag="offer_returned"):
@@ -156,7 +156,7 @@ class OfferReturned(OfferEvent, frozen=True, gc=False, tag="offer_returned"):
 
 
 class InterruptionNotified(RentalEvent, frozen=True, gc=False, tag="interruption_notified"):
-    """The market has said when it will take the rental's GPUs back."""
+    """The market has given notice of the time at which it will interrupt the rental."""
 
     interrupts_ms: int
 

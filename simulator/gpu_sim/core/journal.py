@@ -1,7 +1,7 @@
-"""The journal: accepted commands and events in order, as objects; encoded only on export.
+"""The journal: accepted commands and events in order, as objects that are encoded only on export.
 
-A line per command and event, at virtual ms since the start, between a header and, on export, an end line.
-It names accounts, never tokens or worlds. Advances and refusals leave no line.
+It has a line for each command and event, at virtual ms since the start, after a header and, on export, before an end
+line. It names accounts, never tokens or worlds. Advances and refusals leave no line.
 """
 
 from bisect import bisect_left
@@ -30,20 +30,20 @@ _QUANTITY_MAX = 10**18
 _SPAN_MS_MAX = 10_000 * YEAR_MS
 
 Recorded = Event | Entry
-"""All that has a `seq`: events, and among them the ledger's entries."""
+"""The lines that have a `seq`: events, and among them the ledger's entries."""
 
 _encode = msgspec.json.Encoder(enc_hook=int).encode
 
 
 class Mark(Struct, frozen=True, order=True):
-    """A place in a journal: how many events, and how many other lines, come before it."""
+    """A place in a journal: the numbers of events and of other lines before it."""
 
     events: Natural = 0
     lines: Natural = 0
 
 
 class RestoredFrom(Struct, frozen=True):
-    """Which run a restored journal goes on from: virtual ms, number of events, and the digest of its lines."""
+    """The run that a restored journal continues: virtual ms, number of events, and the digest of its lines."""
 
     at: int
     events: int
@@ -61,15 +61,15 @@ class Header(Struct, frozen=True):
 
 
 class JournalCommand(Struct, frozen=True):
-    """A command of a journal, or what was decided about faults, and at how many ms since the start that was."""
+    """A command of a journal, or a decision about faults, and its time in ms since the start."""
 
     at: int
     command: Command | FaultLine
 
 
 class Journal:
-    """Commands and events as they came. `events` are the latest; `dropped` says how many came before them, so that
-    number i of the list has `seq` dropped + i + 1."""
+    """Commands and events in the order in which they came. `events` are the latest; `dropped` is the number of those
+    before them, so that number i of the list has `seq` dropped + i + 1."""
 
     __slots__ = ("_digest", "_digested", "_header", "_lines", "_lines_dropped", "began", "dropped", "events")
 
@@ -84,16 +84,16 @@ class Journal:
 
     @property
     def end(self) -> Mark:
-        """Where the next line will be."""
+        """The place of the next line."""
         return Mark(self.dropped + len(self.events), self._lines_dropped + len(self._lines))
 
     @property
     def is_whole(self) -> bool:
-        """Whether all lines since its header are held."""
+        """True while all lines since the header are held."""
         return self.dropped <= self.began.events and self._lines_dropped <= self.began.lines
 
     def accept(self, at_ms: int, line: Struct) -> None:
-        """Write down a command before its events, or what else was decided at that instant."""
+        """Write a command before its events, or another decision of that instant."""
         self._lines.append((self.dropped + len(self.events), at_ms, line))
 
     def export(self, now_ms: int) -> Iterator[bytes]:
@@ -108,7 +108,7 @@ class Journal:
         return _encode_header(self._header) + b"\n"
 
     def lines(self, since: Mark, until: Mark | None = None) -> Iterator[bytes]:
-        """The lines between two places that are held, the latter where it is when the first one is asked for."""
+        """The lines between two places, all of which must be held; without `until`, to the end at the first `next`."""
         until = self.end if until is None else until
         written = since.events
         assert written >= self.dropped, "dropped already"
@@ -124,16 +124,16 @@ class Journal:
 
     @property
     def lines_held(self) -> int:
-        """How many of the lines that are no events are held."""
+        """The number of lines that are held, events aside."""
         return len(self._lines)
 
     def drop(self, *, events: int, lines: int) -> list[Recorded]:
-        """Let all but the latest so many events go, and of the other lines those before them and all but the latest so
-        many; answers the events that went."""
+        """Drop all but the latest `events`, and of the other lines those before them and all but the latest `lines`.
+        Returns the events dropped."""
         count = max(0, len(self.events) - events)
         before = self._after_event(self.dropped + count)
         lines_count = max(before.lines - self._lines_dropped, len(self._lines) - lines)
-        if lines_count:  # what has gone cannot be hashed any more: all up to there is first
+        if lines_count:  # dropped lines cannot be hashed any more, so all up to there are hashed first
             position = self._lines[lines_count - 1][0]
             before = max(before, Mark(position, self._lines_dropped + lines_count))
         if before > self._digested:
@@ -146,12 +146,13 @@ class Journal:
         return gone
 
     def digest(self) -> bytes:
-        """A digest of all lines so far, header included: each line is hashed together with the digest before it."""
+        """The digest of all lines so far, header included: each is hashed together with the digest before it, so that
+        lines can be dropped once they are in it."""
         self._digest_to(self.end)
         return self._digest
 
     def digest_some(self, events: int) -> bool:
-        """Do a part of the work of `digest`, and say whether some is left."""
+        """Do a part of the work of `digest`; True where some is left."""
         if self._digested.events + events >= self.end.events:
             return False
         self._digest_to(self._after_event(self._digested.events + events))
@@ -167,27 +168,27 @@ class Journal:
         return Mark(events, self._lines_dropped + bisect_left(self._lines, events, key=itemgetter(0)))
 
     def state(self) -> "JournalState":
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return JournalState(self.end, self.digest().hex(), self._header.restored_from)
 
-    def go_on(self, at_ms: int, state: "JournalState") -> None:
-        """Begin anew where another run had come to: what it wrote is not held here."""
+    def begin_from(self, at_ms: int, state: "JournalState") -> None:
+        """Begin a journal of its own where another run was, none of whose lines are held here."""
         restored_from = RestoredFrom(at_ms, state.end.events, state.digest)
         self.resume(JournalState(Mark(state.end.events), "", restored_from), [])
 
     def resume(self, state: "JournalState", latest: list[Recorded]) -> None:
-        """Go on where this same run had come to before; of the events up to there, `latest` are held."""
+        """Continue the journal of this same run after a restart; of the events up to there, `latest` are held."""
         end = state.end
         self._header = replace(self._header, restored_from=state.restored_from)
         self.began = Mark() if state.restored_from is None else Mark(state.restored_from.events)
         self._lines, self._lines_dropped = [], end.lines
-        self.events[:] = latest
+        self.events[:] = latest  # the same list: the parts of a simulation hold its `append`
         self.dropped = end.events - len(latest)
         self._digested, self._digest = end, bytes.fromhex(state.digest)
 
 
 class JournalState(Struct, frozen=True, omit_defaults=True):
-    """How far a journal has come, the digest of its lines so far, and which run it went on from, if it did."""
+    """The end of a journal, the digest of its lines so far, and the run that it continues, if it does."""
 
     end: Mark
     digest: str
@@ -207,7 +208,7 @@ def chain_digest(digest: bytes, lines: Iterable[bytes]) -> bytes:
 
 
 def _encode_header(header: Header) -> bytes:
-    """Without faults the scenario is written as before there were any: the bytes of old seeds do not change."""
+    """Leave out what is not there: a scenario without faults has the bytes that it had before faults existed."""
     scenario = asdict(header.scenario)
     if not scenario["faults"]:
         del scenario["faults"]
@@ -263,7 +264,7 @@ _AnyFaultLine: type[FaultLine] = FaultLine  # type: ignore[assignment]  # likewi
 
 
 def _kind(line: bytes) -> type[Command] | type[FaultLine] | None:
-    """What a line that is no event is to be read as; within a text a quote would have a backslash before it."""
+    """The type of a line that is no event. Looking for the bare key is enough: within a text its quotes are escaped."""
     if b'"command":' in line:
         return _AnyCommand
     return _AnyFaultLine if b'"fault":' in line else None

@@ -1,4 +1,4 @@
-"""Running a journal again: the same scenario, seed and commands must give the same bytes."""
+"""Replay of a journal: the same scenario, seed and commands must give the same bytes."""
 
 from datetime import datetime
 from itertools import zip_longest
@@ -35,7 +35,7 @@ def _check(scenario: Scenario) -> None:
 
 
 def replay(journal: bytes) -> tuple[Simulation, Difference | None]:
-    """Run an exported journal again and compare. Raises JournalInvalid where it cannot be run."""
+    """Run an exported journal again, and find the first difference. Raises JournalInvalid where it cannot be run."""
     header, decided, end_ms = parse(journal)
     try:
         start = epoch_ms(datetime.fromisoformat(header.start))

@@ -1,4 +1,4 @@
-"""A run: a simulation and, beside it, the faults of its world. What both are can be taken down and taken up again."""
+"""A run: a simulation and, beside it, the faults of its world, saved and restored together."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from .snapshot import History, encode_state
 
 
 class RunState(Struct, frozen=True):
-    """What a run is, besides its scenario, seed and start."""
+    """The state of a run, besides its scenario, seed and start."""
 
     simulation: msgspec.Raw
     faults: tuple[RuleState, ...]
@@ -29,8 +29,8 @@ class Run(NamedTuple):
     faults: FaultState
 
     def repeat(self, line: Command | FaultLine, key: Key | None = None) -> None:
-        """Let a line of the journal happen again, now: a command, a decision about a request that the same rules
-        matched, or a change of the rules. Raises a Refusal."""
+        """Apply a line of a journal now: a command, a decision about a request that the same rules matched, or a change
+        of the rules. Raises a Refusal."""
         faults, now_ms = self.faults, self.simulation.now_ms
         if isinstance(line, FaultDecision):
             faults.decide_among(faults.known(line.matched), line.operation, line.account, now_ms)
@@ -44,20 +44,20 @@ class Run(NamedTuple):
             self.simulation.execute(line, key)
 
     def state(self, *, with_ended: bool = True) -> bytes:
-        """The whole state as JSON, the same bytes for the same state; see `Simulation.snapshot`."""
+        """The whole state as JSON, equal bytes for equal states; see `Simulation.snapshot`."""
         simulation = self.simulation.snapshot(with_ended=with_ended)
         return encode_state(RunState(msgspec.Raw(simulation), self.faults.state()))
 
 
 def new_run(scenario: Scenario, *, seed: int, start_epoch_ms: int) -> Run:
-    """A run at its start."""
+    """A run at the start of its virtual time."""
     return _with_faults(Simulation(scenario, seed=seed, start_epoch_ms=start_epoch_ms))
 
 
 def restored_run(
     scenario: Scenario, state: bytes, *, seed: int, start_epoch_ms: int, history: History | None = None
 ) -> Run:
-    """The run whose state this is; see `Simulation.restored`. Raises SnapshotInvalid."""
+    """A run restored from its state; see `Simulation.restored`. Raises SnapshotInvalid."""
     try:
         decoded = msgspec.json.decode(state, type=RunState, dec_hook=plain_quantity)
     except msgspec.MsgspecError as error:
@@ -74,4 +74,5 @@ def restored_run(
 
 
 def _with_faults(simulation: Simulation) -> Run:
+    # Faults draw from streams of their own, so that with or without them a simulation is the same.
     return Run(simulation, FaultState(simulation.scenario.faults, simulation.seed, simulation.write_down))

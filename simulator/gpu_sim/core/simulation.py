@@ -9,22 +9,12 @@ from msgspec.structs import replace
 from .accepted import Accepted
 from .billing.accounts import Accounts
 from .billing.ledger import Entry, Ledger
-from .commands import (
-    AddCredit,
-    Command,
-    CreateAccount,
-    HideRental,
-    InterruptRental,
-    MoveRental,
-    PlayAct,
-    RentGpu,
-    TerminateRental,
-    TouchRental,
-)
+from .command_rules import COMMAND_RULES, SimulationParts
+from .commands import Command
 from .journal import Journal, Mark, Recorded
 from .kernel.awaited_events import AwaitedEvents
 from .kernel.clock import DEFAULT_START, epoch_ms
-from .kernel.errors import InvalidValue, JournalDropped, SnapshotInvalid
+from .kernel.errors import JournalDropped, SnapshotInvalid
 from .kernel.gc_pause import gc_pause
 from .kernel.schedule import Priority, Schedule, Subject
 from .market.churn import Churn
@@ -46,8 +36,8 @@ _OF_OFFERS = (Priority.PRICE, Priority.CHURN)
 class Simulation:
     """A market, its customers and their money under one scenario, one seed and one virtual clock.
 
-    All that happens to it is `apply(check(command))` or `advance(to_ms)`; reads never change it. Times are
-    whole ms since the start, money whole micro-dollars.
+    Only `apply(check(command))`, `advance(to_ms)` and `step(until_ms)` change it; reads never do. Times are whole ms
+    since the start, money whole micro-dollars.
     """
 
     @gc_pause()
@@ -57,6 +47,9 @@ class Simulation:
         default_start = scenario.clock.start if scenario.clock.start is not None else epoch_ms(DEFAULT_START)
         self.start_epoch_ms = default_start if start_epoch_ms is None else start_epoch_ms
         self._turn = 0
+        # The order in which the parts are made must not change: each schedules its first events as it is made (market,
+        # churn, interruptions, timeline), and tickets number them in that order. Snapshots hold tickets, and events of
+        # one kind that are due at one instant run by them.
         self._keys = Keys()
         self._schedule = Schedule()
         self._journal = Journal(scenario, self.seed, self.start_epoch_ms)
@@ -74,9 +67,11 @@ class Simulation:
         )
         self._churn = Churn(self.market, scenario.market, self.seed, self._schedule)
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)
+        # Before any event runs: the journal of a run begins with its accounts.
         for account in scenario.accounts:
             self._accounts.open(account.name, int(account.balance), 0)
         self._interventions = Interventions(self._schedule, self.rentals, record)
+        # Before `_parts`, of which `_perform` makes use: a timeline that is made schedules its acts and performs none.
         self.timeline = Timeline(
             scenario.timeline,
             self._schedule,
@@ -86,16 +81,26 @@ class Simulation:
             record,
             self._perform,
         )
+        self._parts = SimulationParts(
+            self._schedule,
+            self._accounts,
+            self._keys,
+            self.market,
+            self.rentals,
+            self._interventions,
+            self.timeline,
+        )
+        # The acts of the instant 0 come before the first command, as at every instant.
         self.advance(0)
 
     @classmethod
     def restored(
         cls, scenario: Scenario, state: bytes, *, seed: int, start_epoch_ms: int, history: History | None = None
     ) -> "Simulation":
-        """The simulation that `snapshot` was taken of. Raises SnapshotInvalid.
+        """The simulation of which `snapshot` returned this state. Raises SnapshotInvalid.
 
-        Its journal begins with `restored_from`, unless `history` is given: the events and the ended rentals up to
-        the snapshot that are known, of which the same journal goes on.
+        Its journal begins anew with `restored_from`. Given a `history`, the known events and ended rentals up to the
+        snapshot, it continues the journal of the same run instead.
         """
         simulation = cls(scenario, seed=seed, start_epoch_ms=start_epoch_ms)
         decoded = decode_state(state, SimulationState, simulation.market.named)
@@ -113,8 +118,8 @@ class Simulation:
         return self._schedule.now_ms
 
     def step(self, until_ms: int) -> bool:
-        """Run all events of the next instant at or before `until_ms` and say so; with none left, move there and say
-        no."""
+        """Run all events of the next instant at or before `until_ms` and return True; with none left, move there and
+        return False."""
         self._turn += 1
         return self._schedule.step(until_ms)
 
@@ -125,17 +130,17 @@ class Simulation:
 
     @property
     def scheduled(self) -> int:
-        """How many events have been scheduled so far: a measure of the work that led here."""
+        """The number of events scheduled so far: a measure of the work that led here."""
         return self._schedule.scheduled
 
     @property
     def next_due_ms(self) -> int | None:
-        """When the next event is due, in virtual ms since the start, or None where none is pending."""
+        """The time of the next event, in virtual ms since the start, or None where none is pending."""
         return self._schedule.next_due_ms()
 
     def close(self) -> None:
-        """Nothing happens any more: what is pending is dropped, and so are the ties that would keep its memory once
-        nobody refers to it. What happened can still be read."""
+        """Run nothing any more. Pending events are dropped, and with them the reference cycles, so that the memory is
+        free as soon as nobody refers to the simulation. Reads still work."""
         self._turn += 1
         self._schedule.close()
         self.timeline.close()
@@ -144,55 +149,42 @@ class Simulation:
     # Commands
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
-        """Say whether a command can be applied now. Raises a Refusal, and changes nothing either way."""
-        if isinstance(command, RentGpu):
-            return self._check_rent(command, key)
-        if isinstance(command, TerminateRental):
-            rental = self.rentals.find(command.rental_id, command.account)
-            return Accepted(command, rental=rental, turn=self._turn)
-        if isinstance(command, TouchRental | InterruptRental | MoveRental | HideRental):
-            return Accepted(command, rental=self._check_act_on(command), turn=self._turn)
-        if isinstance(command, PlayAct):
-            self.market.check_selector(command.act)
-            return Accepted(command, turn=self._turn)
-        if isinstance(command, CreateAccount):
-            self._accounts.check_new(command)
-        else:
-            self._accounts.check_credit(command)
-        return Accepted(command, turn=self._turn)
+        """Accept a command that can be applied now. Raises a Refusal, and changes nothing either way."""
+        return COMMAND_RULES[type(command)].check(self._parts, command, key, self._turn)
 
     def apply(self, accepted: Accepted) -> Rental | None:
-        """Let an accepted command happen, and answer the rental that it concerns. It cannot be refused."""
+        """Execute an accepted command, and return the rental that it concerns. It cannot be refused."""
         assert accepted.turn == self._turn, "something happened between check and apply"
         self._turn += 1
         if not accepted.leaves_a_line:
             return accepted.rental
+        # The line comes before the events that the command causes.
         self._journal.accept(self.now_ms, accepted.command)
-        return self._happen(accepted)
+        return self._execute(accepted)
 
     def execute(self, command: Command, key: Key | None = None) -> Rental | None:
         """`apply(check(command))`."""
         return self.apply(self.check(command, key))
 
     def write_down(self, line: Struct) -> None:
-        """Note in the journal what was decided beside the simulation, such as a fault. Nothing else changes."""
+        """Write a decision made beside the simulation, such as a fault, to the journal. Nothing else changes."""
         self._journal.accept(self.now_ms, line)
 
     # Reads
 
     @property
     def accounts(self) -> dict[str, None]:
-        """The names of the customers, in the order in which they came. Read only."""
+        """The names of the customers, in the order in which they were created. Read only."""
         return self._accounts.names
 
     @property
     def events(self) -> list[Recorded]:
-        """What happened, in order: number i has `seq` `events_dropped` + i + 1. Read only."""
+        """The events that are held, in order: number i has `seq` `events_dropped` + i + 1. Read only."""
         return self._journal.events
 
     @property
     def events_total(self) -> int:
-        """How many events there have been: the `seq` of the latest."""
+        """The number of events so far: the `seq` of the latest."""
         return self._journal.end.events
 
     def journal(self) -> Iterator[bytes]:
@@ -205,12 +197,12 @@ class Simulation:
 
     @property
     def journal_end(self) -> Mark:
-        """Where the journal's next line will be."""
+        """The place of the journal's next line."""
         return self._journal.end
 
     @property
     def journal_began(self) -> Mark:
-        """Where the journal begins: where another run had come to, if it goes on from one."""
+        """The place where the journal begins: the end of another run's, if it continues one."""
         return self._journal.began
 
     def journal_header(self) -> bytes:
@@ -218,13 +210,13 @@ class Simulation:
         return self._journal.header()
 
     def journal_lines(self, since: Mark) -> Iterator[bytes]:
-        """The lines of the journal from a place on, without its first and last line."""
+        """The lines of the journal from a place on, without its header and its end line."""
         return self._journal.lines(since)
 
     # Snapshots and what is held
 
     def snapshot(self, *, with_ended: bool = True) -> bytes:
-        """The whole state, and the ended rentals that are held if they are wanted; the journal by its digest only."""
+        """The whole state as JSON, with or without the ended rentals that are held; of the journal only its digest."""
         state = SimulationState(
             schedule=self._schedule.state(self._name_subject),
             accounts=tuple(self._accounts.names),
@@ -241,30 +233,32 @@ class Simulation:
         return encode_state(state)
 
     def drop(self, *, rentals: int, events: int, lines: int) -> None:
-        """Hold no more than the latest so many ended rentals, events, and lines of the journal that are no events; the
-        older ones are as if they had been forgotten, and nothing that is to come changes."""
+        """Hold only the latest so many ended rentals, events, and other lines of the journal. The older ones cannot be
+        read any more; nothing in the future changes by it."""
         self.rentals.drop_ended(rentals)
         gone = self._journal.drop(events=events, lines=lines)
         self.ledger.drop(sum(isinstance(event, Entry) for event in gone))
 
     def digest_some(self, events: int) -> bool:
-        """Do a part of what `snapshot` has to do about a long journal, and say whether some is left."""
+        """Digest so many events of the journal ahead of the next `snapshot`; True where some are left."""
         return self._journal.digest_some(events)
 
     @property
     def lines_held(self) -> int:
-        """How many lines of the journal are held that are no events."""
+        """The number of lines of the journal that are held, events aside."""
         return self._journal.lines_held
 
     @property
     def events_dropped(self) -> int:
-        """How many events are no longer held: `events` begins after them."""
+        """The number of events that are no longer held: `events` begins after them."""
         return self._journal.dropped
 
     @gc_pause()
     def _restore(self, state: SimulationState, history: History | None) -> None:
         events = [] if history is None else history.events
         check_state(state)
+        # Each part claims the pending events that it awaits, and a part that refers to others comes after them: rentals
+        # to offers, interruptions to running rentals, the timeline to the acts that lie over offers.
         awaited = AwaitedEvents(state.schedule)
         self._accounts.restore(state.accounts)
         self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
@@ -277,9 +271,11 @@ class Simulation:
         self._keys.restore(state.keys, awaited.now_ms)
         self.timeline.restore(state.timeline, awaited)
         awaited.check_empty()
+        # Last, for the subjects of events are found among the restored parts; it also drops what the constructor
+        # scheduled.
         self._schedule.restore(state.schedule, self._find_subject)
         if history is None:
-            self._journal.go_on(self.now_ms, state.journal)
+            self._journal.begin_from(self.now_ms, state.journal)
         else:
             self._journal.resume(state.journal, events)
 
@@ -298,61 +294,11 @@ class Simulation:
             return self.market.named(str(name))
         return self.rentals.find_subject(priority, name)
 
-    # Behind the line
-
-    def _check_rent(self, command: RentGpu, key: Key | None) -> Accepted:
-        self._accounts.check_known(command.account)
-        self.market.check_names(command.provider_id, command.gpu_model, command.region)
-        if command.gpu_count < 1:
-            raise InvalidValue("gpu_count must be at least 1", param="gpu_count")
-        if key is not None:
-            known = self._keys.find(command.account, key, self.now_ms)
-            if known is not None:
-                rental = self.rentals.find(known)
-                return Accepted(command, rental=rental, replayed=True, turn=self._turn)
-        return Accepted(command, plan=self.rentals.check_rent(command), key=key, turn=self._turn)
-
-    def _check_act_on(self, command: TouchRental | InterruptRental | MoveRental | HideRental) -> Rental:
-        rental = self.rentals.find(command.rental_id)
-        if isinstance(command, TouchRental):
-            self.rentals.check_running(rental)
-        elif isinstance(command, InterruptRental):
-            self.rentals.check_live(rental)
-        elif isinstance(command, MoveRental):
-            self._interventions.check_move(rental, command)
-        return rental
-
-    def _happen(self, accepted: Accepted) -> Rental | None:
-        command, rental = accepted.command, accepted.rental
-        if accepted.plan is not None:
-            rental = self.rentals.place(accepted.plan)
-            if accepted.key is not None:
-                self._keys.store(rental.account, accepted.key, rental.rental_id, self.now_ms)
-        elif isinstance(command, CreateAccount):
-            self._accounts.open(command.account, command.balance_micros, self.now_ms)
-        elif isinstance(command, AddCredit):
-            self._accounts.add_credit(command.account, command.amount_micros, self.now_ms)
-            self.rentals.await_exhaustion(command.account)
-        elif isinstance(command, PlayAct):
-            self.timeline.play(command)
-        else:
-            assert rental is not None
-            self._happen_to(rental, command)
-        return rental
-
-    def _happen_to(self, rental: Rental, command: Command) -> None:
-        if isinstance(command, TerminateRental):
-            self.rentals.end(rental, "deleted")
-        elif isinstance(command, TouchRental):
-            self.rentals.touch(rental)
-        elif isinstance(command, MoveRental):
-            self._interventions.move(rental, command)
-        elif isinstance(command, HideRental):
-            self._interventions.hide(rental, hidden=command.hidden)
-        else:
-            self.rentals.end(rental, "interrupted", "forced")
-
     def _perform(self, command: Command) -> Rental | None:
-        """A command of the timeline: the journal's header has it already."""
+        """Perform a command of the timeline, without a line of its own: the journal's header has it already."""
         accepted = self.check(command)
-        return self._happen(accepted) if accepted.leaves_a_line else accepted.rental
+        return self._execute(accepted) if accepted.leaves_a_line else accepted.rental
+
+    def _execute(self, accepted: Accepted) -> Rental | None:
+        command = accepted.command
+        return COMMAND_RULES[type(command)].execute(self._parts, command, accepted)

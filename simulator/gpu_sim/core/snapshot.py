@@ -1,7 +1,7 @@
 """Snapshots: the full state of a simulation at an instant, luck included, as canonical JSON.
 
-Streams have no state but their counters, so what is to come follows from what a snapshot holds. It names offers
-and rentals, and holds the journal's length and digest instead of its lines.
+Streams have no state but their counters, so that the future follows from a snapshot. It refers to offers and rentals by
+their names, and has the journal's length and digest instead of its lines.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class SimulationState(Struct, frozen=True):
-    """What a simulation is, besides its scenario, seed and start."""
+    """The state of a simulation, besides its scenario, seed and start: the part of each of its parts."""
 
     schedule: ScheduleState
     accounts: tuple[str, ...]
@@ -42,8 +42,8 @@ class SimulationState(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """What is known of a run from before its snapshot: the latest events, and the latest ended rentals, encoded, in
-    the order in which they ended."""
+    """The known past of a run before its snapshot: the latest events, and the latest ended rentals, encoded, in the
+    order in which they ended."""
 
     events: list[Recorded]
     ended: tuple[bytes, ...]
@@ -82,7 +82,7 @@ def _plain(value: object) -> object:
 
 
 def check_state(state: SimulationState) -> None:
-    """Raises ValueError for what no single part can know to be wrong: it was made by hand."""
+    """Raises ValueError for contradictions between parts, which no single part can see: the state was made by hand."""
     if sum(state.ledger.balances.values()) != 0:
         raise ValueError("the balances do not sum to zero")
     known = {REVENUE, FUNDING, *map(available, state.accounts), *map(held, state.accounts)}

@@ -1,5 +1,4 @@
-"""Acts of the scenario and of control calls: each takes place at its instant, and passing ones are lifted when their
-time is over."""
+"""The acts of the scenario and of control calls: each begins at its instant; passing ones are lifted at their end."""
 
 from collections.abc import Callable
 
@@ -20,15 +19,15 @@ from .scenario.acts import Act, InterruptAct, MarketAct, OutageAct, PassingAct, 
 
 
 class _Due(Struct, frozen=True, gc=False):
-    """Act number `act` begins, or ends."""
+    """The subject of an event: act number `act` begins, or ends."""
 
     act: int
     ends: bool = False
 
 
 class TimelineState(Struct, frozen=True):
-    """How many acts there have been, which called ones are still to end, and which rentals the scenario's have made,
-    by their names there."""
+    """The timeline's part of a snapshot: the number of acts so far, the called ones that have not ended, and the ids of
+    the rentals that the scenario's have made, by their names there."""
 
     acts_total: Natural
     called: dict[int, PlayAct]
@@ -36,10 +35,10 @@ class TimelineState(Struct, frozen=True):
 
 
 class Timeline:
-    """Plays acts. Commands among the scenario's go the way of a client's, without a line of their own.
+    """Plays acts. Commands among the scenario's are checked and executed as a client's, without a line of their own.
 
-    `acts_total` is how many acts there are: those of the scenario are numbered first, then those called. Of the called
-    ones only those that are still to end are kept.
+    `acts_total` is the number of acts: those of the scenario come first, then those called. Of the called ones only
+    those that have yet to end are remembered.
     """
 
     def __init__(
@@ -65,17 +64,19 @@ class Timeline:
         self._owners = {act.rent.as_: act.rent.account for act in acts if act.rent is not None}
         schedule.on(Priority.ACT_END, self._act_ends)
         schedule.on(Priority.TIMELINE, self._act_is_due)
+        # The end of an act has a lower priority number than its beginning: where one act ends as the next begins, the
+        # next one finds the offer free.
         for number, act in enumerate(acts):
             if act.market_act is not None:
                 self._await_end(number, act.market_act, act.at)
             schedule.at(act.at, Priority.TIMELINE, _Due(number))
 
     def close(self) -> None:
-        """No act takes place any more; whoever performed them is let go of."""
+        """Play nothing any more, and drop the reference to whoever performs commands."""
         self._perform = _perform_nothing
 
     def play(self, command: PlayAct) -> None:
-        """An act that is called begins now."""
+        """Begin a called act now."""
         number = self.acts_total
         self.acts_total += 1
         if self._await_end(number, command.act, self._schedule.now_ms):
@@ -83,7 +84,7 @@ class Timeline:
         self._begin(number, command.act)
 
     def _await_end(self, number: int, act: MarketAct, begins_ms: int) -> bool:
-        """Schedule the end of a passing act: at that instant it is over for all that happens then."""
+        """Schedule the end of a passing act, and return True if it has one. It comes before all else of its instant."""
         ends_ms = _ends_ms(act, begins_ms)
         if ends_ms is None:
             return False
@@ -91,18 +92,18 @@ class Timeline:
         return True
 
     def state(self) -> TimelineState:
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return TimelineState(self.acts_total, dict(self._called), dict(self._rented))
 
     def restore(self, state: TimelineState, awaited: AwaitedEvents) -> None:
-        """Be as the state says. Raises ValueError unless just those acts are pending that are still to come, and all
-        that lie over offers have begun."""
+        """Restore from `state`. Raises ValueError unless exactly the future beginnings and ends of acts are pending,
+        and all acts over offers have begun."""
         self.acts_total = state.acts_total
         self._called, self._rented = dict(state.called), dict(state.rented)
         for number, act in enumerate(self._acts):
             ends_ms = _ends_ms(act.market_act, act.at)
-            awaited.claim_due(Priority.TIMELINE, (number, 0), _still(awaited, act.at))
-            awaited.claim_due(Priority.ACT_END, (number, 1), _still(awaited, ends_ms))
+            awaited.claim_due(Priority.TIMELINE, (number, 0), _if_future(awaited, act.at))
+            awaited.claim_due(Priority.ACT_END, (number, 1), _if_future(awaited, ends_ms))
         for number, command in self._called.items():
             awaited.claim_one(Priority.ACT_END, (number, 1))
             if not len(self._acts) <= number < self.acts_total or _ends_ms(command.act, 0) is None:
@@ -112,7 +113,7 @@ class Timeline:
             raise ValueError("there are fewer acts than have begun")
 
     def name_subject(self, due: _Due) -> Subject:
-        """What a snapshot calls the beginning or the end of an act."""
+        """Name the beginning or the end of an act for a snapshot."""
         return due.act, int(due.ends)
 
     def find_subject(self, name: Subject) -> _Due:
@@ -178,12 +179,12 @@ class Timeline:
 
 
 def _ends_ms(act: MarketAct | None, begins_ms: int) -> int | None:
-    """When an act is over, if it ever is."""
+    """The end of an act, or None for one without."""
     return begins_ms + act.for_ if isinstance(act, PassingAct) and act.for_ is not None else None
 
 
-def _still(awaited: AwaitedEvents, at_ms: int | None) -> list[int]:
-    """An instant, if it is still to come."""
+def _if_future(awaited: AwaitedEvents, at_ms: int | None) -> list[int]:
+    """An instant, if it lies in the future."""
     return [] if at_ms is None or at_ms <= awaited.now_ms else [at_ms]
 
 

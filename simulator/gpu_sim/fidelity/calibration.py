@@ -1,4 +1,4 @@
-"""The scenario of recorded traces, what it does when it is run, and whether its shape holds for zones held out."""
+"""Calibration to recorded traces: the scenario, its statistics when run, and a test of its shape on zones held out."""
 
 from functools import partial
 from pathlib import Path
@@ -10,28 +10,28 @@ from ..core.scenario.scenario import Scenario
 from ..scenario_files.load import parse_scenario
 from ..scenario_files.problems import ScenarioError
 from .fit.fitted_scenario import days_to_run, run_again, write_scenario
-from .fit.fitting import looks_max
+from .fit.shape_fit import looks_max
 from .fit.trace_calibration import CalibratedMarket, ShapeChoice, Zone, calibrate_traces
-from .fit.zone_market import TraceMarket, play_traces
-from .progress import Progress, unseen
+from .fit.zone_market import ZoneMarket, build_zone_market
+from .progress import Progress, no_progress
 from .report.held_out import judge_held_out, refuse_unlike
-from .report.judgement import Row
+from .report.judged_targets import JudgedTarget
 from .traces.statistics import TraceStatistics
 from .traces.traces import Trace, TracesUnusable, read_trace
 
 
 class HeldOutUnusable(TracesUnusable):  # named as the refusals are: by what it says
-    """The traces held out cannot be read, or cannot be held out from the others."""
+    """The traces held out cannot be read, or cannot be held out from the zones_apart."""
 
 
-class CannotPlayHeldOut(CannotCalibrate):
+class CannotSimulateHeldOut(CannotCalibrate):
     """No offer of the shape found behaves like one of the zones held out."""
 
 
 class CalibrationSettings(Struct, frozen=True):
-    """The traces to calibrate to, and the way: a trace of one zone in each of `files`, recorded by who looked every
-    `look_seconds`, found from them unless given. The scenario is called `name`, and is run for each of `seeds`. Zones
-    held out are in the files `against`; these need seeds."""
+    """The traces to calibrate to and the options: each of `files` is the trace of one zone, whose recorder looked every
+    `look_seconds`, found from the traces unless given. The scenario is called `name`, and is run for each of `seeds`.
+    Zones held out are in the files `against`; these need seeds."""
 
     files: tuple[Path, ...]
     name: str
@@ -42,15 +42,15 @@ class CalibrationSettings(Struct, frozen=True):
 
 
 class HeldOut(Struct, frozen=True, eq=False):
-    """The zones held out with their two numbers, and how what they did in the market compares."""
+    """The zones held out with their two numbers, and their simulated statistics judged against the recorded ones."""
 
     zones: tuple[Zone, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[JudgedTarget, ...]
 
 
 class Calibration(Struct, frozen=True, eq=False):
     """The `market` found, the `text` of its scenario file, the statistics of its `runs`, one for each seed and none
-    where no zone changes, and what became of zones `held_out`, None without any."""
+    where no zone changes, and the test on zones `held_out`, None without any."""
 
     market: CalibratedMarket
     text: str
@@ -63,23 +63,23 @@ class Calibration(Struct, frozen=True, eq=False):
         return self.held_out is not None and any(row.verdict == "missed" for row in self.held_out.rows)
 
 
-def calibrate(settings: CalibrationSettings, progress: Progress = unseen) -> Calibration:
+def calibrate(settings: CalibrationSettings, progress: Progress = no_progress) -> Calibration:
     """Find a market whose zones are up, go down and come back as those recorded, and run it.
 
     Raises TracesUnusable, HeldOutUnusable for those held out; and where no offer behaves like a zone CannotCalibrate,
-    CannotPlayHeldOut for those held out. Nothing is written.
+    CannotSimulateHeldOut for those held out. Nothing is written.
     """
     traces = _read_traces(settings)
     held_out = _read_held_out(settings, traces)
     market = _calibrated(traces, settings, progress)
     text = _written(market, settings.name)
     scenario = parse_scenario(text, origin=settings.name, folder=None)
-    others = _played(scenario, held_out, market) if held_out else None
+    zones_apart = _simulated(scenario, held_out, market) if held_out else None
     return Calibration(
         market=market,
         text=text,
         runs=_run(market, scenario, settings.seeds, progress),
-        held_out=None if others is None else _judged(others, held_out, settings.seeds, progress),
+        held_out=None if zones_apart is None else _judged(zones_apart, held_out, settings.seeds, progress),
     )
 
 
@@ -115,12 +115,12 @@ def _written(market: CalibratedMarket, name: str) -> str:
         raise TracesUnusable(f"the names of these traces make no scenario: {error}") from None
 
 
-def _played(scenario: Scenario, held_out: list[Trace], market: CalibratedMarket) -> TraceMarket:
-    """The market of the scenario with the zones held out alone, looked at as often as those fitted."""
+def _simulated(scenario: Scenario, held_out: list[Trace], market: CalibratedMarket) -> ZoneMarket:
+    """The scenario's market with the zones held out alone, looked at as often as those fitted."""
     try:
-        return play_traces(scenario, held_out, market.look_seconds)
+        return build_zone_market(scenario, held_out, market.look_seconds)
     except CannotCalibrate as error:
-        raise CannotPlayHeldOut(str(error)) from None
+        raise CannotSimulateHeldOut(str(error)) from None
 
 
 def _run(market: CalibratedMarket, scenario: Scenario, seeds: range, progress: Progress) -> tuple[TraceStatistics, ...]:
@@ -130,6 +130,6 @@ def _run(market: CalibratedMarket, scenario: Scenario, seeds: range, progress: P
         return tuple(run_again(market, scenario, seeds, partial(on_days, 1)))
 
 
-def _judged(others: TraceMarket, held_out: list[Trace], seeds: range, progress: Progress) -> HeldOut:
-    with progress(len(seeds) * others.plan.days, "days of zones held out") as on_days:
-        return HeldOut(others.zones, judge_held_out(others, held_out, seeds, on_days))
+def _judged(zones_apart: ZoneMarket, held_out: list[Trace], seeds: range, progress: Progress) -> HeldOut:
+    with progress(len(seeds) * zones_apart.plan.days, "days of zones held out") as on_days:
+        return HeldOut(zones_apart.zones, judge_held_out(zones_apart, held_out, seeds, on_days))

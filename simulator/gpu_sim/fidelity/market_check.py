@@ -6,11 +6,11 @@ from msgspec import Struct
 
 from ..core.market.availability_rates import CannotCalibrate
 from ..core.scenario.scenario import Scenario
-from .fit.zone_market import RecordedComparison, TraceMarkets, ZoneMarketRuns, play_recorded
-from .progress import Progress, unseen
-from .report.judgement import Row, judge
+from .fit.zone_market import RecordedComparison, RecordedMarkets, ZoneMarketRuns, build_recorded_markets
+from .progress import Progress, no_progress
+from .report.judged_targets import JudgedTarget, judge
 from .runs.many_seeds import run_seeds
-from .runs.recorded import RecordedStatistics, read_recorded
+from .runs.recorded_statistics import RecordedStatistics, read_recorded
 from .runs.seed_run import Plan, SeedRun
 from .traces.observation import LookSchedule
 from .traces.traces import TracesUnusable
@@ -27,9 +27,9 @@ class FolderUnusable(Exception):  # named as the refusals are: by what it says
 class MarketCheckSettings(Struct, frozen=True):
     """A scenario to run for so many `days`, for each of `seeds`, on as many processes as `jobs`, by default as cores.
 
-    Availability is looked at as `looked` says, zones of `traces` every `trace_look_seconds`, found from them unless
-    given. Without `fleets` a run takes a tenth of the time, and there is nothing about rentals. Into the folder `page`
-    goes the page with its pictures, into `export` what was observed.
+    `looked` says when availability is looked at; zones of `traces` are looked at every `trace_look_seconds`, found from
+    them unless given. Without `fleets` a run takes a tenth of the time and measures nothing of rentals. The page and
+    its pictures are written into the folder `page`, the observed traces into `export`.
     """
 
     scenario: Scenario
@@ -45,11 +45,11 @@ class MarketCheckSettings(Struct, frozen=True):
 
 
 class MarketCheck(Struct, frozen=True, eq=False):
-    """The `plan` of the runs, every statistic as a row, what was made of recorded zones, and the `page` written."""
+    """The `plan` of the runs, every target judged, the runs of recorded zones and fleets, and the `page` written."""
 
     plan: Plan
-    rows: tuple[Row, ...]
-    beside: RecordedComparison
+    rows: tuple[JudgedTarget, ...]
+    comparison: RecordedComparison
     page: Path | None
 
     @property
@@ -58,10 +58,10 @@ class MarketCheck(Struct, frozen=True, eq=False):
         return any(row.verdict == "missed" for row in self.rows)
 
 
-def check_market(settings: MarketCheckSettings, progress: Progress = unseen) -> MarketCheck:
+def check_market(settings: MarketCheckSettings, progress: Progress = no_progress) -> MarketCheck:
     """Run the market for each seed and judge every statistic of it.
 
-    Raises ScenarioError for a file that is no trace, TracesUnusable for traces that cannot be compared or played,
+    Raises ScenarioError for a file that is no trace, TracesUnusable for traces that cannot be compared or simulated,
     FolderUnusable, OSError for a file that cannot be written, and ImportError where a page cannot be drawn.
     """
     recorded = _read_recorded(settings.traces)
@@ -73,11 +73,11 @@ def check_market(settings: MarketCheckSettings, progress: Progress = unseen) -> 
         fleets=settings.fleets,
     )
     markets = _markets_of(plan, recorded, settings.trace_look_seconds)
-    _made(settings.page)
-    runs, beside = _run(plan, markets, settings, progress)
-    rows = judge(plan, runs, None if recorded is None else recorded.statistics, beside)
-    page = None if settings.page is None else _write_page(settings.page, plan, runs, rows, recorded, beside)
-    return MarketCheck(plan, rows, beside, page)
+    _made(settings.page)  # before the runs, which take minutes: a folder that cannot be made is refused at once
+    runs, comparison = _run(plan, markets, settings, progress)
+    rows = judge(plan, runs, None if recorded is None else recorded.statistics, comparison)
+    page = None if settings.page is None else _write_page(settings.page, plan, runs, rows, recorded, comparison)
+    return MarketCheck(plan, rows, comparison, page)
 
 
 def _read_recorded(files: tuple[Path, ...]) -> RecordedStatistics | None:
@@ -98,19 +98,19 @@ def _made(folder: Path | None) -> Path | None:
     return folder
 
 
-def _markets_of(plan: Plan, recorded: RecordedStatistics | None, look_seconds: float | None) -> TraceMarkets:
+def _markets_of(plan: Plan, recorded: RecordedStatistics | None, look_seconds: float | None) -> RecordedMarkets:
     """The markets of recorded zones and fleets."""
     export = None if plan.export is None else plan.export / "played"
     try:
-        return play_recorded(plan.scenario, recorded, look_seconds, fleets=plan.fleets, export=export)
+        return build_recorded_markets(plan.scenario, recorded, look_seconds, fleets=plan.fleets, export=export)
     except (ValueError, CannotCalibrate) as error:
         has_others = recorded is not None and len(recorded.zones) > 1
-        others = "; without this trace the others can be played" if has_others else ""
+        others = "; without this trace the others can be simulated" if has_others else ""
         raise TracesUnusable(f"{error}{others}") from None
 
 
 def _run(
-    plan: Plan, markets: TraceMarkets, settings: MarketCheckSettings, progress: Progress
+    plan: Plan, markets: RecordedMarkets, settings: MarketCheckSettings, progress: Progress
 ) -> tuple[tuple[SeedRun, ...], RecordedComparison]:
     """The runs of the scenario's own offers, and those of recorded zones and fleets."""
     seeds, jobs = settings.seeds, settings.jobs
@@ -129,11 +129,11 @@ def _write_page(
     folder: Path,
     plan: Plan,
     runs: tuple[SeedRun, ...],
-    rows: tuple[Row, ...],
+    rows: tuple[JudgedTarget, ...],
     recorded: RecordedStatistics | None,
-    beside: RecordedComparison,
+    comparison: RecordedComparison,
 ) -> Path:
     from .report import page, plots  # noqa: PLC0415  # matplotlib takes its time to load, and most checks draw nothing
 
-    pictures = plots.draw_all(plan, runs, recorded, beside)
-    return page.write_page(folder, plan, [run.seed for run in runs], rows, pictures, beside)
+    pictures = plots.draw_all(plan, runs, recorded, comparison)
+    return page.write_page(folder, plan, [run.seed for run in runs], rows, pictures, comparison)

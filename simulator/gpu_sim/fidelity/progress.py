@@ -1,14 +1,14 @@
-"""The progress of a long piece of work, told to whoever shows it."""
+"""Progress reports of a long piece of work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Called with the number of steps and what they are; within the block each so many steps are told to what it gives."""
+"""Called with the number of steps and a label for them; the block gets a function to call with the steps just done."""
 
 
 @contextmanager
-def unseen(steps: int, label: str) -> Iterator[Callable[[int], None]]:
-    """Progress that nobody watches."""
+def no_progress(steps: int, label: str) -> Iterator[Callable[[int], None]]:
+    """The null object: progress that is shown nowhere."""
     yield lambda _: None

@@ -113,10 +113,10 @@ def read_catalog(path: Path) -> tuple[OfferSpec, ...]:
 
 
 def find_repeats(offers: Iterable[OfferSpec]) -> Iterator[tuple[int, int]]:
-    """Which offers have the names of an earlier one whatever their case (A14): (its index, the earlier one's)."""
-    seen: dict[str, int] = {}
+    """The offers with the name of an earlier one, in any case (A14): the index of each and that of the earlier one."""
+    firsts: dict[str, int] = {}
     for index, offer in enumerate(offers):
-        first = seen.setdefault(offer.name.casefold(), index)
+        first = firsts.setdefault(offer.name.casefold(), index)
         if first != index:
             yield index, first
 

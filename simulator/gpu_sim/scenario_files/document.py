@@ -18,9 +18,11 @@ from .yaml_tree import BYTES_MAX, read_tree
 
 
 def scenario_document(file: Path) -> dict[str, Any]:
-    """What the file says, all that it extends merged in, its catalogue and recordings written out. Raises
-    ScenarioError, with file and line, for a scenario that cannot be used."""
-    load_scenario(str(file))
+    """The document of a scenario file: all that it extends merged in, its catalogue and recordings written out.
+
+    Raises ScenarioError, with file and line, for a scenario that cannot be used.
+    """
+    load_scenario(str(file))  # for its errors, which name file and line: the document has no lines any more
     root = inherit(read_tree(read_text(file, BYTES_MAX), str(file)), Folder(file.parent), str(file))
     document: dict[str, Any] = _numbers_plain(root.plain())
     document.pop("extends", None)

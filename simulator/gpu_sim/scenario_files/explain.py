@@ -1,4 +1,4 @@
-"""Explains a value that fits no type: its line and column, plain words and the nearest name.
+"""Explanations of values that fit no type: line and column, a plain reason and the nearest name.
 
 Loaded only when there is a problem to explain.
 """
@@ -9,7 +9,7 @@ from ..type_errors import TypeProblem, parse_type_error
 from .problems import FieldPath, Problem, problem_at
 from .yaml_tree import Node
 
-_PLAIN_WORDS = {
+_TYPE_NAMES = {
     "str": "text",
     "int": "a whole number",
     "float": "a decimal number",
@@ -32,13 +32,13 @@ def explain(message: str, root: Node) -> tuple[Problem, FieldPath | None]:
 def place_problem(path: FieldPath, reason: str, root: Node) -> Problem:
     """A problem with the value at a path, or with what was written in its place."""
     written, node = root.trail(path)
-    return problem_at(node.mark, written, reason)
+    return problem_at(node.place, written, reason)
 
 
 def _unknown_key(problem: TypeProblem, root: Node) -> Problem:
     key, path, known = problem.name, problem.path, problem.known(Scenario)
     written, node = root.trail((*path, key))
-    where = node.key_mark if node.key_mark is not None and len(written) > len(path) else node.mark
+    where = node.key_place if node.key_place is not None and len(written) > len(path) else node.place
     return problem_at(where, written, f'unknown key "{key}"{did_you_mean(key, known) or _listed(known)}')
 
 
@@ -50,8 +50,8 @@ def _plain_reason(problem: TypeProblem) -> str:
             known = problem.known(Scenario)
             return f'"{problem.name}" is not possible here{_listed(known)}{did_you_mean(problem.name, known)}'
         case "wrong_type":
-            expected = " or ".join(_PLAIN_WORDS.get(word, word) for word in problem.expected)
-            got = _PLAIN_WORDS.get(problem.got, problem.got)
+            expected = " or ".join(_TYPE_NAMES.get(name, name) for name in problem.expected)
+            got = _TYPE_NAMES.get(problem.got, problem.got)
             quotes = " (text that looks like something else goes in quotes)" if "str" in problem.expected else ""
             return f"expected {expected}, got {got}{quotes}"
     return problem.reason

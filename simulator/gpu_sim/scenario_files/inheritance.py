@@ -1,4 +1,4 @@
-"""What a scenario file stands for: its shorthands written out, its catalogue found, and what it extends merged in."""
+"""Inheritance of scenario files: shorthands written out, files found, and the extended scenario merged in."""
 
 import re
 from os.path import isfile
@@ -18,8 +18,8 @@ from .yaml_tree import BYTES_MAX, Node, read_tree
 DEFAULT_CATALOG = "default"
 """The name of the shipped catalogue."""
 
-_OWN = ("name", "description", "expect", "extends")
-"""What says which scenario this is, and so never comes from the one it extends."""
+_NEVER_INHERITED = ("name", "description", "expect", "extends")
+"""The keys that identify a scenario, and so are never inherited."""
 
 _PROVISIONING: tuple[FieldPath, ...] = (
     ("delay",),
@@ -34,10 +34,10 @@ _DISTRIBUTIONS: tuple[FieldPath, ...] = (
 """Where a duration alone stands for `{fixed: …}`; a child's distribution replaces its parent's as a whole."""
 
 _TIMEOUTS: tuple[FieldPath, ...] = (("billing", "idle_timeout"), ("billing", "hold_expiry"))
-"""What `none` switches off."""
+"""The keys that `none` switches off."""
 
 RECORDINGS = (("availability", "trace", ".json"), ("prices", "series", ".csv"))
-"""What of `market.replay` names files: the list, the key of its entries, and how such a file's name ends."""
+"""The lists of `market.replay` that name files: the list, the key of its entries, and the ending of the names."""
 
 _CHAIN_MAX = 16
 
@@ -45,7 +45,7 @@ _is_file_name = re.compile(r"\w[\w .-]*\.(ya?ml|csv|json)").fullmatch
 
 
 class Folder(Struct, frozen=True):
-    """Where the files are that a scenario names. Out of one that `is_closed` no symbolic link leads either."""
+    """The folder of the files that a scenario names. From one that `is_closed` no symbolic link leads out."""
 
     path: Path
     is_closed: bool = False
@@ -61,7 +61,7 @@ class Folder(Struct, frozen=True):
         return resolved if resolved.is_relative_to(self.path.resolve()) else None
 
     def names(self, pattern: str) -> list[str]:
-        """What the files are called that match a pattern, in alphabetical order."""
+        """The names of the files that match a pattern, in alphabetical order."""
         return sorted(file.name for file in self.path.glob(pattern))
 
 
@@ -84,7 +84,9 @@ def inherit(root: Node, folder: Folder | None, origin: str) -> Node:
 
 def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node:
     if not isinstance(root.value, dict):
-        raise ScenarioError(problem_at(root.mark, (), "a scenario is a mapping, such as name: my-scenario"))
+        raise ScenarioError(problem_at(root.place, (), "a scenario is a mapping, such as name: my-scenario"))
+    # Before the merge: a shorthand must replace its parent's distribution as a whole, and files are sought where they
+    # are named.
     _write_out(root)
     _find_catalog(root, folder)
     _find_recordings(root, folder)
@@ -99,8 +101,8 @@ def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node
     its_folder = Folder(path.parent) if extends.value in shipped_scenarios() else folder
     parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), its_folder, (*chain, path.resolve()))
     assert isinstance(parent.value, dict)
-    inherited = {key: node for key, node in parent.value.items() if key not in _OWN}
-    return _merge(Node(inherited, parent.mark), root, ())
+    inherited = {key: node for key, node in parent.value.items() if key not in _NEVER_INHERITED}
+    return _merge(Node(inherited, parent.place), root, ())
 
 
 def _write_out(root: Node) -> None:
@@ -108,12 +110,12 @@ def _write_out(root: Node) -> None:
     for path in (*_DISTRIBUTIONS, *_fault_delays(root)):
         node = root.find(*path)
         if node is not None and is_duration_alone(node.value):
-            written_out = fixed_document(Node(node.value, node.mark, implied=True))
-            _put(root, path, Node(written_out, node.mark, node.key_mark))
+            written_out = fixed_document(Node(node.value, node.place, implied=True))
+            _put(root, path, Node(written_out, node.place, node.key_place))
     for path in _TIMEOUTS:
         node = root.find(*path)
         if node is not None and node.value == "none":
-            _put(root, path, Node(None, node.mark, node.key_mark))
+            _put(root, path, Node(None, node.place, node.key_place))
 
 
 def _fault_delays(root: Node) -> list[FieldPath]:
@@ -129,12 +131,12 @@ def _find_catalog(root: Node, folder: Folder | None) -> None:
     node = root.find(*path)
     if node is None or not isinstance(node.value, str):
         return
-    file = default_catalog() if node.value == DEFAULT_CATALOG else _beside(node, path, node.value, folder)
+    file = default_catalog() if node.value == DEFAULT_CATALOG else _named_file(node, path, node.value, folder)
     if file is None:
-        known = [DEFAULT_CATALOG, *(_neighbours(folder, "*.csv"))]
+        known = [DEFAULT_CATALOG, *(_file_names(folder, "*.csv"))]
         hint = did_you_mean(node.value, known)
         _refuse(node, path, f'no catalogue "{node.value}": expected default or a CSV file beside this one{hint}')
-    _put(root, path, Node(str(file), node.mark, node.key_mark))
+    _put(root, path, Node(str(file), node.place, node.key_place))
 
 
 def _find_recordings(root: Node, folder: Folder | None) -> None:
@@ -147,23 +149,23 @@ def _find_recordings(root: Node, folder: Folder | None) -> None:
             node = root.find(*path)
             if node is None or not isinstance(node.value, str):
                 continue
-            file = _beside(node, path, node.value, folder) if node.value.endswith(ending) else None
+            file = _named_file(node, path, node.value, folder) if node.value.endswith(ending) else None
             if file is None:
-                hint = did_you_mean(node.value, _neighbours(folder, f"*{ending}"))
+                hint = did_you_mean(node.value, _file_names(folder, f"*{ending}"))
                 _refuse(node, path, f'no {key} "{node.value}": expected a {ending} file beside this one{hint}')
-            _put(root, path, Node(str(file), node.mark, node.key_mark))
+            _put(root, path, Node(str(file), node.place, node.key_place))
 
 
 def _parent(node: Node, name: str, folder: Folder | None) -> Path:
     shipped = shipped_scenarios()
-    file = shipped.get(name) or _beside(node, ("extends",), name, folder)
+    file = shipped.get(name) or _named_file(node, ("extends",), name, folder)
     if file is None:
-        hint = did_you_mean(name, [*shipped, *_neighbours(folder, "*.yaml")])
+        hint = did_you_mean(name, [*shipped, *_file_names(folder, "*.yaml")])
         _refuse(node, ("extends",), f'no scenario "{name}": expected a shipped one or a file beside this one{hint}')
     return file
 
 
-def _beside(node: Node, path: FieldPath, name: str, folder: Folder | None) -> Path | None:
+def _named_file(node: Node, path: FieldPath, name: str, folder: Folder | None) -> Path | None:
     """The file of that name beside the one that names it, if there is one."""
     if not _is_file_name(name):
         return None
@@ -172,7 +174,7 @@ def _beside(node: Node, path: FieldPath, name: str, folder: Folder | None) -> Pa
     return folder.file(name)
 
 
-def _neighbours(folder: Folder | None, pattern: str) -> list[str]:
+def _file_names(folder: Folder | None, pattern: str) -> list[str]:
     return folder.names(pattern) if folder is not None else []
 
 
@@ -183,11 +185,11 @@ def _merge(parent: Node, child: Node, path: FieldPath) -> Node:
     merged = kept | {
         key: _merge(kept[key], node, (*path, key)) if key in kept else node for key, node in child.value.items()
     }
-    return Node(merged, child.mark, child.key_mark)
+    return Node(merged, child.place, child.key_place)
 
 
 def _outdated(path: FieldPath, child: dict[str, Node]) -> tuple[str, ...]:
-    """What of the parent's mapping does not go with the child's."""
+    """The keys of the parent's mapping that exclude the child's."""
     if path == ("market",):
         return (("catalog",) if "offers" in child else ()) + (("offers",) if "catalog" in child else ())
     if path[:2] == ("market", "provisioning") and len(path) == 3:
@@ -203,4 +205,4 @@ def _put(root: Node, path: FieldPath, node: Node) -> None:
 
 
 def _refuse(node: Node, path: FieldPath, reason: str) -> NoReturn:
-    raise ScenarioError(problem_at(node.mark, path, reason))
+    raise ScenarioError(problem_at(node.place, path, reason))

@@ -5,11 +5,11 @@ from pathlib import Path
 from ..core.kernel.names import did_you_mean
 from ..core.scenario.scenario import Scenario
 from .load import Folder, build_scenario, load_scenario, parse_scenario, shipped_scenarios
-from .problems import Mark, ScenarioError, problem_at, read_text
+from .problems import FilePlace, ScenarioError, problem_at, read_text
 from .yaml_tree import BYTES_MAX
 
 INLINE = "scenario"
-"""What an inline document is called in errors."""
+"""The name of an inline document in errors."""
 
 NAME_LENGTH_MAX = 256
 
@@ -17,9 +17,9 @@ NAME_LENGTH_MAX = 256
 class ScenarioLibrary:
     """Finds scenarios by name and builds them from documents.
 
-    Whoever asks may be anybody who reaches the control plane, so that nothing outside the shipped scenarios and
-    `folder` is ever read, not through what a scenario extends or its catalogue either. A shipped scenario is read
-    once; a file of the folder each time, since its owner may be writing it.
+    Names come from anybody who reaches the control plane. So nothing outside the shipped scenarios and `folder` is
+    ever read, not as an extended scenario or a catalogue either. A shipped scenario is read once; a file of the folder
+    each time, since its owner may be writing it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -36,14 +36,14 @@ class ScenarioLibrary:
         if name in shipped:
             scenario = self._read[name] = load_scenario(name)
             return scenario
-        name = name[:NAME_LENGTH_MAX]
+        name = name[:NAME_LENGTH_MAX]  # the name is repeated in the error
         file = None if self._folder is None else self._folder.file(name)
         if file is None:
             known = [*shipped, *([] if self._folder is None else self._folder.names("*.y*ml"))]
             reason = f'no scenario "{name}"{did_you_mean(name, known) or ": " + ", ".join(known)}'
             if self._folder is None:
                 reason += "; other files need --scenario-dir"
-            raise ScenarioError(problem_at(Mark(INLINE), (), reason))
+            raise ScenarioError(problem_at(FilePlace(INLINE), (), reason))
         return parse_scenario(read_text(file, BYTES_MAX), origin=str(file), folder=self._folder)
 
     def build(self, document: object) -> Scenario:

@@ -72,7 +72,7 @@ def _complete(root: Node) -> Scenario:
             (("market", "offers", again), f"the same offer as offers[{first}]")
             for again, first in find_repeats(scenario.market.offers)
         )
-        if listed.mark.file == root.mark.file:  # an inherited list is shared, as a catalogue is
+        if listed.place.file == root.place.file:  # an inherited list is shared, as a catalogue is
             problems += islice(_idle_settings(scenario.market), _PROBLEMS_MAX - len(problems))
     if problems:
         from .explain import place_problem  # noqa: PLC0415  # nothing to explain in most runs
@@ -82,7 +82,7 @@ def _complete(root: Node) -> Scenario:
 
 
 def _idle_settings(market: MarketSettings) -> Iterator[tuple[FieldPath, str]]:
-    """What the offers of a market say that means nothing in its mode of interruptions."""
+    """The settings of a market's offers that mean nothing in its mode of interruptions, as problems."""
     mode = market.interruptions.mode
     if mode != "realistic":
         for index, offer in enumerate(market.offers):
@@ -93,7 +93,7 @@ def _idle_settings(market: MarketSettings) -> Iterator[tuple[FieldPath, str]]:
 
 
 def _without_idle_settings(scenario: Scenario) -> Scenario:
-    """The scenario without what its mode has no use for in a catalogue that others share: it decides nothing."""
+    """The scenario without the offers' settings that have no effect in its mode, as those of a shared catalogue."""
     market = scenario.market
     if not any(_idle_settings(market)):
         return scenario
@@ -133,7 +133,7 @@ def _convert(root: Node) -> Scenario:
 
 
 def _is_there(data: Any, path: tuple[str | int, ...]) -> bool:
-    """Whether a message named a key as it is: one that looks like a part of a message can be misread."""
+    """True where the key of a message is there: a key that looks like a part of a message can be misread."""
     for step in path[:-1]:
         if not (isinstance(data, list) if isinstance(step, int) else isinstance(data, dict) and step in data):
             return False

@@ -1,4 +1,4 @@
-"""What is wrong with a scenario, its catalogue or a trace, and where it is written."""
+"""Problems of a scenario, its catalogue or a trace, and their places."""
 
 from pathlib import Path
 from typing import TypeAlias
@@ -9,7 +9,7 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 """The way from a document's root to a value: keys and, in lists, indexes."""
 
 
-class Mark(Struct, frozen=True):
+class FilePlace(Struct, frozen=True):
     """A place in a file; lines and columns count from 1."""
 
     file: str
@@ -21,7 +21,7 @@ class Mark(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """What is wrong with which field, and where it is written; `field` is empty where no field is concerned."""
+    """A problem with a field and its place; `field` is empty where no field is concerned."""
 
     file: str
     line: int | None
@@ -30,7 +30,7 @@ class Problem(Struct, frozen=True):
     message: str
 
     def __str__(self) -> str:
-        where = Mark(self.file, self.line, self.column)
+        where = FilePlace(self.file, self.line, self.column)
         return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
 
 
@@ -47,9 +47,9 @@ def spell(path: FieldPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def problem_at(mark: Mark, path: FieldPath, message: str) -> Problem:
+def problem_at(place: FilePlace, path: FieldPath, message: str) -> Problem:
     """A problem with the field of this path at this place."""
-    return Problem(mark.file, mark.line, mark.column, spell(path), message)
+    return Problem(place.file, place.line, place.column, spell(path), message)
 
 
 def read_text(path: Path, bytes_max: int) -> str:
@@ -58,11 +58,11 @@ def read_text(path: Path, bytes_max: int) -> str:
         with path.open("rb") as file:
             content = file.read(bytes_max + 1)
     except OSError as error:
-        raise ScenarioError(problem_at(Mark(str(path)), (), f"cannot be read: {error.strerror}")) from None
+        raise ScenarioError(problem_at(FilePlace(str(path)), (), f"cannot be read: {error.strerror}")) from None
     if len(content) > bytes_max:
-        raise ScenarioError(problem_at(Mark(str(path)), (), f"larger than the {bytes_max} bytes allowed"))
+        raise ScenarioError(problem_at(FilePlace(str(path)), (), f"larger than the {bytes_max} bytes allowed"))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        mark = Mark(str(path), content.count(b"\n", 0, error.start) + 1)
-        raise ScenarioError(problem_at(mark, (), "this is not UTF-8")) from None
+        place = FilePlace(str(path), content.count(b"\n", 0, error.start) + 1)
+        raise ScenarioError(problem_at(place, (), "this is not UTF-8")) from None

@@ -34,7 +34,7 @@ def read_trace_recording(path: Path) -> Recording:
     return Recording(Duration(length_ms), _steps(ticks))
 
 
-class _Row(NamedTuple):
+class _PriceRow(NamedTuple):
     """A row of a series, as it is written, and its line."""
 
     line: int
@@ -66,9 +66,9 @@ def read_price_recording(path: Path) -> Recording:
     return Recording(Duration(length_ms), _steps(zip(times, prices, strict=True)))
 
 
-def _rows(path: Path) -> list[_Row]:
+def _rows(path: Path) -> list[_PriceRow]:
     lines = csv.reader(io.StringIO(read_text(path, BYTES_MAX), newline=""), strict=True)
-    rows: list[_Row] = []
+    rows: list[_PriceRow] = []
     try:
         header = next(lines, [])
         if sorted(header) != sorted(COLUMNS):
@@ -79,7 +79,7 @@ def _rows(path: Path) -> list[_Row]:
             if len(cells) != len(COLUMNS):
                 _refuse(path, lines.line_num, "", f"{len(cells)} values for {len(COLUMNS)} columns")
             time, price = (cells[header.index(name)] for name in COLUMNS)
-            rows.append(_Row(lines.line_num, time, price))
+            rows.append(_PriceRow(lines.line_num, time, price))
     except csv.Error as error:
         _refuse(path, lines.line_num, "", f"no CSV: {error}")
     return rows
@@ -98,10 +98,10 @@ def _seconds_ms(text: str) -> int:
     return int(Decimal(text) * 1000)
 
 
-def _steps(watched: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """What was watched without what repeats the value before."""
+def _steps(series: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The changes of a series: its values but those that repeat the one before."""
     steps: list[tuple[int, int]] = []
-    for at_ms, value in watched:
+    for at_ms, value in series:
         if not steps or value != steps[-1][1]:
             steps.append((at_ms, value))
     return tuple(steps)

@@ -19,7 +19,7 @@ GAP_SECONDS_MAX = 1_000_000_000
 
 
 class TraceMetadata(Struct):
-    """What of a trace's metadata matters here."""
+    """The part of a trace's metadata that is read here."""
 
     gap_seconds: int | float
 
@@ -32,14 +32,14 @@ class TraceDocument(Struct):
 
 
 def read_trace_file(path: Path) -> TraceDocument:
-    """What a trace's file says. Raises ScenarioError with file, field and reason where it holds none."""
+    """Read a trace's file. Raises ScenarioError with file, field and reason where it holds none."""
     try:
         document = msgspec.json.decode(read_text(path, BYTES_MAX), type=TraceDocument)
     except msgspec.DecodeError as error:
         problem = parse_type_error(str(error))
         raise ScenarioError(Problem(str(path), None, None, problem.place, problem.reason)) from None
     gap_seconds = document.metadata.gap_seconds
-    if not 0 < gap_seconds <= GAP_SECONDS_MAX:  # bounds of the type would be told as those of whole numbers alone
+    if not 0 < gap_seconds <= GAP_SECONDS_MAX:  # msgspec reports bounds of the type as those of whole numbers alone
         reason = f"Expected a number > 0 and <= {GAP_SECONDS_MAX}, got {gap_seconds}"
         raise ScenarioError(Problem(str(path), None, None, "metadata.gap_seconds", reason))
     return document

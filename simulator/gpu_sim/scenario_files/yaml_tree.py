@@ -7,12 +7,12 @@ tags, anchors or aliases, no key given twice, one document, bounded in size and 
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 import yaml
 from msgspec import Struct
 
-from .problems import FieldPath, Mark, ScenarioError, problem_at
+from .problems import FieldPath, FilePlace, ScenarioError, problem_at
 
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
@@ -22,7 +22,7 @@ _WHOLE_BOUNDS = f"a whole number must be between -{_WHOLE_MAX} and {_WHOLE_MAX}"
 Scalar: TypeAlias = str | int | bool | Decimal | None
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_WORDS: dict[str, bool | None] = {
+_NAMED_SCALARS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -32,11 +32,11 @@ _decimal = re.compile(r"[-+]?(\.\d{1,40}|\d{1,40}(\.\d{0,40})?)([eE][-+]?\d{1,3}
 
 
 class Node(Struct, frozen=True):
-    """A value and its place; an entry of a mapping also has its key's place. What is `implied` was not written."""
+    """A value and its place; an entry of a mapping also has its key's place. An `implied` value was not written."""
 
     value: "dict[str, Node] | list[Node] | Scalar"
-    mark: Mark
-    key_mark: Mark | None = None
+    place: FilePlace
+    key_place: FilePlace | None = None
     implied: bool = False
 
     def plain(self) -> object:
@@ -78,40 +78,58 @@ def read_tree(text: str, origin: str) -> Node:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise ScenarioError(problem_at(Mark(origin), (), "the text has characters that UTF-8 cannot hold")) from None
+        raise ScenarioError(
+            problem_at(FilePlace(origin), (), "the text has characters that UTF-8 cannot hold")
+        ) from None
     if size > BYTES_MAX:
-        raise ScenarioError(problem_at(Mark(origin), (), f"larger than the {BYTES_MAX} bytes allowed"))
+        raise ScenarioError(problem_at(FilePlace(origin), (), f"larger than the {BYTES_MAX} bytes allowed"))
     try:
         return _Reader(text, origin).document()
     except yaml.MarkedYAMLError as error:
-        place = error.problem_mark or error.context_mark
-        mark = Mark(origin, place.line + 1, place.column + 1) if place is not None else Mark(origin)
-        raise ScenarioError(problem_at(mark, (), f"no YAML: {error.problem or error.context}")) from None
+        place = _place_of(error.problem_mark or error.context_mark, origin)
+        raise ScenarioError(problem_at(place, (), f"no YAML: {error.problem or error.context}")) from None
     except yaml.YAMLError as error:
-        raise ScenarioError(problem_at(Mark(origin), (), f"no YAML: {' '.join(str(error).split())}")) from None
+        raise ScenarioError(problem_at(FilePlace(origin), (), f"no YAML: {' '.join(str(error).split())}")) from None
 
 
 def tree_of(document: object, origin: str) -> Node:
     """The tree of a document that is decoded already, as JSON decodes it; `origin` names it in errors. Raises
     ScenarioError under the limits of `read_tree`."""
-    return _node(document, Mark(origin), ())
+    return _node(document, FilePlace(origin), ())
 
 
-def _node(value: object, mark: Mark, path: FieldPath) -> Node:
+class _YamlMark(Protocol):
+    """A mark of either parser, the one in Python or the one in C."""
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def column(self) -> int: ...
+
+
+def _place_of(yaml_mark: _YamlMark | None, origin: str) -> FilePlace:
+    """The place that a mark of the parser names; its lines and columns count from 0."""
+    if yaml_mark is None:
+        return FilePlace(origin)
+    return FilePlace(origin, yaml_mark.line + 1, yaml_mark.column + 1)
+
+
+def _node(value: object, place: FilePlace, path: FieldPath) -> Node:
     if len(path) > DEPTH_MAX:
-        raise ScenarioError(problem_at(mark, path[:3], f"nested more than {DEPTH_MAX} levels deep"))
+        raise ScenarioError(problem_at(place, path[:3], f"nested more than {DEPTH_MAX} levels deep"))
     if isinstance(value, dict):
-        return Node({key: _node(inner, mark, (*path, key)) for key, inner in value.items()}, mark, mark)
+        return Node({key: _node(inner, place, (*path, key)) for key, inner in value.items()}, place, place)
     if isinstance(value, list):
-        return Node([_node(inner, mark, (*path, index)) for index, inner in enumerate(value)], mark, mark)
+        return Node([_node(inner, place, (*path, index)) for index, inner in enumerate(value)], place, place)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _WHOLE_MAX:
-        raise ScenarioError(problem_at(mark, path, _WHOLE_BOUNDS))
+        raise ScenarioError(problem_at(place, path, _WHOLE_BOUNDS))
     assert value is None or isinstance(value, str | int | float), value
-    return Node(Decimal(repr(value)) if isinstance(value, float) else value, mark, mark)
+    return Node(Decimal(repr(value)) if isinstance(value, float) else value, place, place)
 
 
 class _Reader:
-    """Builds the tree from the parser's events: nothing is built twice, and depth is bounded before it costs."""
+    """Builds the tree from the parser's events: nothing is built twice, and depth is checked first."""
 
     def __init__(self, text: str, origin: str) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
@@ -121,28 +139,28 @@ class _Reader:
         next(self._events)  # the start of the stream
         start = next(self._events)
         if isinstance(start, yaml.StreamEndEvent):
-            self._refuse(self._mark(start), (), "the file is empty")
+            self._refuse(self._place(start), (), "the file is empty")
         root = self._value(next(self._events), ())
         next(self._events)  # the end of the document
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
-            self._refuse(self._mark(after), (), "one document is expected, not several")
+            self._refuse(self._place(after), (), "one document is expected, not several")
         return root
 
-    def _value(self, event: yaml.Event, path: FieldPath, key_mark: Mark | None = None) -> Node:
-        mark = self._mark(event)
+    def _value(self, event: yaml.Event, path: FieldPath, key_place: FilePlace | None = None) -> Node:
+        place = self._place(event)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]  # all have it
-            self._refuse(mark, path, "anchors (&) and aliases (*) are not allowed: write the value out")
+            self._refuse(place, path, "anchors (&) and aliases (*) are not allowed: write the value out")
         if event.tag is not None:  # type: ignore[attr-defined]  # likewise
-            self._refuse(mark, path, "tags (!) are not allowed")
+            self._refuse(place, path, "tags (!) are not allowed")
         if len(path) > DEPTH_MAX:
-            self._refuse(mark, path[:3], f"nested more than {DEPTH_MAX} levels deep")
+            self._refuse(place, path[:3], f"nested more than {DEPTH_MAX} levels deep")
         if isinstance(event, yaml.ScalarEvent):
-            value = self._scalar(event.value, mark, path) if event.implicit[0] else event.value
-            return Node(value, mark, key_mark)
+            value = self._scalar(event.value, place, path) if event.implicit[0] else event.value
+            return Node(value, place, key_place)
         if isinstance(event, yaml.SequenceStartEvent):
-            return Node(self._items(path), mark, key_mark)
-        return Node(self._entries(path), mark, key_mark)
+            return Node(self._items(path), place, key_place)
+        return Node(self._entries(path), place, key_place)
 
     def _items(self, path: FieldPath) -> list[Node]:
         items: list[Node] = []
@@ -153,29 +171,28 @@ class _Reader:
     def _entries(self, path: FieldPath) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            mark = self._mark(event)
+            place = self._place(event)
             if not isinstance(event, yaml.ScalarEvent) or event.anchor or event.tag:
-                self._refuse(mark, path, "a key must be a plain name")
+                self._refuse(place, path, "a key must be a plain name")
             key = event.value
             if key in entries:
-                first = entries[key].key_mark
-                self._refuse(mark, (*path, key), f"given twice, first in line {first.line if first else '?'}")
-            entries[key] = self._value(next(self._events), (*path, key), mark)
+                first = entries[key].key_place
+                self._refuse(place, (*path, key), f"given twice, first in line {first.line if first else '?'}")
+            entries[key] = self._value(next(self._events), (*path, key), place)
         return entries
 
-    def _scalar(self, text: str, mark: Mark, path: FieldPath) -> Scalar:
-        if text in _WORDS:
-            return _WORDS[text]
+    def _scalar(self, text: str, place: FilePlace, path: FieldPath) -> Scalar:
+        if text in _NAMED_SCALARS:
+            return _NAMED_SCALARS[text]
         if _whole(text):
             number = int(text)
             if abs(number) > _WHOLE_MAX:
-                self._refuse(mark, path, _WHOLE_BOUNDS)
+                self._refuse(place, path, _WHOLE_BOUNDS)
             return number
         return Decimal(text) if _decimal(text) else text
 
-    def _mark(self, event: yaml.Event) -> Mark:
-        place = event.start_mark
-        return Mark(self._origin, place.line + 1, place.column + 1) if place is not None else Mark(self._origin)
+    def _place(self, event: yaml.Event) -> FilePlace:
+        return _place_of(event.start_mark, self._origin)
 
-    def _refuse(self, mark: Mark, path: FieldPath, message: str) -> NoReturn:
-        raise ScenarioError(problem_at(mark, path, message))
+    def _refuse(self, place: FilePlace, path: FieldPath, message: str) -> NoReturn:
+        raise ScenarioError(problem_at(place, path, message))

@@ -1,4 +1,4 @@
-"""What the pytest plugin hands to tests: a world of their own, its records, and the verdict on the client."""
+"""The public part of the pytest plugin: a test's own world, its records, and the verdict on the client."""
 
 from ..client.connection import ServerRefused, ServerUnreachable
 from .gpu_sim import GpuSim

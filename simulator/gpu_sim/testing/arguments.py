@@ -11,7 +11,7 @@ from ..notation import format_duration
 
 
 def span(name: str, given: object) -> str | None:
-    """A duration, from text such as `15m` or from a timedelta of whole milliseconds that is not negative."""
+    """A duration as text, from text such as `15m` or from a timedelta of whole milliseconds that is not negative."""
     if given is None or isinstance(given, str):
         return given
     if not isinstance(given, timedelta):

@@ -14,26 +14,27 @@ from ..client.control_client import ControlClient
 from ..core.kernel.names import did_you_mean
 from ..core.kernel.one_of import not_exactly_one
 from .arguments import dollars, instant, span
-from .records import Account, Entry, Rental, Request, RequestLog
+from .records import Account, Entry, KeptRequests, Rental, Request
 from .report import ClientReport, latest, report_on
 from .retries import OrderMark
 from .unknown_token_requests import UnknownTokenRequests
 from .world_request import WorldRequest, serve_line
 
 REQUESTS_SHOWN = 10
-_ALL = 10**9
+_LIMIT = 10**9
+"""More than any world has: lists are read whole."""
 
 _T = TypeVar("_T")
 
 
-class _Clock(Struct):
-    """What is read of the clock."""
+class _ClockReading(Struct):
+    """The clock, as far as it is read here."""
 
     now: datetime
 
 
 class _List(Struct, Generic[_T]):
-    """What is read of a list."""
+    """A list of the control plane."""
 
     data: list[_T]
 
@@ -52,15 +53,15 @@ class GpuSim:
         world: str,
         seed: int,
         tokens: Mapping[str, str],
-        wanted: WorldRequest,
+        request: WorldRequest,
         unknown_token_requests: UnknownTokenRequests,
     ) -> None:
         self._server = server
         self._control = server.of_world(world)
-        self._wanted = wanted
-        self._strangers = unknown_token_requests
-        self._met: list[OrderMark] = []
-        self._told: str | None = None
+        self._request = request
+        self._unknown_token_requests = unknown_token_requests
+        self._order_marks: list[OrderMark] = []
+        self._saved_story: str | None = None
         self.base_url = server.url
         """The address of the API, without the `/v1`."""
         self.world = world
@@ -84,8 +85,8 @@ class GpuSim:
 
     @property
     def now(self) -> datetime:
-        """Virtual time, in UTC."""
-        return msgspec.json.decode(self.call("GET", "clock"), type=_Clock).now
+        """Virtual time, in UTC, to the millisecond (A23)."""
+        return msgspec.json.decode(self.call("GET", "clock"), type=_ClockReading).now
 
     def advance(
         self,
@@ -97,16 +98,17 @@ class GpuSim:
     ) -> list[dict[str, Any]]:
         """Move the clock forward and answer with the first 1,000 events of that time.
 
-        `by` is a span, `to` an instant; `until` is "next_event" or {"rental": id, "status": "running"}, and is refused
-        where that does not happen within `limit`, a day unless given.
+        `by` is a duration, `to` an instant; `until` is "next_event" or {"rental": id, "status": "running"}.
+        Raises ServerRefused where `until` does not happen within `limit`, a day of virtual time unless given, or where
+        `to` is in the past; TypeError or ValueError for anything but one of `by`, `to` and `until`.
         """
         complaint = not_exactly_one(by=by, to=to, until=until)
         if complaint is not None:
             raise TypeError(f"advance: {complaint}")
         if limit is not None and until is None:
             raise TypeError("advance: limit goes with until")
-        wanted = {"by": span("by", by), "to": instant("to", to), "until": until, "limit": span("limit", limit)}
-        body = {name: value for name, value in wanted.items() if value is not None}
+        given = {"by": span("by", by), "to": instant("to", to), "until": until, "limit": span("limit", limit)}
+        body = {name: value for name, value in given.items() if value is not None}
         events: list[dict[str, Any]] = msgspec.json.decode(self.call("POST", "clock/advance", body))["events"]
         return events
 
@@ -115,10 +117,10 @@ class GpuSim:
         they were then, and neither `requests` nor `report()` knows of what was before. A request that is still under
         way goes on in the world as it is from then on."""
         self.call("POST", "reset")
-        self._strangers.begin_anew()
+        self._unknown_token_requests.begin_anew()
 
     def accounts(self) -> dict[str, Account]:
-        """Every account by name, with its money."""
+        """Every account by name, with its money in US dollars (F16)."""
         return {account.name: account for account in self._list("accounts", _List[Account])}
 
     @property
@@ -127,31 +129,36 @@ class GpuSim:
         return self.accounts()[self.account].balance
 
     def credit(self, amount: str | Decimal | int, account: str | None = None) -> Account:
-        """Add credit in US dollars to an account, the first one unless named; the account after that."""
+        """Add credit in US dollars to an account, the first one unless named; answers with the account after that.
+
+        Raises ValueError for an account that the world does not have.
+        """
         name = self.account if account is None else account
         body = {"amount": dollars("amount", amount)}
         try:
-            told = self.call("POST", f"accounts/{quote(name, safe='')}/credit", body)
+            answer = self.call("POST", f"accounts/{quote(name, safe='')}/credit", body)
         except ServerRefused as refused:
             if refused.status != 404:
                 raise
             raise ValueError(f'account: no account "{name}"{did_you_mean(name, self.accounts())}') from None
-        return msgspec.json.decode(told, type=Account)
+        return msgspec.json.decode(answer, type=Account)
 
     def ledger(self) -> list[Entry]:
-        """Every entry of the ledger, oldest first."""
+        """Every entry of the ledger, oldest first; amounts are in US dollars (A8)."""
         return self._list("ledger", _List[Entry])
 
     def rentals(self) -> list[Rental]:
-        """Every rental, oldest first."""
+        """Every rental of the world, whoever made it, oldest first (F11)."""
         return self._list("rentals", _List[Rental])
 
     def interrupt(self, rental_id: str) -> Rental:
-        """Let the market take the rental's GPUs back now (A2); the rental after that."""
+        """Interrupt a rental now (A2); answers with the rental after that. Raises ServerRefused for one that is
+        terminated or not known."""
         return self._act_on(rental_id, "interrupt")
 
     def touch(self, rental_id: str) -> Rental:
-        """Let the rental serve a request, which puts off its idle timeout (A19); the rental after that."""
+        """Let the rental serve a request, which puts off its idle timeout (F19, A19); answers with the rental after
+        that. Raises ServerRefused for one that is not running."""
         return self._act_on(rental_id, "touch")
 
     def fault(
@@ -164,14 +171,15 @@ class GpuSim:
     ) -> str:
         """Add a fault rule and answer with its name.
 
-        `effect` is what happens, such as {"respond": 503} or {"lose_response": True}; `on` says to which requests: an
-        operation such as "rent_gpu", or a selector; `when` at which of them, such as {"times": 1}.
+        `effect` is the effect, such as {"respond": 503} or {"lose_response": True}; `on` says to which requests: an
+        operation such as "rent_gpu", or a selector; `when` at which of them, such as {"times": 1}. Raises ServerRefused
+        for a rule that the server does not know, and TypeError for an effect that is no mapping.
         """
         if not isinstance(effect, Mapping):
             raise TypeError(f'effect: expected a mapping such as {{"respond": 503}}, got {effect!r}')
         target = {"operation": on} if isinstance(on, str) else on
-        wanted = {"name": name, "on": target, "effect": effect, "when": when}
-        body = {field: value for field, value in wanted.items() if value is not None}
+        given = {"name": name, "on": target, "effect": effect, "when": when}
+        body = {field: value for field, value in given.items() if value is not None}
         made: str = msgspec.json.decode(self.call("POST", "faults", body))["name"]
         return made
 
@@ -186,61 +194,65 @@ class GpuSim:
         return report_on(
             requests=log.data,
             requests_dropped=log.dropped,
-            unknown_token_requests=self._strangers.seen(),
+            unknown_token_requests=self._unknown_token_requests.logged(),
             rentals=self.rentals(),
             ledger=self.ledger(),
-            met=self._met,
+            order_marks=self._order_marks,
         )
 
     def call(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> bytes:
-        """Any other call of the control plane in this world, such as ("POST", "market/outage", {"provider": "gcp"});
-        the body of the answer."""
+        """Make any other call of the control plane in this world, such as ("POST", "market/outage", {"provider":
+        "gcp"}); answers with the body of the answer."""
         path = path.lstrip("/")
         about = path.partition("/")[0] if method != "GET" else "nothing"
         moves_money = about in ("accounts", "rentals", "market")
         if moves_money:
-            self._meet(is_over=False)
-        told = self._control.call(method, path, body, query)
+            self._mark_order(is_over=False)
+        answer = self._control.call(method, path, body, query)
         if moves_money:
-            self._meet(is_over=True)
+            self._mark_order(is_over=True)
         elif about not in ("nothing", "clock", "faults"):  # such as a reset: log and ledger may begin anew
-            self._met.clear()
-        return told
+            self._order_marks.clear()
+        return answer
 
-    def _meet(self, *, is_over: bool) -> None:
-        """Note which requests and which entries of the ledger came before what follows, or after what is over."""
+    def _mark_order(self, *, is_over: bool) -> None:
+        """Mark the latest request and the latest ledger entry before a call that may move money, or after it.
+
+        Before it, the log is read before the ledger, and after it the ledger before the log: a request in between
+        must not seem to have come before money that it came after.
+        """
         try:
             if is_over:
                 entry = self._last_entry()
-                self._met.append(OrderMark(self._requests(limit=0).total, entry, is_exact=False))
+                self._order_marks.append(OrderMark(self._requests(limit=0).total, entry, is_exact=False))
             else:
                 total = self._requests(limit=0).total
-                self._met.append(OrderMark(total, self._last_entry()))
-        except ServerRefused:  # without these points a report knows less, and accuses nobody of what it cannot know
+                self._order_marks.append(OrderMark(total, self._last_entry()))
+        except ServerRefused:  # without a mark the report knows less, and reports no retry that it is not sure of
             return
 
     def _last_entry(self) -> int:
-        known = self._met[-1].entry if self._met else 0
-        query = {"after": str(known), "limit": str(_ALL)}
+        known = self._order_marks[-1].entry if self._order_marks else 0
+        query = {"after": str(known), "limit": str(_LIMIT)}
         entries = msgspec.json.decode(self.call("GET", "ledger", query=query), type=_List[Entry]).data
         return entries[-1].seq if entries else known
 
     def story(self) -> str:
-        """Which world it is, what time it is there, the latest requests, and how to make such a world again. It never
-        raises: who asks for it has another failure to tell of."""
-        if self._told is not None:
-            return self._told
-        scenario = self._wanted.scenario
+        """The world's scenario and seed, its time, the latest requests, and a command that makes such a world again. It
+        never raises: the caller is reporting another failure."""
+        if self._saved_story is not None:
+            return self._saved_story
+        scenario = self._request.scenario
         named = scenario if isinstance(scenario, str) else f"{scenario.get('name', 'without a name')} (a document)"
         about = f"scenario {named}, seed {self.seed}"
-        again = f"such a world: {serve_line(self._wanted, self.seed)}"
+        again = f"such a world: {serve_line(self._request, self.seed)}"
         try:
             return f"{about}, {self._lately()}\n{again}"
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is told of
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide the failure that is being reported
             return f"{about}; nothing more is known: {error}\n{again}"
 
     def _lately(self) -> str:
-        unknown_token_requests, log, now = self._strangers.seen(), self._requests(), self.now
+        unknown_token_requests, log, now = self._unknown_token_requests.logged(), self._requests(), self.now
         shown = latest(log.data, unknown_token_requests, REQUESTS_SHOWN)
         heading = f"the latest of {log.total + len(unknown_token_requests)} requests:" if shown else "no requests"
         lines = "".join(f"\n  {line}" for line in shown)
@@ -248,11 +260,11 @@ class GpuSim:
 
     def leave(self) -> None:
         """The test is over: requests without a known token that come later are of another test's time."""
-        self._strangers.end()
+        self._unknown_token_requests.end()
 
     def remember(self) -> None:
         """Keep the story as it is now, for when the world is gone."""
-        self._told = self.story()
+        self._saved_story = self.story()
 
     def end(self) -> None:
         """Delete the world with all that is in it, unless that was done already."""
@@ -262,13 +274,13 @@ class GpuSim:
             if refused.status != 404:
                 raise
 
-    def _requests(self, *, limit: int = _ALL) -> RequestLog:
-        """The oldest of the requests that are kept, at most so many, and how many there were."""
-        told = self.call("GET", "requests", query={"limit": str(limit)})
-        return msgspec.json.decode(told, type=RequestLog)
+    def _requests(self, *, limit: int = _LIMIT) -> KeptRequests:
+        """The oldest of the requests that are kept, at most `limit`, and the numbers of all and of those dropped."""
+        answer = self.call("GET", "requests", query={"limit": str(limit)})
+        return msgspec.json.decode(answer, type=KeptRequests)
 
     def _list(self, name: str, kind: type[_List[_T]]) -> list[_T]:
-        return msgspec.json.decode(self.call("GET", name, query={"limit": str(_ALL)}), type=kind).data
+        return msgspec.json.decode(self.call("GET", name, query={"limit": str(_LIMIT)}), type=kind).data
 
     def _act_on(self, rental_id: str, act: str) -> Rental:
         if not isinstance(rental_id, str):

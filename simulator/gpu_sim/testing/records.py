@@ -1,4 +1,5 @@
-"""What the control plane shows of a world, as tests read it. Money is in US dollars, time virtual and in UTC."""
+"""Records of a world, as the control plane shows them to tests. Money is in US dollars, time virtual and in UTC
+(A23)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -24,14 +25,14 @@ class Account(Struct, frozen=True):
 
 
 class Posting(Struct, frozen=True):
-    """One signed leg of a ledger entry."""
+    """One signed leg of a ledger entry, in US dollars."""
 
     account: str
     amount: Decimal
 
 
 class Entry(Struct, frozen=True):
-    """A ledger entry; its postings sum to zero."""
+    """A ledger entry; its postings sum to zero (A8)."""
 
     seq: int
     at: datetime
@@ -42,7 +43,8 @@ class Entry(Struct, frozen=True):
 
 
 class Rental(Struct, frozen=True):
-    """A rental with what the API does not show. What is not known yet is None."""
+    """A rental, with more than the API shows (F11, A18). `price_per_gpu_hour`, `hold_amount` and `billed_amount` are in
+    US dollars; what is not known yet is None."""
 
     rental_id: str
     account: str
@@ -72,7 +74,7 @@ class Request(RequestRecord[datetime], frozen=True):
         return f"#{self.seq} {self.at:%H:%M:%S} {self.method} {target}{about} -> {self.status or 'no answer'}{injected}"
 
 
-class RequestLog(Struct, frozen=True):
+class KeptRequests(Struct, frozen=True):
     """The requests that are kept, oldest first; `total` is the number of the latest, `dropped` counts those no longer
     kept."""
 

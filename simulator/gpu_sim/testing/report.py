@@ -1,5 +1,4 @@
-"""The verdict on how the client behaved, worked out from request log, rentals and ledger: what can be read there and
-no more."""
+"""The verdict on the client's behaviour, derived from request log, rentals and ledger alone."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,41 +13,41 @@ _SERVED = range(200, 300)
 
 
 class ClientReport(Struct, frozen=True):
-    """How the client behaved up to now. Print it, or assert on its fields.
+    """The client's behaviour up to now. Print it, or assert on its fields.
 
     Its rentals are those that its requests made, also where the answer was lost; those that the scenario makes are not
     counted, nor what they cost."""
 
     rents: int
-    """Rentals that the client made, retries that were answered with the first one not counted."""
+    """Rentals that the client made; a retry that was answered with the first one (A17) is not counted."""
     interrupted: int
-    """Those that the market took back."""
+    """Those that the market interrupted (A2)."""
     left_running: tuple[Rental, ...]
     """Those that are still provisioning or running, and so cost money or will."""
     never_deleted: tuple[Rental, ...]
-    """Those that are still there or were ended by their idle timeout, without a DELETE that was served or had no
-    answer. What ended otherwise needed none."""
+    """Those that are still there or were ended by their idle timeout (F19), without a DELETE that was served or had no
+    answer. Rentals that ended otherwise needed none."""
     rents_retried_after_402: tuple[Request, ...]
-    """Rents of the offer that a 402 had refused, sent again although the account's credit had not grown since, whatever
-    became of them."""
+    """Rents of the offer that a 402 had refused (F17), sent again although the account's credit had not grown since,
+    whatever their answers."""
     unauthorized: int
-    """Requests that got 401, and not from a fault. On a server given by `--gpu-sim-url` nobody knows whose they were:
-    there it is 0."""
+    """Requests that got 401 (F2), and not from a fault. On a server given by `--gpu-sim-url` it is not known whose they
+    were: there it is 0."""
     client_errors: Mapping[int, int]
-    """How many requests got which 4xx status."""
+    """The number of requests by 4xx status."""
     server_errors: Mapping[int, int]
-    """How many got which 5xx status, or no answer (0): injected faults."""
+    """The number of requests by 5xx status, or 0 for no answer: injected faults."""
     spent: Decimal
-    """What was billed for its rentals, in US dollars."""
+    """The charges for its rentals, in US dollars (F13, F15)."""
     held: Decimal
-    """What holds reserve for them now, in US dollars."""
+    """The credit that holds reserve for them now, in US dollars (F8)."""
     requests_dropped: int
-    """How many early requests are no longer kept; the report knows nothing of those, nor of the
+    """The number of early requests that are no longer kept; the report knows nothing of those, nor of the
     rentals that they made."""
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What a client should not leave behind or do, a sentence each; empty where there is nothing."""
+        """Each thing that a client should not leave behind or do, as a sentence; empty where there is none."""
         found = [
             f"{rental.rental_id} ({rental.gpu_model}, {rental.provider_id}) is still {rental.status}"
             for rental in self.left_running
@@ -83,10 +82,10 @@ def report_on(
     unknown_token_requests: Sequence[Request],
     rentals: Sequence[Rental],
     ledger: Sequence[Entry],
-    met: Sequence[OrderMark],
+    order_marks: Sequence[OrderMark],
 ) -> ClientReport:
-    """The verdict. `strangers` are requests whose token no world knew, `met` points where it is known what of log
-    and ledger came first."""
+    """The verdict. `unknown_token_requests` are requests whose token no world knew; `order_marks` are points where it
+    is known which of log and ledger came first."""
     statuses = Counter(request.status for request in (*requests, *unknown_token_requests))
     made = {request.rental_id for request in requests if request.operation == "rent_gpu" and request.rental_id}
     own = [rental for rental in rentals if rental.rental_id in made]
@@ -105,7 +104,7 @@ def report_on(
             for rental in own
             if rental.rental_id not in deleted and rental.termination_reason in (None, "idle_timeout")
         ),
-        rents_retried_after_402=tuple(retried_after_402(requests, ledger, met)),
+        rents_retried_after_402=tuple(retried_after_402(requests, ledger, order_marks)),
         unauthorized=sum(
             request.status == 401 and request.fault is None for request in (*requests, *unknown_token_requests)
         ),
@@ -123,6 +122,6 @@ def _posted(entries: Iterable[Entry], *accounts: str) -> Decimal:
 
 
 def latest(requests: Sequence[Request], unknown_token_requests: Sequence[Request], count: int) -> list[str]:
-    """So many of the latest requests, each as a line; those of nobody come after the others."""
+    """The latest `count` requests, each as a line; those with an unknown token come after the others."""
     lines = [str(request) for request in requests[-count:]]
     return lines + [f"{request} (a token that no world knows)" for request in unknown_token_requests[-count:]]

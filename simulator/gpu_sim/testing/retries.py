@@ -1,8 +1,8 @@
 """Rents that were sent again after a 402 although there was no new credit.
 
-The log has requests in the order of their answers, the ledger money in the order of its changes, and both carry
-virtual times. At one and the same instant only some points tell what of the one came before what of the other. Where
-they do not tell, credit may have come in between, and nobody is accused.
+The log has requests in the order of their answers, the ledger money in the order of its changes, and both carry virtual
+times. Within one instant only the order marks say which request came before which entry. Where they do not, credit may
+have come in between, and the client is not accused.
 """
 
 import re
@@ -26,18 +26,20 @@ class OrderMark(Struct, frozen=True):
 
 
 def retried_after_402(
-    requests: Sequence[Request], ledger: Sequence[Entry], met: Sequence[OrderMark]
+    requests: Sequence[Request], ledger: Sequence[Entry], order_marks: Sequence[OrderMark]
 ) -> Iterator[Request]:
-    """Rents of an offer that a 402 had refused, the account's credit not having grown since. `met` are points of log
-    and ledger that are known besides those that can be read in them."""
-    meetings = [*_opening(ledger), *_met(requests, ledger), *met]
+    """Rents of an offer that a 402 had refused, the account's credit not having grown since. `order_marks` are points
+    known besides those that can be read in log and ledger."""
+    all_marks = [*_opening(ledger), *_answers_mark(requests, ledger), *order_marks]
     refused: dict[object, Request] = {}
     for request in requests:
         if request.operation != "rent_gpu" or request.account is None or request.body is None:
             continue
         key = _offer(request)
         before = refused.get(key)
-        if before is not None and not (_overlap(before, request, requests) or _grew(before, request, ledger, meetings)):
+        if before is not None and not (
+            _overlap(before, request, requests) or _may_have_grown(before, request, ledger, all_marks)
+        ):
             yield request
         if request.status == 402:
             refused[key] = request
@@ -53,8 +55,8 @@ def _offer(request: Request) -> str:
 
 
 def _overlap(refusal: Request, retry: Request, requests: Sequence[Request]) -> bool:
-    """Whether the rent came before the 402 was answered, as the server's numbers of arrival show, or may have: at one
-    instant with another Idempotency-Key it is a rent of its own, not the same one again."""
+    """True where the rent came before the 402 was answered, as the server's numbers of arrival show, or may have: at
+    one instant with another Idempotency-Key it is a rent of its own, not the same one again."""
     keys = {refusal.idempotency_key, retry.idempotency_key}
     if refusal.at == retry.at and len(keys) == 2 and None not in keys:
         return True
@@ -71,11 +73,13 @@ def _arrived(request: Request) -> int | None:
     return int(found[1]) if found else None
 
 
-def _grew(refusal: Request, retry: Request, ledger: Sequence[Entry], meetings: Sequence[OrderMark]) -> bool:
-    """Whether something may have given the account credit after the 402 and before the retry."""
-    before = max((met.entry for met in meetings if met.request < refusal.seq), default=0)
-    after = min((met.entry for met in meetings if met.is_exact and met.request >= retry.seq), default=None)
-    is_slow = refusal.fault is not None  # then the 402 may have been decided long before it was answered
+def _may_have_grown(
+    refusal: Request, retry: Request, ledger: Sequence[Entry], order_marks: Sequence[OrderMark]
+) -> bool:
+    """True where something may have given the account credit after the 402 and before the retry."""
+    before = max((mark.entry for mark in order_marks if mark.request < refusal.seq), default=0)
+    after = min((mark.entry for mark in order_marks if mark.is_exact and mark.request >= retry.seq), default=None)
+    is_slow = refusal.fault is not None  # a fault may delay the answer: then the 402 was decided long before it
     return any(
         entry.seq > before
         and (entry.at >= refusal.at or is_slow)
@@ -92,16 +96,16 @@ def _gives(entry: Entry, account: str | None) -> bool:
 
 def _opening(ledger: Sequence[Entry]) -> list[OrderMark]:
     """The balances that the accounts begin with came before all requests."""
-    seen: set[str | None] = set()
+    opened: set[str | None] = set()
     for entry in ledger:
-        if entry.kind != "credit_added" or entry.at != ledger[0].at or entry.account in seen:
+        if entry.kind != "credit_added" or entry.at != ledger[0].at or entry.account in opened:
             break
-        seen.add(entry.account)
-    return [OrderMark(0, ledger[len(seen) - 1].seq, is_exact=False)] if seen else []
+        opened.add(entry.account)
+    return [OrderMark(0, ledger[len(opened) - 1].seq, is_exact=False)] if opened else []
 
 
-def _met(requests: Sequence[Request], ledger: Sequence[Entry]) -> Iterator[OrderMark]:
-    """What the first answer to a rent and to a DELETE says: the hold is placed by then, the rental settled."""
+def _answers_mark(requests: Sequence[Request], ledger: Sequence[Entry]) -> Iterator[OrderMark]:
+    """The marks of the first answers to rents and to DELETEs: by then the hold is placed, or the rental settled."""
     placed = {entry.rental_id: entry.seq for entry in ledger if entry.kind == "hold_placed"}
     settled = {entry.rental_id: entry.seq for entry in ledger if entry.kind == "rental_settled"}
     for request in requests:

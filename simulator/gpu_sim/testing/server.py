@@ -1,4 +1,4 @@
-"""The server that a test session asks for its worlds: one in a thread of this process, or one that runs already."""
+"""The server that makes the worlds of a test session: in a thread of this process, or one that runs already."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -16,13 +16,13 @@ from .unknown_token_requests import UnknownTokenRequests
 from .world_request import WorldRequest, clock_of, with_profile
 
 READY_SECONDS_MAX = 5.0
-"""How long a server that runs already may take to say that it is ready."""
+"""The time that a server which runs already may take to say that it is ready."""
 
 __all__ = ["GpuSimServer", "ScenarioError", "ServerRefused", "ServerUnreachable", "own_server", "running_server"]
 
 
 class _Made(Struct):
-    """The answer to the making of a world."""
+    """A world as the server answers when it has made it."""
 
     world: str
     seed: int
@@ -43,29 +43,29 @@ class GpuSimServer:
         """Its address; the API is under `/v1`, the control plane under `/_sim`."""
         return self._control.url
 
-    def new_world(self, wanted: WorldRequest) -> GpuSim:
-        """A world as wanted, under a manual clock; who asked for it ends it. Raises ServerRefused, ServerUnreachable,
+    def new_world(self, request: WorldRequest) -> GpuSim:
+        """Make a world as requested, under a manual clock; the caller ends it. Raises ServerRefused, ServerUnreachable,
         and ScenarioError for a file that cannot be used."""
-        scenario = wanted.scenario if wanted.file is None else self._document(wanted.file)
+        scenario = request.scenario if request.file is None else self._document(request.file)
         document = scenario if isinstance(scenario, Mapping) else None
         body = {
-            "scenario": scenario if wanted.profile is None else with_profile(scenario, wanted.profile),
-            "clock": clock_of(wanted, document),
-            "seed": wanted.seed,
+            "scenario": scenario if request.profile is None else with_profile(scenario, request.profile),
+            "clock": clock_of(request, document),
+            "seed": request.seed,
         }
-        unknown_token_requests = UnknownTokenRequests(self._control, are_ours=self._is_own)
+        unknown_token_requests = UnknownTokenRequests(self._control, is_own_server=self._is_own)
         made = msgspec.json.decode(self._control.call("POST", "worlds", body), type=_Made)
-        return GpuSim(self._control, made.world, made.seed, made.tokens, wanted, unknown_token_requests)
+        return GpuSim(self._control, made.world, made.seed, made.tokens, request, unknown_token_requests)
 
     def retire(self, sim: GpuSim) -> None:
-        """Take a world back whose test is over. It goes with the next one: the test can still fail in another fixture,
-        and then its world is told of. Requests of nobody that come now are not its test's any more."""
+        """Take a world back whose test is over. It is deleted with the next one: the test can still fail in another
+        fixture, and its world is then in the report. Later requests with an unknown token are not this test's."""
         sim.leave()
         self._end_retired()
         self._retired = sim
 
     def close(self) -> None:
-        """End the last world. What there is to tell of it is remembered."""
+        """End the last world, and remember its story."""
         if self._retired is not None:
             self._retired.remember()
         self._end_retired()
@@ -74,13 +74,14 @@ class GpuSimServer:
     def _end_retired(self) -> None:
         if self._retired is not None:
             ended, self._retired = self._retired, None
-            # That test is long over, and the one that runs now has nothing to do with it.
+            # That test is over: a server that fails now must not fail the test that happens to run.
             with suppress(ServerRefused, ServerUnreachable):
                 ended.end()
 
     def _document(self, file: Path) -> dict[str, Any]:
         from ..scenario_files.document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
 
+        # Tests may rewrite a file, so the time of its last change is part of the key.
         key = (file, file.stat().st_mtime_ns if file.exists() else 0)
         if key not in self._documents:
             self._documents[key] = scenario_document(file)

@@ -1,4 +1,4 @@
-"""The requests whose token no world knew, such as a client's with a wrong one, in the time of one test."""
+"""Requests with a token that no world knows, such as a client's wrong one, during one test."""
 
 from collections.abc import Sequence
 
@@ -6,39 +6,40 @@ import msgspec
 
 from ..client.connection import ServerRefused, ServerUnreachable
 from ..client.control_client import ControlClient
-from .records import Request, RequestLog
+from .records import KeptRequests, Request
 
 _WORLD = "default"
-"""The world whose log has them."""
-_ALL = 10**9
+"""The world whose log has these requests."""
+_LIMIT = 10**9
+"""More than any log keeps: it is read whole."""
 
 
 class UnknownTokenRequests:
-    """Requests of nobody, from now on. On a server of others they may be anybody's, and none are seen."""
+    """Requests with unknown tokens, from now on. On a server that others use they may be anybody's: there are none."""
 
-    def __init__(self, server: ControlClient, *, are_ours: bool) -> None:
+    def __init__(self, server: ControlClient, *, is_own_server: bool) -> None:
         self._control = server.of_world(_WORLD)
-        self._are_ours = are_ours
+        self._is_own_server = is_own_server
         self._kept: Sequence[Request] | None = None
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Those up to now are not of this time."""
-        self._after = self._log(limit=0).total if self._are_ours else 0
+        """Leave out the requests up to now."""
+        self._after = self._log(limit=0).total if self._is_own_server else 0
 
-    def seen(self) -> Sequence[Request]:
-        """Those of this time that are in the log."""
+    def logged(self) -> Sequence[Request]:
+        """The requests of this test's time that are in the log."""
         if self._kept is not None:
             return self._kept
-        return [request for request in self._log().data if request.status == 401] if self._are_ours else ()
+        return [request for request in self._log().data if request.status == 401] if self._is_own_server else ()
 
     def end(self) -> None:
-        """Those that come later are of another test's time."""
+        """Keep the requests up to now; later ones are of another test's time."""
         try:
-            self._kept = self.seen()
+            self._kept = self.logged()
         except (ServerRefused, ServerUnreachable):
             self._kept = ()
 
-    def _log(self, *, limit: int = _ALL) -> RequestLog:
+    def _log(self, *, limit: int = _LIMIT) -> KeptRequests:
         query = {"limit": str(limit)} | ({"after": str(self._after)} if limit else {})
-        return msgspec.json.decode(self._control.call("GET", "requests", query=query), type=RequestLog)
+        return msgspec.json.decode(self._control.call("GET", "requests", query=query), type=KeptRequests)

@@ -1,4 +1,4 @@
-"""Which world a test wants, as its marker says it, and the line that makes such a world again."""
+"""The request for a test's world, as its marker says it, and a command that makes such a world again."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ from ..core.kernel.names import did_you_mean
 from .arguments import span
 
 DEFAULT_SCENARIO = "calm"
-"""Nothing moves by itself in it."""
+"""The scenario of a test that names none: nothing moves by itself in it."""
 
 Profile = Literal["extended", "documented"]
 
@@ -26,33 +26,33 @@ class WorldImpossible(ValueError):  # named as the refusals are: by what it says
 
 
 class WorldRequest(Struct, frozen=True):
-    """A world as a test wants it. Where a field is None the scenario decides."""
+    """The world that a test asks for. Where a field is None the scenario decides."""
 
     scenario: str | Mapping[str, Any] = DEFAULT_SCENARIO
     """A shipped scenario, a YAML file, or a document."""
     seed: int | None = None
     profile: Profile | None = None
     step: str | None = None
-    """How far the clock moves by itself before each request to the API, such as `5s`."""
+    """The duration by which the clock moves before each request to the API, such as `5s`."""
 
     @property
     def file(self) -> Path | None:
-        """The file that the scenario is in, if it is in one."""
+        """The scenario's file, or None for a shipped scenario or a document."""
         if not isinstance(self.scenario, str):
             return None
         path = Path(self.scenario)
         return path if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 else None
 
     def found_in(self, *folders: Path) -> "WorldRequest":
-        """The same, its file the first of that name in one of the folders if it is in any."""
+        """The same request, its file looked up in these folders, the first one first."""
         if self.file is None:
             return self
         there = [str(path) for folder in folders if (path := folder / self.file).is_file()]
         return replace(self, scenario=there[0]) if there else self
 
 
-def wanted_from(markers: Iterable[tuple[tuple[object, ...], Mapping[str, Any]]]) -> WorldRequest:
-    """What markers say together, the nearest one first, each by its arguments. Raises WorldImpossible."""
+def request_from_markers(markers: Iterable[tuple[tuple[object, ...], Mapping[str, Any]]]) -> WorldRequest:
+    """Merge markers, given by their arguments: the nearest comes first and wins. Raises WorldImpossible."""
     fields: dict[str, Any] = {}
     for positional, named in markers:
         if positional:
@@ -60,13 +60,13 @@ def wanted_from(markers: Iterable[tuple[tuple[object, ...], Mapping[str, Any]]])
         for name in named:
             _check_name(name)
         fields = {**named, **fields}
-    return wanted(**fields)
+    return checked_request(**fields)
 
 
-def wanted(
+def checked_request(
     scenario: object = DEFAULT_SCENARIO, seed: object = None, profile: object = None, step: object = None
 ) -> WorldRequest:
-    """A world of these settings, each of the right kind. Raises WorldImpossible."""
+    """A request with these settings, each checked. Raises WorldImpossible."""
     if not isinstance(scenario, str | Mapping | Path):
         raise WorldImpossible(f"scenario: expected a shipped name, a YAML file or a document, got {scenario!r}")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
@@ -78,8 +78,8 @@ def wanted(
         stepped = span("step", step)
     except (TypeError, ValueError) as error:
         raise WorldImpossible(str(error)) from None
-    meant = _plain(scenario) if isinstance(scenario, Mapping) else str(scenario)
-    return WorldRequest(meant, seed, profile, stepped)  # type: ignore[arg-type]  # one of the profiles, as just seen
+    given = _plain(scenario) if isinstance(scenario, Mapping) else str(scenario)
+    return WorldRequest(given, seed, profile, stepped)  # type: ignore[arg-type]  # one of the profiles, as just seen
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,16 +100,16 @@ def _mapping(value: object) -> dict[Any, Any]:
 
 
 def _check_name(name: str) -> None:
-    known = list(signature(wanted).parameters)
+    known = list(signature(checked_request).parameters)
     if name not in known:
         hint = did_you_mean(name, known) or f": it takes {', '.join(known)}"
         raise WorldImpossible(f'gpu_sim has no keyword "{name}"{hint}')
 
 
-def clock_of(wanted: WorldRequest, document: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The clock of the world: it moves when it is told to, or by steps where marker or scenario say so."""
-    if wanted.step is not None:
-        return {"mode": "manual", "step": wanted.step}
+def clock_of(request: WorldRequest, document: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The clock of the world: manual, and with a step where marker or scenario give one."""
+    if request.step is not None:
+        return {"mode": "manual", "step": request.step}
     own = document.get("clock") if document is not None else None
     if isinstance(own, Mapping) and own.get("mode") == "manual" and own.get("step") is not None:
         return {"mode": "manual", "step": own["step"]}
@@ -120,7 +120,7 @@ def with_profile(scenario: str | Mapping[str, Any], profile: Profile) -> dict[st
     """The scenario as a document that says which fields a rental has."""
     document = _as_document(scenario)
     api = document.get("api", {})
-    if isinstance(api, Mapping):  # of anything else the server says what is wrong with it
+    if isinstance(api, Mapping):  # the server refuses anything else, with a reason
         document["api"] = {**api, "profile": profile}
     return document
 
@@ -143,21 +143,23 @@ def _without_tokens(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "accounts": shown}
 
 
-def serve_line(wanted: WorldRequest, seed: int) -> str:
+def serve_line(request: WorldRequest, seed: int) -> str:
     """One line for a shell: a server whose world `default` is this one; a document's tokens are not shown."""
-    prepare, scenario = "", wanted.scenario
-    if isinstance(scenario, Mapping) or wanted.step is not None:
-        document = _without_tokens(_as_document(scenario if wanted.file is None else wanted.file.name))
-        if wanted.step is not None:
-            document["clock"] = clock_of(wanted, None)
+    prepare, scenario = "", request.scenario
+    if isinstance(scenario, Mapping) or request.step is not None:
+        document = _without_tokens(_as_document(scenario if request.file is None else request.file.name))
+        if request.step is not None:
+            document["clock"] = clock_of(request, None)
         content = json.dumps(document)
-        # The name of what is in it: no file of anybody's is overwritten.
+        # The name is a hash of the content, so that no other file is overwritten.
         name = f"gpu-sim-{blake2b(content.encode(), digest_size=4).hexdigest()}.yaml"
-        scenario = name if wanted.file is None else str(wanted.file.with_name(name))  # it extends files beside it only
+        scenario = (
+            name if request.file is None else str(request.file.with_name(name))
+        )  # it extends files beside it only
         prepare = f"printf '%s\\n' {shlex.quote(content)} > {shlex.quote(scenario)} && "
-    words = ["gpu-sim", "serve", "--scenario", scenario, "--seed", str(seed)]
-    if wanted.step is None:
-        words += ["--clock", "manual"]
-    if wanted.profile is not None:
-        words += ["--profile", wanted.profile]
-    return prepare + shlex.join(words)
+    arguments = ["gpu-sim", "serve", "--scenario", scenario, "--seed", str(seed)]
+    if request.step is None:
+        arguments += ["--clock", "manual"]
+    if request.profile is not None:
+        arguments += ["--profile", request.profile]
+    return prepare + shlex.join(arguments)

@@ -13,12 +13,12 @@ ACCOUNTS = "/_sim/accounts"
 
 
 def create(api: Api, **fields: Any) -> Answer:
-    """A new account."""
+    """Create an account."""
     return api.call("POST", ACCOUNTS, fields)
 
 
 def credit(api: Api, amount: Any, name: str = "alice") -> Answer:
-    """An amount for an account."""
+    """Add credit to an account."""
     return api.call("POST", f"{ACCOUNTS}/{name}/credit", {"amount": amount})
 
 
@@ -185,7 +185,7 @@ def test_the_ledger_shows_every_entry_with_its_postings(api: Api) -> None:
 
 
 def micros(amount: str) -> int:
-    """An amount of the API as whole micro-dollars."""
+    """Convert an amount of the API into whole micro-dollars."""
     return int(amount.replace(".", ""))
 
 

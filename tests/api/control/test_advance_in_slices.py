@@ -1,4 +1,4 @@
-"""A long advance lets other requests through, and each finds a whole world."""
+"""A long advance lets other requests through, and each finds a consistent world."""
 
 import asyncio
 from typing import Any
@@ -11,15 +11,9 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, START, Answer, Api, scenario
+from ...support.short_slice import ShortSlice
 
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
-
-
-class ShortSlice:
-    """A slice that is over whenever it is looked at: no test waits for the wall clock."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -29,7 +23,7 @@ def api(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> Api:
 
 
 async def finished(order: list[str], name: str, api: Api, method: str, path: str, content: object = None) -> Answer:
-    """A call that says when it is answered."""
+    """Make a call, and note when it is answered."""
     answer = await api.send(method, path, content)
     order.append(name)
     return answer

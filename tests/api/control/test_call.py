@@ -1,4 +1,4 @@
-"""Which world a control call is about, and how its body and query are read."""
+"""The world that a control call is about, and decoding of its body and query."""
 
 import pytest
 from gpu_sim.core.scenario.scenario import AccountSpec

@@ -1,4 +1,4 @@
-"""Moving the clock: get, put, advance by, to and until, and reset."""
+"""The clock on the control plane: get, put, advance by, to and until, and reset."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -27,12 +27,12 @@ LAST_START = Instant(epoch_ms(datetime(8999, 12, 31, tzinfo=UTC)))
 
 
 def advance(api: Api, **how: Any) -> Answer:
-    """A call of advance."""
+    """Call advance."""
     return api.call("POST", ADVANCE, how)
 
 
 def until(api: Api, rental_id: str, status: str, **more: Any) -> Answer:
-    """An advance until the rental has this status."""
+    """Advance until the rental has this status."""
     return advance(api, until={"rental": rental_id, "status": status}, **more)
 
 

@@ -1,4 +1,4 @@
-"""Events as they happen: what a stream sends, where it begins and ends, and who is cut off."""
+"""Event streams: their messages, where they begin and end, and when a reader is cut off."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario
+from ...support.short_slice import ShortSlice
 from ...support.stream_reader import PATIENCE, Reader, opened, run, streams_of
-from .test_advance_in_slices import ShortSlice
 
 EVENTS = "/_sim/events"
 STREAM = [("accept", "text/event-stream")]
@@ -65,7 +65,7 @@ def test_who_does_not_gets_a_list(api: Api, accept: str) -> None:
 
 
 def ids(answer: Answer) -> list[int]:
-    """The numbers of the events in a stream that ended."""
+    """The numbers of the events in a stream that has ended."""
     return [int(line[4:]) for line in answer.body.decode().split("\n") if line.startswith("id: ")]
 
 

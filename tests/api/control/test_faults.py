@@ -1,4 +1,4 @@
-"""Fault rules on the control plane: shapes, counters, and what is refused."""
+"""Fault rules on the control plane: shapes, counters and refusals."""
 
 import asyncio
 from typing import Any

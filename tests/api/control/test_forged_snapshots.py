@@ -1,5 +1,5 @@
-"""A snapshot changed in one place, with a checksum that fits again: it is refused and nothing changes, or all goes on
-without an error of the server."""
+"""Snapshots changed in one place, with a valid checksum: each is refused without effect, or restored and then served
+without a server error."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ LISTS: tuple[Change, ...] = (lambda _: [], lambda of: of[1:], lambda of: of[:-1]
 
 
 def places(node: Any, path: Path = ()) -> Iterator[tuple[Path, tuple[Change, ...]]]:
-    """All numbers and lists of a document, with what may be made of them."""
+    """All numbers and lists of a document, each with the values to put in its place."""
     if isinstance(node, dict | list):
         if isinstance(node, list) and node:
             yield path, LISTS
@@ -34,7 +34,7 @@ def places(node: Any, path: Path = ()) -> Iterator[tuple[Path, tuple[Change, ...
 
 
 def put_changed(api: Api, snapshot: bytes, *changes: tuple[Path, Change]) -> Answer:
-    """Put a snapshot in which these places were changed."""
+    """Restore a snapshot in which these places are changed."""
     document = json.loads(snapshot)
     for path, change in changes:
         node = document
@@ -45,8 +45,8 @@ def put_changed(api: Api, snapshot: bytes, *changes: tuple[Path, Change]) -> Ans
     return api.call("PUT", "/_sim/snapshot", body=json.dumps(document).encode())
 
 
-class Rich:
-    """A server with a world in which there is some of everything, and the snapshot of that."""
+class SnapshotWorld:
+    """A server whose world has some of everything, and the snapshot of that world."""
 
     def __init__(self, runner: asyncio.Runner, mode: str) -> None:
         self.api = Api(runner, rich_scenario(mode))
@@ -56,7 +56,7 @@ class Rich:
         self.choices = [(path, change) for path, changes in found.items() for change in changes]
 
     def a_day(self) -> Iterator[Answer]:
-        """What a client and an operator are answered on a virtual day."""
+        """The answers that a client and an operator get over a virtual day."""
         call = self.api.call
         for offer in OFFERS:
             yield call("GET", "/v1/gpu/offers")
@@ -72,14 +72,16 @@ class Rich:
 
 
 @pytest.fixture(scope="module")
-def worlds() -> Iterator[dict[str, Rich]]:
+def worlds() -> Iterator[dict[str, SnapshotWorld]]:
     with asyncio.Runner() as runner:
-        yield {mode: Rich(runner, mode) for mode in MODES}
+        yield {mode: SnapshotWorld(runner, mode) for mode in MODES}
 
 
 @settings(max_examples=300, deadline=None)
 @given(mode=st.sampled_from(MODES), data=st.data())
-def test_one_change_is_refused_or_does_no_harm(worlds: dict[str, Rich], mode: str, data: st.DataObject) -> None:
+def test_one_change_is_refused_or_does_no_harm(
+    worlds: dict[str, SnapshotWorld], mode: str, data: st.DataObject
+) -> None:
     world = worlds[mode]
     choice = data.draw(st.sampled_from(world.choices))
     simulation = world.api.world.simulation
@@ -105,7 +107,7 @@ FORGERIES: dict[str, tuple[str, tuple[str, ...], tuple[int, ...], Any]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_what_once_brought_a_server_down_is_refused(worlds: dict[str, Rich], forgery: str) -> None:
+def test_what_once_brought_a_server_down_is_refused(worlds: dict[str, SnapshotWorld], forgery: str) -> None:
     mode, where, within, value = FORGERIES[forgery]
     world = worlds[mode]
     node = json.loads(world.snapshot)["world"]["run"]["simulation"]

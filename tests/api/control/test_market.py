@@ -1,4 +1,4 @@
-"""Pushing the market through the control plane: prices, outages, capacity, interruptions, provisioning, vanishing."""
+"""Acts on the market through the control plane: prices, outages, capacity, interruptions, provisioning, vanishing."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "provisioning": {"outcome": "stuck"},
     "vanish": {},
 }
-"""Each kind of act with what it requires."""
+"""Each kind of act with its required fields."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def two(runner: asyncio.Runner) -> Api:
 
 
 def push(api: Api, kind: str, **fields: Any) -> Answer:
-    """Let an act begin now."""
+    """Begin an act now."""
     return api.call("POST", f"/_sim/market/{kind}", fields)
 
 
@@ -94,7 +94,7 @@ def test_prices_multiplied_again_and_again_end_at_a_million_dollars_and_then_at_
 
 
 def test_the_market_says_which_offers_are_down_and_which_have_left(runner: asyncio.Runner) -> None:
-    """Two thirds of their time each offer is up, and half of it there: within a day all four cases are seen."""
+    """Each offer is up two thirds of the time, and present half of it: within a day all four cases occur."""
     brief = ChurnTerms(stays=Duration(3_600_000), away=Duration(3_600_000))
     moving = market(
         *(offer(f"region-{number}") for number in range(8)),

@@ -1,4 +1,4 @@
-"""The figures of a server, read as Prometheus reads them."""
+"""The metrics of a server, parsed as Prometheus parses them."""
 
 import asyncio
 import subprocess
@@ -16,7 +16,7 @@ CAROL = "si_test_carol"
 
 
 def scrape(api: Api, path: str = "/metrics") -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Value by name and labels."""
+    """Scrape the metrics: values by name and labels."""
     answer = api.call("GET", path)
     assert answer.status == 200, answer.body
     families = text_string_to_metric_families(answer.body.decode())
@@ -24,7 +24,7 @@ def scrape(api: Api, path: str = "/metrics") -> dict[tuple[str, frozenset[tuple[
 
 
 def figure(api: Api, name: str, **labels: str) -> float:
-    """One figure."""
+    """The value of one metric."""
     return scrape(api)[name, frozenset(labels.items())]
 
 

@@ -16,7 +16,7 @@ from ...support.builders import market, offer
 
 
 def act(api: Api, rental_id: str, what: str) -> Any:
-    """Interrupt or touch a rental."""
+    """Interrupt a rental, or record activity of it."""
     return api.call("POST", f"/_sim/rentals/{rental_id}/{what}")
 
 
@@ -270,7 +270,7 @@ def test_looking_through_the_control_plane_takes_no_step(runner: asyncio.Runner)
 
 
 def move(api: Api, rental_id: str, **fields: Any) -> Any:
-    """Force, hold back or release a transition."""
+    """Force a transition, hold it back, or release it."""
     return api.call("POST", f"/_sim/rentals/{rental_id}/transition", fields)
 
 
@@ -293,8 +293,8 @@ def test_a_transition_is_held_back_and_released(api: Api) -> None:
     assert api.rental(rental_id)["status"] == "provisioning"
     shown = move(api, rental_id, to="running", hold=False).json()
     assert (shown["held_back"], shown["started_at"]) == (False, "2026-01-01T00:05:00.000Z")
-    told = [event["type"] for event in api.get("/_sim/events")["data"][-3:]]
-    assert told == ["transition_held", "transition_released", "rental_running"]
+    types = [event["type"] for event in api.get("/_sim/events")["data"][-3:]]
+    assert types == ["transition_held", "transition_released", "rental_running"]
 
 
 def test_a_rental_vanishes_and_is_back(api: Api) -> None:

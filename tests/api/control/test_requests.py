@@ -19,7 +19,8 @@ MEMBERS = ("matched", "seqs", "dropped", "nearest")
 
 @pytest.fixture
 def api(api: Api) -> Api:
-    """1 offers, 2 rent by Alice, 3 the same by Bob, 4 GET, 5 DELETE, 6 an unknown rental, 7 without a token."""
+    """A server with logged requests: 1 offers, 2 rent by Alice, 3 rent by Bob, 4 GET, 5 DELETE, 6 an unknown rental,
+    7 without a token."""
     api.call("GET", "/v1/gpu/offers")
     rental_id = api.rent(headers=[("idempotency-key", "k")])
     api.rent(token=BOB)
@@ -31,7 +32,7 @@ def api(api: Api) -> Api:
 
 
 def seqs(api: Api, query: str) -> list[int]:
-    """The numbers of the requests that a query asks for."""
+    """The numbers of the requests that a query finds."""
     return [request["seq"] for request in api.get(f"{REQUESTS}?{query}")["data"]]
 
 
@@ -182,7 +183,7 @@ def test_what_does_not_hold_is_a_conflict(api: Api, body: dict[str, Any], expect
 
 
 def nearest(api: Api, body: dict[str, Any]) -> list[tuple[int, list[dict[str, Any]]]]:
-    """The numbers of the nearest requests of a verification that failed, and why each is not it."""
+    """The numbers of the nearest requests of a failed verification, each with its mismatches."""
     problem = api.call("POST", VERIFY, body).problem(409, "not_held", more=MEMBERS)
     return [(request["seq"], request["mismatches"]) for request in problem["nearest"]]
 

@@ -1,4 +1,4 @@
-"""Snapshots over the control plane: everything comes back, the tokens stay, and what is damaged changes nothing."""
+"""Snapshots over the control plane: all state comes back, tokens stay, and a damaged snapshot changes nothing."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ SNAPSHOT = "/_sim/snapshot"
 
 @pytest.fixture
 def api(runner: asyncio.Runner) -> Api:
-    """A market in which things happen."""
+    """A server over a market with many events."""
     conditions = scenario(
         market=market(offer(capacity=9, probability_ppm=400_000), interruptions=InterruptionSettings()),
         billing=BillingSettings(idle_timeout=None),
@@ -222,7 +222,7 @@ def test_the_opening_line_counts_as_one_of_the_page(runner: asyncio.Runner) -> N
 
 
 def test_an_account_that_comes_back_has_the_token_that_it_had(api: Api) -> None:
-    """Unless somebody else has it by then."""
+    """Unless another account has it by then."""
     for name in ("carol", "dave"):
         api.call("POST", "/_sim/accounts", {"name": name, "token": f"si_{name}"})
     snapshot = take(api)

@@ -1,4 +1,4 @@
-"""What the control plane shows of provisioning, of notices and of offers that go down, and the API does not."""
+"""Fields of the control plane that the API does not show: provisioning, notices, offers that go down."""
 
 import asyncio
 from typing import Any
@@ -19,23 +19,23 @@ from ...support.asgi import Api, scenario
 from ...support.builders import market, offer
 
 PARTS = Parts(boot=fixed(10_000), pull=PerGigabyte(fixed(1_000)))
-"""Ten seconds, and nine for an image that is not listed."""
+"""Ten seconds of provisioning, and nine more for an image that is not listed."""
 
 
 def provisioned(runner: asyncio.Runner, *, never_ready: int = 0) -> Api:
-    """A server whose GPUs are set up by parts, and never fail."""
+    """A server whose provisioning has phases and never fails."""
     terms = ProvisioningTerms(parts=PARTS, failure=Share(0), never_ready=Share(never_ready))
     return Api(runner, scenario(market=market(provisioning=ProvisioningSettings(all=terms))))
 
 
 def shown(api: Api, target: str = "rentals") -> dict[str, Any]:
-    """The first of what the control plane lists there."""
+    """The first item of a list of the control plane."""
     first: dict[str, Any] = api.get(f"/_sim/{target}")["data"][0]
     return first
 
 
-def told(api: Api, type_: str) -> list[dict[str, Any]]:
-    """The events of a type, as the control plane shows them."""
+def events_of(api: Api, type_: str) -> list[dict[str, Any]]:
+    """The events of one type, as the control plane shows them."""
     return [event for event in api.get("/_sim/events?limit=1000")["data"] if event["type"] == type_]
 
 
@@ -49,7 +49,7 @@ def test_f11_the_phase_is_shown_here_and_only_here(runner: asyncio.Runner) -> No
     assert seen == [("provisioning", each) for each in ("boot", "boot", "pull", "pull")] + [("running", None)]
     assert "phase" not in api.rental(rental_id)
     assert [
-        (event["at"][17:], event["phase"], event["rental_id"]) for event in told(api, "provisioning_phase_began")
+        (event["at"][17:], event["phase"], event["rental_id"]) for event in events_of(api, "provisioning_phase_began")
     ] == [
         ("00.000Z", "boot", rental_id),
         ("10.000Z", "pull", rental_id),
@@ -77,7 +77,7 @@ def test_a_rental_that_is_never_ready_is_waited_for_in_vain_and_can_be_ended_or_
 
 
 def noticed(runner: asyncio.Runner, notice: str) -> tuple[Api, str]:
-    """A rental of an offer that takes GPUs back soon, right after its notice if it got one, else after its end."""
+    """A rental of an offer that is interrupted soon, right after its notice if it gets one, else after its end."""
     settings = market(
         offer(probability_ppm=999_999, provider_class="hyperscaler"),
         interruptions=InterruptionSettings(shared=Share(0)),
@@ -88,15 +88,15 @@ def noticed(runner: asyncio.Runner, notice: str) -> tuple[Api, str]:
     assert shown(api)["interruption_notice"] is None
     for _ in range(100):
         api.call("POST", "/_sim/clock/advance", {"until": "next_event"})
-        if told(api, "interruption_notified") or api.rental(rental_id)["status"] == "terminated":
+        if events_of(api, "interruption_notified") or api.rental(rental_id)["status"] == "terminated":
             return api, rental_id
-    raise AssertionError("nothing was taken back")
+    raise AssertionError("nothing was interrupted")
 
 
 def test_a_notice_is_shown_with_its_instant_and_that_of_the_interruption(runner: asyncio.Runner) -> None:
     api, rental_id = noticed(runner, "two minutes")
     assert api.rental(rental_id)["status"] == "running"
-    [event] = told(api, "interruption_notified")
+    [event] = events_of(api, "interruption_notified")
     assert set(event) == {"seq", "at", "type", "account", "rental_id", "interrupts_at"}
     notice = shown(api)["interruption_notice"]
     assert notice == {"at": event["at"], "interrupts_at": event["interrupts_at"]}
@@ -141,5 +141,5 @@ def test_the_market_shows_which_offers_are_down_and_how_much_of_the_time_they_ar
     assert [each["availability"] for each in market_] == [0.3] * 20 + [1.0]
     assert all(each["listed"] != each["down"] and each["outage"] is False for each in market_)
     api.advance("1d")
-    assert {event["type"] for event in told(api, "offer_went_down")} == {"offer_went_down"}
-    assert set(told(api, "offer_came_back")[0]) == {"seq", "at", "type", "provider_id", "gpu_model", "region"}
+    assert {event["type"] for event in events_of(api, "offer_went_down")} == {"offer_went_down"}
+    assert set(events_of(api, "offer_came_back")[0]) == {"seq", "at", "type", "provider_id", "gpu_model", "region"}

@@ -1,4 +1,4 @@
-"""Worlds over the control plane: made of scenarios, told apart by tokens, deleted without a trace."""
+"""Worlds over the control plane: created from scenarios, distinguished by tokens, deleted without a trace."""
 
 import asyncio
 from pathlib import Path
@@ -20,23 +20,23 @@ INLINE = {
 
 
 def create(api: Api, **wanted: Any) -> Answer:
-    """A call that makes a world."""
+    """Call for a new world."""
     return api.call("POST", WORLDS, wanted)
 
 
 def created(api: Api, **wanted: Any) -> dict[str, Any]:
-    """What is told of a world that was made."""
+    """Create a world and return the answer's body."""
     answer = create(api, **wanted)
     assert answer.status == 201, answer.body
-    told: dict[str, Any] = answer.json()
-    assert answer.header("x-sim-now") == told["now"]
-    return told
+    made: dict[str, Any] = answer.json()
+    assert answer.header("x-sim-now") == made["now"]
+    return made
 
 
 def test_a_world_is_made_of_a_shipped_scenario_and_served_by_its_tokens(api: Api) -> None:
-    told = created(api, name="w", scenario="calm", seed=7)
-    token = told["tokens"]["alice"]
-    assert told == {"world": "w", "seed": 7, "now": START, "tokens": {"alice": token}}
+    made = created(api, name="w", scenario="calm", seed=7)
+    token = made["tokens"]["alice"]
+    assert made == {"world": "w", "seed": 7, "now": START, "tokens": {"alice": token}}
     assert token != ALICE
     assert api.get("/v1/gpu/offers", token=token)["count"] == 79
     assert api.get("/_sim/clock", token=token)["world"] == "w"
@@ -55,12 +55,12 @@ def test_without_a_scenario_it_is_as_the_default_world_was_at_its_start(runner: 
     api = Api(runner, scenario(), seed=42, clock=MANUAL, profile="documented")
     api.call("PUT", "/_sim/clock", {"mode": "real"})
     api.call("POST", "/_sim/accounts", {"name": "carol"})
-    told = created(api)
-    world = api.worlds.by_name[told["world"]]
-    assert (told["seed"], list(told["tokens"])) == (42, ["alice", "bob"])
+    made = created(api)
+    world = api.worlds.by_name[made["world"]]
+    assert (made["seed"], list(made["tokens"])) == (42, ["alice", "bob"])
     assert (world.scenario, world.pacer.settings, world.profile) == (api.world.scenario, MANUAL, "documented")
-    told = created(api, seed=5, clock={"mode": "real"})
-    assert (told["seed"], api.worlds.by_name[told["world"]].pacer.settings) == (5, real)
+    made = created(api, seed=5, clock={"mode": "real"})
+    assert (made["seed"], api.worlds.by_name[made["world"]].pacer.settings) == (5, real)
     assert api.worlds.by_name[created(api, scenario="calm")["world"]].profile == "documented"
     assert created(api, scenario="calm")["seed"] == 1
 
@@ -77,8 +77,8 @@ def test_two_worlds_of_one_scenario_and_seed_go_the_same_way_under_other_tokens(
 
 
 def test_a_world_is_made_of_an_inline_scenario_with_tokens_of_its_own(api: Api) -> None:
-    told = created(api, scenario=INLINE | {"extends": "calm"})
-    token = told["tokens"]["carol"]
+    made = created(api, scenario=INLINE | {"extends": "calm"})
+    token = made["tokens"]["carol"]
     assert token != "si_own"
     assert api.get("/_sim/accounts", token=token)["data"][0]["balance"] == "3.000000"
     api.call("GET", "/v1/gpu/offers", token="si_own").refused(401, "invalid_token")
@@ -98,12 +98,12 @@ def test_the_clock_of_a_world_is_given_as_in_a_scenario(api: Api, clock: Any, sh
 
 
 def test_tokens_are_given_or_minted(api: Api) -> None:
-    told = created(api, tokens={"bob": "si_bobs"})
-    assert told["tokens"]["bob"] == "si_bobs"
-    assert api.get("/_sim/clock", token="si_bobs")["world"] == told["world"]
-    assert len(told["tokens"]["alice"]) == len("si_") + 32
+    made = created(api, tokens={"bob": "si_bobs"})
+    assert made["tokens"]["bob"] == "si_bobs"
+    assert api.get("/_sim/clock", token="si_bobs")["world"] == made["world"]
+    assert len(made["tokens"]["alice"]) == len("si_") + 32
     assert api.call("POST", "/_sim/reset", token="si_bobs").status == 200
-    assert api.get("/_sim/accounts", token="si_bobs")["data"][0]["token"] == told["tokens"]["alice"]
+    assert api.get("/_sim/accounts", token="si_bobs")["data"][0]["token"] == made["tokens"]["alice"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_invalid_scenario_is_told_with_its_first_problems(api: Api, tmp_path:
 
 
 def deep(levels: int) -> bytes:
-    """A call that makes a world of a document with lists so many levels deep."""
+    """Call for a world from a document with lists nested this deep."""
     return b'{"scenario": {"name": ' + b"[" * levels + b"]" * levels + b"}}"
 
 
@@ -248,8 +248,8 @@ def test_a_part_that_is_reset_is_that_part(api: Api, monkeypatch: pytest.MonkeyP
 
 
 def test_a_world_without_accounts_is_reached_by_its_name(api: Api) -> None:
-    told = created(api, name="empty", scenario=INLINE | {"accounts": []})
-    assert told["tokens"] == {}
+    made = created(api, name="empty", scenario=INLINE | {"accounts": []})
+    assert made["tokens"] == {}
     token = api.call("POST", "/_sim/accounts?world=empty", {"name": "zoe"}).json()["token"]
     assert api.get("/_sim/clock", token=token)["world"] == "empty"
 

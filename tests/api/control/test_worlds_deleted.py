@@ -1,4 +1,4 @@
-"""Worlds deleted: nothing is left of them, what ran in them stops, and whoever waited is refused."""
+"""Deleted worlds: nothing is left of them, their advances stop, and requests that waited for them are refused."""
 
 import asyncio
 import gc
@@ -9,14 +9,8 @@ import pytest
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, Answer, Api
+from ...support.short_slice import ShortSlice
 from .test_worlds import INLINE, WORLDS, created
-
-
-class ShortSlice:
-    """A slice that is over whenever it is looked at."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 def test_a_deleted_world_is_gone_with_its_tokens(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Faults around a request in process: which effect does what, precedence, delays, selectors, what is written down."""
+"""Faults around a request in process: effects, precedence, delays, selectors, and their journal lines."""
 
 import asyncio
 import json
@@ -30,19 +30,19 @@ def x_sim(words: str) -> list[tuple[str, str]]:
 
 
 def cut(api: Api, method: str, target: str, content: Any = None, **options: Any) -> list[Message]:
-    """A request whose connection the fault cuts; what the client was sent before."""
+    """Make a request whose connection the fault cuts, and return the messages sent before."""
     with pytest.raises(InjectedDisconnect):
         api.call(method, target, content, **options)
     return api.heard
 
 
 def rentals(api: Api) -> int:
-    """How many there are."""
+    """The number of rentals."""
     return len(api.get("/_sim/rentals")["data"])
 
 
 def decisions(api: Api) -> list[dict[str, Any]]:
-    """The lines on faults in the journal."""
+    """The fault decisions in the journal."""
     lines = map(json.loads, api.call("GET", "/_sim/journal").body.splitlines())
     return [line for line in lines if "fault" in line]
 

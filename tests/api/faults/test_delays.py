@@ -1,4 +1,4 @@
-"""Faults that take time: on the wall or by the world's clock, bounded either way."""
+"""Delays of faults: on the wall or by the world's clock, each bounded."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The header x-sim: its words, and how it is turned down."""
+"""The header x-sim: its fields and its refusals."""
 
 import pytest
 from gpu_sim.api.faults.header import parse_effect

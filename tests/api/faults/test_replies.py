@@ -1,4 +1,4 @@
-"""What a fault answers in the API's place: the envelope (A12), codes (A13), Retry-After (A24)."""
+"""Injected answers: the envelope (A12), codes (A13), Retry-After (A24)."""
 
 import asyncio
 from email.utils import parsedate_to_datetime
@@ -91,7 +91,7 @@ def test_retry_after_may_be_a_date_of_the_wall(api: Api) -> None:
 
 
 def limited(runner: asyncio.Runner, clock: ClockSettings, **fields: object) -> list[Answer]:
-    """Two requests where a minute lets one pass."""
+    """Make two requests under a limit of one per minute."""
     effect = FaultEffect(rate_limit=RateLimit(1, Duration(60_000)), **fields)  # type: ignore[arg-type]  # fields vary
     api = Api(runner, scenario(faults=(FaultRule(name="limit", effect=effect),)), clock=clock)
     return [api.call(*OFFERS) for _ in range(2)]

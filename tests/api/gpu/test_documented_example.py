@@ -6,7 +6,7 @@ import pytest
 from gpu_sim import load_scenario
 from gpu_sim.core.scenario.scenario import ClockSettings
 
-from ...support.asgi import DOCUMENTED_RENT, Api
+from ...support.asgi import DOCUMENTED_OFFER, DOCUMENTED_RENT, Api
 
 OFFERS = "/v1/gpu/offers"
 
@@ -24,15 +24,7 @@ def test_f3_the_unfiltered_list_counts_79(api: Api) -> None:
 
 def test_f4_the_documented_query_lists_the_documented_offer(api: Api) -> None:
     found = api.get(f"{OFFERS}?gpu_model=RTX%204090")["data"]
-    assert {
-        "gpu_model": "RTX 4090",
-        "vram_gb": 24,
-        "provider_id": "vast-ai",
-        "region": "Quebec, CA",
-        "price_per_gpu_hour": "0.287",
-        "interruption_probability": 0.02,
-        "spot": True,
-    } in found
+    assert DOCUMENTED_OFFER in found
     assert {offer["gpu_model"] for offer in found} == {"RTX 4090"}
 
 

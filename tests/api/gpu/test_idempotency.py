@@ -15,7 +15,7 @@ RENT_PATH = "/v1/gpu/rent"
 
 
 def rent(api: Api, key: str, body: dict[str, Any] | None = None, **options: Any) -> Answer:
-    """A rent under a key."""
+    """Rent with an Idempotency-Key."""
     return api.call("POST", RENT_PATH, RENT if body is None else body, headers=[("idempotency-key", key)], **options)
 
 

@@ -1,4 +1,4 @@
-"""Renting: what is asked, what comes back, and what becomes of the money (F7–F10, F14–F18, A10, A16, A18)."""
+"""Renting: the request, the answer, and the hold (F7–F10, F14–F18, A10, A16, A18)."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ HOLD = 71_750
 
 
 def rent(api: Api, **changes: Any) -> Answer:
-    """A rent of the documented offer with some fields changed."""
+    """Rent the documented offer, with some fields changed."""
     return api.call("POST", RENT_PATH, RENT | changes)
 
 
@@ -169,7 +169,7 @@ def test_a13_gpus_that_others_use_are_refused_for_now(api: Api) -> None:
 
 
 def poor(runner: asyncio.Runner, balance_micros: int) -> Api:
-    """Alice with so much, and Bob with plenty."""
+    """The conditions in which Alice has this balance, and Bob plenty."""
     accounts = (AccountSpec("alice", ALICE, Money(balance_micros)), AccountSpec("bob", BOB, Money(10**12)))
     return Api(runner, scenario(accounts=accounts, clock=MANUAL))
 

@@ -1,4 +1,4 @@
-"""Looking at a rental and ending it (F11–F13, A5, A11, A18, A23)."""
+"""Getting a rental and terminating it (F11–F13, A5, A11, A18, A23)."""
 
 import asyncio
 

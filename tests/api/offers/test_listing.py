@@ -19,7 +19,7 @@ from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 from msgspec.structs import replace
 
-from ...support.asgi import RENT, Api, scenario
+from ...support.asgi import DOCUMENTED_OFFER, RENT, Api, scenario
 from ...support.builders import market, offer
 
 OFFERS = "/v1/gpu/offers"
@@ -51,15 +51,7 @@ def test_f3_the_list_is_an_object_with_its_count(api: Api) -> None:
 
 def test_f4_an_offer_has_exactly_the_documented_fields(api: Api) -> None:
     offered = api.get(f"{OFFERS}?provider=vast-ai")["data"][0]
-    assert offered == {
-        "gpu_model": "RTX 4090",
-        "vram_gb": 24,
-        "provider_id": "vast-ai",
-        "region": "Quebec, CA",
-        "price_per_gpu_hour": "0.287",
-        "interruption_probability": 0.02,
-        "spot": True,
-    }
+    assert offered == DOCUMENTED_OFFER
 
 
 @pytest.mark.parametrize(
@@ -203,7 +195,7 @@ def test_after_a_reset_the_list_is_of_the_new_market(api: Api) -> None:
 
 
 def acting(runner: asyncio.Runner, **act: Any) -> Api:
-    """The market under an act on Quebec from one minute to two."""
+    """A market with an act on Quebec from minute one to minute two."""
     return Api(runner, scenario(market=FOUR, timeline=(Act(at=Duration(60_000), **act),)))
 
 
@@ -251,17 +243,17 @@ def test_answers_are_kept_up_to_so_many_bytes_and_stay_right(api: Api, monkeypat
 
 
 def test_the_rows_of_few_bounds_on_memory_are_kept_and_stay_right(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "BY_MEMORY_MAX", 2)
+    monkeypatch.setattr(listing, "MEMORY_FILTERS_MAX", 2)
     of_memory = MarketSettings(offers=tuple(replace(offer(f"r{gb}, US"), vram_gb=gb) for gb in (8, 16, 24, 48)))
     kept = Listing(World("x", scenario(market=of_memory)))
     for least in (9, 17, 25, 9, 17, 49, 1):
         found = msgspec.json.decode(kept.answer(b"min_vram=%d&max_price=%d" % (least, 1 + least)).body)["data"]
         assert [each["vram_gb"] for each in found] == [gb for gb in (16, 24, 48, 8) if gb >= least]
-        assert len(kept._by_memory) <= 2
+        assert len(kept._rows_by_memory) <= 2
 
 
 class WatchedListing(Listing):
-    """A listing whose end can be seen: it takes weak references."""
+    """A listing that takes weak references, so that a test sees when it is freed."""
 
 
 ENDS: dict[str, Callable[[Worlds, World], Coroutine[Any, Any, None]]] = {

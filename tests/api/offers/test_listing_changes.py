@@ -1,4 +1,4 @@
-"""A list that takes up one change after the other is the list made anew."""
+"""A list updated change by change equals the list made anew."""
 
 from itertools import pairwise
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gpu_sim.api.offers import sorted_rows
-from gpu_sim.api.offers.listing import FEW, Listing
+from gpu_sim.api.offers.listing import OFFERS_PER_CHANGE_MIN, Listing
 from gpu_sim.core.commands import PlayAct, TerminateRental
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
 from gpu_sim.core.market.market import RECENT_MAX
@@ -36,7 +36,7 @@ PLACES = 40
 
 @pytest.fixture(autouse=True, params=[3, 128])
 def rows_in_a_block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of few rows a block is soon full and soon empty."""
+    """Blocks of few rows, which are soon full and soon empty."""
     monkeypatch.setattr(sorted_rows, "BLOCK_ROWS", request.param)
 
 
@@ -48,7 +48,7 @@ def spec(number: int) -> Any:
 
 
 def restless() -> Simulation:
-    """Forty offers whose prices jump, that go down and come back, leave and return."""
+    """A market of forty offers whose prices jump, and that go down, come up, leave and return."""
     settings = MarketSettings(
         offers=tuple(spec(number) for number in range(PLACES)),
         prices=PriceSettings(activity=Factor(50_000_000)),
@@ -78,7 +78,7 @@ def test_after_every_change_it_is_the_list_made_anew(every_ms: int) -> None:
         simulation.advance(simulation.now_ms + every_ms)
     changes = [after - before for before, after in pairwise(versions)]
     assert max(changes) > 0
-    assert (max(changes) * FEW > PLACES) == (every_ms == HOUR), "both ways were gone"
+    assert (max(changes) * OFFERS_PER_CHANGE_MIN > PLACES) == (every_ms == HOUR), "both ways were gone"
 
 
 def test_rentals_and_acts_are_taken_up() -> None:

@@ -1,4 +1,4 @@
-"""Rows in blocks are as rows in one list, whatever comes and goes."""
+"""Rows in blocks equal rows in one sorted list, under any insertions and removals."""
 
 from bisect import insort
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Many clients at once over a real server: exactly what there is credit and capacity for, settled once."""
+"""Concurrent clients of a real server: rentals never exceed credit or capacity, and each is settled once."""
 
 import asyncio
 from collections import Counter
@@ -19,13 +19,13 @@ HOLD = 71_750
 
 
 def conditions(alice: int, capacity: int) -> Scenario:
-    """Alice with so many micro-dollars, Bob with plenty, and so many GPUs."""
+    """The conditions in which Alice has this credit, Bob plenty, and the offer this capacity."""
     accounts = (AccountSpec("alice", ALICE, Money(alice)), AccountSpec("bob", BOB, Money(10**9)))
     return scenario(accounts=accounts, market=market(offer(capacity=capacity)))
 
 
 def at_once(server: Ready, *calls: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]) -> list[httpx.Response]:
-    """All calls in flight together, each on a connection of its own."""
+    """Make all calls at the same time, each on its own connection."""
 
     async def run() -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
@@ -37,24 +37,24 @@ def at_once(server: Ready, *calls: Callable[[httpx.AsyncClient], Awaitable[httpx
 def rent(
     token: str = ALICE, key: str | None = None, **changes: Any
 ) -> Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]:
-    """A rent of the documented GPU."""
+    """Rent the documented GPU."""
     headers = {"authorization": f"Bearer {token}"} | ({} if key is None else {"idempotency-key": key})
     return lambda client: client.post(RENT_PATH, json=RENT | changes, headers=headers)
 
 
 def delete(rental_id: str) -> Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]:
-    """The end of a rental of Alice."""
+    """Terminate a rental of Alice."""
     headers = {"authorization": f"Bearer {ALICE}"}
     return lambda client: client.delete(f"/v1/gpu/rentals/{rental_id}", headers=headers)
 
 
 def seen(server: Ready, what: str) -> Any:
-    """A list of the control plane."""
+    """Get a list of the control plane."""
     return httpx.get(f"{server.url}/_sim/{what}?limit=1000").json()["data"]
 
 
 def statuses(answers: list[httpx.Response]) -> dict[int, int]:
-    """How often each status came."""
+    """The number of answers by status."""
     return dict(Counter(answer.status_code for answer in answers))
 
 

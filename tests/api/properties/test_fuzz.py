@@ -1,6 +1,6 @@
-"""Whatever is sent: no 5xx, always an envelope of the right shape, and a refusal changes nothing.
+"""Random requests: never a 5xx, always an envelope of the right shape, and a refusal changes nothing.
 
-`tests/benchmarks/fuzz.py` sends many more of the same.
+`tests/benchmarks/fuzz.py` sends many more of them.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Many clients at once, each in a world of its own: every journal is what it would be alone, byte for byte."""
+"""Concurrent clients, each in its own world: each journal is, byte for byte, that of the client alone."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, Answer, Api
+from ...support.short_slice import ShortSlice
 
 MANUAL = ClockSettings(mode="manual")
 
@@ -33,7 +34,7 @@ def lively() -> Scenario:
 
 
 class Client:
-    """Somebody with a world of their own, who does things that depend on their number alone."""
+    """A client with its own world, whose calls depend on its number alone."""
 
     def __init__(self, number: int, offers: list[dict[str, Any]]) -> None:
         self.number = number
@@ -41,12 +42,12 @@ class Client:
         self._rental_id = ""
 
     def hear(self, status: int, body: Any) -> None:
-        """What an answer tells."""
+        """Take in an answer."""
         if status == 201:
             self._rental_id = body["rental_id"]
 
     def calls(self) -> Iterator[Call]:
-        """What to do, in order; each answer is heard before the next."""
+        """The calls in order; each answer is taken in before the next call."""
         for turn in range(4):
             offer = self._offers[(self.number * 7 + turn * 3) % len(self._offers)]
             names = {name: offer[name] for name in ("gpu_model", "provider_id", "region")}
@@ -61,7 +62,7 @@ class Client:
 
 
 async def live(api: Api, number: int, token: str) -> bytes:
-    """The journal of a client's world once it has done all."""
+    """Let a client make all its calls, and return its world's journal."""
     offers = (await api.send("GET", "/v1/gpu/offers", token=token)).json()["data"]
     client = Client(number, offers)
     for method, path, content in client.calls():
@@ -72,16 +73,9 @@ async def live(api: Api, number: int, token: str) -> bytes:
 
 
 def alone(runner: asyncio.Runner, lively: Scenario, number: int) -> bytes:
-    """The journal of a client that has the server for itself."""
+    """The journal of a client that is alone on its server."""
     api = Api(runner, lively, seed=number)
     return runner.run(live(api, number, next(iter(api.world.tokens))))
-
-
-class ShortSlice:
-    """A slice that is over whenever it is looked at: worlds take turns as often as can be."""
-
-    def is_over(self) -> bool:
-        return True
 
 
 def test_64_clients_in_64_worlds_get_the_journals_that_they_would_get_alone(
@@ -94,8 +88,8 @@ def test_64_clients_in_64_worlds_get_the_journals_that_they_would_get_alone(
     order: list[int] = []
 
     async def one(number: int) -> bytes:
-        told: Answer = await api.send("POST", "/_sim/worlds", {"name": f"w{number}", "seed": number}, token=None)
-        journal = await live(api, number, told.json()["tokens"]["alice"])
+        made: Answer = await api.send("POST", "/_sim/worlds", {"name": f"w{number}", "seed": number}, token=None)
+        journal = await live(api, number, made.json()["tokens"]["alice"])
         order.append(number)
         return journal
 
@@ -116,8 +110,8 @@ def test_clients_in_threads_over_sockets_get_the_journals_that_they_would_get_al
 
         def one(number: int) -> bytes:
             with httpx.Client(base_url=server.url, timeout=60) as http:
-                told = http.post("/_sim/worlds", json={"seed": number}).json()
-                http.headers["authorization"] = f"Bearer {told['tokens']['alice']}"
+                made = http.post("/_sim/worlds", json={"seed": number}).json()
+                http.headers["authorization"] = f"Bearer {made['tokens']['alice']}"
                 client = Client(number, http.get("/v1/gpu/offers").json()["data"])
                 for method, path, content in client.calls():
                     answer = http.request(method, path, json=content)

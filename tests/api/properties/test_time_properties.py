@@ -20,12 +20,13 @@ from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ...support.builders import market
 from ...support.busy_world import ACTORS, NAMES, busy_scenario
 from ...support.manual_clock import ManualClock, follow
+from ...support.short_slice import ShortSlice
 
 HOUR_MS = 3_600_000
 HOLD_MS = 2 * HOUR_MS
 ADVANCE = "/_sim/clock/advance"
 AWAKE = BillingSettings(idle_timeout=None)
-"""Nothing but the hold expires."""
+"""A market without events: only the hold expires."""
 
 MODES = {
     "manual": ClockSettings(mode="manual"),
@@ -37,7 +38,7 @@ SPEEDS = {"real": 1, "scaled": 250}
 
 @pytest.fixture
 def awake(runner: asyncio.Runner) -> Api:
-    """A world in which a rental goes on for ever and its hold expires after two hours."""
+    """A world in which a rental runs without end and its hold expires after two hours."""
     return Api(runner, scenario(billing=AWAKE))
 
 
@@ -47,12 +48,12 @@ def wall() -> ManualClock:
 
 
 def advance_ms(api: Api, span_ms: int) -> Any:
-    """Move the clock by so many milliseconds."""
+    """Advance the clock by this many milliseconds."""
     return api.advance(f"{span_ms}ms")
 
 
 def hold_status(api: Api, rental_id: str) -> str:
-    """How the hold of a rental stands."""
+    """The status of a rental's hold."""
     shown = next(rental for rental in api.get("/_sim/rentals")["data"] if rental["rental_id"] == rental_id)
     status: str = shown["hold_status"]
     return status
@@ -209,7 +210,7 @@ def test_property_27_an_advance_by_nothing_is_nothing(api: Api, how: dict[str, s
         assert (answer.status, answer.json()["events_total"]) == (200, 0)
 
 
-def test_property_28_a_scaled_clock_is_exact_and_a_change_no_jump(runner: asyncio.Runner, wall: ManualClock) -> None:
+def test_property_28_a_scaled_clock_is_exact_and_a_change_of_it_no_jump(runner: asyncio.Runner, wall: ManualClock) -> None:
     api = Api(runner, scenario(clock=ClockSettings(mode="real", start=Instant(0))))
     follow(wall, api.world)
     expected_ms = 0
@@ -230,7 +231,7 @@ def test_property_28_a_scaled_clock_is_exact_and_a_change_no_jump(runner: asynci
         assert api.get("/_sim/clock")["now"] == api.world.instant(expected_ms)
 
 
-def test_property_28_an_advance_moves_a_running_clock_by_just_that(runner: asyncio.Runner, wall: ManualClock) -> None:
+def test_property_28_an_advance_moves_a_running_clock_by_exactly_that(runner: asyncio.Runner, wall: ManualClock) -> None:
     api = Api(runner, scenario(), clock=MODES["scaled"])
     follow(wall, api.world)
     wall.goes(2)
@@ -251,7 +252,7 @@ def test_property_29_what_an_earlier_event_of_the_instant_took_back_does_not_hap
 
 
 def many_acts(instants: int, at_once: int) -> Scenario:
-    """So many acts at once at each of so many instants; the last one is a credit."""
+    """A timeline with this many simultaneous acts at each of these instants; the last one is a credit."""
     nobody = InterruptAct(share=Share(1_000_000))
     acts = (Act(at=Duration(instant), interrupt=nobody) for instant in range(1, instants + 1))
     last = Act(at=Duration(instants), credit=CreditAct("alice", Money(1)))
@@ -264,10 +265,6 @@ def test_property_29_half_a_million_events_in_one_advance_are_all_there_and_othe
     api = Api(runner, many_acts(instants=1_000, at_once=500))
     other = api.call("POST", "/_sim/worlds", {"scenario": "calm"}).json()["tokens"]["alice"]
     order: list[str] = []
-
-    class ShortSlice:
-        def is_over(self) -> bool:
-            return True
 
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
 
@@ -296,7 +293,7 @@ def test_property_29_half_a_million_events_in_one_advance_are_all_there_and_othe
 
 
 def reach(api: Api, wall: ManualClock, mode: str, at_ms: int) -> None:
-    """Let the clock stand at an instant, in the way of its mode."""
+    """Bring the clock to an instant, as its mode allows."""
     if mode == "manual":
         if at_ms:
             api.call("POST", ADVANCE, {"to": api.world.instant(at_ms)}, token="si_alice")

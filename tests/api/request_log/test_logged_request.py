@@ -1,4 +1,4 @@
-"""A request of the log as it is shown."""
+"""Requests of the log in the form in which they are shown."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ KEY = DOCUMENTED_RENT["ssh_key"]
 
 
 def shown(api: Api) -> Any:
-    """The latest request."""
+    """The latest request, as it is shown."""
     return api.get("/_sim/requests?limit=1000")["data"][-1]
 
 

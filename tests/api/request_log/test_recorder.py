@@ -1,4 +1,4 @@
-"""What is noted of a request once it is over, and the lines of the server's log."""
+"""Recording of requests once they are over, and the lines of the server's log."""
 
 import asyncio
 import json
@@ -16,13 +16,13 @@ CAROL = "si_test_carol"
 
 @pytest.fixture
 def lines() -> list[bytes]:
-    """What the server logged."""
+    """The lines that the server logged."""
     return []
 
 
 @pytest.fixture
 def api(runner: asyncio.Runner, lines: list[bytes]) -> Api:
-    """A server that logs requests, with a second world."""
+    """A server with a second world and a log of requests."""
     api = Api(runner, scenario(), log=lines.append)
     api.add_world("other", scenario(accounts=(AccountSpec("carol", CAROL),)))
     return api

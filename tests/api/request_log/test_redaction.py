@@ -1,4 +1,4 @@
-"""What is taken out of what the log shows."""
+"""Redaction of the request log."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ PLAIN, LONGER, ODD = "hunter2", "hunter2more", "s.e(c)r+t"
 
 @pytest.fixture
 def worlds() -> Worlds:
-    """Tokens of several shapes, in two worlds."""
+    """Two worlds with tokens of several shapes."""
     worlds = Worlds()
     worlds.add(World("default", scenario(accounts=(AccountSpec("a", PLAIN), AccountSpec("b", LONGER)))))
     worlds.add(World("other", scenario(accounts=(AccountSpec("c", ODD), AccountSpec("d", "si_test.dots/too")))))

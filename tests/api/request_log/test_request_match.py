@@ -1,4 +1,4 @@
-"""What a request is asked to be like."""
+"""Matching of requests against expectations."""
 
 from typing import Any
 

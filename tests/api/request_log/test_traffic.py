@@ -1,4 +1,4 @@
-"""Counting requests: by operation, status and how long they took."""
+"""Counters of requests by operation, status and duration."""
 
 import pytest
 from gpu_sim.api.request_log.traffic import BOUNDS_NS, RULES_COUNTED_MAX, Traffic

@@ -92,9 +92,9 @@ def broken_json_is_a_500(soil: Soil) -> None:
 )
 def unknown_paths_are_told_to_anybody(soil: Soil) -> None:
     """A13: the route comes before the token."""
-    sound = front.Front._enter_api
+    sound = front.FrontController._authenticate
 
-    def enter_api(self: front.Front, exchange: Exchange) -> bool:
+    def authenticate_request(self: front.FrontController, exchange: Exchange) -> bool:
         path = exchange.scope["path"]
         if not any(operation_of(method, path) for method in ("GET", "POST")):
             try:
@@ -103,7 +103,7 @@ def unknown_paths_are_told_to_anybody(soil: Soil) -> None:
                 raise problems.NotFound(f'nothing is at "{path}"') from None
         return sound(self, exchange)
 
-    soil.plant(front.Front, "_enter_api", enter_api)
+    soil.plant(front.FrontController, "_authenticate", authenticate_request)
 
 
 @canary(KINDS_OF_TOKENS, shows=r"must be 401: GET /v1/gpu/offers -> 200")

@@ -88,13 +88,13 @@ def test_an_account_without_entries_has_nothing() -> None:
     assert (ledger.available("carol"), ledger.held("carol"), ledger.balance("carol")) == (0, 0, 0)
 
 
-def test_entries_are_kept_in_order_and_each_is_told_once_it_is_posted() -> None:
-    told: list[tuple[Entry, int, int]] = []
-    ledger = Ledger(lambda entry: told.append((entry, len(ledger.entries), ledger.available("alice"))))
+def test_entries_are_in_order_and_each_is_passed_on_once_it_is_posted() -> None:
+    seen: list[tuple[Entry, int, int]] = []
+    ledger = Ledger(lambda entry: seen.append((entry, len(ledger.entries), ledger.available("alice"))))
     ledger.post(CREDIT)
     ledger.post(HOLD)
     assert ledger.entries == [CREDIT, HOLD]
-    assert told == [(CREDIT, 1, 1_000), (HOLD, 2, 700)]
+    assert seen == [(CREDIT, 1, 1_000), (HOLD, 2, 700)]
 
 
 def test_a_credit_concerns_no_rental() -> None:

@@ -86,7 +86,7 @@ def test_own_delays_are_exponential_at_the_own_rate() -> None:
 SHOCK_MEAN = HOUR / math.log(2) / 0.8 * MEAN_SEVERITY
 
 
-def strikes(count: int, p: int = 500_000, name: str = "shock/x") -> list[tuple[int, int, int]]:
+def shocks(count: int, p: int = 500_000, name: str = "shock/x") -> list[tuple[int, int, int]]:
     """Delay, number and severity of the first shocks of an offer."""
     clock = ShockClock(stream(1, name), hazard(p, settings()))
     found = []
@@ -94,24 +94,24 @@ def strikes(count: int, p: int = 500_000, name: str = "shock/x") -> list[tuple[i
         delay = clock.delay_ms()
         assert delay is not None
         assert delay >= 1
-        found.append((delay, *clock.strike()))
+        found.append((delay, *clock.draw_shock()))
     return found
 
 
 def test_shocks_come_at_exponential_intervals_of_the_shock_rate() -> None:
-    assert kstest([delay for delay, _, _ in strikes(4_000)], "expon", args=(0, SHOCK_MEAN)).pvalue > 0.01
+    assert kstest([delay for delay, _, _ in shocks(4_000)], "expon", args=(0, SHOCK_MEAN)).pvalue > 0.01
 
 
 def test_shocks_are_numbered_from_zero() -> None:
     clock = ShockClock(stream(1, "shock/x"), hazard(500_000, settings()))
     assert (clock.index, clock.draws) == (0, 0)
-    assert [clock.strike()[0] for _ in range(3)] == [0, 1, 2]
+    assert [clock.draw_shock()[0] for _ in range(3)] == [0, 1, 2]
     assert clock.index == 3
 
 
 def test_severities_have_the_moments_of_beta() -> None:
     a, b = 0.8, 0.6
-    severities = [severity / 1e6 for _, _, severity in strikes(20_000)]
+    severities = [severity / 1e6 for _, _, severity in shocks(20_000)]
     variance = a * b / ((a + b) ** 2 * (a + b + 1))
     assert abs(fmean(severities) - a / (a + b)) < 4 * math.sqrt(variance / 20_000)
     assert abs(pvariance(severities) - variance) < 0.004
@@ -120,7 +120,7 @@ def test_severities_have_the_moments_of_beta() -> None:
 
 
 def test_severities_follow_beta_and_stay_between_nothing_and_all() -> None:
-    severities = [severity for _, _, severity in strikes(4_000)]
+    severities = [severity for _, _, severity in shocks(4_000)]
     assert kstest([severity / 1e6 for severity in severities], "beta", args=(0.8, 0.6)).pvalue > 0.01
     assert 0 <= min(severities) <= max(severities) <= 1_000_000
 
@@ -136,19 +136,19 @@ def test_a_shock_takes_its_draws_one_after_the_other_and_is_as_severe_as_they_sa
         while x + y > 1.0:
             x, y = (((draw(key, n + i) + 1) / DRAW_RANGE) ** (1 / shape) for i, shape in enumerate((0.8, 0.6)))
             n += 2
-        struck, severity = clock.strike()
-        assert (struck, clock.draws) == (index, n)
+        number, severity = clock.draw_shock()
+        assert (number, clock.draws) == (index, n)
         assert abs(severity - 1e6 * x / (x + y)) <= 0.5001
 
 
 def test_shocks_follow_from_their_stream_alone() -> None:
-    assert strikes(50) == strikes(50)
-    assert strikes(50) != strikes(50, name="shock/y")
+    assert shocks(50) == shocks(50)
+    assert shocks(50) != shocks(50, name="shock/y")
 
 
 def test_a_greater_hazard_brings_the_same_shocks_sooner() -> None:
     """1 − 0.75 is the square of 1 − 0.5, so the hazard is twice as large."""
-    slow, fast = strikes(50, 500_000), strikes(50, 750_000)
+    slow, fast = shocks(50, 500_000), shocks(50, 750_000)
     assert [shock[1:] for shock in slow] == [shock[1:] for shock in fast]
     assert all(abs(a[0] - 2 * b[0]) <= 2 for a, b in zip(slow, fast, strict=True))
 
@@ -158,10 +158,10 @@ def test_a_clock_resumes_from_its_counters() -> None:
     clock = ShockClock(stream(1, "shock/x"), rates)
     for _ in range(5):
         clock.delay_ms()
-        clock.strike()
+        clock.draw_shock()
     resumed = ShockClock(stream(1, "shock/x"), rates)
     resumed.draws, resumed.index = clock.draws, clock.index
-    assert (resumed.delay_ms(), resumed.strike()) == (clock.delay_ms(), clock.strike())
+    assert (resumed.delay_ms(), resumed.draw_shock()) == (clock.delay_ms(), clock.draw_shock())
     assert (resumed.draws, resumed.index) == (clock.draws, clock.index)
 
 

@@ -69,17 +69,17 @@ def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, 
         rental = rental_name("alice", name, ordinal)
         end = now + HOUR
         own = own_delay_ms(stream(seed, f"own/{rental}"), rates)
-        falls = own is not None and own <= HOUR
-        if own is not None and falls:
+        is_interrupted = own is not None and own <= HOUR
+        if own is not None and is_interrupted:
             end = now + own
         while shock_ms <= end:
-            struck = int(shock_ms)
-            shock, severity = clock.strike()
-            shock_ms = struck + (clock.delay_ms() or math.inf)
+            hit_ms = int(shock_ms)
+            shock, severity = clock.draw_shock()
+            shock_ms = hit_ms + (clock.delay_ms() or math.inf)
             if is_hit(stream(seed, f"hit/{rental}"), shock, severity):
-                falls, end = True, struck
+                is_interrupted, end = True, hit_ms
                 break
-        fallen += falls
+        fallen += is_interrupted
         now = end
     return rentals, fallen, now / HOUR
 
@@ -149,7 +149,7 @@ def test_a1_lifetimes_are_exponential_also_where_shocks_are_shared(seed: int) ->
             delay = clock.delay_ms()
             assert delay is not None
             now += delay
-            hit = is_hit(stream(seed, f"hit/{rental}"), *clock.strike())
+            hit = is_hit(stream(seed, f"hit/{rental}"), *clock.draw_shock())
         lifetimes.append(min(now, own))
     mean_ms = HOUR / -math.log(0.95)
     p_value = float(kstest(lifetimes, "expon", args=(0, mean_ms)).pvalue)

@@ -67,27 +67,27 @@ def test_each_interruption_is_notified_once_so_long_before_or_when_the_rental_be
     """However late after its shock a rental is interrupted: the notice is about its own end, not the shock."""
     sim = world(mode=mode, spread=Duration(spread), shared=Share(500_000))
     crowd(sim, rentals=3_000, every_ms=20_000)
-    told, running = notices(sim), began(sim)
+    given, running = notices(sim), began(sim)
     ends = [event for event in seen(sim, RentalTerminated) if event.reason == "interrupted"]
     assert {event.cause for event in ends} == {"shock", "own"}
     late = 0
     for end in ends:
-        [notice] = told.pop(end.rental_id)
+        [notice] = given.pop(end.rental_id)
         assert notice.interrupts_ms == end.at
         assert notice.at == max(running[end.rental_id], end.at - NOTICE)
         late += notice.at > end.at - NOTICE
     assert late > 0, "some began to run within the notice of their end"
-    assert told == {}
+    assert given == {}
 
 
-def test_a_shock_that_follows_within_the_notice_of_another_is_told_of_in_time_too() -> None:
-    """With an hour's notice and a shock every two hours or so many do; who survives the first is told of the second."""
+def test_a_shock_that_follows_within_the_notice_of_another_is_announced_in_time_too() -> None:
+    """With an hour's notice and a shock every two hours many do; a survivor of the first has a notice of the second."""
     sim = world(notice=HOUR, shared=Share(1_000_000))
     crowd(sim, rentals=1_000)
-    told, running = notices(sim), began(sim)
+    given, running = notices(sim), began(sim)
     ends = [event for event in seen(sim, RentalTerminated) if event.cause == "shock"]
     assert len(ends) > 900
-    assert [told[end.rental_id][0].at for end in ends] == [max(running[end.rental_id], end.at - HOUR) for end in ends]
+    assert [given[end.rental_id][0].at for end in ends] == [max(running[end.rental_id], end.at - HOUR) for end in ends]
     at = sorted({end.at for end in ends})
     assert any(after - before < HOUR for before, after in pairwise(at))
 
@@ -104,13 +104,13 @@ def test_a_short_notice_is_given_in_its_own_time_where_others_give_long_ones() -
     )
     sim = Simulation(scenario(settings, balance=10**15, billing=BillingSettings(idle_timeout=None, hold_expiry=None)))
     crowd(sim, rentals=2_000)
-    told, running = notices(sim), began(sim)
+    given, running = notices(sim), began(sim)
     ends = [
         event for event in seen(sim, RentalTerminated) if event.reason == "interrupted" and event.rental_id in running
     ]
     assert len(ends) > 500
     for end in ends:
-        last, rental = told[end.rental_id][-1], sim.rentals.by_id[end.rental_id]
+        last, rental = given[end.rental_id][-1], sim.rentals.by_id[end.rental_id]
         assert (last.at, last.interrupts_ms) == (max(running[end.rental_id], end.at - short), end.at)
         assert (rental.noticed_ms, rental.interrupts_ms) == (last.at, last.interrupts_ms)
 
@@ -132,7 +132,7 @@ def test_each_rental_is_held_against_a_shock_at_most_twice_however_many_are_upco
         sim.advance(number * 1_000)
         rent(sim)
     sim.advance(5 * MINUTE)
-    assert len(sim.rentals.interruptions.state().offers[0].told) > 500
+    assert len(sim.rentals.interruptions.state().offers[0].announced) > 500
     assert max(drawn.values()) == 2
     assert sum(drawn.values()) < 200 * 20
 

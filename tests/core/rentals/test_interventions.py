@@ -92,8 +92,8 @@ def test_a_transition_that_is_held_back_comes_when_it_is_released_but_never_earl
     move(sim, rental, hold=False)
     sim.advance(HOUR)
     assert rental.running_ms == runs
-    told = [(type(event), event.at) for event in seen(sim, TransitionHeld, TransitionReleased)]
-    assert told == [(TransitionHeld, 0), (TransitionReleased, released)]
+    events = [(type(event), event.at) for event in seen(sim, TransitionHeld, TransitionReleased)]
+    assert events == [(TransitionHeld, 0), (TransitionReleased, released)]
 
 
 def test_a_released_transition_fails_if_its_luck_said_so() -> None:

@@ -307,7 +307,7 @@ def test_a_journal_with_phases_is_replayed_to_the_byte_sizes_and_parts_included(
     _, difference = replay(journal(sim))
     assert difference is None
     header = json.loads(journal(sim).splitlines()[0])
-    told = header["scenario"]["market"]["provisioning"]
-    assert told["sizes"] == {"images": {"an-image:latest": 1_500}, "models": {"a-model": 20_000}}
-    assert list(told["all"]["parts"]) == ["allocate", "boot", "pull", "weights", "fine_tuned"]
-    assert told["all"]["never_ready"] == 200_000
+    written = header["scenario"]["market"]["provisioning"]
+    assert written["sizes"] == {"images": {"an-image:latest": 1_500}, "models": {"a-model": 20_000}}
+    assert list(written["all"]["parts"]) == ["allocate", "boot", "pull", "weights", "fine_tuned"]
+    assert written["all"]["never_ready"] == 200_000

@@ -70,7 +70,7 @@ def test_rentals_of_one_offer_fall_together() -> None:
     assert len(set(instants)) < 10
 
 
-def test_without_shared_hazard_they_fall_one_by_one() -> None:
+def test_without_shared_hazard_they_are_interrupted_one_by_one() -> None:
     sim = simulation(shared=Share(0))
     for _ in range(200):
         rent(sim)
@@ -93,10 +93,10 @@ def test_without_interruptions_nothing_is_interrupted() -> None:
 
 
 def test_a_rental_that_is_being_provisioned_meets_no_shock() -> None:
-    """A shock strikes running rentals only: one rented at every shock's instant outlives it."""
-    struck = simulation(shared=Share(1_000_000), journal="full")
-    struck.advance(DAY)
-    shocks = [event for event in struck.events if isinstance(event, ShockStruck)]
+    """A shock hits running rentals only: one rented at every shock's instant outlives it."""
+    met = simulation(shared=Share(1_000_000), journal="full")
+    met.advance(DAY)
+    shocks = [event for event in met.events if isinstance(event, ShockStruck)]
     assert len(shocks) > 5
     sim = simulation(shared=Share(1_000_000))
     for shock in shocks:
@@ -112,9 +112,9 @@ def test_shocks_happen_whether_or_not_anybody_rents() -> None:
         rent(crowded)
     for sim in (empty, crowded):
         sim.advance(DAY)
-    struck = [[event for event in sim.events if isinstance(event, ShockStruck)] for sim in (empty, crowded)]
-    assert struck[0] == struck[1]
-    assert struck[0]
+    met = [[event for event in sim.events if isinstance(event, ShockStruck)] for sim in (empty, crowded)]
+    assert met[0] == met[1]
+    assert met[0]
 
 
 def test_the_gpus_of_an_interrupted_rental_come_back_after_reclaim() -> None:
@@ -219,7 +219,7 @@ def test_rentals_that_survived_an_act_draw_again_for_the_next() -> None:
 
 
 def test_what_interrupts_one_account_says_nothing_of_another_on_the_same_offer() -> None:
-    """Their own draws differ, so at a given shock one may fall and the other stay."""
+    """Their own draws differ, so one shock may hit one and not the other."""
     settings = InterruptionSettings()
     both = accounts(alice=10**9, bob=10**9)
     sim = Simulation(

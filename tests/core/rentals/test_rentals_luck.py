@@ -66,12 +66,12 @@ def test_shocks_are_decided_by_the_offers_stream_and_whom_they_hit_by_the_rental
     rentals = [rent(sim) for _ in range(20)]
     sim.advance(3 * DAY)
     clock = ShockClock(stream(seed, f"shock/{NAME}"), hazard(200_000, settings))
-    struck = [event for event in sim.events if isinstance(event, ShockStruck)]
-    assert len(struck) > 5
+    shocks = [event for event in sim.events if isinstance(event, ShockStruck)]
+    assert len(shocks) > 5
     now, ends = 0, dict[int, int]()
-    for event in struck:
+    for event in shocks:
         now += clock.delay_ms() or 0
-        shock, severity = clock.strike()
+        shock, severity = clock.draw_shock()
         assert (event.at, event.shock, event.severity_ppm) == (now, shock, severity)
         for number in range(len(rentals)):
             if now >= READY and is_hit(stream(seed, f"hit/alice|{NAME}|{number}"), shock, severity):

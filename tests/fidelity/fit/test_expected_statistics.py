@@ -1,4 +1,4 @@
-"""What is expected of zones, against what comes out of running them."""
+"""Expected statistics of zones, against those of their simulated runs."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ from gpu_sim.core.kernel.quantities import Availability
 from gpu_sim.core.market.availability_rates import calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.fidelity.fit.expected_statistics import DOWN_OVER_H, Setting, expect, shares_over
-from gpu_sim.fidelity.fit.fitting import setting_of, targets_of
-from gpu_sim.fidelity.fit.unsampled_rates import ZoneRates, seen_per_hour
+from gpu_sim.fidelity.fit.shape_fit import setting_of, targets_of
+from gpu_sim.fidelity.fit.unsampled_rates import ZoneRates, sampled_per_hour
 from gpu_sim.fidelity.runs.market_run import run_market
 from gpu_sim.fidelity.runs.zones import observe_all, trace_names
 from gpu_sim.fidelity.traces.statistics import measure
@@ -27,10 +27,10 @@ def measured(seed: int) -> dict[str, float]:
 
 
 def as_recorded_for_ever() -> Setting:
-    """What a recorder would see of them in the long run, written in as many days as the runs have."""
+    """The zones as a recorder sees them in the long run, in a setting of as many days as the runs have."""
     up = Availability(600_000)
     per_hour = SCENARIO.market.interruptions.goes_down_per_hour(400_000)
-    seen = seen_per_hour(calibrate(up, per_hour, Shape()), Shape(), LOOK_SECONDS / 3600)
+    seen = sampled_per_hour(calibrate(up, per_hour, Shape()), Shape(), LOOK_SECONDS / 3600)
     regions = ("us-east-1", "us-east-1", "us-west-2")
     return Setting(regions, (ZoneRates(up, seen),) * 3, (None,) * 3, 195.0, LOOK_SECONDS, DAYS * 86_400.0)
 

@@ -23,7 +23,7 @@ ALL = Severity(a=Factor(5_000_000), b=Factor(100_000))
 
 
 def loaded(market: CalibratedMarket, name: str = "mine") -> Scenario:
-    """What the written scenario says."""
+    """The written scenario, loaded."""
     return parse_scenario(write_scenario(market, name), origin=name, folder=None)
 
 
@@ -102,9 +102,9 @@ def test_the_market_that_is_written_behaves_like_the_recording() -> None:
     known = calibrate_traces(recorded, LOOK_SECONDS, "shipped")
     market = CalibratedMarket(known.zones, recorded, UNLIKE, True, LOOK_SECONDS)
     runs = run_again(market, loaded(market), range(4))
-    told = measure(recorded)
+    found = measure(recorded)
     assert days_to_run(market) == 100
-    assert {run.days for run in runs} == {told.days}
+    assert {run.days for run in runs} == {found.days}
     assert {run.zones for run in runs} == {len(ZONES)}
-    assert np.mean([run.availability for run in runs]) == pytest.approx(told.availability, abs=0.03)
+    assert np.mean([run.availability for run in runs]) == pytest.approx(found.availability, abs=0.03)
     assert len({run.interruptions for run in runs}) > 1

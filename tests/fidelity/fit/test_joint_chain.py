@@ -5,7 +5,7 @@ import pytest
 from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Share
 from gpu_sim.core.market.availability_rates import AvailabilityRates, calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
-from gpu_sim.fidelity.fit.joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
+from gpu_sim.fidelity.fit.joint_chain import JointChain, chain_of_one, chain_of_one_group, chain_of_two_groups
 from gpu_sim.fidelity.fit.sampled_chain import SampledChain
 
 HOUR = 3_600_000
@@ -20,9 +20,9 @@ def rates(shape: Shape, up: float, per_hour: float) -> AvailabilityRates:
     return calibrate(Availability(round(up * 1_000_000)), per_hour, shape)
 
 
-def pair(shape: Shape, *, strangers: bool) -> JointChain:
+def pair(shape: Shape, *, two_groups: bool) -> JointChain:
     """A scarce offer and one that is not."""
-    join = chain_of_strangers if strangers else chain_of_neighbours
+    join = chain_of_two_groups if two_groups else chain_of_one_group
     return join(shape, rates(shape, *SCARCE), rates(shape, *PLENTY))
 
 
@@ -39,28 +39,28 @@ def test_an_offer_by_itself_is_as_calibrated(shape: Shape, up: float, per_hour: 
     assert long_run(chain_of_one(shape, rates(shape, up, per_hour)), 0) == pytest.approx((up, per_hour), rel=1e-5)
 
 
-@pytest.mark.parametrize("strangers", [False, True])
+@pytest.mark.parametrize("two_groups", [False, True])
 @pytest.mark.parametrize("shape", [MEASURED, SHOCKED, CALM])
-def test_each_offer_of_a_pair_is_as_it_is_by_itself(shape: Shape, strangers: bool) -> None:
-    chain = pair(shape, strangers=strangers)
+def test_each_offer_of_a_pair_is_as_it_is_by_itself(shape: Shape, two_groups: bool) -> None:
+    chain = pair(shape, two_groups=two_groups)
     assert long_run(chain, 0) == pytest.approx(SCARCE, rel=1e-5)
     assert long_run(chain, 1) == pytest.approx(PLENTY, rel=1e-5)
     assert chain.generator.sum(axis=1) == pytest.approx(np.zeros(len(chain.generator)), abs=1e-9)
 
 
-def covariance(shape: Shape, *, strangers: bool) -> float:
-    return SampledChain(pair(shape, strangers=strangers), 0.1).up_covariance(0, 1)
+def covariance(shape: Shape, *, two_groups: bool) -> float:
+    return SampledChain(pair(shape, two_groups=two_groups), 0.1).up_covariance(0, 1)
 
 
 def test_what_ties_offers_together_is_stress_and_the_shocks_of_a_group() -> None:
-    assert covariance(MEASURED, strangers=False) > 1.2 * covariance(MEASURED, strangers=True) > 0.001
-    assert covariance(SHOCKED, strangers=False) > 0.001
-    assert covariance(SHOCKED, strangers=True) == pytest.approx(0, abs=1e-12)
-    assert covariance(CALM, strangers=False) == pytest.approx(0, abs=1e-12)
+    assert covariance(MEASURED, two_groups=False) > 1.2 * covariance(MEASURED, two_groups=True) > 0.001
+    assert covariance(SHOCKED, two_groups=False) > 0.001
+    assert covariance(SHOCKED, two_groups=True) == pytest.approx(0, abs=1e-12)
+    assert covariance(CALM, two_groups=False) == pytest.approx(0, abs=1e-12)
 
 
 def test_neighbours_go_down_in_one_look_more_often_than_by_chance_and_strangers_hardly_so() -> None:
-    neighbours, strangers = (SampledChain(pair(MEASURED, strangers=each), 0.1) for each in (False, True))
-    by_chance = neighbours.event_share(0) * neighbours.event_share(1)
-    assert neighbours.events_together(0, 1) > 2 * by_chance
-    assert strangers.events_together(0, 1) == pytest.approx(by_chance, rel=0.25)
+    one_group, two_groups = (SampledChain(pair(MEASURED, two_groups=each), 0.1) for each in (False, True))
+    by_chance = one_group.event_share(0) * one_group.event_share(1)
+    assert one_group.events_together(0, 1) > 2 * by_chance
+    assert two_groups.events_together(0, 1) == pytest.approx(by_chance, rel=0.25)

@@ -5,12 +5,12 @@ import pytest
 from gpu_sim.core.kernel.quantities import Availability
 from gpu_sim.core.market.availability_rates import calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
-from gpu_sim.fidelity.fit.joint_chain import chain_of_neighbours, chain_of_one
+from gpu_sim.fidelity.fit.joint_chain import chain_of_one, chain_of_one_group
 from gpu_sim.fidelity.fit.sampled_chain import SampledChain
 
 SCARCE = calibrate(Availability(300_000), 1.1, Shape())
 PLENTY = calibrate(Availability(800_000), 0.3, Shape())
-PAIR = SampledChain(chain_of_neighbours(Shape(), SCARCE, PLENTY), 0.2)
+PAIR = SampledChain(chain_of_one_group(Shape(), SCARCE, PLENTY), 0.2)
 ALONE = SampledChain(chain_of_one(Shape(), SCARCE), 0.2)
 
 

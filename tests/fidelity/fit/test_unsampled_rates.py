@@ -5,7 +5,12 @@ import pytest
 from gpu_sim.core.kernel.quantities import Availability, Factor, Share
 from gpu_sim.core.market.availability_rates import CannotCalibrate, calibrate
 from gpu_sim.core.scenario.availability_shape import Shape
-from gpu_sim.fidelity.fit.unsampled_rates import ZoneRates, seen_per_hour, unsampled_or_recorded_rates, unsampled_rates
+from gpu_sim.fidelity.fit.unsampled_rates import (
+    ZoneRates,
+    sampled_per_hour,
+    unsampled_or_recorded_rates,
+    unsampled_rates,
+)
 
 from ..known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
 from ..zone_recordings import marks
@@ -18,7 +23,7 @@ STEADY = Shape(stress=Factor(0), fragile=Share(0), shock_reach=Share(0))
 @pytest.mark.parametrize(("up", "per_hour"), [(0.17, 2.3), (0.6, 0.6), (0.9, 0.1), (0.99, 0.001)])
 def test_the_rate_is_found_behind_what_is_seen_of_it(shape: Shape, up: float, per_hour: float) -> None:
     availability = Availability(round(up * 1_000_000))
-    seen = seen_per_hour(calibrate(availability, per_hour, shape), shape, LOOK_H)
+    seen = sampled_per_hour(calibrate(availability, per_hour, shape), shape, LOOK_H)
     assert seen < per_hour
     assert unsampled_rates(ZoneRates(availability, seen), LOOK_H, shape).lost == pytest.approx(per_hour, rel=1e-5)
     assert unsampled_rates(ZoneRates(availability, seen), LOOK_H, shape, 3 * per_hour).lost == pytest.approx(
@@ -28,7 +33,7 @@ def test_the_rate_is_found_behind_what_is_seen_of_it(shape: Shape, up: float, pe
 
 def test_who_looks_all_the_time_misses_nothing() -> None:
     rates = calibrate(Availability(600_000), 0.6, Shape())
-    assert seen_per_hour(rates, Shape(), 1e-5) == pytest.approx(0.6, rel=1e-3)
+    assert sampled_per_hour(rates, Shape(), 1e-5) == pytest.approx(0.6, rel=1e-3)
 
 
 def test_what_is_seen_is_what_a_recorder_sees_of_a_run() -> None:
@@ -36,7 +41,7 @@ def test_what_is_seen_is_what_a_recorder_sees_of_a_run() -> None:
     traces = recordings(100)
     recorded = sum(ZoneRates.of(trace.up, trace.gap_seconds).per_hour * float(trace.up.mean()) for trace in traces)
     expected = sum(
-        up * seen_per_hour(calibrate(Availability(round(up * 1_000_000)), lost, UNLIKE), UNLIKE, LOOK_H)
+        up * sampled_per_hour(calibrate(Availability(round(up * 1_000_000)), lost, UNLIKE), UNLIKE, LOOK_H)
         for up, lost in ZONES.values()
     )
     assert recorded == pytest.approx(expected, rel=0.07)
@@ -63,7 +68,7 @@ def test_a_rate_is_kept_where_downs_are_a_look_long() -> None:
         unsampled_rates(brief, LOOK_H, Shape())
     rates, unsampled = unsampled_or_recorded_rates(brief, LOOK_H, Shape())
     assert (rates, unsampled) == (calibrate(brief.availability, brief.per_hour, Shape()), False)
-    assert seen_per_hour(rates, Shape(), LOOK_H) < brief.per_hour
+    assert sampled_per_hour(rates, Shape(), LOOK_H) < brief.per_hour
 
 
 def test_a_rate_is_found_where_downs_last() -> None:

@@ -1,4 +1,4 @@
-"""Recorded zones played by a scenario: two numbers of each come from the recording, the rest from the scenario."""
+"""Recorded zones simulated by a scenario: two numbers of each come from the recording, the rest from the scenario."""
 
 from pathlib import Path
 
@@ -12,8 +12,13 @@ from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
 from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import calibrate_traces
-from gpu_sim.fidelity.fit.zone_market import TraceMarkets, play_recorded, play_traces, why_not_played
-from gpu_sim.fidelity.runs.recorded import RecordedStatistics, read_recorded
+from gpu_sim.fidelity.fit.zone_market import (
+    RecordedMarkets,
+    build_recorded_markets,
+    build_zone_market,
+    why_not_simulated,
+)
+from gpu_sim.fidelity.runs.recorded_statistics import RecordedStatistics, read_recorded
 from gpu_sim.fidelity.runs.seed_run import run_seed
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
@@ -45,9 +50,9 @@ CONDITIONS = replace(OTHER, timeline=(Act(at=Duration(0), outage=OutageAct()),))
 
 def test_of_each_zone_two_numbers_come_from_the_recording_and_the_rest_from_the_scenario() -> None:
     traces = recordings(30)[:2]
-    played = play_traces(CONDITIONS, traces, LOOK_SECONDS)
-    conditions = played.plan.scenario
-    for spec, zone in zip(conditions.market.offers, played.zones, strict=True):
+    zone_market = build_zone_market(CONDITIONS, traces, LOOK_SECONDS)
+    conditions = zone_market.plan.scenario
+    for spec, zone in zip(conditions.market.offers, zone_market.zones, strict=True):
         rates = MarketRates(conditions.market).of(spec)
         assert zone.recorded is not None
         assert zone.rates is not None
@@ -57,48 +62,50 @@ def test_of_each_zone_two_numbers_come_from_the_recording_and_the_rest_from_the_
         assert (spec.region, spec.group) == (zone.name.zone, "r1 v100 x1")
     kept = ("shape", "shared", "severity", "spread", "reclaim")
     assert all(getattr(conditions.market.interruptions, name) == getattr(SETTINGS, name) for name in kept)
-    assert played.zones != calibrate_traces(traces, LOOK_SECONDS, "shipped").zones
+    assert zone_market.zones != calibrate_traces(traces, LOOK_SECONDS, "shipped").zones
 
 
 def test_zones_are_looked_at_as_they_were_recorded_and_for_as_long() -> None:
     recorded = recordings(30)[:3]
-    played = play_traces(CONDITIONS, [Trace(each.name, 195, each.values[:1000]) for each in recorded], LOOK_SECONDS)
-    assert (played.plan.looked.gap_ms, played.plan.looked.observe_every_ms) == (195_000, 631_000)
-    assert (played.plan.days, played.plan.ticks) == (3, 1000)
-    run = run_seed(played.plan, 1, with_history=True)
+    zone_market = build_zone_market(
+        CONDITIONS, [Trace(each.name, 195, each.values[:1000]) for each in recorded], LOOK_SECONDS
+    )
+    assert (zone_market.plan.looked.gap_ms, zone_market.plan.looked.observe_every_ms) == (195_000, 631_000)
+    assert (zone_market.plan.days, zone_market.plan.ticks) == (3, 1000)
+    run = run_seed(zone_market.plan, 1, with_history=True)
     assert run.history is not None
-    seen = played.plan.observe(run.history, played.plan.looked)
+    seen = zone_market.plan.observe(run.history, zone_market.plan.looked)
     assert [str(each.name) for each in seen] == [str(each.name) for each in recorded]
     assert {len(each.values) for each in seen} == {1000}
     assert run.looked["interruptions"] == sum(measure([each]).interruptions for each in seen)
 
 
 def test_how_often_was_looked_is_found_unless_told() -> None:
-    found = play_traces(CONDITIONS, recordings(30)[:2]).plan.looked
+    found = build_zone_market(CONDITIONS, recordings(30)[:2]).plan.looked
     assert found.observe_every_ms == pytest.approx(631_000, rel=0.01)
-    assert play_traces(CONDITIONS, recordings(30)[:2], 1.0).plan.looked.observe_every_ms == 195_000
+    assert build_zone_market(CONDITIONS, recordings(30)[:2], 1.0).plan.looked.observe_every_ms == 195_000
 
 
 def test_a_zone_comes_out_as_often_up_as_it_was() -> None:
     """Neither the churn nor the timeline of the scenario touches it."""
     recorded = recordings(30)[:2]
-    played = play_traces(CONDITIONS, recorded, LOOK_SECONDS)
-    runs = [run_seed(played.plan, seed).looked for seed in range(6)]
-    wanted = measure(recorded)
-    assert np.mean([run["availability"] for run in runs]) == pytest.approx(wanted.availability, abs=0.08)
+    zone_market = build_zone_market(CONDITIONS, recorded, LOOK_SECONDS)
+    runs = [run_seed(zone_market.plan, seed).looked for seed in range(6)]
+    of_recording = measure(recorded)
+    assert np.mean([run["availability"] for run in runs]) == pytest.approx(of_recording.availability, abs=0.08)
     per_hour = sum(run["interruptions"] for run in runs) / sum(run["availability"] * run["zones"] * 720 for run in runs)
     # means of six such runs differ by a tenth; a rate that the looks were not taken out of would be a third too low
-    assert per_hour == pytest.approx(wanted.interruptions_per_available_hour, rel=0.25)
+    assert per_hour == pytest.approx(of_recording.interruptions_per_available_hour, rel=0.25)
 
 
 def test_a_zone_that_was_always_up_is_always_up_and_nodes_of_more_gpus_are_another_model() -> None:
     always = trace("r2a", np.ones(2_000, np.int64), 195)
     eight = Trace(TraceName("r1", "a", "v100", 8), 195, recordings(30)[0].values)
-    played = play_traces(CONDITIONS, [*recordings(30)[:1], eight, always], LOOK_SECONDS)
-    assert [each.gpu_model for each in played.plan.scenario.market.offers] == ["v100 x1", "v100 x8", "v100 x1"]
-    run = run_seed(played.plan, 1, with_history=True)
+    zone_market = build_zone_market(CONDITIONS, [*recordings(30)[:1], eight, always], LOOK_SECONDS)
+    assert [each.gpu_model for each in zone_market.plan.scenario.market.offers] == ["v100 x1", "v100 x8", "v100 x1"]
+    run = run_seed(zone_market.plan, 1, with_history=True)
     assert run.history is not None
-    *_, last = played.plan.observe(run.history, played.plan.looked)
+    *_, last = zone_market.plan.observe(run.history, zone_market.plan.looked)
     assert last.up.all()
 
 
@@ -113,37 +120,37 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedStatistics:
     return found
 
 
-def test_fleets_are_played_apart_from_single_gpus_with_as_many_nodes(
+def test_fleets_are_simulated_apart_from_single_gpus_with_as_many_nodes(
     recorded: RecordedStatistics, tmp_path: Path
 ) -> None:
     """None of 8 nodes are: nothing is measured of such."""
-    played = play_recorded(CONDITIONS, recorded, LOOK_SECONDS, export=tmp_path)
-    assert played.zones is not None
-    [fleets] = played.fleets
-    assert [plan.scenario.market.offers[0].capacity for plan in (played.zones.plan, fleets.plan)] == [1, 16]
-    assert [(plan.fleets, plan.export) for plan in (played.zones.plan, fleets.plan)] == [
+    markets = build_recorded_markets(CONDITIONS, recorded, LOOK_SECONDS, export=tmp_path)
+    assert markets.zones is not None
+    [fleets] = markets.fleets
+    assert [plan.scenario.market.offers[0].capacity for plan in (markets.zones.plan, fleets.plan)] == [1, 16]
+    assert [(plan.fleets, plan.export) for plan in (markets.zones.plan, fleets.plan)] == [
         (False, tmp_path),
         (True, None),
     ]
-    assert played.days == 60
+    assert markets.days == 60
     left_out = [str(each.name) for each in recorded.fleets if each.values.max() == 8]
-    assert played.why == f"Fleets of 16 and of 4 nodes are played, and so {', '.join(left_out)} was not."
+    assert markets.why == f"Fleets of 16 and of 4 nodes are simulated, and so {', '.join(left_out)} was not."
     run = run_seed(replace(fleets.plan, days=4), 2)
     assert run.others["partner_16"] > 0.8
-    assert play_recorded(CONDITIONS, recorded, LOOK_SECONDS, fleets=False).fleets == ()
+    assert build_recorded_markets(CONDITIONS, recorded, LOOK_SECONDS, fleets=False).fleets == ()
 
 
 def test_without_traces_or_where_offers_are_always_there_nothing_is_played(recorded: RecordedStatistics) -> None:
-    assert play_recorded(CONDITIONS, None) == TraceMarkets()
-    told = play_recorded(poisson(20_000, 4), recorded)
-    assert (told.zones, told.fleets, told.days) == (None, (), 0)
-    assert told.why.startswith("In mode poisson")
+    assert build_recorded_markets(CONDITIONS, None) == RecordedMarkets()
+    found = build_recorded_markets(poisson(20_000, 4), recorded)
+    assert (found.zones, found.fleets, found.days) == (None, (), 0)
+    assert found.why.startswith("In mode poisson")
 
 
 def test_a_catalogue_makes_room_for_the_zones() -> None:
     generated = replace(CONDITIONS.market, offers=(), catalog=CatalogSpec(Generate(5)))
-    played = play_traces(replace(CONDITIONS, market=generated), recordings(30)[:1], LOOK_SECONDS)
-    assert len(played.plan.scenario.market.offers) == 1
+    zone_market = build_zone_market(replace(CONDITIONS, market=generated), recordings(30)[:1], LOOK_SECONDS)
+    assert len(zone_market.plan.scenario.market.offers) == 1
 
 
 @pytest.mark.parametrize(
@@ -156,12 +163,12 @@ def test_a_catalogue_makes_room_for_the_zones() -> None:
 )
 def test_what_no_market_plays_is_told(values: np.ndarray[tuple[int], np.dtype[np.int64]], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        play_traces(CONDITIONS, [trace("r5a", values, 195)])
+        build_zone_market(CONDITIONS, [trace("r5a", values, 195)])
 
 
 def test_a_zone_that_no_offer_of_the_shape_is_like_is_named() -> None:
     with pytest.raises(CannotCalibrate, match="r5a_v100_1: no offer of this shape"):
-        play_traces(CONDITIONS, [trace("r5a", np.tile([1, 0], 5_000), 195)])
+        build_zone_market(CONDITIONS, [trace("r5a", np.tile([1, 0], 5_000), 195)])
 
 
 @pytest.mark.parametrize(
@@ -174,6 +181,6 @@ def test_a_zone_that_no_offer_of_the_shape_is_like_is_named() -> None:
     ],
 )
 def test_a_market_that_plays_no_zones_says_why_and_what_is_shown_instead(conditions: Scenario, says: str) -> None:
-    told = why_not_played(conditions)
-    assert told.startswith(says)
-    assert ("the recorded" in told) == bool(says)
+    found = why_not_simulated(conditions)
+    assert found.startswith(says)
+    assert ("the recorded" in found) == bool(says)

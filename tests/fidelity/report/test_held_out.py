@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from gpu_sim.core.scenario.availability_shape import Shape
 from gpu_sim.core.scenario.market_settings import InterruptionSettings
-from gpu_sim.fidelity.fit.zone_market import play_traces
+from gpu_sim.fidelity.fit.zone_market import build_zone_market
 from gpu_sim.fidelity.report.held_out import SHAPE_STATISTICS, judge_held_out, refuse_unlike
-from gpu_sim.fidelity.report.judgement import Row
+from gpu_sim.fidelity.report.judged_targets import JudgedTarget
 from gpu_sim.fidelity.report.targets import TARGETS
 from gpu_sim.fidelity.traces.statistics import measure
 from gpu_sim.fidelity.traces.traces import Trace
@@ -19,12 +19,12 @@ from ..zone_recordings import trace
 FITTED, HELD_OUT = recordings(30)[:3], recordings(30)[3:]
 
 
-def judged(shape: Shape) -> dict[str, Row]:
+def judged(shape: Shape) -> dict[str, JudgedTarget]:
     """The rows of all five zones, by what they measure, under a shape."""
     of_shape = scenario(market(offer("x"), interruptions=InterruptionSettings(mode="realistic", shape=shape)))
     told: list[int] = []
-    played = play_traces(of_shape, recordings(30), LOOK_SECONDS)
-    rows = judge_held_out(played, recordings(30), range(1, 3), told.append)
+    zone_market = build_zone_market(of_shape, recordings(30), LOOK_SECONDS)
+    rows = judge_held_out(zone_market, recordings(30), range(1, 3), told.append)
     assert sum(told) == 2 * 30
     return {row.target.measure: row for row in rows}
 

@@ -7,15 +7,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from gpu_sim.fidelity.fit.zone_market import RecordedComparison, ZoneMarketRuns, play_traces
+from gpu_sim.fidelity.fit.zone_market import RecordedComparison, ZoneMarketRuns, build_zone_market
 from gpu_sim.fidelity.report import figure_style as pictures_of_markets
 from gpu_sim.fidelity.report.figure_style import Picture
-from gpu_sim.fidelity.report.judgement import judge
+from gpu_sim.fidelity.report.judged_targets import judge
 from gpu_sim.fidelity.report.page import page_text, write_page
 from gpu_sim.fidelity.report.plots import draw_all
 from gpu_sim.fidelity.report.rasters import recorded_is_first
 from gpu_sim.fidelity.runs.many_seeds import run_seeds
-from gpu_sim.fidelity.runs.recorded import RecordedStatistics, read_recorded
+from gpu_sim.fidelity.runs.recorded_statistics import RecordedStatistics, read_recorded
 from gpu_sim.fidelity.runs.seed_run import Plan, SeedRun
 from gpu_sim.fidelity.traces.traces import Trace, TraceName, write_trace
 from msgspec.structs import replace
@@ -59,9 +59,9 @@ def runs() -> tuple[SeedRun, ...]:
 
 
 @pytest.fixture(scope="module")
-def played(recorded: RecordedStatistics) -> ZoneMarketRuns:
-    """The two zones, played by the same market under two seeds."""
-    market = play_traces(CONDITIONS, recorded.zones)
+def runs_of_zones(recorded: RecordedStatistics) -> ZoneMarketRuns:
+    """The two zones, simulated by the same market under two seeds."""
+    market = build_zone_market(CONDITIONS, recorded.zones)
     return ZoneMarketRuns(market, run_seeds(market.plan, [1, 2], jobs=1))
 
 
@@ -71,9 +71,11 @@ def pictures(runs: tuple[SeedRun, ...], recorded: RecordedStatistics) -> tuple[P
 
 
 @pytest.fixture(scope="module")
-def guessing(runs: tuple[SeedRun, ...], recorded: RecordedStatistics, played: ZoneMarketRuns) -> tuple[Picture, ...]:
-    """All pictures where the zones were played."""
-    return draw_all(plan(CONDITIONS), runs, recorded, RecordedComparison(played))
+def guessing(
+    runs: tuple[SeedRun, ...], recorded: RecordedStatistics, runs_of_zones: ZoneMarketRuns
+) -> tuple[Picture, ...]:
+    """All pictures where the zones were simulated."""
+    return draw_all(plan(CONDITIONS), runs, recorded, RecordedComparison(runs_of_zones))
 
 
 def text(conditions: Plan, runs: tuple[SeedRun, ...], pictures: tuple[Picture, ...]) -> str:
@@ -112,14 +114,14 @@ def test_all_pictures_are_drawn_and_the_same_each_time(
 
 
 def test_what_is_measured_of_zones_is_that_of_the_played_ones_where_there_are_any(
-    pictures: tuple[Picture, ...], guessing: tuple[Picture, ...], played: ZoneMarketRuns
+    pictures: tuple[Picture, ...], guessing: tuple[Picture, ...], runs_of_zones: ZoneMarketRuns
 ) -> None:
     drawn = {picture.name: picture for picture in guessing}
     before = {picture.name: picture for picture in pictures}
     assert [*drawn] == ["guess", "answer", *before]
     changed = {name for name, picture in before.items() if drawn[name].png != picture.png}
     assert changed == {"lifetimes", "hazard", "lifts", "correlation", "offers"}
-    assert str(sum(len(run.lives_h) for run in played.runs)) in drawn["lifetimes"].text
+    assert str(sum(len(run.lifetimes_h) for run in runs_of_zones.runs)) in drawn["lifetimes"].text
 
 
 def test_a_market_in_which_nothing_goes_down_has_its_prices_alone() -> None:
@@ -128,7 +130,7 @@ def test_a_market_in_which_nothing_goes_down_has_its_prices_alone() -> None:
 
 
 class Links(HTMLParser):
-    """What a page refers to, and the tags in it."""
+    """The references of a page, and the tags in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,15 +164,20 @@ def test_the_page_has_every_row_of_the_table(runs: tuple[SeedRun, ...]) -> None:
 
 
 def test_the_reader_may_guess_before_the_page_tells_which_raster_is_which(
-    runs: tuple[SeedRun, ...], recorded: RecordedStatistics, played: ZoneMarketRuns, guessing: tuple[Picture, ...]
+    runs: tuple[SeedRun, ...],
+    recorded: RecordedStatistics,
+    runs_of_zones: ZoneMarketRuns,
+    guessing: tuple[Picture, ...],
 ) -> None:
-    """What tells is in an element that is closed; what could tell, the labelled raster, is in there too."""
-    page = page_text(plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, RecordedComparison(played))
+    """The answer, and the labelled raster that would give it away, are in an element that is closed."""
+    page = page_text(
+        plan(CONDITIONS), [1, 2], judge(plan(CONDITIONS), runs), guessing, RecordedComparison(runs_of_zones)
+    )
     png = {picture.name: b64encode(picture.png).decode() for picture in guessing}
     before, details, after = re.split(r"<details>(?=<summary>Which is which)|</details>", page, maxsplit=2)
     assert before.index(png["guess"]) < before.index("Of each zone two numbers come from the recording")
     assert png["answer"] in details
-    first, second = "AB" if recorded_is_first(played) else "BA"
+    first, second = "AB" if recorded_is_first(runs_of_zones) else "BA"
     told = f"{first} was recorded, {second} is simulated."
     assert told in details
     assert told not in before + after

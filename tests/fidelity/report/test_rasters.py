@@ -5,7 +5,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from gpu_sim.fidelity.fit.zone_market import ZoneMarketRuns, play_traces
+from gpu_sim.fidelity.fit.zone_market import ZoneMarketRuns, build_zone_market
 from gpu_sim.fidelity.report import figure_style, rasters
 from gpu_sim.fidelity.report.figure_style import Picture
 from gpu_sim.fidelity.report.rasters import draw_guess, draw_offers, recorded_is_first
@@ -39,20 +39,20 @@ def run() -> SeedRun:
 
 
 @pytest.fixture(scope="module")
-def played() -> ZoneMarketRuns:
-    market = play_traces(CONDITIONS, ZONES)
+def runs_of_zones() -> ZoneMarketRuns:
+    market = build_zone_market(CONDITIONS, ZONES)
     return ZoneMarketRuns(market, (run_seed(market.plan, 1, with_history=True),))
 
 
-def of_seed(played: ZoneMarketRuns, seed: int, name: str = "test") -> ZoneMarketRuns:
+def of_seed(runs_of_zones: ZoneMarketRuns, seed: int, name: str = "test") -> ZoneMarketRuns:
     """The same run as if of another seed or scenario."""
-    market = played.market
+    market = runs_of_zones.market
     other = replace(market.plan, scenario=replace(market.plan.scenario, name=name))
-    return ZoneMarketRuns(replace(market, plan=other), (replace(played.runs[0], seed=seed),))
+    return ZoneMarketRuns(replace(market, plan=other), (replace(runs_of_zones.runs[0], seed=seed),))
 
 
 def blue_share(pixels: Floats) -> float:
-    """How much of a raster is blue, of what is blue or grey."""
+    """The share of a raster that is blue, of all that is blue or grey."""
     blue, grey = (
         np.abs(pixels - np.array(colour) / 255).max(axis=-1) < 0.02 for colour in ((0, 0x72, 0xB2), (0xE4, 0xE4, 0xE4))
     )
@@ -113,31 +113,33 @@ def test_recorded_zones_that_nothing_was_made_of_are_shown_alone(run: SeedRun) -
 
 
 def test_the_two_rasters_have_the_same_rows_and_differ_by_their_order_alone(
-    played: ZoneMarketRuns, monkeypatch: pytest.MonkeyPatch
+    runs_of_zones: ZoneMarketRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = drawn_by(monkeypatch)
-    order = [recorded_is_first(of_seed(played, seed)) for seed in range(99)]
+    order = [recorded_is_first(of_seed(runs_of_zones, seed)) for seed in range(99)]
     seeds = order.index(True), order.index(False)
-    upper, lower = (pixels_of(draw_guess(ZONES, of_seed(played, seed))[0]) for seed in seeds)
+    upper, lower = (pixels_of(draw_guess(ZONES, of_seed(runs_of_zones, seed))[0]) for seed in seeds)
     assert {tuple(names) for names in drawn} == {tuple(str(each.name) for each in ZONES)}
     assert upper.shape == lower.shape
     half = len(upper) // 2
-    recorded, simulated = (float(np.mean([each.up.mean() for each in traces])) for traces in (ZONES, seen(played)))
+    recorded, simulated = (
+        float(np.mean([each.up.mean() for each in traces])) for traces in (ZONES, observed(runs_of_zones))
+    )
     assert abs(recorded - simulated) > 0.02
     assert blue_share(upper[:half]) == pytest.approx(blue_share(lower[half:]), abs=0.01)
     assert blue_share(upper[:half]) == pytest.approx(recorded, abs=0.02)
     assert blue_share(lower[:half]) == pytest.approx(simulated, abs=0.02)
 
 
-def seen(played: ZoneMarketRuns) -> tuple[Trace, ...]:
-    """What the recorder saw of the played zones."""
-    history = played.runs[0].history
+def observed(runs_of_zones: ZoneMarketRuns) -> tuple[Trace, ...]:
+    """The simulated zones as the recorder saw them."""
+    history = runs_of_zones.runs[0].history
     assert history is not None
-    return played.market.plan.observe(history, played.market.plan.looked)
+    return runs_of_zones.market.plan.observe(history, runs_of_zones.market.plan.looked)
 
 
-def test_which_is_above_is_drawn_from_seed_and_scenario(played: ZoneMarketRuns) -> None:
-    above = [recorded_is_first(of_seed(played, seed)) for seed in range(200)]
-    assert above == [recorded_is_first(of_seed(played, seed)) for seed in range(200)]
+def test_which_is_above_is_drawn_from_seed_and_scenario(runs_of_zones: ZoneMarketRuns) -> None:
+    above = [recorded_is_first(of_seed(runs_of_zones, seed)) for seed in range(200)]
+    assert above == [recorded_is_first(of_seed(runs_of_zones, seed)) for seed in range(200)]
     assert 70 < sum(above) < 130
-    assert above != [recorded_is_first(of_seed(played, seed, "other")) for seed in range(200)]
+    assert above != [recorded_is_first(of_seed(runs_of_zones, seed, "other")) for seed in range(200)]

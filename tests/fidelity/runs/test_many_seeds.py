@@ -25,7 +25,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Seed
 
 
 def same(one: dict[str, float], other: dict[str, float]) -> bool:
-    """Whether the statistics agree, unknown ones included."""
+    """True where the statistics agree, unknown ones included."""
     return one.keys() == other.keys() and np.array_equal([*one.values()], [*other.values()], equal_nan=True)
 
 
@@ -38,7 +38,7 @@ def test_processes_of_their_own_change_nothing(exported: tuple[Path, tuple[SeedR
         assert same(alone.looked, apart.looked)
         assert same(alone.each_tick, apart.each_tick)
         assert same(alone.others, apart.others)
-        assert alone.lives_h.tolist() == apart.lives_h.tolist()
+        assert alone.lifetimes_h.tolist() == apart.lifetimes_h.tolist()
     assert [run.history is not None for run in exported[1]] == [True, False]
 
 
@@ -55,8 +55,8 @@ def test_an_export_holds_what_was_measured(exported: tuple[Path, tuple[SeedRun, 
         traces = [read_trace(file) for file in files]
         assert {len(trace.values) for trace in traces} == {-(-2 * 86_400 // 195)}
         assert same(measure_zones(traces), run.looked)
-        told = measure(traces[1:]).by_name()
-        assert same(told, {name: run.looked[name] for name in told})
+        measured = measure(traces[1:]).by_name()
+        assert same(measured, {name: run.looked[name] for name in measured})
 
 
 def test_nodes_of_a_fleet_go_together(exported: tuple[Path, tuple[SeedRun, ...]]) -> None:
@@ -74,9 +74,9 @@ def test_availability_is_the_same_without_fleets(exported: tuple[Path, tuple[See
 
 def test_where_nothing_goes_down_there_are_no_zones_to_measure() -> None:
     run = run_seed(plan(poisson(500_000, 4), days=1), 1)
-    assert (run.looked, run.each_tick, len(run.lives_h)) == ({}, {}, 0)
-    assert run.taken is not None
-    assert run.taken.seen > 0
+    assert (run.looked, run.each_tick, len(run.lifetimes_h)) == ({}, {}, 0)
+    assert run.interruptions is not None
+    assert run.interruptions.counted > 0
 
 
 def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from ..zone_markets import realistic, zone
 ZONES = realistic(zone("us-east-1a", capacity=16), zone("us-east-1b"), zone("us-west-2a", capacity=5))
 
 
-def told(found: MarketHistory) -> list[list[int]]:
+def turns(found: MarketHistory) -> list[list[int]]:
     """All that happened, to be compared."""
-    return [[*each.turned_ms, *each.lives.began_ms, *each.lives.ended_ms] for each in found.offers]
+    return [[*each.turned_ms, *each.rentals.began_ms, *each.rentals.ended_ms] for each in found.offers]
 
 
 def test_offers_turn_when_the_journal_says_so() -> None:
@@ -44,19 +44,19 @@ def test_fleets_change_nothing_of_the_market() -> None:
     assert [each.fleet_size for each in without.offers] == [0, 0, 0]
     for one, other in zip(with_fleets.offers, without.offers, strict=True):
         assert one.turned_ms.tolist() == other.turned_ms.tolist()
-        assert len(one.lives.slot) > 0 == len(other.lives.slot)
+        assert len(one.rentals.slot) > 0 == len(other.rentals.slot)
 
 
 def test_the_seed_suffices_and_matters() -> None:
     one, again, other = (run_market(ZONES, seed, 2) for seed in (1, 1, 2))
-    assert told(one) == told(again)
-    assert told(one) != told(other)
+    assert turns(one) == turns(again)
+    assert turns(one) != turns(other)
 
 
 def test_a_fleet_is_whole_while_its_offer_is_up_and_what_is_lost_is_rented_anew() -> None:
     [history] = run_market(realistic(zone("us-east-1a", capacity=16)), 5, 4).offers
-    lives, edges = history.lives, np.array([0, *history.turned_ms, 4 * DAY])
-    assert lives.taken.any()
+    lives, edges = history.rentals, np.array([0, *history.turned_ms, 4 * DAY])
+    assert lives.interrupted.any()
     assert set(lives.slot.tolist()) == set(range(16))
     for number, (begun, over) in enumerate(pairwise(edges)):
         is_up = (number % 2 == 0) == history.up_at_start
@@ -72,7 +72,7 @@ def test_a_fleet_is_whole_while_its_offer_is_up_and_what_is_lost_is_rented_anew(
 def test_a_place_of_a_fleet_has_one_rental_at_a_time() -> None:
     [history] = run_market(realistic(zone("us-east-1a", capacity=4)), 5, 4).offers
     for slot in range(4):
-        alone = history.lives.of_slot(slot)
+        alone = history.rentals.of_slot(slot)
         assert len(alone.slot) > 1
         assert np.all(alone.began_ms[1:] >= alone.ended_ms[:-1])
         assert alone.running(np.arange(0, 4 * DAY, MINUTE)).max() == 1
@@ -82,8 +82,8 @@ def test_what_an_act_takes_was_not_taken_by_the_market() -> None:
     act = Act(at=Duration(6 * HOUR), interrupt=InterruptAct(share=Share(1_000_000)))
     [history] = run_market(scenario(market(offer(capacity=4)), timeline=(act,)), 1, 1).offers
     assert history.fleet_size == 4
-    assert history.lives.ended_ms.tolist() == [6 * HOUR] * 4 + [DAY] * 4
-    assert not history.lives.taken.any()
+    assert history.rentals.ended_ms.tolist() == [6 * HOUR] * 4 + [DAY] * 4
+    assert not history.rentals.interrupted.any()
 
 
 def test_prices_are_those_shown() -> None:
@@ -108,7 +108,7 @@ def test_an_offer_that_is_away_cannot_be_had_and_has_no_price_and_what_runs_ther
         True,
         False,
     ]
-    assert history.lives.ended_ms.tolist() == [3 * DAY] * 4
+    assert history.rentals.ended_ms.tolist() == [3 * DAY] * 4
 
 
 def test_an_offer_is_up_while_it_is_neither_down_nor_away() -> None:
@@ -136,8 +136,8 @@ def test_an_offer_in_an_outage_cannot_be_had_and_its_fleet_is_rented_anew_after_
         assert (a.up_at_start, a.turned_ms.tolist()) == (True, [5 * HOUR, 9 * HOUR])
         assert (b.up_at_start, b.turned_ms.tolist()) == (True, [7 * HOUR, 8 * HOUR])
     a, _ = run_market(conditions, 1, 1).offers
-    assert a.lives.ended_ms[0] == 5 * HOUR
-    assert 9 * HOUR < a.lives.began_ms[1] < 9 * HOUR + 10 * MINUTE
+    assert a.rentals.ended_ms[0] == 5 * HOUR
+    assert 9 * HOUR < a.rentals.began_ms[1] < 9 * HOUR + 10 * MINUTE
 
 
 def test_an_offer_left_without_a_gpu_cannot_be_had_and_its_fleet_is_rented_anew_after_it() -> None:
@@ -154,7 +154,7 @@ def test_an_offer_left_without_a_gpu_cannot_be_had_and_its_fleet_is_rented_anew_
         assert (a.up_at_start, a.turned_ms.tolist()) == (True, [2 * HOUR, 4 * HOUR, 5 * HOUR, 6 * HOUR])
         assert (b.up_at_start, b.turned_ms.tolist()) == (False, [8 * HOUR])
     a, _ = run_market(conditions, 1, 1).offers
-    running = a.lives.running(np.array([90, 210, 290, 390]) * MINUTE)
+    running = a.rentals.running(np.array([90, 210, 290, 390]) * MINUTE)
     assert running.tolist() == [4, 0, 2, 4]
 
 
@@ -162,7 +162,7 @@ def test_rentals_keep_no_offer_from_being_up() -> None:
     """GPUs that are rented or taken back can be had again; what counts is whether there are any."""
     acts = (Act(at=Duration(2 * HOUR), interrupt=InterruptAct()),)
     [history] = run_market(replace(scenario(market(offer("a", capacity=1))), timeline=acts), 1, 1).offers
-    assert (history.up_at_start, history.turned_ms.tolist(), len(history.lives.slot)) == (True, [], 2)
+    assert (history.up_at_start, history.turned_ms.tolist(), len(history.rentals.slot)) == (True, [], 2)
 
 
 def test_each_day_is_told_of() -> None:

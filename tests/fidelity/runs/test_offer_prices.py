@@ -10,7 +10,7 @@ from ..zone_markets import history, priced
 
 
 def test_each_class_is_measured_alone() -> None:
-    told = measure_prices(
+    found = measure_prices(
         history(
             priced([0.5, 0.5, 0.55], region="A, US"),
             priced([0.5, 0.5, 0.5], region="B, US", provider_class="neocloud"),
@@ -18,11 +18,11 @@ def test_each_class_is_measured_alone() -> None:
             priced([0.2, 0.2, 0.2], region="E, US", provider_class="hyperscaler"),
         )
     )
-    assert told["marketplace_unchanged"] == 0.5
-    assert told["marketplace_change"] == pytest.approx(np.log(1.1))
-    assert told["neocloud_unchanged"] == 1
-    assert told["hyperscaler_floor"] == pytest.approx(0.3)
-    assert told["within_on_demand"] == 1
+    assert found["marketplace_unchanged"] == 0.5
+    assert found["marketplace_change"] == pytest.approx(np.log(1.1))
+    assert found["neocloud_unchanged"] == 1
+    assert found["hyperscaler_floor"] == pytest.approx(0.3)
+    assert found["within_on_demand"] == 1
 
 
 def moving_at(*days: int, length: int) -> list[float]:
@@ -35,9 +35,9 @@ def test_what_depends_on_how_long_one_looks_is_the_mean_over_windows_as_long_as_
     length = 2 * FROZEN_DAYS + 10
     paths = (moving_at(FROZEN_DAYS + 1, 2 * FROZEN_DAYS, length - 1, length=length), [0.3] * length)
     offers = [priced(each, region=f"{number}, US", provider_class="hyperscaler") for number, each in enumerate(paths)]
-    told = measure_prices(history(*offers, days=length))
-    assert told["hyperscaler_frozen"] == pytest.approx((1 + 1 / 2) / 2)
-    assert told["hyperscaler_step"] == pytest.approx((0 + 0.025) / 2)
+    found = measure_prices(history(*offers, days=length))
+    assert found["hyperscaler_frozen"] == pytest.approx((1 + 1 / 2) / 2)
+    assert found["hyperscaler_step"] == pytest.approx((0 + 0.025) / 2)
     short = measure_prices(history(*offers, days=FROZEN_DAYS - 1))
     assert isnan(short["hyperscaler_frozen"])
     assert isnan(short["hyperscaler_step"])
@@ -56,9 +56,9 @@ def test_models_with_three_offers_have_a_median_and_a_spread() -> None:
 
 
 def test_a_market_without_a_class_has_nothing_to_measure_of_it() -> None:
-    told = measure_prices(history(priced([0.5, 0.5, 0.5])))
-    assert all(isnan(value) for name, value in told.items() if name.startswith(("hyperscaler", "neocloud")))
-    assert isnan(told["marketplace_persistence"])
+    found = measure_prices(history(priced([0.5, 0.5, 0.5])))
+    assert all(isnan(value) for name, value in found.items() if name.startswith(("hyperscaler", "neocloud")))
+    assert isnan(found["marketplace_persistence"])
 
 
 def test_daily_prices_are_those_at_midnight() -> None:

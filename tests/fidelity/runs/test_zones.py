@@ -1,4 +1,4 @@
-"""What offers are called among traces, and what a recorder writes of them."""
+"""The names of offers as traces, and the traces that a recorder writes of them."""
 
 import numpy as np
 import pytest

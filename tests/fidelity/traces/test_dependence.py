@@ -1,4 +1,4 @@
-"""What zones and ticks say about each other, against values worked out by hand."""
+"""The dependence of zones and ticks on each other, against values worked out by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How often a recorder looked is found from what it wrote."""
+"""The interval between a recorder's looks is found from what it wrote."""
 
 import numpy as np
 import pytest

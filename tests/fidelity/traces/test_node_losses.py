@@ -1,4 +1,4 @@
-"""What traces that count nodes say of how many rentals an offer takes along."""
+"""Shared interruptions and their severity, from traces that count nodes."""
 
 import numpy as np
 import pytest

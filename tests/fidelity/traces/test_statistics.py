@@ -126,11 +126,11 @@ def test_zones_that_never_change_have_an_availability_and_nothing_else(values: s
 
 def test_a_zone_that_never_changes_does_not_count_where_change_matters() -> None:
     changing = trace("west-1a", "1100 1101 0011")
-    alone, beside = measure([changing]), measure([changing, trace("west-1b", "1" * 12)])
-    assert beside.fail_given_fail[:4] == alone.fail_given_fail[:4]
-    assert beside.fano_zone[:2] == alone.fano_zone[:2]
-    assert isnan(beside.phi_same_region)
-    assert beside.availability == pytest.approx((alone.availability + 1) / 2)
+    alone, with_constant = measure([changing]), measure([changing, trace("west-1b", "1" * 12)])
+    assert with_constant.fail_given_fail[:4] == alone.fail_given_fail[:4]
+    assert with_constant.fano_zone[:2] == alone.fano_zone[:2]
+    assert isnan(with_constant.phi_same_region)
+    assert with_constant.availability == pytest.approx((alone.availability + 1) / 2)
 
 
 def test_one_zone_has_no_pairs() -> None:

@@ -1,1 +1,1 @@
-"""The control plane, everything under `/_sim`: a file for each noun."""
+"""The control plane, all under `/_sim`: one file per noun."""

@@ -8,12 +8,12 @@ from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import body_as, enter, page, window
+from .call import body_as, enter_world, page, window
 from .views import account_view, entries_view
 
 
 class NewAccount(Struct, forbid_unknown_fields=True):
-    """An account to make; what is missing is made up."""
+    """An account to create; a missing name or token is generated."""
 
     name: str | None = None
     token: str | None = None
@@ -21,27 +21,28 @@ class NewAccount(Struct, forbid_unknown_fields=True):
 
 
 class NewCredit(Struct, forbid_unknown_fields=True):
-    """An amount to credit."""
+    """Credit to add to an account."""
 
     amount: Money
 
 
 async def list_accounts(exchange: Exchange) -> Reply:
-    """All accounts with their tokens and their money."""
-    world, query = await enter(exchange, "after", "limit")
+    """List accounts with their tokens, balances and held credit."""
+    world, query = await enter_world(exchange, "after", "limit")
     token_of = {account: token for token, account in world.tokens.items()}
     names = world.simulation.accounts
     return page(((name, account_view(world, name, token_of[name])) for name in names), query, names)
 
 
 async def create_account(exchange: Exchange) -> Reply:
-    """A new customer."""
+    """Create an account with a token and a balance."""
     wanted = body_as(exchange, NewAccount)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     accounts = world.simulation.accounts
     name = wanted.name
     if name is None:
         name = next(n for i in range(len(accounts) + 1) if (n := f"account-{i + 1}") not in accounts)
+    # All is checked before anything changes: a refused token must not leave an account without one.
     accepted = world.check(CreateAccount(name, wanted.balance))
     if wanted.token is not None and not is_token(wanted.token):
         raise InvalidValue("a token is 1 to 256 visible ASCII characters", param="token")
@@ -52,9 +53,9 @@ async def create_account(exchange: Exchange) -> Reply:
 
 
 async def add_credit(exchange: Exchange) -> Reply:
-    """Credit a customer."""
+    """Add credit to an account."""
     wanted = body_as(exchange, NewCredit)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     name = exchange.scope["path_params"]["name"]
     world.execute(AddCredit(name, wanted.amount))
     token = next(token for token, account in world.tokens.items() if account == name)
@@ -62,7 +63,7 @@ async def add_credit(exchange: Exchange) -> Reply:
 
 
 async def get_ledger(exchange: Exchange) -> Reply:
-    """The ledger's entries."""
-    world, query = await enter(exchange, "after", "limit")
+    """List ledger entries."""
+    world, query = await enter_world(exchange, "after", "limit")
     after, limit = window(query)
     return json_reply(200, {"data": entries_view(world, after, limit)})

@@ -1,4 +1,4 @@
-"""What a control call is about: its world, its query, its body, and which part of a list."""
+"""Decoding of a control call: its world, its query, its body, and its page of a list."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -23,19 +23,19 @@ PAGE_DEFAULT = 100
 _T = TypeVar("_T", bound=Struct)
 
 
-class Nothing(Struct, forbid_unknown_fields=True):
+class EmptyBody(Struct, forbid_unknown_fields=True):
     """A body without fields."""
 
 
-async def enter(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
-    """The world that the call is about, caught up, and the query, as `select` finds them."""
-    query = select(exchange, *parameters)
+async def enter_world(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
+    """Find the call's world as `select_world` does, let it catch up, and return it with the query."""
+    query = select_world(exchange, *parameters)
     await exchange.world.catch_up()
     return exchange.world, query
 
 
-def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
-    """Find the world that the call is about: `?world=` wins, then the token's, then the only one; answer the query.
+def select_world(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
+    """Find the call's world and return the rest of the query: `?world=` wins, then the token's, then the only one.
 
     Raises UnknownParameter, WorldNotFound or, where a world is required, WorldRequired.
     """
@@ -49,7 +49,7 @@ def select(exchange: Exchange, *parameters: str, required: bool = True) -> dict[
 
 
 def body_as(exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[str, Any]], None] = lambda _: None) -> _T:
-    """The body as a struct, its shorthands written out; no body is an empty object.
+    """Decode the body as a struct, after `write_out` has expanded its shorthands; no body counts as an empty object.
 
     Raises UnknownField, MissingField or InvalidValue.
     """
@@ -76,27 +76,27 @@ def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField |
 
 
 def window(query: dict[str, str]) -> tuple[int, int]:
-    """After which seq, and how many, of a numbered list. Raises InvalidValue."""
+    """The `after` and `limit` of a query over a numbered list. Raises InvalidValue."""
     return whole_number(query, "after", 0), limit_of(query)
 
 
 def limit_of(query: dict[str, str]) -> int:
-    """How many items of a list. Raises InvalidValue."""
+    """The `limit` of a query over a list. Raises InvalidValue."""
     return whole_number(query, "limit", PAGE_DEFAULT)
 
 
 def whole_number(query: dict[str, str], name: str, default: int) -> int:
-    """A parameter that counts something. Raises InvalidValue."""
+    """A query parameter that is a whole number. Raises InvalidValue."""
     given = query.get(name)
     if given is None:
         return default
-    if not (given.isascii() and given.isdigit() and len(given) <= 15):
+    if not (given.isascii() and given.isdigit() and len(given) <= 15):  # `islice` wants less than 2**63
         raise InvalidValue(f"{name} must be a whole number", param=name)
     return int(given)
 
 
 def page(items: Iterable[tuple[str, Any]], query: dict[str, str], known: Iterable[str]) -> Reply:
-    """Part of a list whose items have ids: so many after the one with the id `after`. Raises InvalidValue."""
+    """Answer with a page of a list: `limit` items after the one whose id is `after`. Raises InvalidValue."""
     limit, after = limit_of(query), query.get("after")
     remaining = iter(items)
     if after is not None:

@@ -1,4 +1,4 @@
-"""Time on the control plane: the clock, its modes, and moving it."""
+"""The clock on the control plane: its mode, speed and step, and advancing it."""
 
 from collections.abc import Callable
 from typing import ClassVar, Literal
@@ -9,21 +9,22 @@ from ...core.kernel.clock import DAY_MS
 from ...core.kernel.errors import InvalidValue
 from ...core.kernel.one_of import OneOf
 from ...core.kernel.quantities import Duration, Factor, Instant
-from ...core.rentals.rental import Rental, Status
+from ...core.rentals.rental import Rental
+from ...core.rentals.transitions import Status
 from ...core.scenario.scenario import ClockSettings
 from ...worlds.advance_events import AdvanceEvents
 from ...worlds.world import ADVANCE_MS_MAX, World
 from ..exchange import Exchange
 from ..problems import NotReached
 from ..replies import Reply, json_reply
-from .call import body_as, enter
+from .call import body_as, enter_world
 from .views import clock_view, event_view
 
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")
 
 
 class PutClock(Struct, forbid_unknown_fields=True):
-    """What to change of the clock; the rest stays. A step of null or `0s` switches it off."""
+    """Changes to the clock; what is left out stays. A step of null or `0s` switches stepping off."""
 
     mode: Literal["real", "scaled", "manual"] | None = None
     speed: Factor | None = None
@@ -31,14 +32,14 @@ class PutClock(Struct, forbid_unknown_fields=True):
 
 
 class RentalReaches(Struct, forbid_unknown_fields=True):
-    """A status that a rental is to reach."""
+    """Waits until a rental reaches a status."""
 
     rental: str
     status: Status
 
 
 class Advance(OneOf, frozen=True, forbid_unknown_fields=True):
-    """How far to move: exactly one of `by`, `to` and `until`; `limit` bounds `until`."""
+    """An advance: exactly one of `by`, `to` and `until`; `limit` bounds `until`."""
 
     by: Duration | None = None
     to: Instant | None = None
@@ -54,16 +55,16 @@ class Advance(OneOf, frozen=True, forbid_unknown_fields=True):
 
 
 async def get_clock(exchange: Exchange) -> Reply:
-    """The clock."""
-    world, _ = await enter(exchange)
+    """Show the clock."""
+    world, _ = await enter_world(exchange)
     return json_reply(200, clock_view(world))
 
 
 async def put_clock(exchange: Exchange) -> Reply:
-    """Change mode, speed or step; time does not jump."""
+    """Change the clock's mode, speed or step; time does not jump."""
     change = body_as(exchange, PutClock)
-    world, _ = await enter(exchange)
-    now = world.pacer.settings
+    world, _ = await enter_world(exchange)
+    now = world.pacer.settings  # read after the wait above: another call may have changed the clock meanwhile
     mode = change.mode or now.mode
     speed = change.speed if change.speed is not None else now.speed if mode == "scaled" else None
     kept = now.step if mode == "manual" else None
@@ -77,11 +78,12 @@ async def put_clock(exchange: Exchange) -> Reply:
 
 
 async def advance(exchange: Exchange) -> Reply:
-    """Move the clock forward and answer with what happened meanwhile."""
+    """Move the clock forward and answer with the events on the way."""
     wanted = body_as(exchange, Advance)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
 
-    def target_ms() -> int:  # once it is this advance's turn: a reset may have come before it
+    def target_ms() -> int:
+        # Called when it is this advance's turn: advances queue, and a reset or another advance may have come before it.
         return _target_ms(world, wanted)
 
     if wanted.until is None:
@@ -90,6 +92,7 @@ async def advance(exchange: Exchange) -> Reply:
         advance_events = await _until_rental(world, wanted.until, target_ms)
     else:
         advance_events = await _until_next_event(world, target_ms)
+    # A wait that was cut short is no result: the caller would take the events so far for all of them.
     if world.stopping:
         reason = "the world was deleted" if world.is_dropped else "the server is stopping"
         raise NotReached(f"{reason}; it is {world.now}")
@@ -121,6 +124,7 @@ async def _until_next_event(world: World, target_ms: Callable[[], int]) -> Advan
 
     def target_from_here_ms() -> int:
         nonlocal seen
+        # Taken here and not earlier: events of an advance that is ahead of this one do not count.
         seen = world.simulation.events_total
         return target_ms()
 
@@ -135,7 +139,7 @@ async def _until_rental(world: World, until: RentalReaches, target_ms: Callable[
 
     def target_from_here_ms() -> int:
         nonlocal watched
-        watched = world.simulation.rentals.find(until.rental)  # it may be over, and let go, before the advance is
+        watched = world.simulation.rentals.find(until.rental)  # it may be over, and dropped, before the advance is
         return target_ms()
 
     def status() -> Status:

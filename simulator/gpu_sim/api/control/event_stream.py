@@ -1,7 +1,7 @@
 """Events as they happen, as `text/event-stream`.
 
 A stream has no queue: it keeps the number of the last event that it sent, and reads on from there in the world's own
-list whenever it is told that something happened. Who reads slowly is waited for, and cut off when too far behind.
+list whenever its watcher is notified. A slow reader is waited for, and cut off when it is too far behind.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from ...worlds.worlds import Worlds
 from ..auth import header_values
 from ..exchange import Exchange
 from ..replies import Headers, Reply, Stream
-from .call import select, whole_number
+from .call import select_world, whole_number
 from .events import list_events
 from .views import events_view
 
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 15.0  # below the idle timeouts of proxies, of which many are 30 or 60 seconds
 EVENTS_BEHIND_MAX = 10_000
-_EVENTS_PER_PART = 100
+_EVENTS_PER_PART = 100  # encoded in one go, while other requests wait
 _MEDIA = "text/event-stream"
 _HEADERS: Headers = (
     (b"content-type", _MEDIA.encode()),
@@ -36,28 +36,28 @@ _HEADERS: Headers = (
 
 
 class EventStreams:
-    """The event streams of a server."""
+    """The event streams of a server, and their counters."""
 
     def __init__(self, *, heartbeat_seconds: float = HEARTBEAT_SECONDS, behind_max: int = EVENTS_BEHIND_MAX) -> None:
         self.open = 0
-        """How many there are."""
+        """Streams that are open now."""
         self.dropped_total = 0
-        """How many readers were cut off because they fell behind."""
+        """Streams that were cut off because their reader fell behind."""
         self._heartbeat_seconds = heartbeat_seconds
         self._behind_max = behind_max
 
     async def events(self, exchange: Exchange) -> Reply | Stream:
-        """What happened, as a list; for a client that accepts `text/event-stream` what happens, from the event after
-        `Last-Event-ID` or else `?after=` on, or else from now on, until the world is reset or the server stops.
+        """List events, or stream them to a client that accepts `text/event-stream`.
 
-        While it waits for a slow reader, at most 10,000 events may come before the reader is up to date again; after
-        more, or where events that it has not got are no longer in memory, it gets a last event `dropped` with the
-        number that it missed. Raises InvalidValue for an id that is no number, or not
-        yet reached: it is not from this run.
+        A stream begins after the event `Last-Event-ID`, else after `?after=`, else now, and ends when the world is
+        reset or the server stops. A reader is cut off when more than 10,000 events come while it is waited for and
+        before it is up to date again, or when its next event is no longer in memory: it gets a last event `dropped`
+        with the number that it missed. Raises InvalidValue for an id that is no number, or that this run has not
+        reached.
         """
         if not _wants_stream(exchange.scope):
             return await list_events(exchange)
-        query = select(exchange, "after")
+        query = select_world(exchange, "after")
         simulation = exchange.world.simulation
         cursor = _last_seen(exchange.scope, query, simulation.events_total)
         return Stream(self._parts(exchange.worlds, exchange.world, simulation, cursor), _HEADERS)
@@ -66,14 +66,14 @@ class EventStreams:
         self, worlds: Worlds, world: World, simulation: Simulation, cursor: int
     ) -> AsyncGenerator[bytes, None]:
         clock, slice_ = asyncio.get_running_loop(), Slice()
-        waited_for = 0  # events that came while the reader was waited for, since it last was up to date
+        waited_for = 0  # events that came while a part was being sent, since the reader was last up to date
         watcher = Watcher()
         world.watchers.append(watcher)
         self.open += 1
         quiet_until = clock.time() + self._heartbeat_seconds
         try:
             while _goes_on(worlds, world, simulation):
-                total = simulation.events_total
+                total = simulation.events_total  # before the part is sent: what comes meanwhile is the reader's delay
                 if total == cursor:
                     waited_for = 0
                     if await watcher.wait(quiet_until):
@@ -100,7 +100,7 @@ class EventStreams:
 
 
 def _goes_on(worlds: Worlds, world: World, simulation: Simulation) -> bool:
-    """Whether the world is still there and what happens in it still follows what happened."""
+    """True while the world is there and still in the run whose events the stream began with."""
     return not world.stopping and world.simulation is simulation and worlds.by_name.get(world.name) is world
 
 
@@ -110,7 +110,7 @@ def _wants_stream(scope: Scope) -> bool:
 
 
 def _last_seen(scope: Scope, query: dict[str, str], latest: int) -> int:
-    """The number of the last event that a reader has."""
+    """The number of the last event that the client has seen. Raises InvalidValue."""
     values = header_values(scope, b"last-event-id")
     name = "Last-Event-ID" if values else "after"
     given = {name: values[-1].decode("latin-1")} if values else query

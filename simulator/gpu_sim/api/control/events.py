@@ -1,26 +1,26 @@
-"""What happened: events, and the journal as a file."""
+"""Events and the journal on the control plane."""
 
 import asyncio
 
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import enter, window
+from .call import enter_world, window
 from .views import events_view
 
-_BYTES_PER_TURN = 1 << 19
+_BYTES_PER_TURN = 1 << 19  # encoded between two turns of other requests
 
 
 async def list_events(exchange: Exchange) -> Reply:
-    """What happened, in order."""
-    world, query = await enter(exchange, "after", "limit")
+    """List events in order."""
+    world, query = await enter_world(exchange, "after", "limit")
     after, limit = window(query)
     return json_reply(200, {"data": events_view(world, after, limit)})
 
 
 async def get_journal(exchange: Exchange) -> Reply:
-    """The journal up to now, as a file that `gpu-sim replay` runs again."""
-    world, _ = await enter(exchange)
+    """Answer with the journal up to now, a file that `gpu-sim replay` runs again."""
+    world, _ = await enter_world(exchange)
     journal = await _journal(world)
     while journal is None:
         journal = await _journal(world)
@@ -28,7 +28,7 @@ async def get_journal(exchange: Exchange) -> Reply:
 
 
 async def _journal(world: World) -> bytes | None:
-    """The journal, or None where the world began anew before all of it was there. A long one holds nobody up."""
+    """Write the journal out, with turns for other requests in between; None where the world was reset meanwhile."""
     simulation = world.simulation
     stretches: list[bytes] = []
     size = 0

@@ -1,6 +1,6 @@
-"""The figures of a server in the form of Prometheus, worked out when somebody asks.
+"""The metrics of a server in Prometheus' exposition format, computed at each scrape.
 
-Loaded only then: the client library takes longer to import than the server takes to start.
+Imported at the first scrape: the client library takes longer to import than the server takes to start.
 """
 
 from collections.abc import Iterator
@@ -24,23 +24,23 @@ _NS_PER_SECOND = 1_000_000_000
 
 
 def exposition(worlds: Worlds, traffic: Traffic, streams: EventStreams) -> Reply:
-    """All figures, over all worlds."""
+    """Answer with all metrics, over all worlds."""
     registry = CollectorRegistry()
-    traffic.settle()
-    registry.register(_Figures(worlds, traffic, streams))
+    traffic.count_pending()  # before the collector reads: requests are counted in batches
+    registry.register(_MetricsCollector(worlds, traffic, streams))
     return Reply(200, generate_latest(registry), ((b"content-type", CONTENT_TYPE_LATEST.encode()),))
 
 
 def dropped(world: World) -> tuple[int, int]:
-    """How many events and how many ended rentals of a world are no longer in memory."""
+    """The numbers of events and of ended rentals of a world that are no longer in memory."""
     simulation = world.simulation
     return simulation.events_dropped, simulation.rentals.ended_total - simulation.rentals.ended_held
 
 
-class _Figures(Collector):
-    """Figures as they are at the moment of collection. Rentals that are over are counted, not looked at.
+class _MetricsCollector(Collector):
+    """Collects the metrics as they are now. It reads live rentals only; ended ones have a counter.
 
-    What a reset, a restored snapshot or the end of a world takes back is a gauge; counters never fall.
+    A number that a reset, a restored snapshot or the end of a world can lower is a gauge; counters never go down.
     """
 
     def __init__(self, worlds: Worlds, traffic: Traffic, streams: EventStreams) -> None:
@@ -53,7 +53,7 @@ class _Figures(Collector):
         yield from self._rentals()
         yield self._credit()
         yield from self._faults()
-        yield from self._happenings()
+        yield from self._events()
         yield from self._server()
 
     def _requests(self) -> Iterator[Metric]:
@@ -138,7 +138,7 @@ class _Figures(Collector):
                 hits[label] = hits.get(label, 0) + state.hits
         return hits
 
-    def _happenings(self) -> Iterator[Metric]:
+    def _events(self) -> Iterator[Metric]:
         simulations = [world.simulation for world in self._worlds]
         events_dropped, rentals_dropped = map(sum, zip(*map(dropped, self._worlds), strict=True))
         yield GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""Fault rules on the control plane: those that there are with their counters, one more, one less."""
+"""Fault rules on the control plane: listing them with their counters, adding and removing them."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from ...worlds import faults
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import Nothing, body_as, enter, page
+from .call import EmptyBody, body_as, enter_world, page
 
 
 class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A rule to add; a name is made up where none is given."""
+    """A rule to add; a missing name is generated."""
 
     name: str | None = None
     on: FaultTarget = FaultTarget()
@@ -26,16 +26,16 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 async def list_faults(exchange: Exchange) -> Reply:
-    """All rules in order, with what they have met so far."""
-    world, query = await enter(exchange, "after", "limit")
+    """List rules in their order, with their counters."""
+    world, query = await enter_world(exchange, "after", "limit")
     views = {state.rule.name: _view(state) for state in world.faults.state()}
     return page(views.items(), query, views)
 
 
 async def add_fault(exchange: Exchange) -> Reply:
-    """A rule more, or another in the place of the one of its name, which then counts from zero."""
+    """Add a rule, or replace the one of the same name; its counters begin at zero."""
     wanted = body_as(exchange, NewFault, write_out=_write_out)
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     names = [state.rule.name for state in world.faults.state()]
     name = wanted.name
     if name is None:
@@ -50,15 +50,15 @@ async def add_fault(exchange: Exchange) -> Reply:
 
 
 async def remove_fault(exchange: Exchange) -> Reply:
-    """A rule less."""
-    body_as(exchange, Nothing)
-    world, _ = await enter(exchange)
+    """Remove a rule."""
+    body_as(exchange, EmptyBody)
+    world, _ = await enter_world(exchange)
     faults.remove_fault(world, exchange.scope["path_params"]["name"])
     return Reply(204, b"")
 
 
 def _check(rule: FaultRule, world: World) -> None:
-    """Raises InvalidValue for a rule that can never meet a request."""
+    """Raise InvalidValue for a rule that can never match a request."""
     simulation = world.simulation
     for path, problem in rule_problems(rule, simulation.accounts, simulation.market.names, added_ms=simulation.now_ms):
         raise InvalidValue(problem, param=".".join(str(step) for step in path))
@@ -71,7 +71,7 @@ def _write_out(body: dict[str, Any]) -> None:
 
 
 def _view(state: RuleState) -> dict[str, Any]:
-    """A rule as it is posted, and its counters, for all accounts together and for each."""
+    """A rule in the form in which it is posted, with its counters in total and per account."""
     rule: dict[str, Any] = msgspec.to_builtins(state.rule, enc_hook=encode_quantity)
     effect = rule["effect"]
     if "delay" in effect:

@@ -1,4 +1,4 @@
-"""The market on the control plane: all offers, with what the API does not show, and the acts that push it."""
+"""The market on the control plane: its offers, with fields that the API does not show, and acts that begin now."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,27 +16,28 @@ from ...core.scenario.acts import (
 )
 from ..exchange import Exchange, Handler
 from ..replies import Reply, json_reply
-from .call import body_as, enter, page
+from .call import body_as, enter_world, page
 from .views import act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)
 
 
 async def get_market(exchange: Exchange) -> Reply:
-    """All offers, listed or not, with what the API does not show; selectors provider, gpu_model, region."""
-    world, query = await enter(exchange, "provider", "gpu_model", "region", "after", "limit")
+    """List all offers, listed or not, by provider, gpu_model and region, with fields that the API does not show."""
+    world, query = await enter_world(exchange, "provider", "gpu_model", "region", "after", "limit")
     selector = Selector(**{name: query[name] for name in ("provider", "gpu_model", "region") if name in query})
     offers = {offer.name: offer for offer in world.simulation.market.matching(selector)}
     return page(((name, offer_view(world, offer)) for name, offer in offers.items()), query, offers)
 
 
 def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
-    """The handler that lets an act begin now: one of this type, as this command."""
+    """Make the handler that begins an act of this type now, through this command."""
 
     async def begin(exchange: Exchange) -> Reply:
         act = body_as(exchange, type_)
-        world, _ = await enter(exchange)
+        world, _ = await enter_world(exchange)
         accepted = world.check(command(act))
+        # Rentals that the act ends are counted by those that are left: an act reports nothing, its events do.
         rentals = world.simulation.rentals
         live = sum(1 for _ in rentals.live())
         world.apply(accepted)
@@ -47,19 +48,19 @@ def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
 
 
 set_price = _begin(PriceAct, lambda act: PlayAct(price=act))
-"""Prices are set or multiplied from now on."""
+"""Set or multiply prices from now on."""
 
 begin_outage = _begin(OutageAct, lambda act: PlayAct(outage=act))
-"""Offers are out of service from now on, and what runs there is interrupted if that is asked for."""
+"""Take offers out of service from now on, and interrupt their rentals if asked to."""
 
 set_capacity = _begin(CapacityAct, lambda act: PlayAct(capacity=act))
-"""Offers have so many GPUs from now on."""
+"""Set the capacity of offers from now on."""
 
 interrupt = _begin(InterruptAct, lambda act: PlayAct(interrupt=act))
-"""The market takes a share of the rentals on some offers now."""
+"""Interrupt a share of the rentals on some offers now."""
 
 disturb_provisioning = _begin(ProvisioningAct, lambda act: PlayAct(provisioning=act))
-"""Provisioning gets stuck or fails from now on."""
+"""Make provisioning get stuck or fail from now on."""
 
 vanish = _begin(VanishAct, lambda act: PlayAct(vanish=act))
-"""The API does not know the rentals on some offers from now on."""
+"""Hide the rentals on some offers from the API from now on."""

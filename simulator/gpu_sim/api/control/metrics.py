@@ -1,4 +1,4 @@
-"""The server's figures on the control plane."""
+"""The server's metrics on the control plane."""
 
 import asyncio
 from importlib import import_module
@@ -11,14 +11,14 @@ from ..request_log.traffic import Traffic
 from .event_stream import EventStreams
 
 
-class Figures:
-    """Where the figures of one server come from."""
+class MetricsEndpoint:
+    """Serves the metrics of one server."""
 
     def __init__(self, worlds: Worlds, traffic: Traffic, streams: EventStreams) -> None:
         self._sources = worlds, traffic, streams
 
-    async def metrics(self, exchange: Exchange) -> Reply:
-        """The figures of all worlds in the form of Prometheus."""
+    async def get_metrics(self, exchange: Exchange) -> Reply:
+        """Answer with the metrics of all worlds, in Prometheus' format."""
         parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
         await asyncio.to_thread(import_module, ".exposition", __package__)
         from .exposition import exposition  # noqa: PLC0415  # loaded when first asked for: `exposition` says why

@@ -1,4 +1,4 @@
-"""Rentals on the control plane, with what the API does not show, and what an operator does to them."""
+"""Rentals on the control plane, with fields that the API does not show, and an operator's actions on them."""
 
 from msgspec import Struct
 
@@ -7,19 +7,19 @@ from ...core.scenario.acts import Transition
 from .. import decoration
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import Nothing, body_as, enter, page
+from .call import EmptyBody, body_as, enter_world, page
 from .views import rental_view
 
 
-class Vanish(Struct, forbid_unknown_fields=True):
-    """Whether the API is not to know the rental."""
+class Visibility(Struct, forbid_unknown_fields=True):
+    """Hides a rental from the API, or shows it again."""
 
     hidden: bool
 
 
 async def list_rentals(exchange: Exchange) -> Reply:
-    """All rentals, with what the API does not show."""
-    world, query = await enter(exchange, "after", "limit")
+    """List all rentals, with fields that the API does not show."""
+    world, query = await enter_world(exchange, "after", "limit")
     rentals = world.simulation.rentals.by_id
     if any(rental.command.ssh for rental in rentals.values()):
         await decoration.prepare()
@@ -27,26 +27,26 @@ async def list_rentals(exchange: Exchange) -> Reply:
 
 
 async def interrupt_rental(exchange: Exchange) -> Reply:
-    """The market takes this rental's GPUs back now."""
-    body_as(exchange, Nothing)
+    """Interrupt this rental now, as the market would."""
+    body_as(exchange, EmptyBody)
     return await _execute(exchange, InterruptRental(_rental_id(exchange)))
 
 
 async def touch_rental(exchange: Exchange) -> Reply:
-    """Count as activity of the rental (A19)."""
-    body_as(exchange, Nothing)
+    """Record activity of the rental (A19)."""
+    body_as(exchange, EmptyBody)
     return await _execute(exchange, TouchRental(_rental_id(exchange)))
 
 
 async def move_rental(exchange: Exchange) -> Reply:
-    """Force the rental's transition now, hold it back, or release it."""
+    """Force the rental's next transition, hold it back, or release it."""
     wanted = body_as(exchange, Transition)
     return await _execute(exchange, MoveRental(rental_id=_rental_id(exchange), to=wanted.to, hold=wanted.hold))
 
 
 async def hide_rental(exchange: Exchange) -> Reply:
-    """Let the API know the rental no more, or again."""
-    wanted = body_as(exchange, Vanish)
+    """Hide the rental from the API, or show it again."""
+    wanted = body_as(exchange, Visibility)
     return await _execute(exchange, HideRental(_rental_id(exchange), wanted.hidden))
 
 
@@ -56,7 +56,7 @@ def _rental_id(exchange: Exchange) -> str:
 
 
 async def _execute(exchange: Exchange, command: Command) -> Reply:
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     rental = world.execute(command)
     assert rental is not None
     if rental.command.ssh:

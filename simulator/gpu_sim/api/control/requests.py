@@ -1,4 +1,4 @@
-"""The request log on the control plane: what clients asked for, and whether that is what was expected of them."""
+"""The request log on the control plane: listing requests, and verifying that clients made those expected."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -19,21 +19,22 @@ from ..replies import Reply, json_reply
 from ..request_log.logged_request import LoggedRequest, logged_request
 from ..request_log.redaction import Redactor
 from ..request_log.request_match import Match, Mismatch, shortened
-from .call import body_as, select, window
+from .call import body_as, select_world, window
 
+# Bounds of an answer, whatever the size of the log: a person or a test's failure message has to take it in.
 NEAREST_SHOWN_MAX = 5
 MISMATCHES_SHOWN_MAX = 20
 SEQS_SHOWN_MAX = 100
 _REQUESTS_PER_TURN = 100
-_Kept = tuple[tuple[int, KeptRequest], ...]
-"""The requests of a log with their numbers."""
+_NumberedRequests = tuple[tuple[int, KeptRequest], ...]
+"""Requests of a log with their sequence numbers."""
 
 _FILTERS = ("operation", "account", "token", "status", "fault", "rental")
 
 
 class Verify(Struct, forbid_unknown_fields=True):
-    """What to verify: that so many requests are like `match`, at least one unless said otherwise, or that there are
-    requests like those of `in_order`, one after the other, whatever came between."""
+    """An expectation of the request log: a number of requests like `match`, at least one by default, or requests like
+    those of `in_order`, one after the other, with any others in between."""
 
     match: Match | None = None
     in_order: list[Match] | None = None
@@ -58,25 +59,25 @@ class Verify(Struct, forbid_unknown_fields=True):
 
     @property
     def bounds(self) -> tuple[int, int | None]:
-        """At least and at most how many requests there should be."""
+        """The least and the greatest number of requests expected; None for no upper bound."""
         if self.exactly is not None:
             return self.exactly, self.exactly
         least = self.at_least if self.at_least is not None else 1 if self.at_most is None else 0
         return least, self.at_most
 
 
-class Requests:
-    """The request logs of the worlds of one server."""
+class RequestLogs:
+    """Serves the request logs of the worlds of one server."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
     async def list_requests(self, exchange: Exchange) -> Reply:
-        """The requests that are kept, oldest first: all, or those that the query asks for.
+        """List the requests in the log that pass the query's filters, oldest first.
 
-        `total` is the number of the latest, `dropped` how many are no longer kept.
+        `total` is the sequence number of the latest, `dropped` the number of those no longer in the log.
         """
-        query = select(exchange, *_FILTERS, "after", "limit")
+        query = select_world(exchange, *_FILTERS, "after", "limit")
         log = _log_of(exchange.world)
         after, limit = window(query)
         wanted = _wanted(exchange.world, query)
@@ -90,25 +91,29 @@ class Requests:
         return json_reply(200, {"data": shown, "total": log.total, "dropped": log.dropped})
 
     async def verify_requests(self, exchange: Exchange) -> Reply:
-        """200 where it holds: `held`, how many `matched`, and the `seqs` of the first 100 of them. Raises NotHeld (409)
-        where not, with `matched`, `seqs` and the `nearest` requests: those with the fewest `mismatches` first, of each
-        the first 20, and of a value with more than 256 characters the beginning of its JSON.
+        """Verify an expectation: 200 with `held`, the number that `matched`, and the `seqs` of the first 100 of them.
 
-        `dropped` says how many requests are no longer kept. Nothing is known of those: where there are any, `exactly`,
-        `at_most` and `in_order`, as all else, are judged by the requests that are kept, and `held` says no more.
+        Raises NotHeld (409) otherwise, with `matched`, `seqs` and the `nearest` requests: those with the fewest
+        `mismatches` first, of each the first 20, values above 256 characters cut to the beginning of their JSON.
+
+        `dropped` is the number of requests no longer in the log. All expectations, `exactly`, `at_most` and `in_order`
+        too, are judged by the log as it is; nothing is known of the dropped ones.
         """
         wanted = body_as(exchange, Verify)
-        select(exchange)
+        select_world(exchange)
         log = _log_of(exchange.world)
+        # A copy: the log moves on while other requests are served, and two passes must see the same requests.
         kept, dropped = tuple(log.numbered()), log.dropped
         if wanted.match is not None:
             return await self._verify_number(wanted.match, wanted.bounds, kept, dropped)
         assert wanted.in_order is not None
         return await self._verify_order(wanted.in_order, kept, dropped)
 
-    async def _verify_number(self, match: Match, bounds: tuple[int, int | None], kept: _Kept, dropped: int) -> Reply:
+    async def _verify_number(
+        self, match: Match, bounds: tuple[int, int | None], kept: _NumberedRequests, dropped: int
+    ) -> Reply:
         seqs: list[int] = []
-        nearest = _Nearest()
+        nearest = _NearestRequests()
         async for request in self._shown(kept):
             mismatches = match.mismatches(request)
             if mismatches:
@@ -122,7 +127,7 @@ class Requests:
         expected = f"exactly {least}" if least == most else too_few
         raise NotHeld(f"{expected} expected, {len(seqs)} found", findings=nearest.findings(seqs, dropped))
 
-    async def _verify_order(self, in_order: list[Match], kept: _Kept, dropped: int) -> Reply:
+    async def _verify_order(self, in_order: list[Match], kept: _NumberedRequests, dropped: int) -> Reply:
         seqs: list[int] = []
         async for request in self._shown(kept):
             if not in_order[len(seqs)].mismatches(request):
@@ -130,7 +135,7 @@ class Requests:
                 if len(seqs) == len(in_order):
                     return _held(seqs, dropped)
         last = seqs[-1] if seqs else 0
-        nearest = _Nearest()
+        nearest = _NearestRequests()
         async for request in self._shown(kept):
             mismatches = in_order[len(seqs)].mismatches(request)
             if request.seq <= last:
@@ -142,7 +147,7 @@ class Requests:
         )
 
     async def _shown(self, kept: Iterable[tuple[int, KeptRequest]]) -> AsyncIterator[LoggedRequest]:
-        """Requests as they are shown; others are served meanwhile."""
+        """Turn logged requests into the form in which they are shown, with turns for other requests in between."""
         slice_ = Slice()
         for count, (seq, request) in enumerate(kept):
             yield logged_request(seq, request, self._redactor)
@@ -151,20 +156,20 @@ class Requests:
                 slice_ = Slice()
 
 
-class _Nearest:
-    """Of the requests that are not as expected, the few with the fewest mismatches, earlier ones first."""
+class _NearestRequests:
+    """The few unexpected requests with the fewest mismatches, earlier ones first among equals."""
 
     def __init__(self) -> None:
         self._found: list[tuple[list[Mismatch], LoggedRequest]] = []
 
     def add(self, mismatches: list[Mismatch], request: LoggedRequest) -> None:
-        """One more request."""
+        """Take in a request with its mismatches."""
         self._found.append((mismatches, request))
         self._found.sort(key=lambda pair: len(pair[0]))
         del self._found[NEAREST_SHOWN_MAX:]
 
     def findings(self, seqs: list[int], dropped: int) -> dict[str, Any]:
-        """What was found instead of what was expected."""
+        """The fields of NotHeld: the requests that matched, and the nearest ones."""
         return {
             "matched": len(seqs),
             "seqs": seqs[:SEQS_SHOWN_MAX],
@@ -187,7 +192,7 @@ def _log_of(world: World) -> RequestLog:
 
 
 def _wanted(world: World, query: dict[str, str]) -> Match:
-    """What the filters of a query ask for. Raises InvalidValue or AccountNotFound."""
+    """The match that a query's filters stand for. Raises InvalidValue or AccountNotFound."""
     operation, status, account = query.get("operation"), query.get("status"), query.get("account")
     operations = get_args(Operation)
     if operation is not None and operation not in operations:

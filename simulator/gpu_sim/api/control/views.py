@@ -1,4 +1,4 @@
-"""What the control plane shows, in its shapes: durations as text, instants RFC 3339, money with six decimals."""
+"""Views of the control plane: its JSON shapes, with durations as text, instants RFC 3339, money with six decimals."""
 
 from itertools import islice
 from typing import Any
@@ -18,7 +18,7 @@ from ..gpu import extended_view
 
 
 def clock_view(world: World) -> dict[str, Any]:
-    """The clock of a world."""
+    """A world's clock."""
     settings = world.pacer.settings
     return {
         "world": world.name,
@@ -30,7 +30,7 @@ def clock_view(world: World) -> dict[str, Any]:
 
 
 def account_view(world: World, name: str, token: str) -> dict[str, Any]:
-    """An account and its money (F16)."""
+    """An account with its balance, available and held credit (F16)."""
     ledger = world.simulation.ledger
     return {
         "name": name,
@@ -54,8 +54,11 @@ def entry_view(world: World, seq: int, entry: Entry) -> dict[str, Any]:
 
 
 def entries_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
-    """So many ledger entries after the one with that seq. Where the first ones are no longer held, a line with the
-    balances that they had come to stands in their place."""
+    """Up to `limit` ledger entries after number `after`.
+
+    Entries that are no longer in memory are summed up in an `opening_balance`, so that the postings of a list from the
+    start always add up to the balances.
+    """
     ledger = world.simulation.ledger
     shown = [_opening_view(world)] if after < ledger.dropped and limit else []
     first = max(0, after - ledger.dropped)
@@ -77,7 +80,7 @@ def _opening_view(world: World) -> dict[str, Any]:
 
 
 def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
-    """An event: `seq`, `at`, `type` and its own fields."""
+    """An event: its `seq`, `at`, `type` and own fields."""
     fields = msgspec.structs.asdict(event)
     del fields["at"]
     shown = (_shown(world, name, value) for name, value in fields.items())
@@ -95,7 +98,7 @@ def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
 
 
 def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
-    """So many events after the one with seq `after`, of those that are held."""
+    """Up to `limit` events after number `after`, of those in memory."""
     dropped = world.simulation.events_dropped
     first = max(0, after - dropped)
     events = islice(world.simulation.events, first, first + limit)
@@ -103,8 +106,8 @@ def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
-    """A rental with what the API does not show: account, status of the hold, transitions, the phase of provisioning,
-    what keeps it back, and the latest notice of its interruption."""
+    """A rental with fields that the API does not show: account, hold status, transitions, provisioning phase, the
+    transition that is held back, and the latest interruption notice."""
     return {
         **extended_view(world, rental),
         "account": rental.account,
@@ -139,8 +142,8 @@ def _transitions(world: World, rental: Rental) -> list[dict[str, Any]]:
 
 
 def offer_view(world: World, offer: Offer) -> dict[str, Any]:
-    """An offer with what the API does not show: class, process, capacity, for which share of the time it is to be had,
-    and what keeps it from being rented."""
+    """An offer with fields that the API does not show: class, price process, capacity, its availability as a share of
+    time, and what keeps it from being rented."""
     spec, settings = offer.spec, world.scenario.market
     return {
         "name": offer.name,
@@ -167,7 +170,7 @@ def offer_view(world: World, offer: Offer) -> dict[str, Any]:
 
 
 def act_view(world: World, act: MarketAct, number: int, ended: int) -> dict[str, Any]:
-    """A called act that began now: its number, its time, the offers it concerns and the rentals that it ended."""
+    """An act that began now: its number and span, the numbers of offers it concerns and of rentals it ended."""
     began_ms = world.simulation.now_ms
     span_ms = act.for_ if isinstance(act, PassingAct) else None
     until_ms = None if span_ms is None else began_ms + span_ms

@@ -1,4 +1,4 @@
-"""Worlds on the control plane: whether the server is alive, which worlds it serves, making and ending them."""
+"""Worlds on the control plane: creating, listing, resetting and deleting them, and the server's health."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,15 +19,15 @@ from ..exchange import Exchange
 from ..fields import parse_query
 from ..problems import ScenarioInvalid
 from ..replies import Reply, json_reply
-from .call import body_as, enter, select
+from .call import body_as, enter_world, select_world
 from .views import clock_view
 
-SEED_MAX = 2**63 - 1
+SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
 _PROBLEMS_SHOWN_MAX = 5
 
 
 class NewWorld(Struct, forbid_unknown_fields=True):
-    """A world to make. Without `scenario` it is as `default` was at its start, in what the other fields leave open."""
+    """A world to create. Without `scenario` it is as `default` was at its start, but for the fields given."""
 
     name: str | None = None
     scenario: str | dict[str, Any] | None = None
@@ -37,7 +37,7 @@ class NewWorld(Struct, forbid_unknown_fields=True):
 
 
 class Reset(Struct, forbid_unknown_fields=True):
-    """What to reset: everything, unless it says which part."""
+    """A reset of the whole world, or of the part named by `only`."""
 
     only: Literal["requests", "faults"] | None = None
 
@@ -49,8 +49,8 @@ _PARTS: dict[str, Callable[[World], None]] = {
 
 
 async def health(exchange: Exchange) -> Reply:
-    """The server is alive: version, worlds, and the clock and seed of the world concerned. It waits for no advance."""
-    select(exchange, required=False)
+    """Report that the server is alive: version, worlds, and the call's world's clock and seed. Waits for no advance."""
+    select_world(exchange, required=False)
     world = exchange.world
     world.caught_up()
     worlds = [{"name": w.name, "scenario": w.scenario.name, "seed": w.seed} for w in exchange.worlds.by_name.values()]
@@ -68,19 +68,19 @@ async def health(exchange: Exchange) -> Reply:
 
 
 async def ready(exchange: Exchange) -> Reply:
-    """The server serves requests."""
-    select(exchange, required=False)
+    """Report that the server is ready for requests."""
+    select_world(exchange, required=False)
     return json_reply(200, {"status": "ready"})
 
 
 async def list_worlds(exchange: Exchange) -> Reply:
-    """The worlds of the server, each at its own time."""
+    """List the worlds of the server, each at its own time."""
     parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
     return json_reply(200, {"data": [_view(world) for world in exchange.worlds.by_name.values()]})
 
 
 async def create_world(exchange: Exchange) -> Reply:
-    """One more world, with tokens that no other world has."""
+    """Create a world, with tokens that no other world has."""
     parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
     wanted = body_as(exchange, NewWorld)
     worlds = exchange.worlds
@@ -88,12 +88,13 @@ async def create_world(exchange: Exchange) -> Reply:
         raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")
     if wanted.seed is not None and abs(wanted.seed) > SEED_MAX:
         raise InvalidValue(f"seed must be between -{SEED_MAX} and {SEED_MAX}", param="seed")
+    # Checked now, before the work of making the world, and by `add` again, after it.
     if wanted.name in worlds.by_name:
         raise WorldExists(f'the world "{wanted.name}" is there already', param="name")
     world = await _make(worlds, wanted)
     tokens = wanted.tokens if wanted.tokens is not None else {}
     _check_tokens(world.scenario, tokens)
-    # From here on nothing waits: the name that is free now still is when the world takes it.
+    # Nothing is awaited from here on: a name that is free now still is when the world takes it.
     world.name = wanted.name if wanted.name is not None else worlds.free_name()
     worlds.add(world, tokens)
     exchange.world = world
@@ -102,7 +103,7 @@ async def create_world(exchange: Exchange) -> Reply:
 
 
 async def delete_world(exchange: Exchange) -> Reply:
-    """The end of a world, with all that is kept of it."""
+    """Delete a world with all that the server has of it."""
     parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
     worlds = exchange.worlds
     await worlds.drop(worlds.find(exchange.scope["path_params"]["name"]))
@@ -110,9 +111,9 @@ async def delete_world(exchange: Exchange) -> Reply:
 
 
 async def reset(exchange: Exchange) -> Reply:
-    """Back to just after the scenario was loaded, in all or in part."""
+    """Reset the world, or a part of it, to just after its scenario was loaded."""
     part = body_as(exchange, Reset).only
-    world, _ = await enter(exchange)
+    world, _ = await enter_world(exchange)
     if part is None:
         await exchange.worlds.reset(world)
     else:
@@ -121,7 +122,11 @@ async def reset(exchange: Exchange) -> Reply:
 
 
 async def _make(worlds: Worlds, wanted: NewWorld) -> World:
-    """The world itself, yet without a name. What may take long is made beside the loop: it touches nothing shared."""
+    """Make the world, still without a name. Raises ScenarioInvalid or InvalidValue.
+
+    What may take long, loading a scenario or filling a large market, is done in a thread, as it touches nothing shared;
+    a scenario that is loaded already is built here, without the cost of a thread.
+    """
     default = worlds.by_name[DEFAULT_WORLD]
     scenario = worlds.library.at_hand(wanted.scenario) if isinstance(wanted.scenario, str) else None
     if scenario is not None:
@@ -149,11 +154,11 @@ def _build(
 
 
 def _find(worlds: Worlds, wanted: str | dict[str, Any] | None) -> Scenario:
-    """The scenario of that name, or of an inline document. Raises ScenarioInvalid."""
+    """Find a scenario by its name, or build an inline one. Raises ScenarioInvalid."""
     try:
         return worlds.library.find(wanted) if isinstance(wanted, str) else worlds.library.build(wanted)
     except ScenarioError as error:
-        shown = "; ".join(_said(problem) for problem in error.problems[:_PROBLEMS_SHOWN_MAX])
+        shown = "; ".join(_problem_text(problem) for problem in error.problems[:_PROBLEMS_SHOWN_MAX])
         more = len(error.problems) - _PROBLEMS_SHOWN_MAX
         field = error.problems[0].field
         raise ScenarioInvalid(
@@ -161,8 +166,8 @@ def _find(worlds: Worlds, wanted: str | dict[str, Any] | None) -> Scenario:
         ) from None
 
 
-def _said(problem: Problem) -> str:
-    """A problem without the folder of its file, which is nobody's business."""
+def _problem_text(problem: Problem) -> str:
+    """A problem as text, without its file's folder: a client has no business with the server's paths."""
     place = [Path(problem.file).name, *(str(part) for part in (problem.line, problem.column) if part is not None)]
     field = f"{problem.field}: " if problem.field else ""
     return f"{field}{problem.message}" if len(place) == 1 else f"{':'.join(place)}: {field}{problem.message}"

@@ -1,1 +1,1 @@
-"""Injected faults on their way through a request: asked for, decided, carried out."""
+"""Faults at the API: asked for by header, decided by rules, carried out around a request."""

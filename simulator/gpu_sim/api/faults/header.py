@@ -1,4 +1,4 @@
-"""The header `x-sim`: a fault that a request asks for itself, in the words of a rule's effect."""
+"""The header `x-sim`, by which a request asks for a fault, with the fields of a rule's effect."""
 
 from typing import Any
 
@@ -19,35 +19,36 @@ _FLAGS = ("reset", "malformed", "lose_response", "duplicate")
 _WITH_VALUE = ("respond", "retry_after", "retry_after_as", "delay", "clock", "hang", "truncate", "drip")
 
 
-def asked_for(scope: Scope) -> Injection | None:
-    """The fault that the request asks for, if it has such a header. Raises InvalidValue."""
+def injection_asked_for(scope: Scope) -> Injection | None:
+    """The fault that a request's header asks for, or None without one. Raises InvalidValue."""
     values = header_values(scope, FAULT_HEADER)
     if not values:
         return None
     if len(values) > 1:
         raise _refusal("the header stands there twice")
     effect = parse_effect(values[0].decode("latin-1"))
+    # A header can only give a fixed delay, so any draw will do, and no stream of the world is drawn from.
     delay_ms = 0 if effect.delay is None else effect.delay.sampler()(0)
     return Injection(RESERVED, effect, delay_ms)
 
 
 def parse_effect(text: str) -> FaultEffect:
-    """The effect of such as `respond=429; retry_after=2s; delay=2s` or `lose_response`. Raises InvalidValue."""
-    words: dict[str, Any] = {}
+    """Parse an effect such as `respond=429; retry_after=2s; delay=2s` or `lose_response`. Raises InvalidValue."""
+    fields: dict[str, Any] = {}
     for piece in text.split(";"):
         name, equals, value = (part.strip() for part in piece.partition("="))
-        if name in words:
+        if name in fields:
             raise _refusal(f"{name} stands there twice")
-        words[name] = _read(name, value if equals else None)
+        fields[name] = _read(name, value if equals else None)
     try:
-        return msgspec.convert(words, FaultEffect, dec_hook=decode_quantity)
+        return msgspec.convert(fields, FaultEffect, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
         problem = parse_type_error(str(error))
         raise _refusal(f"{problem.reason} - at `{problem.place}`" if problem.place else problem.reason) from None
 
 
 def _read(name: str, value: str | None) -> object:
-    """A word's value as a rule in JSON would have it."""
+    """Read a field's value into the form that it has in a rule's JSON. Raises InvalidValue."""
     if name in _FLAGS:
         if value is not None:
             raise _refusal(f"{name} stands alone, without a value")

@@ -1,4 +1,4 @@
-"""The answers that a fault gives in the API's place: its own error envelope (A12), and Retry-After."""
+"""Answers that a fault gives in place of the API's, in its error envelope (A12), with Retry-After."""
 
 from email.utils import formatdate
 
@@ -11,10 +11,10 @@ from ..problems import InvalidToken, NotFound, PayloadTooLarge, UnsupportedMedia
 from ..replies import Headers, Reply, json_reply
 
 RETRY_AFTER_SECONDS = 1
-"""What an injected 429 or 503 says unless the rule says otherwise."""
+"""The Retry-After of an injected 429 or 503 whose rule gives none."""
 
 _SAYS = "injected by a fault of the simulator"
-_MISSING_MICROS = 1_000_000
+_MISSING_MICROS = 1_000_000  # the amount that an injected 402 claims to be missing
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 409: "conflict_error"}
 _TYPES |= {402: "insufficient_credit_error", 429: "rate_limit_error"}
 _NOT_FOUND: dict[Operation, type[Refusal]] = {
@@ -26,7 +26,7 @@ _NOT_FOUND: dict[Operation, type[Refusal]] = {
 
 
 def injected_reply(injection: Injection, operation: Operation, pacer: Pacer) -> Reply:
-    """What a client gets in place of the operation's answer: as the API itself would refuse, where it would."""
+    """The injected answer; where the operation itself can refuse with this status, the same as that refusal."""
     status = 429 if injection.effect.respond is None else injection.effect.respond
     refusal = _as_refused(status, operation)
     if refusal is not None:
@@ -40,7 +40,10 @@ def injected_reply(injection: Injection, operation: Operation, pacer: Pacer) -> 
 
 
 def _as_refused(status: int, operation: Operation) -> Refusal | None:
-    """The refusal of the operation that has this status (A13), if it has one that says nothing about the request."""
+    """The operation's refusal with this status (A13), or None where it has none that fits any request.
+
+    A 400 names a field at fault, for instance, which a sound request does not have.
+    """
     refusals: dict[int, Refusal] = {
         401: InvalidToken(_SAYS),
         402: errors.InsufficientCredit(_SAYS, amount_needed_micros=_MISSING_MICROS),
@@ -55,10 +58,10 @@ def _as_refused(status: int, operation: Operation) -> Refusal | None:
 
 
 def _retry_after(injection: Injection, pacer: Pacer) -> bytes:
-    """Whole seconds, as the rule gives them; a rate limit's own are until the next token, on the wall (A24)."""
+    """The Retry-After header: the rule's seconds, or those on the wall until the rate limit's next token (A24)."""
     effect = injection.effect
     if effect.retry_after is not None:
-        seconds = -(-effect.retry_after // 1000)
+        seconds = -(-effect.retry_after // 1000)  # rounded up: a client that waits less comes too early
     elif effect.rate_limit is not None:
         seconds = pacer.in_wall_seconds(injection.wait_ms)
     else:

@@ -1,1 +1,1 @@
-"""The offers list: its rows, their order and the bytes kept of it."""
+"""The offers list: its rows, their order and its cached bytes."""

@@ -1,5 +1,5 @@
-"""The offers list in bytes: each offer is encoded once per price and probability, each answer is kept until the market
-changes."""
+"""The offers list as bytes: an offer is encoded once per price and probability, an answer once per query and state of
+the market."""
 
 import re
 from bisect import bisect_left
@@ -24,34 +24,37 @@ from .sorted_rows import Row, SortedRows
 PARAMETERS = ("gpu_model", "provider", "min_vram", "max_price")
 ANSWERS_MAX = 256
 ANSWERS_BYTES_MAX = 64_000_000
-"""So many answers are kept, and of so many bytes, though the latest in any case."""
-BY_MEMORY_MAX = 32
-"""The rows of so many lower bounds on memory are kept in order."""
-FEW = 8
-"""Changes of less than one offer in so many are taken up one by one."""
+"""Bounds of the cached answers, in number and in bytes; the latest is cached in any case.
+
+Clients repeat few queries, but `max_price` alone allows any number of them, and an answer may have megabytes.
+"""
+MEMORY_FILTERS_MAX = 32
+"""The number of filters with a lower bound on memory whose sorted rows are cached."""
+OFFERS_PER_CHANGE_MIN = 8
+"""Changed offers are updated one by one where there are more offers than this for each change. Below, it is quicker to
+sort all rows anew."""
 _JSON = (b"content-type", b"application/json")
 
 _is_decimal = re.compile(r"\d+(\.\d+)?", re.ASCII).fullmatch
 
 
-Asked = tuple[str | None, str | None, int]
-"""Model and provider asked for, whatever their case, None for any; and the least GB of memory, one that an offer has or
-0 for any."""
+Filter = tuple[str | None, str | None, int]
+"""Model and provider, casefolded, None for any; and the least GB of memory, a size that an offer has, or 0 for any."""
 
 
 class Listing:
-    """The list of one simulation's offers (F3–F6), and the answers to the latest queries."""
+    """The offers list of one simulation (F3–F6), with cached answers to the latest queries."""
 
     __slots__ = (
         "_answers",
         "_answers_bytes",
-        "_by_memory",
         "_encoded",
         "_listed",
         "_market",
         "_memories",
         "_refuse_unknown",
         "_rows",
+        "_rows_by_memory",
         "_version",
     )
 
@@ -62,22 +65,23 @@ class Listing:
         self._encoded: dict[str, Row] = {}
         self._listed: dict[str, Row] = {}
         self._memories = sorted({offer.spec.vram_gb for offer in self._market.offers})
-        self._rows: dict[Asked, SortedRows] = {}
-        self._by_memory: dict[Asked, SortedRows] = {}
+        self._rows: dict[Filter, SortedRows] = {}
+        self._rows_by_memory: dict[Filter, SortedRows] = {}
         self._answers: dict[bytes, Reply] = {}
         self._answers_bytes = 0
 
     def answer(self, query: bytes) -> Reply:
         """The answer to a raw query string. Raises UnknownParameter or InvalidValue (A14)."""
+        # A list of prepared bytes is almost always the answer: the market changes far less often than clients poll.
         if self._version != self._market.version:
             self._refresh()
         known = self._answers.get(query)
         if known is None:
             known = self._compose(query)
-            self._keep(query, known)
+            self._cache(query, known)
         return known
 
-    def _keep(self, query: bytes, answer: Reply) -> None:
+    def _cache(self, query: bytes, answer: Reply) -> None:
         answers, size = self._answers, len(answer.body)
         while answers and (len(answers) >= ANSWERS_MAX or self._answers_bytes + size > ANSWERS_BYTES_MAX):
             self._answers_bytes -= len(answers.pop(next(iter(answers))).body)
@@ -85,26 +89,27 @@ class Listing:
         self._answers_bytes += size
 
     def _refresh(self) -> None:
-        """Take up what has changed: offer by offer where it is little."""
+        """Bring the rows up to date with the market: changed offers only, where they are few."""
         market = self._market
         changes = market.version - self._version
         self._answers.clear()
         self._answers_bytes = 0
         self._version = market.version
-        if changes <= len(market.recent) and changes * FEW < len(market.offers):
+        # `recent` is bounded: after more changes than it has, those further back are unknown.
+        if changes <= len(market.recent) and changes * OFFERS_PER_CHANGE_MIN < len(market.offers):
             for offer in islice(reversed(market.recent), changes):
-                self._renew(offer)
+                self._update(offer)
             return
         self._listed = {}
-        found: dict[Asked, list[Row]] = {}
+        found: dict[Filter, list[Row]] = {}
         for row in sorted(map(self._row, market.listed())):
             self._listed[row.offer.name] = row
-            for asked in _by_names(row):
-                found.setdefault(asked, []).append(row)
-        self._rows = {asked: SortedRows(rows) for asked, rows in found.items()}
-        self._by_memory = {}
+            for filter_ in _by_names(row):
+                found.setdefault(filter_, []).append(row)
+        self._rows = {filter_: SortedRows(rows) for filter_, rows in found.items()}
+        self._rows_by_memory = {}
 
-    def _renew(self, offer: Offer) -> None:
+    def _update(self, offer: Offer) -> None:
         before = self._listed.pop(offer.name, None)
         now = self._row(offer) if offer.is_listed else None
         if now is not None:
@@ -112,19 +117,20 @@ class Listing:
         if before is now:
             return
         if before is not None:
-            for rows in self._showing(before):
+            for rows in self._lists_with(before):
                 rows.remove(before)
         if now is not None:
-            for asked in _by_names(now):
-                self._rows.setdefault(asked, SortedRows(()))
-            for rows in self._showing(now):
+            for filter_ in _by_names(now):
+                self._rows.setdefault(filter_, SortedRows(()))
+            for rows in self._lists_with(now):
                 rows.add(now)
 
-    def _showing(self, row: Row) -> list[SortedRows]:
-        """All rows in order that it is among."""
+    def _lists_with(self, row: Row) -> list[SortedRows]:
+        """All cached lists that this row belongs to."""
         by_names = _by_names(row)
-        found = [self._rows[asked] for asked in by_names]
-        for (model, provider, least), rows in self._by_memory.items():
+        found = [self._rows[filter_] for filter_ in by_names]
+        # A walk over all of them is cheap, as there are at most MEMORY_FILTERS_MAX.
+        for (model, provider, least), rows in self._rows_by_memory.items():
             if least <= row.vram_gb and (model, provider, 0) in by_names:
                 found.append(rows)
         return found
@@ -147,7 +153,7 @@ class Listing:
         return Reply(200, b",".join(pieces), (_JSON,))
 
     def _select(self, parameters: Mapping[str, str]) -> SortedRows:
-        """The offers that match all of the parameters (F5), in order."""
+        """The rows that match all of the parameters (F5), in order. Raises InvalidValue."""
         least = 0
         most: Decimal | None = None
         for name, value in parameters.items():
@@ -157,29 +163,30 @@ class Listing:
                 most = _decimal(name, value) * MICROS_PER_DOLLAR
         model, provider = parameters.get("gpu_model"), parameters.get("provider")
         names = None if model is None else model.casefold(), None if provider is None else provider.casefold()
-        rows = self._of_memory(names, least)
+        rows = self._with_memory(names, least)
         return rows if most is None else rows.up_to(most)
 
-    def _of_memory(self, names: tuple[str | None, str | None], least: int) -> SortedRows:
-        """The rows of these names with so many GB or more."""
+    def _with_memory(self, names: tuple[str | None, str | None], least: int) -> SortedRows:
+        """The rows with this model and provider and with at least this many GB."""
         everything = self._rows.get((*names, 0))
+        # Rounded up to a size that some offer has, so that 65 GB and 80 GB share one cached list.
         at = bisect_left(self._memories, least)
         if everything is None or at == len(self._memories):
             return SortedRows(())
         if at == 0:
             return everything
-        asked = (*names, self._memories[at])
-        rows = self._by_memory.get(asked)
+        filter_ = (*names, self._memories[at])
+        rows = self._rows_by_memory.get(filter_)
         if rows is None:
             rows = SortedRows(row for row in everything if row.vram_gb >= least)
-            if len(self._by_memory) >= BY_MEMORY_MAX:
-                del self._by_memory[next(iter(self._by_memory))]
-            self._by_memory[asked] = rows
+            if len(self._rows_by_memory) >= MEMORY_FILTERS_MAX:
+                del self._rows_by_memory[next(iter(self._rows_by_memory))]
+            self._rows_by_memory[filter_] = rows
         return rows
 
 
 class Listings:
-    """The listing of each simulation whose offers have been asked for, for as long as there is that simulation."""
+    """The listings of a server's simulations, each made at its first use and dropped with its simulation."""
 
     def __init__(self) -> None:
         # A listing refers to the market and not to the simulation, whose `close` cuts the ties from the one to the
@@ -187,19 +194,19 @@ class Listings:
         self._by_simulation: WeakKeyDictionary[Simulation, Listing] = WeakKeyDictionary()
 
     async def list_offers(self, exchange: Exchange) -> Reply:
-        """The offers that match (F3–F6)."""
+        """Answer with the offers that match the query (F3–F6)."""
         return self.of(exchange.world).answer(exchange.scope["query_string"])
 
     def of(self, world: World) -> Listing:
-        """The listing of the world's simulation, a new one after a reset or a snapshot put back."""
+        """The listing of the world's present simulation: a reset or a restored snapshot begins a new one."""
         listing = self._by_simulation.get(world.simulation)
         if listing is None:
             listing = self._by_simulation[world.simulation] = Listing(world)
         return listing
 
 
-def _by_names(row: Row) -> tuple[Asked, ...]:
-    """The ways of asking by name that find it."""
+def _by_names(row: Row) -> tuple[Filter, ...]:
+    """The filters by name alone that this row passes."""
     return (None, None, 0), (row.model, None, 0), (None, row.provider, 0), (row.model, row.provider, 0)
 
 

@@ -1,6 +1,6 @@
-"""Rows of the offers list in their order, in blocks whose bytes are kept until a row of theirs changes.
+"""Rows of the offers list in order, in blocks that cache their JSON until one of their rows changes.
 
-So an answer of tens of thousands of rows is put together from some dozens of pieces.
+So an answer of tens of thousands of rows is joined from some hundreds of pieces, and a change encodes one block anew.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -12,11 +12,12 @@ from typing import NamedTuple
 from ...core.market.offer import Offer
 
 BLOCK_ROWS = 128
-"""A block has as many rows at first, and is halved when it has come to twice as many."""
+"""The rows of a new block; a block of twice as many is split in two. Larger blocks cost more per change, smaller ones
+more per answer."""
 
 
 class Row(NamedTuple):
-    """An offer that is listed. What comes first orders the list (A15), and no two offers have all of it in common."""
+    """A listed offer. Its first four fields order the list (A15), and no two offers agree in all of them."""
 
     price_micros: int
     provider_id: str
@@ -26,9 +27,9 @@ class Row(NamedTuple):
     json: bytes
     interruption_ppm: int
     model: str
-    """The model, whatever its case (A14)."""
+    """The model, casefolded (A14)."""
     provider: str
-    """The provider, likewise."""
+    """The provider, casefolded."""
     vram_gb: int
 
 
@@ -36,7 +37,7 @@ _price = attrgetter("price_micros")
 
 
 class Block:
-    """Some rows that follow each other, at least one."""
+    """A run of consecutive rows, at least one, with their cached JSON."""
 
     __slots__ = ("_json", "rows")
 
@@ -46,23 +47,23 @@ class Block:
 
     @property
     def last(self) -> Row:
-        """The row that comes last."""
+        """The last row."""
         return self.rows[-1]
 
     @property
     def json(self) -> bytes:
-        """Its rows, with commas between them."""
+        """The rows' JSON, joined by commas."""
         if self._json is None:
             self._json = b",".join([row.json for row in self.rows])
         return self._json
 
     def add(self, row: Row) -> None:
-        """Take a row in at its place."""
+        """Insert a row in order."""
         insort(self.rows, row)
         self._json = None
 
     def remove(self, row: Row) -> None:
-        """Take a row out that is there."""
+        """Remove a row of this block."""
         del self.rows[bisect_left(self.rows, row)]
         self._json = None
 
@@ -72,12 +73,12 @@ _dearest = attrgetter("last.price_micros")
 
 
 class SortedRows:
-    """Rows in order."""
+    """Rows in the order of the list, in blocks."""
 
     __slots__ = ("_blocks",)
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        """Of rows that are in order already."""
+        """Make blocks of rows that are sorted already."""
         ordered = list(rows)
         self._blocks = [Block(ordered[at : at + BLOCK_ROWS]) for at in range(0, len(ordered), BLOCK_ROWS)]
 
@@ -89,30 +90,30 @@ class SortedRows:
 
     @property
     def pieces(self) -> list[bytes]:
-        """What the list shows of them, to be joined by commas."""
+        """The JSON of each block, to be joined by commas."""
         return [block.json for block in self._blocks]
 
     def add(self, row: Row) -> None:
-        """Take a row in at its place."""
+        """Insert a row in order."""
         if not self._blocks:
             self._blocks.append(Block([row]))
             return
-        at = min(bisect_left(self._blocks, row, key=_last), len(self._blocks) - 1)
+        at = min(bisect_left(self._blocks, row, key=_last), len(self._blocks) - 1)  # past the end: into the last block
         block = self._blocks[at]
         block.add(row)
         if len(block.rows) == 2 * BLOCK_ROWS:
             self._blocks[at : at + 1] = Block(block.rows[:BLOCK_ROWS]), Block(block.rows[BLOCK_ROWS:])
 
     def remove(self, row: Row) -> None:
-        """Take a row out that is there."""
+        """Remove a row that is in the list."""
         at = bisect_left(self._blocks, row, key=_last)
         block = self._blocks[at]
         block.remove(row)
         if not block.rows:
-            del self._blocks[at]
+            del self._blocks[at]  # the searches read each block's last row, so none may be empty
 
     def up_to(self, most_micros: Decimal) -> "SortedRows":
-        """Those that cost no more, to be used at once: the blocks are the same."""
+        """The rows up to a price. They share their blocks with this list: use them before it changes."""
         whole = bisect_right(self._blocks, most_micros, key=_dearest)
         found = SortedRows(())
         found._blocks = self._blocks[:whole]

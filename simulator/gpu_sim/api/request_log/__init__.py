@@ -1,1 +1,1 @@
-"""The request log: recording, redacting, matching and counting requests."""
+"""The request log: recording, redacting, matching and counting API requests."""

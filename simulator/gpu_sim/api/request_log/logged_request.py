@@ -1,4 +1,4 @@
-"""A request of the log as it is shown, and as a line of the server's log."""
+"""A request of the log in the form in which it is shown, and as a line of the server's log."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from ..strict_json import parse_json
 from .redaction import Redactor
 
 PATH_CHARACTERS_MAX = 2_048
-"""How much is shown of a path."""
+"""The longest part of a path that is logged."""
 
 _NS_PER_MS = 1_000_000
 
 
 class LoggedRequest(RequestRecord[str], frozen=True):
-    """A request of the log, its time as RFC 3339 (A23)."""
+    """A request of the log, with its time as RFC 3339 (A23)."""
 
 
 def logged_request(seq: int, request: KeptRequest, redactor: Redactor) -> LoggedRequest:
-    """Request number `seq` of a log."""
+    """Redact request number `seq` of a log and put it into the form in which it is shown."""
     body = request.body
     return LoggedRequest(
         seq=seq,
@@ -56,7 +56,7 @@ def _body(body: bytes | int, redactor: Redactor) -> dict[str, Any] | None:
 
 
 def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
-    """One line of JSON about a request that has been answered, with its line feed."""
+    """Encode a finished request as one line of JSON, line feed included."""
     line = {
         "at": exchange.world.now,
         "time": format_instant(wall_epoch_ms()),

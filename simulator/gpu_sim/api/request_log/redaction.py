@@ -1,4 +1,4 @@
-"""What a request log must not show: tokens, wherever a client put them, and SSH keys."""
+"""Redaction of the request log: tokens, wherever a client put them, and SSH keys are never shown."""
 
 import re
 from typing import Any
@@ -16,17 +16,18 @@ _looks_secret = re.compile(
 
 
 class Redactor:
-    """Replaces every token that a server knows or knew, all that looks like one (`si_…`), and OpenSSH keys."""
+    """Redacts all tokens that the server knows or knew, whatever looks like one (`si_…`), and OpenSSH keys."""
 
     def __init__(self, worlds: Worlds) -> None:
         self._tokens = KnownTokens(worlds)
 
     def text(self, text: str) -> str:
-        """A text without secrets."""
+        """Redact a text."""
         spans = [*self._tokens.spans(text), *(found.span() for found in _looks_secret(text))]
         if not spans:
             return text
         shown, shown_to = "", 0
+        # Spans may overlap, as one token may be part of another: each is cut from where the last one ended.
         for start, end in sorted(spans):
             if start >= shown_to:
                 shown += text[shown_to:start] + REDACTED
@@ -34,7 +35,7 @@ class Redactor:
         return shown + text[shown_to:]
 
     def url(self, text: str) -> str:
-        """Part of a URL; where escapes hide a secret, it is shown without escapes."""
+        """Redact a part of a URL, also where percent escapes hide a secret; it is then unescaped."""
         shown = self.text(text)
         if "%" in shown:
             plain = unquote(shown)
@@ -44,11 +45,11 @@ class Redactor:
         return shown
 
     def cut(self, text: str, length: int) -> str:
-        """The beginning of part of a URL. A long one is redacted first: half a token would be taken for none later."""
+        """Cut a part of a URL to `length` characters. A longer one is redacted first: half a token goes unnoticed."""
         return text if len(text) <= length else self.url(text)[:length]
 
     def json(self, value: Any) -> Any:
-        """Decoded JSON; whatever stands under the name `ssh_key` is a secret."""
+        """Redact decoded JSON; any value named `ssh_key` counts as a secret."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a request is asked to be like, and where it is not."""
+"""Matching of logged requests against expectations, field by field."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from ...core.scenario.fault_rules import Operation
 from .logged_request import LoggedRequest
 
 BODY_BYTES_MAX = 16 << 10
-"""How large the body of a match may be: it is compared with that of every request."""
+"""The largest body of a match in bytes: it is compared with every request's body."""
 
 _CHARACTERS_SHOWN = 256
 
@@ -25,11 +25,11 @@ _FIELDS = {
     "path": "path",
     "idempotency_key": "idempotency_key",
 }
-"""The fields of a match that are compared as they are, and what they are called in a request."""
+"""Fields of a match that are compared by equality, with their names in a logged request."""
 
 
 class Mismatch(Struct, frozen=True):
-    """A field in which a request is not what was expected."""
+    """A field of a request that differs from the expectation."""
 
     field: str
     expected: Any
@@ -37,7 +37,7 @@ class Mismatch(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a request should be like. A field left out allows everything, null only what is not there.
+    """An expectation of a request. A field left out allows any value, null only a missing one.
 
     `status` is one such as 409, or a class such as "4xx"; of `body` only the fields given are compared.
     """
@@ -59,7 +59,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"the body of a match is at most {BODY_BYTES_MAX} bytes")
 
     def mismatches(self, request: LoggedRequest) -> list[Mismatch]:
-        """Where the request is not like this, field by field; nothing where it is."""
+        """The fields in which a request differs from this match; none where it matches."""
         found = []
         for name, field in _FIELDS.items():
             expected, actual = getattr(self, name), getattr(request, field)
@@ -80,7 +80,7 @@ def _has_status(expected: int | str | UnsetType, actual: int) -> bool:
 
 
 def _is_same(expected: Any, actual: Any) -> bool:
-    """Equality of JSON: true is not 1, nor is 1.0. What differs early is not looked at to its end."""
+    """Compare JSON values by type too: 1 is neither true nor 1.0. The first difference ends the comparison."""
     if type(expected) is not type(actual):
         return False
     if isinstance(expected, dict):
@@ -91,7 +91,7 @@ def _is_same(expected: Any, actual: Any) -> bool:
 
 
 def shortened(mismatch: Mismatch) -> Mismatch:
-    """A mismatch as it is shown: of a long value there is the beginning of its JSON, of a long name its beginning."""
+    """Shorten a mismatch for an answer: a long name, and the JSON of a long value, are cut."""
     return Mismatch(mismatch.field[:_CHARACTERS_SHOWN], _shortened(mismatch.expected), _shortened(mismatch.actual))
 
 

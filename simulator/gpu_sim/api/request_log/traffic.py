@@ -1,4 +1,4 @@
-"""How many API requests there were and how long they took, counted several at a time: that costs next to nothing."""
+"""Counters of API requests and their durations. Requests are counted in batches, which costs each next to nothing."""
 
 from bisect import bisect_left
 
@@ -10,20 +10,25 @@ BOUNDS_NS = (
     *(1 * _MS, 2_500 * _US, 5 * _MS, 10 * _MS, 25 * _MS, 50 * _MS, 100 * _MS, 250 * _MS, 500 * _MS),
     *(1 * _S, 2_500 * _MS, 5 * _S, 10 * _S),
 )
-"""Upper bounds of the histogram's buckets, inclusive; one more bucket takes what is above."""
+"""Inclusive upper bounds of the histogram's buckets in ns; a last bucket takes all that is above.
 
+From 50 µs, below what a request takes, to 10 s, where only injected delays get to.
+"""
 
 RULES_COUNTED_MAX = 100
-"""How many names of fault rules are counted each by itself; those that come later are counted together."""
+"""The number of fault rules that are counted by name; later ones are counted together as `other`.
+
+Names come from clients, and each one is a time series in Prometheus.
+"""
 
 OTHER_RULES = "other"
 
-COUNTED_TOGETHER = 64
-"""After how many requests they should be counted."""
+COUNT_EVERY_REQUESTS = 64
+"""The number of requests in a batch that is counted together."""
 
 
 class OperationTraffic:
-    """The requests of one operation."""
+    """The counters of one operation."""
 
     __slots__ = ("buckets", "by_status", "total_ns")
 
@@ -34,22 +39,24 @@ class OperationTraffic:
 
 
 class Traffic:
-    """The API requests of a server by operation; None is what asks for no operation. Settle before you read."""
+    """The API requests of a server by operation; None stands for requests without one.
+
+    Call `count_pending` before you read.
+    """
 
     __slots__ = ("by_operation", "faults", "lines_dropped", "uncounted")
 
     def __init__(self) -> None:
         self.by_operation: dict[str | None, OperationTraffic] = {}
         self.faults: dict[str, int] = {}
-        """How many faults were injected by each rule, whatever became of its world since; `header` is what requests
-        asked for."""
+        """Injected faults by rule, those of deleted worlds too; `header` counts faults that requests asked for."""
         self.lines_dropped = 0
-        """How many requests are missing in the server's log since its reader fell behind."""
+        """Lines of the server's log that were dropped because its reader fell behind."""
         self.uncounted: list[KeptRequest] = []
-        """Requests that are over, to be counted."""
+        """Requests that are over and not counted yet."""
 
-    def settle(self) -> None:
-        """Count what is not counted yet."""
+    def count_pending(self) -> None:
+        """Count the requests that are not counted yet."""
         for request in self.uncounted:
             self.count(request.operation, request.status, request.span_ns)
             if request.fault:
@@ -57,7 +64,7 @@ class Traffic:
         self.uncounted.clear()
 
     def count(self, operation: str | None, status: int, span_ns: int) -> None:
-        """One more request, answered with a status (0 for no answer) within so many ns."""
+        """Count a request with its status, 0 for no answer, and its duration in ns."""
         counted = self.by_operation.get(operation)
         if counted is None:
             counted = self.by_operation[operation] = OperationTraffic()
@@ -66,7 +73,7 @@ class Traffic:
         counted.total_ns += span_ns
 
     def count_fault(self, rule: str) -> None:
-        """One more fault that a rule injected."""
+        """Count a fault that a rule injected."""
         if rule not in self.faults and len(self.faults) >= RULES_COUNTED_MAX:
             rule = OTHER_RULES
         self.faults[rule] = self.faults.get(rule, 0) + 1

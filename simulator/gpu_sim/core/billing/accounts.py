@@ -1,4 +1,4 @@
-"""Customers: who has an account, and what may be paid into it."""
+"""The accounts of customers, and the checks of new ones and of payments."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,7 +19,7 @@ class Accounts:
 
     def __init__(self, ledger: Ledger, record: Callable[[AccountCreated], None]) -> None:
         self.names: dict[str, None] = {}
-        """In the order in which they came. Read only."""
+        """The names in the order in which they were created. Read only."""
         self._ledger = ledger
         self._record = record
 
@@ -30,6 +30,7 @@ class Accounts:
 
     def check_new(self, command: CreateAccount) -> None:
         """Raises InvalidValue, or AccountExists."""
+        # Values before state, as for a rent (A13).
         _check_amount("balance", command.balance_micros, least=0)
         if not is_name(command.account):
             raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")
@@ -42,22 +43,22 @@ class Accounts:
         self.check_known(command.account)
 
     def open(self, name: str, balance_micros: int, now_ms: int) -> None:
-        """One customer more, with a balance that may be 0."""
+        """Create an account, with a balance that may be 0."""
         self.names[name] = None
         self._record(AccountCreated(now_ms, name))
         if balance_micros:
             self.add_credit(name, balance_micros, now_ms)
 
     def add_credit(self, name: str, amount_micros: int, now_ms: int) -> None:
-        """More to spend for a customer."""
+        """Add to what a customer may spend."""
         self._ledger.post(CreditAdded(now_ms, name, amount_micros))
 
     def restore(self, names: Iterable[str]) -> None:
-        """Be those of a snapshot, whose balances the ledger restores. Raises ValueError unless they are names, and
-        first those that were there at the start."""
-        told, first = tuple(names), tuple(self.names)
-        self.names = dict.fromkeys(told)
-        if len(self.names) < len(told) or told[: len(first)] != first or not all(map(is_name, told)):
+        """Restore the names; the ledger restores the balances. Raises ValueError unless they are names, and begin with
+        those of the scenario."""
+        saved, first = tuple(names), tuple(self.names)
+        self.names = dict.fromkeys(saved)
+        if len(self.names) < len(saved) or saved[: len(first)] != first or not all(map(is_name, saved)):
             raise ValueError("an account has no name, or that of another, or is not where it was at the start")
 
 

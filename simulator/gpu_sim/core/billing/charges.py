@@ -1,4 +1,4 @@
-"""What a session costs, by how it ended (F13, F15, A4–A7), and when credit is exhausted (A9)."""
+"""The charge of a session, by the reason of its end (F13, F15, A4–A7), and the exhaustion of credit (A9)."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from ..scenario.scenario import BillingSettings
 
 
 class Session(Struct, frozen=True, gc=False):
-    """A running session: the price per GPU and hour it locked (A3), its GPUs, and since when it runs, in ms."""
+    """A running session: the price per GPU and hour that it locked (A3), its GPUs, and its start in ms."""
 
     price_micros_per_hour: int
     gpu_count: int
@@ -52,6 +52,7 @@ def exhausted_at_ms(
         )
         return accrued > balance_micros
 
+    # Charges never fall with time: double the span until they exceed the balance, then halve it down to the second.
     first = now_ms // SECOND_MS + 1
     if exceeds(first):
         return first * SECOND_MS

@@ -1,4 +1,4 @@
-"""Credit holds: how large they are and how long they reserve (F8, F20)."""
+"""Credit holds: their amounts and their expiry (F8, F20)."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ class Hold(Struct, eq=False, gc=False):
     status: HoldStatus = "active"
 
     def end(self, status: Literal["settled", "expired"]) -> int:
-        """End the hold and say how much it still reserved: its amount, or 0 where it had expired before."""
+        """End the hold and return what it still reserved: its amount, or 0 where it had expired before."""
         if self.status == "expired":
             assert status == "settled"
             return 0

@@ -54,7 +54,7 @@ class HoldPlaced(Struct, frozen=True, gc=False, tag="hold_placed", tag_field="ty
 
 
 class HoldExpired(Struct, frozen=True, gc=False, tag="hold_expired", tag_field="type"):
-    """held → available (F20); the rental goes on."""
+    """held → available (F20); the rental continues."""
 
     at: int
     account: str
@@ -96,7 +96,7 @@ class LedgerState(Struct, frozen=True):
 
 
 class Ledger:
-    """Balances and the entries that made them. `on_entry` is told of each entry after it is posted.
+    """Balances and the entries that made them. `on_entry` gets each entry after it is posted.
 
     `opening` are the balances before the first entry that is held; `dropped` entries made them.
     """
@@ -111,11 +111,11 @@ class Ledger:
         self._on_entry = on_entry
 
     def available(self, account: str) -> int:
-        """What the customer may spend, in micro-dollars; below zero when a charge went past it (A9)."""
+        """The amount that the customer may spend, in micro-dollars; below zero when a charge went past it (A9)."""
         return self._balances.get(available(account), 0)
 
     def held(self, account: str) -> int:
-        """What the customer's active holds reserve, in micro-dollars."""
+        """The amount that the customer's active holds reserve, in micro-dollars."""
         return self._balances.get(held(account), 0)
 
     def balance(self, account: str) -> int:
@@ -133,7 +133,7 @@ class Ledger:
         self._on_entry(entry)
 
     def drop(self, count: int) -> None:
-        """Let the oldest entries go: what they made of the balances is where the ledger opens."""
+        """Drop the oldest entries, and add their postings to the opening balances."""
         for entry in self.entries[:count]:
             for account, amount in entry.postings():
                 self.opening[account] = self.opening.get(account, 0) + amount
@@ -141,21 +141,22 @@ class Ledger:
         self.dropped += count
 
     def state(self) -> LedgerState:
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return LedgerState(dict(self._balances), self.dropped + len(self.entries))
 
     def restore(self, state: LedgerState, latest: list[Entry]) -> None:
-        """Be as the state says; `latest` are the last of its entries, where they are known."""
+        """Restore from `state`; `latest` are the last of its entries, where they are known."""
         self._balances = dict(state.balances)
         self.opening = dict(state.balances)
         self.entries = list(latest)
         self.dropped = state.entries - len(latest)
+        # The state has the balances after `latest`: without its postings they are those before.
         for entry in latest:
             for account, amount in entry.postings():
                 self.opening[account] -= amount
 
     def audit(self) -> None:
-        """Recompute everything from the entries: what is stored must follow from them, and sum to zero."""
+        """Assert that the stored balances follow from the entries, and that all sums to zero."""
         folded = dict(self.opening)
         for entry in self.entries:
             assert len(entry.postings()) >= 2, entry

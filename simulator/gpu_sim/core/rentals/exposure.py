@@ -1,4 +1,4 @@
-"""An offer whose rentals may be struck: what exposes them, which run, and the strikes that are known."""
+"""The exposure of one offer to interruptions: its shock clock, its running rentals, its upcoming shocks."""
 
 from msgspec import Struct
 
@@ -10,9 +10,11 @@ from .hazard import ShockClock
 from .rental import Rental
 
 
-class AnnouncedShock(Struct, frozen=True, gc=False, array_like=True):
-    """An offer's rentals will be struck: when, the number of the shock, and the share of them that falls; or how many
-    GPUs are `left` to them, where a trace counts those."""
+class UpcomingShock(Struct, frozen=True, gc=False, array_like=True):
+    """A shock that is drawn and has not hit yet: its time, its number, and the share of rentals that it interrupts.
+
+    A trace that counts GPUs says instead how many are `left` to all rentals.
+    """
 
     at_ms: Natural
     shock: Natural
@@ -21,50 +23,54 @@ class AnnouncedShock(Struct, frozen=True, gc=False, array_like=True):
 
 
 class ExposureState(Struct, frozen=True, array_like=True):
-    """An offer's counters of shocks, the ids of what runs in the order in which it began to, and its strikes."""
+    """An offer's part of a snapshot: the counters of its shock clock, the ids of its running rentals in the order in
+    which they began to run, and its upcoming shocks."""
 
     draws: Natural = 0
     index: Natural = 0
     running: tuple[str, ...] = ()
-    told: tuple[AnnouncedShock, ...] = ()
-    coming: tuple[AnnouncedShock, ...] = ()
+    announced: tuple[UpcomingShock, ...] = ()
+    unannounced: tuple[UpcomingShock, ...] = ()
 
 
 UNTOUCHED = ExposureState()
-"""That of an offer about which nobody has asked yet."""
+"""The state of an offer that nothing has used yet."""
 
 
 class OfferExposure(Struct, eq=False, gc=False):
-    """An offer, the shocks that it exposes its rentals to, those that run, and the strikes to come, next first: those
-    that were `told` of, and those behind them that were not."""
+    """An offer as interruptions see it.
+
+    Its upcoming shocks are in the order in which they hit. Of the `announced` ones the rentals concerned have had
+    their notices or have them scheduled; the `unannounced` ones all come after those.
+    """
 
     offer: Offer
     shocks: ShockClock
     notice_ms: int
     running: dict[str, Rental] = {}
-    told: list[AnnouncedShock] = []
-    coming: list[AnnouncedShock] = []
+    announced: list[UpcomingShock] = []
+    unannounced: list[UpcomingShock] = []
 
     @property
     def name(self) -> str:
-        """That of the offer."""
+        """The name of the offer."""
         return self.offer.name
 
     def state(self) -> ExposureState:
-        """What a snapshot holds of it."""
-        strikes = tuple(self.told), tuple(self.coming)
-        return ExposureState(self.shocks.draws, self.shocks.index, tuple(self.running), *strikes)
+        """Its part of a snapshot."""
+        upcoming = tuple(self.announced), tuple(self.unannounced)
+        return ExposureState(self.shocks.draws, self.shocks.index, tuple(self.running), *upcoming)
 
     def restore(self, state: ExposureState, running: dict[str, Rental], awaited: AwaitedEvents) -> None:
-        """Be as the state says, and take what runs here out of all that runs. Raises ValueError or KeyError unless each
-        strike to come is pending, and the notice of each that was not told of."""
+        """Restore from `state`, and move the offer's rentals out of `running`. Raises ValueError or KeyError unless
+        each upcoming shock is pending, and a notice for each unannounced one."""
         self.shocks.draws, self.shocks.index = state.draws, state.index
         self.running = {id_: running.pop(id_) for id_ in state.running}
-        self.told, self.coming = list(state.told), list(state.coming)
-        notices_ms = [strike.at_ms - self.notice_ms for strike in self.coming] if self.notice_ms else []
-        awaited.claim_due(Priority.SHOCK, self.name, [strike.at_ms for strike in (*self.told, *self.coming)])
+        self.announced, self.unannounced = list(state.announced), list(state.unannounced)
+        notices_ms = [shock.at_ms - self.notice_ms for shock in self.unannounced] if self.notice_ms else []
+        awaited.claim_due(Priority.SHOCK, self.name, [shock.at_ms for shock in (*self.announced, *self.unannounced)])
         awaited.claim_due(Priority.NOTICE, (self.name, 0), notices_ms)
-        if self.told and not self.notice_ms:
-            raise ValueError(f"{self.name} told of what it never tells of")
+        if self.announced and not self.notice_ms:
+            raise ValueError(f"{self.name} announced a shock, and it gives no notices")
         if any(rental.offer is not self.offer for rental in self.running.values()):
-            raise ValueError(f"what is to run on {self.name} runs on another offer")
+            raise ValueError(f"a rental is listed as running on {self.name} that runs on another offer")

@@ -1,12 +1,13 @@
-"""How the market takes GPUs back: a rental's own hazard and the shocks of its offer (Marshall–Olkin).
+"""The hazard of interruption: a rental's own and that of the shocks of its offer (Marshall–Olkin).
 
 The advertised probability p is the chance of interruption within the horizon while running (A1). Of the
-hazard −ln(1−p)/horizon the share `shared` comes from shocks that strike the whole offer. Each shock draws a
-severity S from a Beta distribution, and each running rental falls with probability S; so shocks arrive at
-shared × hazard / E[S], and p stays exact for each rental. Where rentals fall one by one over a `spread`, those fall
-who run at the shock, and nobody who began after it: what a young rental is so spared, its own hazard makes up for.
-Where offers go up and down (`pools.py`), each way down is such a shock. Offers that follow a trace
-(`replayed_offers.py`) are interrupted by it alone.
+hazard −ln(1−p)/horizon the share `shared` comes from shocks, each of which hits the whole offer. A shock draws a
+severity S from a Beta distribution and interrupts each running rental with probability S; so shocks arrive at
+shared × hazard / E[S], and p stays exact for each rental. Where a shock interrupts rentals one by one over a
+`spread`, it interrupts those that ran when it hit, and none that began later: the shocks that a young rental is
+spared are made up for by its own hazard. Where offers go down and come back (`market/availability.py`), each time that
+one goes down is such a shock. Offers that follow a trace (`market/recorded_availability.py`) are interrupted by it
+alone.
 """
 
 from math import sqrt
@@ -20,8 +21,8 @@ from ..scenario.market_settings import InterruptionSettings
 
 
 class Hazard(Struct, frozen=True, gc=False):
-    """Mean times in ms to a rental's own interruption, to its offer's next shock, and to one that takes the rental
-    along; None for never."""
+    """Mean times in ms to a rental's own interruption, to its offer's next shock, and to one that hits the rental; None
+    for never."""
 
     own_mean_ms: float | None
     shock_mean_ms: float | None
@@ -41,7 +42,7 @@ def hazard(probability_ppm: int, settings: InterruptionSettings) -> Hazard:
 
 
 def own_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int = 0) -> int | None:
-    """How long a rental runs until its own interruption, or None for ever; `key` is the stream `own/<rental>`."""
+    """The time from a rental's start to its own interruption, or None for never; `key` is its stream `own/<rental>`."""
     spared = _spared_delay_ms(key, hazard_, spread_ms)
     if hazard_.own_mean_ms is None:
         return spared
@@ -50,8 +51,11 @@ def own_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int = 0) -> int | None:
 
 
 def _spared_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int) -> int | None:
-    """When a rental falls in place of the shocks that it is spared, having begun after them: at age a < spread that is
-    the share 1 − a / spread of all shocks, so that together its hazard by them is constant."""
+    """The time to the interruption that stands for the shocks that a rental is spared, since it began after them.
+
+    At age a < spread those are the share 1 − a / spread of all shocks: with the hazard of that share added, the hazard
+    by shocks is the same at each age.
+    """
     if not spread_ms or hazard_.shared_mean_ms is None:
         return None
     left = 1.0 - exponential(draw(key, 1)) * 2.0 * hazard_.shared_mean_ms / spread_ms
@@ -59,7 +63,7 @@ def _spared_delay_ms(key: bytes, hazard_: Hazard, spread_ms: int) -> int | None:
 
 
 class ShockClock(Struct, eq=False, gc=False):
-    """The shocks of one offer: when the next is due, how severe it is. They happen whether or not anybody rents.
+    """Draws the shocks of one offer, the delay and the severity of each. They come whether or not anybody rents.
 
     Its state is `draws`, the counter of the stream `shock/<offer>`, which is `key`, and `index`, the next shock's
     number.
@@ -72,19 +76,20 @@ class ShockClock(Struct, eq=False, gc=False):
     index: int = 0
 
     def delay_ms(self) -> int | None:
-        """How long until the next shock, or None for ever."""
+        """The time to the next shock, or None for never."""
         mean_ms = self.hazard.shock_mean_ms
         return None if mean_ms is None else delay_ms(self._draw(), mean_ms)
 
-    def number(self) -> int:
-        """The number of the shock that is due now."""
+    def next_number(self) -> int:
+        """Count one shock more, and return its number."""
         self.index += 1
         return self.index - 1
 
-    def strike(self) -> tuple[int, int]:
-        """The number and the severity, in parts per million, of the shock that is due now (Jöhnk's method)."""
-        index = self.number()
+    def draw_shock(self) -> tuple[int, int]:
+        """The number and the severity, in parts per million, of the next shock (Jöhnk's method)."""
+        index = self.next_number()
         a, b = self.severity.a / PPM, self.severity.b / PPM
+        # Each try takes the next two draws of the stream, however many tries there are: `draws` alone says where it is.
         while True:
             x = exp(-exponential(self._draw()) / a)
             y = exp(-exponential(self._draw()) / b)
@@ -98,5 +103,5 @@ class ShockClock(Struct, eq=False, gc=False):
 
 
 def is_hit(key: bytes, shock: int, severity_ppm: int) -> bool:
-    """Whether shock number `shock` takes a running rental along; `key` is its stream `hit/<rental>`."""
+    """True where shock number `shock` hits a running rental; `key` is its stream `hit/<rental>`."""
     return happens(draw(key, shock), severity_ppm)

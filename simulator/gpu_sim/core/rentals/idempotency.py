@@ -1,4 +1,4 @@
-"""Idempotency keys of rents: which rental a key stands for, for 24 hours of virtual time (A17)."""
+"""Idempotency keys of rents: each stands for a rental, for 24 hours of virtual time (A17)."""
 
 from collections import OrderedDict  # its first key is found at once, however many have gone before it
 
@@ -44,7 +44,8 @@ class Keys:
         return stored.rental_id
 
     def store(self, account: str, key: Key, rental_id: str, now_ms: int) -> None:
-        """Remember an accepted rent, and forget keys whose time is over."""
+        """Remember an accepted rent, and forget expired keys."""
+        # An expired key that is used again moves to the end: the keys stay in the order in which they expire.
         self._stored.pop((account, key.text), None)
         while self._stored:
             oldest = next(iter(self._stored))
@@ -54,11 +55,11 @@ class Keys:
         self._stored[account, key.text] = StoredKey(account, key, rental_id, now_ms + KEY_LIFE_MS)
 
     def state(self) -> tuple[StoredKey, ...]:
-        """What a snapshot holds of them."""
+        """Their part of a snapshot."""
         return tuple(self._stored.values())
 
     def restore(self, state: tuple[StoredKey, ...], now_ms: int) -> None:
-        """Be as the state says. Raises ValueError where keys did not come one after the other, up to now."""
+        """Restore from `state`. Raises ValueError unless the keys were stored one after the other, up to now."""
         self._stored = OrderedDict(((stored.account, stored.key.text), stored) for stored in state)
         expiries_ms = [stored.expires_ms for stored in state]
         in_order = [KEY_LIFE_MS, *expiries_ms, now_ms + KEY_LIFE_MS]

@@ -1,8 +1,9 @@
-"""When the market takes a running rental's GPUs back: by its own hazard, or by what strikes its whole offer.
+"""Interruptions of running rentals: by a rental's own hazard, or by a shock that hits its whole offer.
 
-A strike is drawn as long before it happens as a notice is, so that the notice can come first. What runs then, and what
-begins to run in between, knows when it will fall and is told of that a notice ahead, or at once where it is too late.
-Whether a rental falls to a strike is its own luck (`hit/<rental>`), and so is how long after it (`spread/<rental>`).
+A shock is drawn a notice ahead of the time at which it hits, so that the notices can be given in time. A rental that
+runs then, or begins to run in between, knows its end: it is notified a notice ahead, or at once where it is too late
+for that. Each rental's own luck decides if a shock hits it (`hit/<rental>`) and how long after the shock it is
+interrupted (`spread/<rental>`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +23,7 @@ from ..market.market import Market
 from ..market.offer import Offer
 from ..market.recorded_availability import Loss, RecordedAvailability
 from ..scenario.market_settings import MarketSettings
-from .exposure import UNTOUCHED, AnnouncedShock, ExposureState, OfferExposure
+from .exposure import UNTOUCHED, ExposureState, OfferExposure, UpcomingShock
 from .hazard import Hazard, ShockClock, hazard, is_hit, own_delay_ms
 from .rental import Rental
 
@@ -30,7 +31,7 @@ _OF_AVAILABILITY = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.AVAILABILITY
 
 
 class InterruptionsState(Struct, frozen=True):
-    """What a snapshot holds: of each offer in the catalogue's order, and of what makes offers go down."""
+    """Their part of a snapshot: each offer's in the catalogue's order, and that of each source of shocks."""
 
     offers: tuple[ExposureState, ...]
     realistic: RealisticAvailabilityState
@@ -38,7 +39,7 @@ class InterruptionsState(Struct, frozen=True):
 
 
 class Interruptions:
-    """What the market will take back, and when. `take` ends a rental for it."""
+    """Decides which running rentals the market interrupts, and when. `interrupt` ends a rental for it."""
 
     def __init__(
         self,
@@ -47,29 +48,31 @@ class Interruptions:
         seed: int,
         schedule: Schedule,
         record: Callable[[Event], None],
-        take: Callable[[Rental, Cause], None],
+        interrupt: Callable[[Rental, Cause], None],
     ) -> None:
         self._market = market
         self._seed = seed
         self._schedule = schedule
         self._record = record
-        self._take = take
+        self._interrupt = interrupt
         self._spread_ms = int(settings.interruptions.spread)
         self._notices = settings.notices
-        self._realistic = RealisticAvailability(market, settings, seed, schedule, self._pool_is_struck)
-        self._recorded = RecordedAvailability(market, settings, schedule, self._loses)
+        # In this order: both handle the events of availability, and recordings, where there are any, take them over.
+        self._realistic = RealisticAvailability(market, settings, seed, schedule, self._on_interruption)
+        self._recorded = RecordedAvailability(market, settings, schedule, self._on_loss)
         self._settings = settings.interruptions
         self._exposures: dict[str, OfferExposure] = {}
-        schedule.on(Priority.SHOCK, self._strikes)
+        schedule.on(Priority.SHOCK, self._shock_hits)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
-        schedule.on(Priority.SPREAD_INTERRUPTION, self._falls)
-        schedule.on(Priority.NOTICE, self._notifies)
+        schedule.on(Priority.SPREAD_INTERRUPTION, self._spread_interruption)
+        schedule.on(Priority.NOTICE, self._notice_is_due)
+        # Last: the hazard of an offer depends on the availability that it has.
         for offer in market.offers:
             if self._realistic.lost_per_hour(offer) is None:  # the others go down instead of meeting shocks
-                self._await_shock(self._of(offer), schedule.now_ms)
+                self._draw_next_shock(self._exposure_of(offer), schedule.now_ms)
 
-    def _of(self, offer: Offer) -> OfferExposure:
-        """What is known of an offer, from the first time on that anybody wants to know."""
+    def _exposure_of(self, offer: Offer) -> OfferExposure:
+        """The exposure of an offer, made at its first use: most of a large catalogue is never rented."""
         exposure = self._exposures.get(offer.name)
         if exposure is None:
             shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), self._hazard(offer), self._settings.severity)
@@ -80,122 +83,127 @@ class Interruptions:
     def _hazard(self, offer: Offer) -> Hazard:
         probability_ppm, lost = offer.spec.interruption_probability, self._realistic.lost_per_hour(offer)
         if lost is not None:
-            taken_mean_ms = HOUR_MS / (lost * self._settings.severity.mean)
-            return Hazard(self._settings.own_mean_ms(probability_ppm, lost), None, taken_mean_ms)
+            shared_mean_ms = HOUR_MS / (lost * self._settings.severity.mean)
+            return Hazard(self._settings.own_mean_ms(probability_ppm, lost), None, shared_mean_ms)
+        # A trace says all: whatever the offer advertises, it adds no interruptions of its own.
         return hazard(0 if self._recorded.has(offer) else probability_ppm, self._settings)
 
-    def begins(self, rental: Rental) -> None:
-        """The rental runs from now on: its hazard counts."""
-        now, exposure = self._schedule.now_ms, self._of(rental.offer)
+    def begin(self, rental: Rental) -> None:
+        """Expose a rental that begins to run now."""
+        now, exposure = self._schedule.now_ms, self._exposure_of(rental.offer)
+        # Before its end is foreseen: where a trace counts GPUs, the newcomer is one of those that compete for them.
         exposure.running[rental.rental_id] = rental
         own = own_delay_ms(stream(self._seed, f"own/{rental.name}"), exposure.shocks.hazard, self._spread_ms)
         if own is not None:
             rental.tickets += (self._schedule.at(now + own, Priority.OWN_INTERRUPTION, rental),)
         if exposure.notice_ms:
-            self._foresee(exposure, rental, None if own is None else now + own)
+            self._foresee_end(exposure, rental, None if own is None else now + own)
 
     def has_room(self, rental: Rental) -> bool:
-        """Whether a rental can begin to run: a trace may say that its GPUs are not there."""
+        """False where a trace says that the GPUs for a rental are not there, so that it cannot begin to run."""
         if not self._recorded.has(rental.offer):
             return True
-        running = self._of(rental.offer).running.values()
+        running = self._exposure_of(rental.offer).running.values()
         return self._recorded.has_room(rental.offer, rental.command.gpu_count + _gpus(running))
 
-    def keeps_gpus(self, offer: Offer, cause: Cause | None) -> bool:
-        """Whether the market keeps what it takes back for a while; a trace itself says what is there."""
+    def reclaims_gpus(self, offer: Offer, cause: Cause | None) -> bool:
+        """True where interrupted GPUs stay out of the market for a while. A trace itself says what is there."""
         return cause != "shock" or not self._recorded.has(offer)
 
-    def over(self, rental: Rental) -> None:
-        """The rental has ended."""
-        self._of(rental.offer).running.pop(rental.rental_id, None)
+    def forget(self, rental: Rental) -> None:
+        """Expose a rental no more, for it has ended."""
+        self._exposure_of(rental.offer).running.pop(rental.rental_id, None)
 
     def close(self) -> None:
-        """Nothing is taken back any more; whoever would do it is let go of."""
-        self._take = _take_nothing
+        """Interrupt nothing any more, and drop the references to whoever would."""
+        self._interrupt = _interrupt_nothing
         self._realistic.close()
         self._recorded.close()
 
-    # What strikes
+    # Shocks
 
-    def _await_shock(self, exposure: OfferExposure, since_ms: int) -> None:
-        """The shock after that of an instant, if the offer is always there. It is drawn as soon as that one is told of,
-        so that it can be told of in time itself, however soon it follows."""
+    def _draw_next_shock(self, exposure: OfferExposure, since_ms: int) -> None:
+        """Draw the shock after one at `since_ms`, if the offer has shocks. With notices that is done when the earlier
+        one is announced, so that the next can be announced in time, however soon it follows."""
         delay = exposure.shocks.delay_ms()
         if delay is not None:
-            self._expect(exposure, since_ms + delay)
+            self._draw_shock(exposure, since_ms + delay)
 
-    def _pool_is_struck(self, offer: Offer) -> None:
-        exposure = self._of(offer)
-        self._expect(exposure, self._schedule.now_ms + exposure.notice_ms)
+    def _on_interruption(self, offer: Offer) -> None:
+        exposure = self._exposure_of(offer)
+        self._draw_shock(exposure, self._schedule.now_ms + exposure.notice_ms)
 
-    def _loses(self, offer: Offer, loss: Loss) -> None:
-        exposure = self._of(offer)
-        self._await(exposure, AnnouncedShock(loss.at_ms, exposure.shocks.number(), loss.severity_ppm, loss.left))
+    def _on_loss(self, offer: Offer, loss: Loss) -> None:
+        exposure = self._exposure_of(offer)
+        shock = UpcomingShock(loss.at_ms, exposure.shocks.next_number(), loss.severity_ppm, loss.left)
+        self._await_shock(exposure, shock)
 
-    def _expect(self, exposure: OfferExposure, at_ms: int) -> None:
-        self._await(exposure, AnnouncedShock(at_ms, *exposure.shocks.strike()))
+    def _draw_shock(self, exposure: OfferExposure, at_ms: int) -> None:
+        self._await_shock(exposure, UpcomingShock(at_ms, *exposure.shocks.draw_shock()))
 
-    def _await(self, exposure: OfferExposure, strike: AnnouncedShock) -> None:
-        at_ms = strike.at_ms
-        exposure.coming.append(strike)
-        self._schedule.at(at_ms, Priority.SHOCK, exposure)
+    def _await_shock(self, exposure: OfferExposure, shock: UpcomingShock) -> None:
+        exposure.unannounced.append(shock)
+        self._schedule.at(shock.at_ms, Priority.SHOCK, exposure)
         if exposure.notice_ms:
-            told = max(self._schedule.now_ms, at_ms - exposure.notice_ms)
-            self._schedule.at(told, Priority.NOTICE, exposure)
+            notice_at_ms = max(self._schedule.now_ms, shock.at_ms - exposure.notice_ms)
+            self._schedule.at(notice_at_ms, Priority.NOTICE, exposure)
 
-    def _strikes(self, exposure: OfferExposure) -> None:
-        strike = (exposure.told if exposure.notice_ms else exposure.coming).pop(0)
-        self._market.shock_struck(exposure.offer, strike.shock, strike.severity_ppm)
-        for rental in self._hit(strike, tuple(exposure.running.values())):
-            self._take_at(self._interrupts_at_ms(strike, rental), rental)
+    def _shock_hits(self, exposure: OfferExposure) -> None:
+        shock = (exposure.announced if exposure.notice_ms else exposure.unannounced).pop(0)
+        # Before the interruptions: the journal gives the cause first.
+        self._market.shock_struck(exposure.offer, shock.shock, shock.severity_ppm)
+        # A copy: each interruption takes its rental out of those that run.
+        for rental in self._hit_by(shock, tuple(exposure.running.values())):
+            self._interrupt_at(self._interrupts_at_ms(shock, rental), rental)
         if not exposure.notice_ms:
-            self._await_shock(exposure, strike.at_ms)
+            self._draw_next_shock(exposure, shock.at_ms)
 
-    def _take_at(self, due_ms: int, rental: Rental) -> None:
+    def _interrupt_at(self, due_ms: int, rental: Rental) -> None:
         if due_ms > self._schedule.now_ms:
             rental.tickets += (self._schedule.at(due_ms, Priority.SPREAD_INTERRUPTION, rental),)
         else:
-            self._take(rental, "shock")
+            self._interrupt(rental, "shock")
 
-    def _falls(self, rental: Rental) -> None:
-        self._take(rental, "shock")
+    def _spread_interruption(self, rental: Rental) -> None:
+        self._interrupt(rental, "shock")
 
     def _own_interruption(self, rental: Rental) -> None:
-        self._take(rental, "own")
+        self._interrupt(rental, "own")
 
     # Notices
 
-    def _notifies(self, subject: "Rental | OfferExposure") -> None:
-        """The time has come to tell of a rental's end, or of the offer's next strike that was not told of."""
+    def _notice_is_due(self, subject: "Rental | OfferExposure") -> None:
+        """Notify a rental of its end, or announce the next unannounced shock of an offer."""
         if isinstance(subject, Rental):
             self._notify(subject)
             return
-        strike = subject.coming.pop(0)
-        subject.told.append(strike)
-        self._tell(subject, strike)
-        self._await_shock(subject, strike.at_ms)
+        shock = subject.unannounced.pop(0)
+        subject.announced.append(shock)
+        self._announce(subject, shock)
+        # Last: at one instant notices come in the order in which they were scheduled, those of this shock first.
+        self._draw_next_shock(subject, shock.at_ms)
 
-    def _tell(self, exposure: OfferExposure, strike: AnnouncedShock) -> None:
-        for rental in self._hit(strike, tuple(exposure.running.values())):
-            self._will_fall(exposure, rental, self._interrupts_at_ms(strike, rental))
+    def _announce(self, exposure: OfferExposure, shock: UpcomingShock) -> None:
+        for rental in self._hit_by(shock, tuple(exposure.running.values())):
+            self._set_end(exposure, rental, self._interrupts_at_ms(shock, rental))
 
-    def _foresee(self, exposure: OfferExposure, rental: Rental, interrupts_at_ms: int | None) -> None:
-        """What is known of the end of a rental that begins to run: its own, or a strike that was told of already. One
-        that comes only after an end that is known brings no earlier one."""
-        for strike in exposure.told:
-            if strike.left is not None:
-                self._tell(exposure, strike)
-            elif interrupts_at_ms is not None and interrupts_at_ms <= strike.at_ms:
-                break
-            elif self._hit(strike, (rental,)):
-                at_ms = self._interrupts_at_ms(strike, rental)
+    def _foresee_end(self, exposure: OfferExposure, rental: Rental, interrupts_at_ms: int | None) -> None:
+        """Find the end of a rental that begins to run: its own interruption, or an announced shock that hits it."""
+        for shock in exposure.announced:
+            if shock.left is not None:
+                # The newcomer may take the place of another, so that the ends of all are looked at again.
+                self._announce(exposure, shock)
+            elif interrupts_at_ms is not None and interrupts_at_ms <= shock.at_ms:
+                break  # shocks are in order: no later one brings an earlier end
+            elif self._hit_by(shock, (rental,)):
+                at_ms = self._interrupts_at_ms(shock, rental)
                 interrupts_at_ms = at_ms if interrupts_at_ms is None else min(interrupts_at_ms, at_ms)
         if interrupts_at_ms is not None:
-            self._will_fall(exposure, rental, interrupts_at_ms)
+            self._set_end(exposure, rental, interrupts_at_ms)
 
-    def _will_fall(self, exposure: OfferExposure, rental: Rental, at_ms: int) -> None:
-        """A rental's end is known: tell of it a notice ahead, or now if it is too late for that. Only the earliest one
-        is news."""
+    def _set_end(self, exposure: OfferExposure, rental: Rental, at_ms: int) -> None:
+        """Remember the end of a rental if none is known that comes earlier, and notify it of that a notice ahead, or
+        now if it is too late for that."""
         if rental.interrupts_at_ms is not None and rental.interrupts_at_ms <= at_ms:
             return
         rental.interrupts_at_ms = at_ms
@@ -205,48 +213,48 @@ class Interruptions:
             self._notify(rental)
 
     def _notify(self, rental: Rental) -> None:
-        """Tell a rental of its end, unless it was told of that."""
+        """Notify a rental of its end, unless the last notice named the same end."""
         if rental.interrupts_ms != rental.interrupts_at_ms:
             assert rental.interrupts_at_ms is not None
             now = self._schedule.now_ms
             rental.noticed_ms, rental.interrupts_ms = now, rental.interrupts_at_ms
             self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.interrupts_at_ms))
 
-    def _hit(self, strike: AnnouncedShock, rentals: Iterable[Rental]) -> list[Rental]:
-        """Those of the rentals that fall to a strike; where GPUs are counted, `rentals` are all that run."""
-        if strike.left is not None:
-            return self._too_many(strike, strike.left, rentals)
+    def _hit_by(self, shock: UpcomingShock, rentals: Iterable[Rental]) -> list[Rental]:
+        """The rentals that a shock hits. Where a trace counts GPUs, `rentals` must be all that run on the offer."""
+        if shock.left is not None:
+            return self._without_gpus(shock, shock.left, rentals)
         return [
             rental
             for rental in rentals
-            if is_hit(stream(self._seed, f"hit/{rental.name}"), strike.shock, strike.severity_ppm)
+            if is_hit(stream(self._seed, f"hit/{rental.name}"), shock.shock, shock.severity_ppm)
         ]
 
-    def _too_many(self, strike: AnnouncedShock, left: int, rentals: Iterable[Rental]) -> list[Rental]:
-        """Those for whom no GPUs are left: whoever was told so, then those with the lowest draws."""
-        there = [each for each in rentals if each.interrupts_ms is None or each.interrupts_ms >= strike.at_ms]
-        fallen = [each for each in there if each.interrupts_ms == strike.at_ms]
-        others = [each for each in there if each.interrupts_ms != strike.at_ms]
-        others.sort(key=lambda each: (draw(stream(self._seed, f"hit/{each.name}"), strike.shock), each.number))
-        too_many = _gpus(others) - left
+    def _without_gpus(self, shock: UpcomingShock, left: int, rentals: Iterable[Rental]) -> list[Rental]:
+        """The rentals for which no GPUs are left: those that were notified of it, then those with the lowest draws."""
+        present = [each for each in rentals if each.interrupts_ms is None or each.interrupts_ms >= shock.at_ms]
+        hit = [each for each in present if each.interrupts_ms == shock.at_ms]
+        others = [each for each in present if each.interrupts_ms != shock.at_ms]
+        others.sort(key=lambda each: (draw(stream(self._seed, f"hit/{each.name}"), shock.shock), each.number))
+        excess = _gpus(others) - left
         for rental in others:
-            if too_many <= 0:
+            if excess <= 0:
                 break
-            too_many -= rental.command.gpu_count
-            fallen.append(rental)
-        return fallen
+            excess -= rental.command.gpu_count
+            hit.append(rental)
+        return hit
 
-    def _interrupts_at_ms(self, strike: AnnouncedShock, rental: Rental) -> int:
-        """When a rental falls to a strike that hits it."""
+    def _interrupts_at_ms(self, shock: UpcomingShock, rental: Rental) -> int:
+        """When a shock that hits a rental interrupts it."""
         if not self._spread_ms or self._recorded.has(rental.offer):  # a trace itself says when
-            return strike.at_ms
-        drawn = draw(stream(self._seed, f"spread/{rental.name}"), strike.shock)
-        return strike.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
+            return shock.at_ms
+        drawn = draw(stream(self._seed, f"spread/{rental.name}"), shock.shock)
+        return shock.at_ms + int(uniform(drawn) * (self._spread_ms + 1))
 
     # Snapshots
 
     def state(self) -> InterruptionsState:
-        """What a snapshot holds of it."""
+        """Their part of a snapshot."""
         return InterruptionsState(
             offers=tuple(map(self._state_of, self._market.offers)),
             realistic=self._realistic.state(),
@@ -254,21 +262,20 @@ class Interruptions:
         )
 
     def restore(self, state: InterruptionsState, rentals: Mapping[str, Rental], awaited: AwaitedEvents) -> None:
-        """Be as the state says; `rentals` are all that there are, by their ids. Raises ValueError where it never is
-        so."""
+        """Restore from `state`; `rentals` are all rentals by their ids. Raises ValueError if no run leads there."""
         left = {id_: rental for id_, rental in rentals.items() if rental.status == "running"}
-        for offer, told in zip(self._market.offers, state.offers, strict=True):
-            if told == UNTOUCHED and offer.name not in self._exposures:
+        for offer, saved in zip(self._market.offers, state.offers, strict=True):
+            if saved == UNTOUCHED and offer.name not in self._exposures:
                 continue
-            self._of(offer).restore(told, left, awaited)
+            self._exposure_of(offer).restore(saved, left, awaited)
             if offer.is_down and self._realistic.lost_per_hour(offer) is None and not self._recorded.has(offer):
                 raise ValueError(f"{offer.name} is always there, and yet it is down")
         if left:
             raise ValueError(f"{next(iter(left))} runs, and on no offer")
         for rental in rentals.values():
-            notice_ms = self._of(rental.offer).notice_ms
+            notice_ms = self._exposure_of(rental.offer).notice_ms
             if (rental.interrupts_ms or 0) > (rental.noticed_ms or 0) + notice_ms:
-                raise ValueError(f"{rental.rental_id} was told too early when it will be interrupted")
+                raise ValueError(f"{rental.rental_id} was notified too early of its interruption")
         self._realistic.restore(state.realistic, awaited)
         self._recorded.restore(state.recorded, awaited)
 
@@ -277,16 +284,17 @@ class Interruptions:
         return UNTOUCHED if exposure is None else exposure.state()
 
     def name_subject(self, priority: int, subject: Any) -> Subject:
-        """What a snapshot calls the subject of an event that is about an offer or a stress."""
+        """Name the subject of an event about an offer or a stress for a snapshot."""
         name: str = subject.name
+        # A pair: the notice of an offer must differ from that of a rental, whose subject is its id.
         return (name, 0) if priority == Priority.NOTICE else name
 
     def find_subject(self, priority: int, name: Subject) -> object | None:
-        """The inverse of `name_subject`; None where it is about no offer."""
+        """The inverse of `name_subject`; None for an event about no offer."""
         if priority == Priority.NOTICE and isinstance(name, tuple):
-            return self._of(self._market.named(str(name[0])))
+            return self._exposure_of(self._market.named(str(name[0])))
         if priority == Priority.SHOCK:
-            return self._of(self._market.named(str(name)))
+            return self._exposure_of(self._market.named(str(name)))
         if priority not in _OF_AVAILABILITY:
             return None
         return self._recorded.find_subject(name) or self._realistic.find_subject(priority, name)
@@ -296,5 +304,5 @@ def _gpus(rentals: Iterable[Rental]) -> int:
     return sum(rental.command.gpu_count for rental in rentals)
 
 
-def _take_nothing(rental: Rental, cause: Cause) -> None:
-    raise AssertionError(f"{rental.name} was taken back after the end")
+def _interrupt_nothing(rental: Rental, cause: Cause) -> None:
+    raise AssertionError(f"{rental.name} was interrupted after the end")

@@ -1,18 +1,19 @@
-"""What an operator and acts do to single rentals: force, hold back and release a transition, hide, get stuck."""
+"""Interventions of operators and acts in rentals: force, hold back or release a transition, hide, interrupt."""
 
 from collections.abc import Callable, Iterable
 
-from ..commands import HideRental, MoveRental
+from ..commands import MoveRental
 from ..events import Event, RentalHidden, RentalShown, TransitionHeld, TransitionReleased
 from ..kernel.errors import RentalNotInState
 from ..kernel.schedule import Schedule
 from ..market.offer import Offer
 from .rental import Rental
 from .rentals import Rentals
+from .transitions import check_transition
 
 
 class Interventions:
-    """Reaches into the life of rentals from outside. It keeps nothing of its own."""
+    """Changes rentals from outside their life cycle. It has no state of its own."""
 
     def __init__(self, schedule: Schedule, rentals: Rentals, record: Callable[[Event], None]) -> None:
         self._schedule = schedule
@@ -20,12 +21,9 @@ class Interventions:
         self._record = record
 
     def check_move(self, rental: Rental, command: MoveRental) -> None:
-        """Raises RentalNotInState where the rental's status does not lead there, or its time has come already."""
-        if command.to == "terminated":
-            self._rentals.check_live(rental)
-        elif rental.status != "provisioning":
-            raise RentalNotInState(f"the rental is {rental.status}, not provisioning")
-        elif command.hold and rental.is_due and not rental.held_back:
+        """Raises RentalNotInState where no transition leads there, or where there is nothing left to hold back."""
+        check_transition(rental.status, command.to, "operator")
+        if command.hold and rental.is_due and not rental.held_back:
             raise RentalNotInState("the rental is stuck: its time has come already, so nothing is left to hold back")
 
     def move(self, rental: Rental, command: MoveRental) -> None:
@@ -40,34 +38,29 @@ class Interventions:
             self._record(TransitionHeld(self._schedule.now_ms, rental.account, rental.rental_id))
         else:
             rental.held_back = False
+            # Recorded first: what the release leads to comes after it in the journal.
             self._record(TransitionReleased(self._schedule.now_ms, rental.account, rental.rental_id))
             if rental.is_due:
                 self._rentals.settle_provisioning(rental)
 
     def hide(self, rental: Rental, *, hidden: bool) -> None:
-        """Let the API know the rental no more, or again."""
+        """Hide the rental from the API, or show it again."""
         rental.hidden = hidden
         event = RentalHidden if hidden else RentalShown
         self._record(event(self._schedule.now_ms, rental.account, rental.rental_id))
 
     def settle_due(self, offers: Iterable[Offer]) -> None:
-        """What waits on these offers gets on where no act and no operator keeps it, in the order of the rents."""
+        """Settle the rentals on these offers whose provisioning is due, in the order of the rents: an act on them may
+        have begun or ended."""
         for rental in self._live_on(offers):
             if rental.is_due:
                 self._rentals.settle_provisioning(rental)
 
     def interrupt_all(self, offers: Iterable[Offer]) -> None:
-        """The market takes all rentals on these offers, in the order of the rents. No draw is spent on that."""
+        """Interrupt all rentals on these offers, in the order of the rents, without any draw."""
         for rental in self._live_on(offers):
             self._rentals.end(rental, "interrupted", "forced")
 
     def _live_on(self, offers: Iterable[Offer]) -> list[Rental]:
         names = {offer.name for offer in offers}
         return [rental for rental in self._rentals.live_in_order() if rental.offer.name in names]
-
-
-def is_so_already(rental: Rental, command: MoveRental | HideRental) -> bool:
-    """Whether the rental is held back, released, hidden or shown already."""
-    if isinstance(command, HideRental):
-        return rental.hidden == command.hidden
-    return command.hold is not None and rental.held_back == command.hold

@@ -1,4 +1,4 @@
-"""How a rented GPU is set up: in one stretch or phase by phase, and whether it ever is (A20).
+"""The provisioning of a rented GPU: in one stretch or phase by phase; it may fail, or never be ready (A20).
 
 `key` is the stream `provisioning/<rental>`: draw 0 decides whether it fails or is never ready, draw 1 how long a plain
 delay is, and each phase has a draw of its own, whichever others there are.
@@ -19,19 +19,19 @@ from .rental import Rental
 _GIGABYTE = 1_000  # in megabytes
 
 _DRAWS: Mapping[Phase | None, int] = {None: 1, "allocate": 2, "boot": 3, "pull": 4, "weights": 5, "fine_tuned": 6}
-"""Which draw says how long a phase takes, in the order of the phases, or a delay that has none."""
+"""The draw for the length of each phase, in the order of the phases, and of provisioning without phases."""
 
 
 class Stretch(Struct, frozen=True, gc=False):
-    """A phase of provisioning, or all of it where there are none, and what turns a draw into ms, for each gigabyte if
-    something is fetched."""
+    """A phase of provisioning, or all of it where there are none, with the function from a draw to its ms; where
+    something is fetched, to the ms for each gigabyte."""
 
     phase: Phase | None
     sample: Callable[[int], int]
 
 
 class Course(Struct, frozen=True):
-    """How provisioning goes with a provider class, and the shares that fail and are never ready."""
+    """The stretches of provisioning with a provider class, and the shares that fail and are never ready."""
 
     stretches: tuple[Stretch, ...]
     failure: Share
@@ -39,7 +39,7 @@ class Course(Struct, frozen=True):
 
 
 class Provisioning:
-    """Sets rented GPUs up. Where a rental has got to is written down in the rental itself."""
+    """Provisions rentals. The progress of each is in the rental itself."""
 
     def __init__(
         self, settings: ProvisioningSettings, seed: int, schedule: Schedule, record: Callable[[Event], None]
@@ -50,23 +50,23 @@ class Provisioning:
         self._schedule = schedule
         self._record = record
 
-    def begins(self, rental: Rental) -> None:
-        """The rental is provisioned from now on."""
+    def begin(self, rental: Rental) -> None:
+        """Begin the provisioning of a rental."""
         self._enter(rental, self._stretches(rental))
 
-    def goes_on(self, rental: Rental) -> bool:
-        """A phase is over: begin the next one and say so, or say that there is none."""
+    def begin_next_phase(self, rental: Rental) -> bool:
+        """Begin the phase after the one that is over; False where there is none."""
         left = [each for each in self._stretches(rental) if _DRAWS[each.phase] > _DRAWS[rental.phase]]
         if left:
             self._enter(rental, left)
         return bool(left)
 
     def fails(self, rental: Rental) -> bool:
-        """Whether it never runs although its provisioning comes to an end."""
+        """True for a rental that its luck lets fail at the end of provisioning."""
         return fails(self._key(rental), self._course(rental).failure)
 
     def _enter(self, rental: Rental, left: list[Stretch]) -> None:
-        """Begin the first of the stretches that are left; the last one of what is never ready has no end."""
+        """Begin the first of the stretches left. The last one of a rental that is never ready has no end."""
         now, stretch, terms = self._schedule.now_ms, left[0], self._course(rental)
         key = self._key(rental)
         rental.ready_ticket = NO_TICKET
@@ -94,7 +94,7 @@ class Provisioning:
 
 
 def course(terms: ProvisioningTerms) -> Course:
-    """How provisioning goes under terms that leave nothing open."""
+    """The course of provisioning under complete terms."""
     assert terms.failure is not None
     assert terms.never_ready is not None
     if terms.parts is not None:
@@ -106,17 +106,18 @@ def course(terms: ProvisioningTerms) -> Course:
 
 
 def delay_ms(key: bytes, sample: Callable[[int], int], phase: Phase | None = None, megabytes: int | None = None) -> int:
-    """How long provisioning or a phase of it takes, in ms, at least 1; what is sampled is for each GB where there are
+    """The length of provisioning or of a phase of it in ms, at least 1; what is sampled is for each GB where there are
     `megabytes` to fetch."""
     sampled = sample(draw(key, _DRAWS[phase]))
     return max(1, sampled if megabytes is None else sampled * megabytes // _GIGABYTE)
 
 
 def fails(key: bytes, failure: Share) -> bool:
-    """Whether it fails at the end of provisioning."""
+    """True where provisioning fails at its end."""
     return happens(draw(key, 0), failure)
 
 
 def is_never_ready(key: bytes, failure: Share, never_ready: Share) -> bool:
-    """Whether it is provisioned for ever. That is a share of all, beside the one that fails."""
+    """True where provisioning never ends. That is a share of all rentals, beside the share that fails."""
+    # The same draw as that of failure, so that the two shares never overlap.
     return never_ready > 0 and not fails(key, failure) and happens(draw(key, 0), failure + never_ready)

@@ -1,6 +1,4 @@
-"""One rental and what is known of it (F10–F12, A18), from the plan of it to the GPUs that it leaves behind."""
-
-from typing import Literal
+"""One rental (F10–F12, A18), from the plan of it to the GPUs that it leaves behind."""
 
 from msgspec import Struct
 
@@ -12,20 +10,17 @@ from ..kernel.names import rental_name
 from ..kernel.quantities import Natural
 from ..kernel.schedule import NO_TICKET, Ticket
 from ..market.offer import Offer
-
-Status = Literal["provisioning", "running", "terminated"]
-"""The API's statuses; there is no other (F11)."""
+from .transitions import Status
 
 
 class Rental(Struct, eq=False, gc=False):
     """One accepted offer until its end. Times are ms since the start, money micro-dollars, None until known.
 
-    `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning
-    `ready_ticket` is the end of that or of its `phase`, and none where it is never ready; once the end has come without
-    the rental getting anywhere, because an operator holds it back or an act leaves it stuck, it `is_due`. `tickets` are
-    the expiry of its hold and what the market will do to it. `hidden` is by an operator. `falls_ms` is when the market
-    will take it back, as far as that is known where notices are given, and `interrupts_ms` when as it said at
-    `noticed_ms`.
+    `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning,
+    `ready_ticket` is the end of that or of its `phase`, and none where it is never ready. It `is_due` once that end has
+    come and an operator holds it back or an act leaves it stuck. `tickets` are the expiry of its hold, its notices and
+    its interruptions. `hidden` is by an operator. `interrupts_at_ms` is its known end by the market, where the offer
+    gives notices, and `interrupts_ms` the end that the notice at `noticed_ms` named.
     """
 
     rental_id: str
@@ -54,29 +49,29 @@ class Rental(Struct, eq=False, gc=False):
 
     @property
     def account(self) -> str:
-        """Whose it is."""
+        """The account that rented it."""
         return self.command.account
 
     @property
     def name(self) -> str:
-        """What its luck derives from: account, offer, ordinal."""
+        """The name from which its luck derives: account, offer, ordinal."""
         return rental_name(self.command.account, self.offer.name, self.ordinal)
 
     @property
     def status(self) -> Status:
-        """Follows from what has happened so far."""
+        """The status that follows from its times."""
         if self.terminated_ms is not None:
             return "terminated"
         return "provisioning" if self.running_ms is None else "running"
 
     @property
     def is_hidden(self) -> bool:
-        """Whether the API does not know it: by an operator, or by an act on its offer."""
+        """True where the API does not show it: by an operator, or by an act on its offer."""
         return self.hidden or self.offer.hides_rentals
 
     @property
     def session(self) -> Session:
-        """What it is billed by, once it runs."""
+        """The session by which it is billed, once it runs."""
         assert self.running_ms is not None
         return Session(self.price_micros_per_hour, self.command.gpu_count, self.running_ms)
 
@@ -84,8 +79,8 @@ class Rental(Struct, eq=False, gc=False):
 class RentalsState(Struct, frozen=True):
     """All rentals: the live ones by number, the ended ones that are held in the order in which they ended.
 
-    The ended ones may come from elsewhere, as they were when they ended: `hidden` are those of them that are hidden
-    now.
+    The ended ones may come from another place, as they were when they ended: `hidden` are the ids of those that are
+    hidden now.
     """
 
     created: Natural
@@ -98,14 +93,14 @@ class RentalsState(Struct, frozen=True):
 
 
 class Reclaimed(Struct, frozen=True, gc=False):
-    """GPUs that the market took back, until they are on offer again."""
+    """Interrupted GPUs, until they return to their offer."""
 
     offer: Offer
     gpu_count: int
 
 
 class RentPlan(Struct, frozen=True, gc=False):
-    """What a rent that nothing speaks against will do."""
+    """An accepted rent: the offer and the hold that it will place."""
 
     command: RentGpu
     offer: Offer

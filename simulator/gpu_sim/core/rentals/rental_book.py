@@ -1,4 +1,4 @@
-"""Which rentals there are: all of them by id, the live ones by account, and the latest of those that have ended."""
+"""The rentals of a world: all by id, the live ones by account, and the latest of the ended ones in order."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from .rental import Rental
 
 
 class RentalBook:
-    """The rentals of a world. `by_id` is in the order of the rents; `created` and `ended_total` count all that there
-    have been, held or not."""
+    """The rentals that are held. `by_id` is in the order of the rents; `created` and `ended_total` count all of the
+    world's, held or not."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Rental] = {}
@@ -36,13 +36,13 @@ class RentalBook:
         return sorted(self.live(), key=_number)
 
     def drop_ended(self, keep: int) -> None:
-        """Let all but the latest `keep` ended rentals go: nobody finds them any more."""
+        """Drop all but the latest `keep` ended rentals: nobody finds them any more."""
         while len(self._ended) > keep:
             del self.by_id[self._ended.popleft()]
 
     @property
     def ended_held(self) -> int:
-        """How many ended rentals are held."""
+        """The number of ended rentals that are held."""
         return len(self._ended)
 
     def ended(self) -> Iterator[Rental]:
@@ -50,20 +50,20 @@ class RentalBook:
         return map(self.by_id.__getitem__, self._ended)
 
     def ended_since(self, count: int) -> Iterator[tuple[int, Rental]]:
-        """The rentals that ended after the first `count`, each with how many had ended by then."""
+        """The rentals that ended after the first `count`, each with the number of those ended by then."""
         first = self.ended_total - len(self._ended)
         assert count >= first, "dropped already"
         for number, id_ in enumerate(islice(self._ended, count - first, None), count + 1):
             yield number, self.by_id[id_]
 
     def enter(self, rental: Rental) -> None:
-        """One rental more, which is live."""
+        """Add a live rental."""
         self.created += 1
         self.by_id[rental.rental_id] = rental
         self._live.setdefault(rental.account, {})[rental.rental_id] = rental
 
     def retire(self, rental: Rental) -> None:
-        """A rental is over."""
+        """Move a rental from the live to the ended ones."""
         del self._live[rental.account][rental.rental_id]
         self._ended.append(rental.rental_id)
         self.ended_total += 1

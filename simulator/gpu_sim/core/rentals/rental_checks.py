@@ -1,6 +1,7 @@
-"""Which rentals a run can have: what their fields say together, and what is still to come of them."""
+"""Checks of the rentals of a snapshot: the fields of each must fit together, and the pending events must be those that
+its status awaits (`transitions.AWAITED`)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ..billing.charges import billed_seconds
 from ..billing.holds import hold_micros
@@ -11,14 +12,13 @@ from ..kernel.schedule import NO_TICKET, Priority, Ticket
 from ..scenario.acts import CAPACITY_MAX
 from ..scenario.scenario import BillingSettings
 from .rental import Rental, RentalsState
-
-_TAKE_IT = (Priority.OWN_INTERRUPTION, Priority.SPREAD_INTERRUPTION, Priority.NOTICE)
+from .transitions import AWAITED, Status, leads_to
 
 
 def check_rentals(
     state: RentalsState, accounts: Collection[str], billing: BillingSettings, seed: int, awaited: AwaitedEvents
 ) -> None:
-    """Take the events of single rentals out of those that are pending. Raises ValueError where no run has these."""
+    """Claim the pending events of single rentals. Raises ValueError where no run leads to these rentals."""
     rentals = (*state.live, *state.ended)
     ordinals = {(account, offer): count for account, offer, count in state.ordinals}
     if not (
@@ -36,20 +36,24 @@ def check_rentals(
             and rental.rental_id == rental_id(seed, rental.name)
         ):
             raise ValueError(f"{rental.rental_id} is nobody's, or was never counted")
-        if not (_has_lived(rental, awaited.now_ms) and _is_priced(rental) and _is_paid(rental, billing)):
-            raise ValueError(f"what is said of {rental.rental_id} cannot be")
-    if not (_are_over(state.ended) and all(rental.terminated_ms is None for rental in state.live)):
-        raise ValueError("a live rental is over, or one that is not has ended")
+        if not (
+            _times_fit(rental, awaited.now_ms)
+            and _price_fits(rental)
+            and _end_fits(rental)
+            and _bill_fits(rental, billing)
+        ):
+            raise ValueError(f"{rental.rental_id} has fields that cannot be together")
+    if not (_have_ended(state.ended) and all(rental.terminated_ms is None for rental in state.live)):
+        raise ValueError("a live rental has ended, or an ended one is live, out of order, or awaits something")
     for rental in state.live:
         _check_events(rental, billing, awaited)
 
 
-def _are_over(ended: tuple[Rental, ...]) -> bool:
-    """Whether they have ended, in this order, and nothing is to come of them."""
+def _have_ended(ended: tuple[Rental, ...]) -> bool:
+    """True for rentals that ended, in this order, and await nothing."""
     times = [-1 if rental.terminated_ms is None else rental.terminated_ms for rental in ended]
     return times == sorted(times) and not any(
-        rental.terminated_ms is None or _awaits_anything(rental) or rental.is_due or rental.held_back or rental.phase
-        for rental in ended
+        rental.terminated_ms is None or _awaits_anything(rental) or _is_in_provisioning(rental) for rental in ended
     )
 
 
@@ -57,8 +61,13 @@ def _awaits_anything(rental: Rental) -> bool:
     return bool(rental.tickets) or rental.ready_ticket != NO_TICKET
 
 
-def _has_lived(rental: Rental, now_ms: int) -> bool:
-    """Whether its times are in order, and it is told of an end once it runs."""
+def _is_in_provisioning(rental: Rental) -> bool:
+    """True where a field is set that only a rental has whose status is `provisioning`."""
+    return rental.is_due or rental.held_back or rental.phase is not None
+
+
+def _times_fit(rental: Rental, now_ms: int) -> bool:
+    """True where its times are in order, and it had no notice before it ran."""
     begun = [rental.created_ms, rental.running_ms, rental.noticed_ms]
     times = [0, *(at_ms for at_ms in (*begun, rental.terminated_ms, now_ms) if at_ms is not None)]
     return (
@@ -68,52 +77,64 @@ def _has_lived(rental: Rental, now_ms: int) -> bool:
     )
 
 
-def _is_priced(rental: Rental) -> bool:
+def _price_fits(rental: Rental) -> bool:
     price, gpus = rental.price_micros_per_hour, rental.command.gpu_count
     return 0 < price <= PRICE_MICROS_MAX and price % PRICE_STEP_MICROS == 0 and 0 < gpus <= CAPACITY_MAX
 
 
-def _is_paid(rental: Rental, billing: BillingSettings) -> bool:
-    """Whether its hold and its bill are what its price makes them."""
+def _end_fits(rental: Rental) -> bool:
+    """True for a live rental without a reason, and for an ended one whose reason ends rentals of its last status."""
+    if rental.terminated_ms is None or rental.reason is None:
+        return rental.reason is None and rental.terminated_ms is None
+    before: Status = "provisioning" if rental.running_ms is None else "running"
+    return leads_to(before, "terminated", rental.reason)
+
+
+def _bill_fits(rental: Rental, billing: BillingSettings) -> bool:
+    """True where its hold and its bill are what its price makes them."""
     price, gpus, hold = rental.price_micros_per_hour, rental.command.gpu_count, rental.hold
     if hold.amount_micros != hold_micros(price, gpus, billing):
         return False
     if rental.terminated_ms is None or rental.reason is None:
-        return rental.reason is None and rental.billed_micros is None and hold.status != "settled"
+        return rental.billed_micros is None and hold.status != "settled"
     seconds = billed_seconds(rental.reason, rental.running_ms, rental.terminated_ms, billing)
     return rental.billed_micros == cost_micros(price, gpus, seconds) and hold.status != "active"
 
 
 def _check_events(rental: Rental, billing: BillingSettings, awaited: AwaitedEvents) -> None:
-    """Raises ValueError where what is pending of a live rental is not what its state awaits."""
-    id_, runs = rental.rental_id, rental.running_ms is not None
-    expiry, ready, idle = (
-        [ticket for _, ticket in awaited.claim(kind, id_)]
-        for kind in (Priority.HOLD_EXPIRY, Priority.PROVISIONING, Priority.IDLE_TIMEOUT)
-    )
-    takes = [[ticket for _, ticket in awaited.claim(kind, id_)] for kind in _TAKE_IT]
+    """Raises ValueError where the pending events of a live rental are not those that it awaits.
+
+    An event that its status does not await is left over here, and then found as one that nothing awaits.
+    """
+    pending = {kind: [ticket for _, ticket in awaited.claim(kind, rental.rental_id)] for kind in AWAITED[rental.status]}
     tickets = (rental.ready_ticket, *rental.tickets, rental.idle_ticket)
     if not (
         awaited.were_given(tickets)
-        and {ticket for ticket in tickets if awaited.has(ticket)} == {*expiry, *ready, *idle}.union(*takes)
-        and len(expiry) == (rental.hold.status == "active" and billing.hold_expiry is not None)
-        and idle == ([rental.idle_ticket] if runs and billing.idle_timeout is not None else [])
-        and (runs or not any(takes))
-        and (rental.interrupts_at_ms is not None or not takes[-1])
-        and (_runs(rental, ready) if runs else _is_set_up(rental, ready, awaited))
+        and {ticket for ticket in tickets if awaited.has(ticket)} == set().union(*pending.values())
+        and len(pending[Priority.HOLD_EXPIRY]) == (rental.hold.status == "active" and billing.hold_expiry is not None)
+        and (
+            _awaits_its_end(rental, pending, billing)
+            if rental.status == "running"
+            else _awaits_running(rental, pending, awaited)
+        )
     ):
-        raise ValueError(f"the pending events of {id_} are not those that it awaits")
+        raise ValueError(f"the pending events of {rental.rental_id} are not those that it awaits")
 
 
-def _runs(rental: Rental, ready: list[Ticket]) -> bool:
-    """Whether a running rental is set up no more."""
-    return not (ready or rental.is_due or rental.held_back or rental.phase)
+def _awaits_its_end(rental: Rental, pending: Mapping[Priority, list[Ticket]], billing: BillingSettings) -> bool:
+    """True for a running rental that is out of provisioning and awaits its idleness, and a notice only if there is an
+    end to announce."""
+    return (
+        not _is_in_provisioning(rental)
+        and pending[Priority.IDLE_TIMEOUT] == ([] if billing.idle_timeout is None else [rental.idle_ticket])
+        and (rental.interrupts_at_ms is not None or not pending[Priority.NOTICE])
+    )
 
 
-def _is_set_up(rental: Rental, ready: list[Ticket], awaited: AwaitedEvents) -> bool:
-    """Whether a rental that is provisioning waits for the end of that, or is due and kept back, or is never ready."""
+def _awaits_running(rental: Rental, pending: Mapping[Priority, list[Ticket]], awaited: AwaitedEvents) -> bool:
+    """True for a rental that awaits the end of its provisioning, or is due and held back or stuck, or never ready."""
     waits = [rental.ready_ticket] if awaited.has(rental.ready_ticket) else []
     if rental.is_due:
-        is_kept_back = rental.held_back or rental.offer.provisioning == "stuck"
-        return rental.ready_ticket != NO_TICKET and not waits and is_kept_back
-    return ready == waits and bool(waits or rental.ready_ticket == NO_TICKET)
+        is_stopped = rental.held_back or rental.offer.provisioning == "stuck"
+        return rental.ready_ticket != NO_TICKET and not waits and is_stopped
+    return pending[Priority.PROVISIONING] == waits and bool(waits or rental.ready_ticket == NO_TICKET)

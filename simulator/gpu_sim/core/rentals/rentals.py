@@ -1,4 +1,4 @@
-"""The life of rentals: provisioning → running → terminated, and why they end (F10, F11)."""
+"""The life of rentals: provisioning → running → terminated, by the table of `transitions` (F10, F11)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -22,10 +22,11 @@ from .provisioning import Provisioning
 from .rental import Reclaimed, Rental, RentalsState, RentPlan
 from .rental_book import RentalBook
 from .rental_checks import check_rentals
+from .transitions import check_transition, is_transition, leads_to
 
 
 class Rentals(RentalBook):
-    """All rentals of a world, and what the schedule does to them."""
+    """All rentals of a world, and the events that move them through their statuses."""
 
     def __init__(
         self,
@@ -49,12 +50,12 @@ class Rentals(RentalBook):
         self._provisioning = Provisioning(scenario.market.provisioning, seed, schedule, record)
         self.interruptions = Interruptions(market, scenario.market, seed, schedule, record, self._interrupted)
         schedule.on(Priority.HOLD_EXPIRY, self._hold_expires)
-        schedule.on(Priority.PROVISIONING, self._provisioning_goes_on)
+        schedule.on(Priority.PROVISIONING, self._provisioning_is_over)
         schedule.on(Priority.CREDIT_EXHAUSTION, self._credit_exhausted)
         schedule.on(Priority.IDLE_TIMEOUT, self._idles)
         schedule.on(Priority.GPUS_RETURN, self._gpus_return)
 
-    # What speaks against it
+    # Checks
 
     def check_rent(self, command: RentGpu) -> RentPlan:
         """State, then money (A13). Raises OfferNotFound, OfferUnavailable or InsufficientCredit."""
@@ -76,10 +77,9 @@ class Rentals(RentalBook):
 
     def check_live(self, rental: Rental) -> None:
         """Raises RentalNotInState where the rental is over."""
-        if rental.terminated_ms is not None:
-            raise RentalNotInState("the rental is terminated")
+        check_transition(rental.status, "terminated", "interrupted")
 
-    # What happens to them; from here on nothing can fail
+    # Changes: from here on nothing can fail
 
     def place(self, plan: RentPlan) -> Rental:
         """Place the hold, take the capacity and create the rental, in one step."""
@@ -98,6 +98,7 @@ class Rentals(RentalBook):
             created_ms=now,
         )
         spec = offer.spec
+        # The hold comes before its rental in the journal.
         self._ledger.post(HoldPlaced(now, command.account, rental.rental_id, plan.hold_micros))
         self._market.take(offer, command.gpu_count)
         self.enter(rental)
@@ -113,7 +114,7 @@ class Rentals(RentalBook):
                 rental.price_micros_per_hour,
             )
         )
-        self._provisioning.begins(rental)
+        self._provisioning.begin(rental)
         expiry = expires_at_ms(now, self._billing)
         if expiry is not None:
             rental.tickets += (self._schedule.at(expiry, Priority.HOLD_EXPIRY, rental),)
@@ -127,8 +128,10 @@ class Rentals(RentalBook):
     def end(self, rental: Rental, reason: Reason, cause: Cause | None = None) -> None:
         """End a live rental: bill it, settle its hold, give its GPUs back (F13, A8)."""
         now, command = self._schedule.now_ms, rental.command
+        assert is_transition(rental.status, "terminated", reason, cause), (rental.status, reason, cause)
         for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket):
             self._schedule.cancel(ticket)
+        # An ended rental awaits nothing: with a ticket left in it, a snapshot would be refused.
         rental.ready_ticket, rental.tickets = NO_TICKET, ()
         rental.held_back = rental.is_due = False
         rental.phase = None
@@ -137,13 +140,15 @@ class Rentals(RentalBook):
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
         charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         rental.billed_micros = charge
+        # The end comes before its settlement in the journal, and the settlement before the exhaustion of credit is
+        # scheduled anew: that needs the balance after it.
         self.retire(rental)
-        self.interruptions.over(rental)
+        self.interruptions.forget(rental)
         self._record(RentalTerminated(now, command.account, rental.rental_id, reason, cause, seconds))
         held = rental.hold.end("settled")
         self._ledger.post(RentalSettled(now, command.account, rental.rental_id, held, charge))
-        is_kept = reason == "interrupted" and self.interruptions.keeps_gpus(rental.offer, cause)
-        reclaim = self._reclaim_ms(rental) if is_kept else 0
+        is_reclaimed = reason == "interrupted" and self.interruptions.reclaims_gpus(rental.offer, cause)
+        reclaim = self._reclaim_ms(rental) if is_reclaimed else 0
         if reclaim:
             self._schedule.at(now + reclaim, Priority.GPUS_RETURN, Reclaimed(rental.offer, command.gpu_count))
         else:
@@ -151,7 +156,7 @@ class Rentals(RentalBook):
         self.await_exhaustion(command.account)
 
     def interrupt(self, act: InterruptAct) -> None:
-        """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
+        """Interrupt ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
         offers = {offer.name for offer in self._market.matching(act)}
         matching = [rental for rental in self.live() if rental.offer.name in offers]
         drawn: list[tuple[int, str]] = []
@@ -163,7 +168,7 @@ class Rentals(RentalBook):
             self.end(self.by_id[id_], "interrupted", "forced")
 
     def settle_provisioning(self, rental: Rental) -> None:
-        """Its time has come: it waits where it is held back or stuck, else it fails or runs."""
+        """End the provisioning of a rental: it waits where it is held back or stuck, else it fails or runs."""
         outcome = rental.offer.provisioning
         if rental.held_back or outcome == "stuck":
             rental.is_due = True
@@ -174,18 +179,19 @@ class Rentals(RentalBook):
             self.start(rental)
 
     def start(self, rental: Rental) -> None:
-        """The GPU runs from now on. Whatever else its luck decides counts from here."""
+        """Run a rental from now on. Its hazard, its idle time and its charges count from here."""
         now = self._schedule.now_ms
+        assert leads_to(rental.status, "running", "ready"), rental.status
         rental.held_back = rental.is_due = False
         rental.phase = None
         rental.running_ms = now
         self._record(RentalRunning(now, rental.account, rental.rental_id))
-        self.interruptions.begins(rental)
+        self.interruptions.begin(rental)
         self._await_idleness(rental)
         self.await_exhaustion(rental.account)
 
     def await_exhaustion(self, account: str) -> None:
-        """Say anew when the account's running rentals will have used its balance up (A9)."""
+        """Schedule anew the time at which the account's running rentals will have used up its balance (A9)."""
         if self._billing.on_exhaustion != "terminate":
             return
         self._schedule.cancel(self._exhaustion.pop(account, -1))
@@ -198,10 +204,10 @@ class Rentals(RentalBook):
         if due is not None:
             self._exhaustion[account] = self._schedule.at(due, Priority.CREDIT_EXHAUSTION, account)
 
-    # What the schedule does
+    # Scheduled events
 
-    def _provisioning_goes_on(self, rental: Rental) -> None:
-        if not self._provisioning.goes_on(rental):
+    def _provisioning_is_over(self, rental: Rental) -> None:
+        if not self._provisioning.begin_next_phase(rental):
             self.settle_provisioning(rental)
 
     def _hold_expires(self, rental: Rental) -> None:
@@ -212,8 +218,9 @@ class Rentals(RentalBook):
         self.end(rental, "interrupted", cause)
 
     def _credit_exhausted(self, account: str) -> None:
+        # It has fired; each end below schedules it anew for the rentals that still run.
         del self._exhaustion[account]
-        for rental in tuple(self._running(account)):
+        for rental in tuple(self._running(account)):  # a copy: each end takes its rental out
             self.end(rental, "credit_exhausted")
 
     def _idles(self, rental: Rental) -> None:
@@ -227,7 +234,7 @@ class Rentals(RentalBook):
     # Snapshots
 
     def state(self, *, with_ended: bool) -> RentalsState:
-        """What a snapshot holds of them. It shares the rentals themselves: encode it before anything happens."""
+        """Their part of a snapshot. It shares the rentals themselves: encode it before anything else happens."""
         return RentalsState(
             created=self.created,
             ended_total=self.ended_total,
@@ -239,7 +246,7 @@ class Rentals(RentalBook):
         )
 
     def restore(self, state: RentalsState, accounts: Iterable[str], awaited: AwaitedEvents) -> None:
-        """Be as the state says, and take its rentals over. Raises ValueError where no run is so."""
+        """Restore from `state`, whose rentals are used as they are. Raises ValueError if no run leads there."""
         names = frozenset(accounts)
         check_rentals(state, names, self._billing, self._seed, awaited)
         hidden = frozenset(state.hidden)
@@ -252,7 +259,7 @@ class Rentals(RentalBook):
         self._check_gpus(awaited)
 
     def _check_money(self, accounts: Iterable[str], awaited: AwaitedEvents) -> None:
-        """Raises ValueError unless what is held is what the rentals hold, and each exhaustion of credit is pending."""
+        """Raises ValueError unless accounts hold what their rentals do, and each exhaustion of credit is pending."""
         for account in accounts:
             holds = [rental.hold for rental in self.live_of(account)]
             if self._ledger.held(account) != sum(hold.amount_micros for hold in holds if hold.status == "active"):
@@ -262,7 +269,8 @@ class Rentals(RentalBook):
                 raise ValueError(f'the credit of "{account}" ends at another event')
 
     def _check_gpus(self, awaited: AwaitedEvents) -> None:
-        """Raises ValueError unless the GPUs in use are those of rentals, and those that the market will give back."""
+        """Raises ValueError unless the GPUs in use are those of live rentals and the interrupted that have yet to
+        return."""
         used: Counter[str] = Counter()
         for rental in self.live():
             used[rental.offer.name] += rental.command.gpu_count
@@ -277,7 +285,7 @@ class Rentals(RentalBook):
             raise ValueError(f"GPUs come back to an offer that is none: {next(iter(used))}")
 
     def name_subject(self, priority: int, subject: object) -> Subject:
-        """What a snapshot calls the subject of one of their events."""
+        """Name the subject of one of their events for a snapshot."""
         if isinstance(subject, Rental):
             return subject.rental_id
         if isinstance(subject, Reclaimed):
@@ -297,7 +305,7 @@ class Rentals(RentalBook):
             return Reclaimed(self._market.named(str(name[0])), name[1])
         return self.by_id[str(name)]
 
-    # Steps that several of these share
+    # Shared steps
 
     def _running(self, account: str) -> Iterable[Rental]:
         return (rental for rental in self.live_of(account) if rental.running_ms is not None)

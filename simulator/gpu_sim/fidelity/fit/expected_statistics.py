@@ -1,7 +1,7 @@
-"""What the statistics of recorded zones are expected to be under a shape of availability, without a simulation.
+"""Expected statistics of recorded zones under a shape of availability, computed without a simulation.
 
-They are those of `statistics.py`: expected, where it matters, of a recording as long as this one, whose means are not
-the long-run ones, and whose longest runs are cut off. Ratios are of expectations.
+They are those of `traces/statistics.py`, where it matters of a recording as long as this one: its means differ from the
+long-run ones, and its longest runs are cut off. A ratio is that of the two expectations.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,21 +17,21 @@ from ...core.scenario.availability_shape import Shape
 from ..traces.arrays import NOTHING, Floats
 from ..traces.lifetimes import hazard
 from ..traces.statistics import LAGS_MINUTES, NEAR_SECONDS, WINDOWS_H
-from .joint_chain import JointChain, chain_of_neighbours, chain_of_one, chain_of_strangers
+from .joint_chain import JointChain, chain_of_one, chain_of_one_group, chain_of_two_groups
 from .sampled_chain import SampledChain
 from .unsampled_rates import ZoneRates, unsampled_rates
 
 PAIRS_MAX = 40
-"""More pairs of zones than these stand for all."""
+"""Of more pairs of zones at most this many are computed, and stand for all."""
 
 DOWN_OVER_H = (1, 4)
-"""The shares of times down that are longer than these are looked at too."""
+"""The shares of times down longer than these are compared as well."""
 
 
 class Setting(Struct, frozen=True):
-    """Zones to be expected: which region each is in, what was recorded of it, and how.
+    """Recorded zones: the region of each, its recorded rates, and the times of the recording.
 
-    `guesses` are where to look for the rate of each first; see `unsampled_rates`.
+    `guesses` are where the search for the rate of each starts; see `unsampled_rates`.
     """
 
     regions: tuple[str, ...]
@@ -48,7 +48,7 @@ class Setting(Struct, frozen=True):
 
     @property
     def looks(self) -> int:
-        """How many looks the recording has."""
+        """The number of looks in the recording."""
         return int(self.length_seconds / self.look_seconds)
 
     def unsampled_rates(self, shape: Shape) -> tuple[AvailabilityRates, ...]:
@@ -58,7 +58,7 @@ class Setting(Struct, frozen=True):
 
 
 class _Pairs(Struct, frozen=True):
-    """Some pairs of zones seen together, which stand for `times` as many."""
+    """The joint chains of some pairs of zones, which stand for `times` as many."""
 
     zones: tuple[tuple[int, int], ...]
     chains: tuple[SampledChain, ...]
@@ -94,14 +94,15 @@ def _pairs(setting: Setting, shape: Shape, rates: Sequence[AvailabilityRates]) -
     same = [pair for pair in everywhere if setting.regions[pair[0]] == setting.regions[pair[1]]]
     other = [pair for pair in everywhere if setting.regions[pair[0]] != setting.regions[pair[1]]]
 
-    def seen(
+    def chosen_pairs(
         pairs: list[tuple[int, int]], join: Callable[[Shape, AvailabilityRates, AvailabilityRates], JointChain]
     ) -> _Pairs:
+        # Every n-th pair rather than the first ones, which would all have the same few zones.
         chosen = pairs[:: ceil(len(pairs) / PAIRS_MAX) or 1]
         chains = tuple(SampledChain(join(shape, rates[i], rates[j]), setting.look_h) for i, j in chosen)
         return _Pairs(tuple(chosen), chains, len(pairs) / len(chosen) if chosen else 0.0)
 
-    return seen(same, chain_of_neighbours), seen(other, chain_of_strangers)
+    return chosen_pairs(same, chain_of_one_group), chosen_pairs(other, chain_of_two_groups)
 
 
 def _phi(setting: Setting, pairs: _Pairs, apart: Sequence[float]) -> float:
@@ -115,7 +116,7 @@ def _phi(setting: Setting, pairs: _Pairs, apart: Sequence[float]) -> float:
 
 
 def _lift(setting: Setting, pairs: _Pairs, events: Sequence[float]) -> float:
-    """How many times likelier than by chance an interruption has one nearby; `events` are the shares of looks."""
+    """The chance that an interruption has one nearby, over that of independent zones; `events` are shares of looks."""
     window = max(1, round(NEAR_SECONDS / setting.gap_seconds))
     ticks = setting.look_seconds / setting.gap_seconds
     hits = chance = 0.0
@@ -147,12 +148,13 @@ def _variance_in(setting: Setting, chain: SampledChain, one: int, other: int, wi
     """The covariance of the counts of events in the windows of a recording, about the means of the recording."""
     windows = max(1, int(setting.looks / window))
     whole = chain.count_covariance(one, other, round(windows * window))
+    # A recording's variance is about its own mean, which varies too: that part is missing from it.
     return chain.count_covariance(one, other, window) - whole / windows**2
 
 
 def _fails_again(chain: SampledChain, lag: float, apart: float) -> float:
-    """How likely an offer that is down is to be so at a tick that is so many looks later, between two whole numbers
-    as often as not to be of either."""
+    """The chance that an offer which is down is down again `lag` looks later; a fractional lag is interpolated between
+    the whole ones around it."""
     whole = int(lag)
     rest = lag - whole
     covariance = (1 - rest) * chain.up_covariance(0, 0, whole) + rest * chain.up_covariance(0, 0, whole + 1)
@@ -161,12 +163,12 @@ def _fails_again(chain: SampledChain, lag: float, apart: float) -> float:
 
 
 def _lifetimes(setting: Setting, zones: Sequence[SampledChain]) -> dict[str, float]:
-    """What is measured of the times up and down of all zones together."""
-    lives_h, lives = _runs(setting, zones, state=True)
+    """The statistics of the times up and down of all zones together."""
+    lifetimes_h, counts = _runs(setting, zones, state=True)
     outages_h, outages = _runs(setting, zones, state=False)
-    young, middle, old = (hazard(lives_h, low, high, lives) for low, high in ((0, 0.5), (1, 2), (4, 8)))
+    young, middle, old = (hazard(lifetimes_h, low, high, counts) for low, high in ((0, 0.5), (1, 2), (4, 8)))
     found = {
-        "up_weibull_k": _weibull_k(lives_h, lives),
+        "up_weibull_k": _weibull_k(lifetimes_h, counts),
         "hazard_0_30min_per_h": young,
         "hazard_1_2h_per_h": middle,
         "hazard_4_8h_per_h": old,
@@ -178,10 +180,12 @@ def _lifetimes(setting: Setting, zones: Sequence[SampledChain]) -> dict[str, flo
 
 
 def _runs(setting: Setting, zones: Sequence[SampledChain], *, state: bool) -> tuple[Floats, Floats]:
-    """Lengths in hours as the ticks show them, and how many runs of each are expected."""
+    """Lengths in hours as the ticks show them, and the expected number of runs of each."""
     ticks = setting.look_seconds / setting.gap_seconds
     by_looks = np.sum([chain.run_shares(setting.looks, state=state) for chain in zones], axis=0)
     lengths = ticks * np.arange(1, len(by_looks) + 1)
+    # A run of looks that is no whole number of ticks shows as the ticks below or above it, in proportion. The nudge
+    # keeps a product that is whole but for rounding in floats at its own number of ticks.
     short = np.floor(lengths + 1e-9)
     longer = by_looks * np.maximum(lengths - short, 0)
     counts = np.bincount(short.astype(np.int64), by_looks - longer, int(short[-1]) + 2)
@@ -190,12 +194,12 @@ def _runs(setting: Setting, zones: Sequence[SampledChain], *, state: bool) -> tu
     return np.asarray(there * (setting.gap_seconds / 3600), np.float64), np.asarray(counts[there], np.float64)
 
 
-def _weibull_k(lives_h: Floats, weights: Floats) -> float:
+def _weibull_k(lifetimes_h: Floats, weights: Floats) -> float:
     """The k of the most likely Weibull distribution from 0 on."""
-    logs, weights = np.log(lives_h), weights / weights.sum()
+    logs, weights = np.log(lifetimes_h), weights / weights.sum()
 
     def slope(k: float) -> float:
-        grown = weights * lives_h**k
+        grown = weights * lifetimes_h**k
         return float((grown @ logs) / grown.sum() - 1 / k - weights @ logs)
 
     return float(brentq(slope, 0.05, 20.0, xtol=1e-9))

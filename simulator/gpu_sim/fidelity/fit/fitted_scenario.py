@@ -1,13 +1,13 @@
-"""A scenario whose market behaves like recorded zones, and what its statistics are when it is run and recorded."""
+"""The scenario whose market behaves like recorded zones: its text, and its statistics when it is run and recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from ...core.kernel.clock import HOUR_MS
 from ...core.kernel.numerics import probability_of
-from ...core.kernel.quantities import Share
+from ...core.kernel.quantities import Price, Share
 from ...core.kernel.randomness import PPM
 from ...core.scenario.availability_shape import Shape
 from ...core.scenario.market_settings import InterruptionSettings
@@ -22,9 +22,14 @@ from ..traces.statistics import TraceStatistics, measure
 from ..traces.traces import Trace
 from .trace_calibration import CalibratedMarket, Zone
 
-NODES_UNKNOWN = 16
-"""How many nodes an offer has where a trace says only whether one could be had."""
+PROVIDER_ID: Final = "recorded"
+PROVIDER_CLASS: Final = "hyperscaler"
+VRAM_GB = 16
+SPOT_PRICE, ON_DEMAND_PRICE = Price(300_000), Price(1_000_000)
+"""Parts of an offer that no trace holds, and that decide nothing of its availability."""
 
+NODES_UNKNOWN = 16
+"""The nodes of an offer whose trace says only whether one could be had."""
 
 _REMARK = """\
 # Availability, group, interruption_probability and shape are from the traces. What traces do not hold is made up:
@@ -51,14 +56,14 @@ def write_scenario(market: CalibratedMarket, name: str) -> str:
             "interruptions": _interruptions_document(market),
         },
     }
-    remark = _REMARK + "".join(f"# {line}.\n" for line in (*told_of_losses(market), *_told_of_rates(market)))
+    remark = _REMARK + "".join(f"# {line}.\n" for line in (*loss_remarks(market), *_rate_remarks(market)))
     text = remark + yaml.safe_dump(document, sort_keys=False, width=300, allow_unicode=True, default_flow_style=None)
-    parse_scenario(text, origin=name, folder=None)
+    parse_scenario(text, origin=name, folder=None)  # a name from a trace may make no scenario: refuse it unwritten
     return text
 
 
-def told_of_losses(market: CalibratedMarket) -> Iterator[str]:
-    """Where that comes from which says how many rentals fall together, and what no trace shows."""
+def loss_remarks(market: CalibratedMarket) -> Iterator[str]:
+    """Remarks on the source of `shared` and `severity`, and on what no trace shows."""
     if market.losses is None:
         yield f"shared and severity are as shipped: to see them takes {LOSSES_MIN} losses of zones that count nodes"
     else:
@@ -67,8 +72,8 @@ def told_of_losses(market: CalibratedMarket) -> Iterator[str]:
     yield "shock_share is as shipped: no trait of traces, but a guard"
 
 
-def _told_of_rates(market: CalibratedMarket) -> Iterator[str]:
-    """Which zones have a rate that is not behind what was seen but what was seen."""
+def _rate_remarks(market: CalibratedMarket) -> Iterator[str]:
+    """Remarks on the zones whose rate is the recorded one, not the unsampled one behind it."""
     for zone in market.zones:
         if not zone.unsampled:
             yield f"{zone.name} goes down as often as was seen: what came and went between looks cannot be told there"
@@ -85,7 +90,7 @@ def _interruptions_document(market: CalibratedMarket) -> dict[str, Any]:
 
 
 def shape_document(shape: Shape) -> dict[str, Any]:
-    """What differs from the shipped shape, as scenario files write it."""
+    """The numbers that differ from the shipped shape, as scenario files write them."""
     return {
         name: written
         for name, written in shape_as_written(shape).items()
@@ -102,13 +107,13 @@ def _offer(zone: Zone, settings: InterruptionSettings) -> dict[str, Any]:
     name = zone.name
     gpu = name.gpu.upper() if name.gpus == 1 else f"{name.gpu.upper()} x{name.gpus}"
     return {
-        "provider_id": "recorded",
-        "provider_class": "hyperscaler",
+        "provider_id": PROVIDER_ID,
+        "provider_class": PROVIDER_CLASS,
         "gpu_model": gpu,
-        "vram_gb": 16,
+        "vram_gb": VRAM_GB,
         "region": name.zone,
-        "spot_price": "0.300",
-        "on_demand_price": "1.000",
+        "spot_price": encode_quantity(SPOT_PRICE),
+        "on_demand_price": encode_quantity(ON_DEMAND_PRICE),
         "interruption_probability": format_share(0 if zone.rates is None else probability(zone.rates.lost, settings)),
         "capacity": zone.nodes if zone.nodes > 1 else NODES_UNKNOWN,
         "availability": "always" if zone.recorded is None else format_share(zone.recorded.availability),
@@ -117,8 +122,8 @@ def _offer(zone: Zone, settings: InterruptionSettings) -> dict[str, Any]:
 
 
 def probability(per_hour: float, settings: InterruptionSettings) -> Share:
-    """The chance of being interrupted within the horizon on an offer that goes down so often in an hour of being up:
-    what `InterruptionSettings.goes_down_per_hour` takes."""
+    """The chance of an interruption within the horizon on an offer that goes down `per_hour` times in an hour of being
+    up: the inverse of `InterruptionSettings.goes_down_per_hour`."""
     hazard = per_hour * settings.severity.mean * PPM / settings.shared * settings.horizon / HOUR_MS
     return Share(max(1, probability_of(hazard)))
 
@@ -131,12 +136,12 @@ def run_again(
     first = market.measured[0]
     recorder = LookSchedule(round(first.gap_seconds * 1000), round(market.look_seconds * 1000))
     names = [zone.name for zone in market.zones]
-    wanted = {trace.name for trace in market.measured}
+    measured_names = {trace.name for trace in market.measured}
     found = []
     for seed in seeds:
         history = run_market(scenario, seed, days_to_run(market), fleets=False, on_day=on_day)
-        seen = [trace for trace in observe_all(history, names, recorder) if trace.name in wanted]
-        found.append(measure(Trace(each.name, each.gap_seconds, each.values[: len(first.values)]) for each in seen))
+        observed = [trace for trace in observe_all(history, names, recorder) if trace.name in measured_names]
+        found.append(measure(Trace(each.name, each.gap_seconds, each.values[: len(first.values)]) for each in observed))
     return found
 
 

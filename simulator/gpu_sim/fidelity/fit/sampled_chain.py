@@ -1,4 +1,4 @@
-"""What a recorder sees of a Markov chain that it looks at now and then: exact expectations, without a simulation.
+"""A Markov chain as a recorder samples it, looking now and then: exact expectations, without a simulation.
 
 Time is counted in looks, all at the same distance. An event of an offer is a look that finds it down after one that
 found it up. Sums over lags have a closed form, so that the variance of counts over months costs no more than over
@@ -19,7 +19,9 @@ class SampledChain:
         self.step: Floats = np.asarray(expm(chain.generator * every_h), np.float64)
         self.shares = _stationary(chain.generator)
         self._ups = chain.ups
-        self._squares = [self.step]
+        self._squares = [self.step]  # the step's powers 1, 2, 4, …: any other is a product of few of them
+        # The fundamental matrix of the chain; adding the shares to each row makes it invertible. Its square is what the
+        # closed form of `_lagged_sum` needs.
         settling = np.linalg.inv(np.eye(len(self.shares)) - self.step + self.shares)
         self._settling = settling @ settling
 
@@ -37,7 +39,7 @@ class SampledChain:
         return float(self.shares @ self._event(offer).sum(axis=1))
 
     def power(self, looks: int, values: Floats) -> Floats:
-        """What is expected of a function of the state so many looks later, from each state."""
+        """The expected value, from each state, of a function of the state so many looks later."""
         number = 0
         while looks:
             if number == len(self._squares):
@@ -49,14 +51,14 @@ class SampledChain:
         return values
 
     def up_covariance(self, one: int, other: int, lag: int = 0) -> float:
-        """Of one being up at a look, and the other so many looks later."""
+        """The covariance of one being up at a look, and the other so many looks later."""
         later = self.power(lag, self.up(other).astype(np.float64))
         together = float((self.shares * self.up(one)) @ later)
         return together - self.availability(one) * self.availability(other)
 
     def up_covariance_of_means(self, one: int, other: int, looks: int) -> float:
-        """Of the shares of so many looks in a row that find each of them up: how much of the covariance the means of a
-        recording of that length take away."""
+        """The covariance of the shares of so many looks in a row that find each of them up: the means of a recording of
+        that length take this much of the covariance away."""
         total = looks * self.up_covariance(one, other)
         for first, second in ((one, other), (other, one)):
             left, right = self.shares * self.up(first), self.up(second).astype(np.float64)
@@ -66,12 +68,12 @@ class SampledChain:
     def events_together(self, one: int, other: int, lag: int = 0) -> float:
         """The share of looks that are an event of one, with an event of the other so many looks later."""
         if lag == 0:
-            return float(self.shares @ (self._event(one) * self._falls(other)).sum(axis=1))
+            return float(self.shares @ (self._event(one) * self._goes_down(other)).sum(axis=1))
         follows = self.power(lag - 1, self._event(other).sum(axis=1))
         return float(self.shares @ self._event(one) @ follows)
 
     def count_covariance(self, one: int, other: int, looks: float) -> float:
-        """Of the numbers of their events in so many looks in a row. Between two whole numbers, of both in turn."""
+        """The covariance of the numbers of their events in so many looks in a row, interpolated for fractions."""
         whole = int(looks)
         rest = looks - whole
         covariance = (1 - rest) * self._count_covariance(one, other, whole)
@@ -95,15 +97,15 @@ class SampledChain:
         return float(left @ self.step @ inner)
 
     def _event(self, offer: int) -> Floats:
-        """How likely each state is to be followed by each other with an event of the offer in between."""
-        return self.step * self._falls(offer)
+        """The chance that each state is followed by each other with an event of the offer in between."""
+        return self.step * self._goes_down(offer)
 
-    def _falls(self, offer: int) -> Marks:
+    def _goes_down(self, offer: int) -> Marks:
         return np.outer(self.up(offer), ~self.up(offer))
 
     def run_shares(self, looks: int, *, state: bool) -> Floats:
-        """How many complete runs of 1, 2, … looks of the first offer being up, or down, so many looks are expected to
-        hold; a run is complete where a look of the other kind is on both of its sides."""
+        """The expected numbers of complete runs of 1, 2, … looks, in so many looks, of the first offer being up, or
+        down; a run is complete where a look of the other kind is on both of its sides."""
         inside = self.up(0) == state
         enters = self.shares[~inside] @ self.step[np.ix_(~inside, inside)]
         leaves = self.step[np.ix_(inside, ~inside)].sum(axis=1)

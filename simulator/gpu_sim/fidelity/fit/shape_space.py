@@ -17,7 +17,7 @@ from ..traces.arrays import Floats
 
 
 class Axis(Struct, frozen=True):
-    """One number of a shape: its unit in logarithms, and between what it is sought."""
+    """One number of a shape: its unit in logarithms, and the bounds of the search."""
 
     name: str
     unit: float
@@ -29,7 +29,7 @@ class Axis(Struct, frozen=True):
         return (self._scaled(value) - self._scaled(getattr(Shape(), self.name))) / self.unit
 
     def value(self, place: float) -> int:
-        """What is there."""
+        """The value at a place, within the bounds; the inverse of `place`."""
         scaled = self._scaled(getattr(Shape(), self.name)) + self.unit * place
         found = PPM / (1 + exp(-scaled)) if self._is_share else exp(scaled)
         return min(self.high, max(self.low, round(found)))

@@ -1,4 +1,4 @@
-"""From traces to the settings of a market like theirs: the shape, and for each zone its availability and its rate."""
+"""Calibration of a market to traces: its shape, and the availability and the rate of each zone."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
@@ -13,7 +13,7 @@ from ..traces.lifetimes import interruptions
 from ..traces.look_interval import find_look_interval
 from ..traces.node_losses import NodeLosses, fit_losses
 from ..traces.traces import Trace, TraceName, align
-from .fitting import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
+from .shape_fit import DAYS_MIN, ZONES_MIN, fit_shape, setting_of, shows_shape
 from .unsampled_rates import ZoneRates, unsampled_or_recorded_rates
 
 ShapeChoice = Literal["fit", "shipped"]
@@ -25,7 +25,7 @@ class Zone(Struct, frozen=True):
     """One zone of a market: the most nodes seen there, what was recorded, and its rates.
 
     `recorded` and `rates` are None for a zone that was always up. `unsampled` says that `rates` allow for what came and
-    went between looks; otherwise, where that cannot be told, the rate is the one recorded.
+    went between looks; where that cannot be known, it is False, and the rate is the one recorded.
     """
 
     name: TraceName
@@ -36,9 +36,9 @@ class Zone(Struct, frozen=True):
 
 
 class CalibratedMarket(Struct, frozen=True, eq=False):
-    """What was found. `measured` are the traces that change of the GPU model with the most of them, to which a shape is
-    fitted; `fitted` says that it was, but for zones `left_out`, whose rates nobody can tell. `losses` are those of the
-    traces that count nodes, None where too few do."""
+    """A market found from traces. Its shape is fitted to `measured`, the changing traces of the GPU model with the most
+    of them, but for zones `left_out`, whose real rates cannot be known; `fitted` is False where it is as shipped.
+    `losses` are those of the traces that count nodes, None where too few do."""
 
     zones: tuple[Zone, ...]
     measured: tuple[Trace, ...]
@@ -50,7 +50,7 @@ class CalibratedMarket(Struct, frozen=True, eq=False):
 
     @property
     def interruptions(self) -> InterruptionSettings:
-        """How its offers are interrupted: as shipped but for what was found."""
+        """The settings for interruptions of its offers: as shipped but for what was found."""
         shape = None if self.shape == Shape() else self.shape
         if self.losses is None:
             return InterruptionSettings(mode="realistic", shape=shape)
@@ -73,6 +73,7 @@ def calibrate_traces(
     refuse_unusable(aligned)
     every = look_seconds_of(aligned, look_seconds)
     measured = zones_of_one_gpu(aligned)
+    # A zone whose real rate cannot be known is no evidence of a shape.
     telling = tuple(trace for trace in measured if calibrate_zone(trace, every, Shape()).unsampled)
     shape = _shape(telling, every, choice, on_look)
     zones = tuple(calibrate_zone(trace, every, shape or Shape()) for trace in aligned)
@@ -80,10 +81,10 @@ def calibrate_traces(
     return CalibratedMarket(zones, measured, shape or Shape(), shape is not None, every, fit_losses(aligned), left_out)
 
 
-def look_seconds_of(aligned: Sequence[Trace], told: float | None) -> float:
-    """How often the recorder of these traces looked: as told or found from them, and no more often than it wrote."""
+def look_seconds_of(aligned: Sequence[Trace], given: float | None) -> float:
+    """The seconds between two looks of the recorder: as given or found from the traces, and at least its tick."""
     gap_seconds = aligned[0].gap_seconds
-    return max(told or find_look_interval([trace.up for trace in aligned], gap_seconds), gap_seconds)
+    return max(given or find_look_interval([trace.up for trace in aligned], gap_seconds), gap_seconds)
 
 
 def _shape(
@@ -102,8 +103,8 @@ def _shape(
 
 
 def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
-    """What an offer of this shape needs to be seen as this zone was, or to go down as often as was recorded where no
-    more of that can be seen. Raises CannotCalibrate, with the zone, where there is no such offer."""
+    """The rates with which an offer of this shape is recorded as this zone was; where no rate is, those with which it
+    really goes down as often as was recorded. Raises CannotCalibrate, with the zone, where there is no such offer."""
     nodes = int(trace.values.max())
     if trace.up.all():
         return Zone(trace.name, nodes, None, None)

@@ -16,51 +16,53 @@ from .joint_chain import chain_of_one
 from .sampled_chain import SampledChain
 
 _STEPS_MAX = 30
-_STEP_MAX = 0.7
+_STEP_MAX = 0.7  # a factor of two: the secant alone may leap to rates that no offer has
 _CLOSE = 1e-6
 
 CHANCE_MAX = 1.5
-"""Looks that know nothing of each other see most changes; a recording with so many times as many is like no offer."""
+"""The most `changes_by_chance`. Independent looks see about 1; a recording with far more is like no offer."""
 
 
 class ZoneRates(Struct, frozen=True):
-    """What was recorded of one zone: the share of the time that it was up, and its interruptions in an hour of that."""
+    """The recorded rates of one zone: the share of the time that it was up, and interruptions per hour of that."""
 
     availability: Availability
     per_hour: float
 
     @classmethod
     def of(cls, up: Marks, gap_seconds: float) -> "ZoneRates":
-        """That of a zone that changes and is interrupted at least once."""
+        """The rates of a zone that changes and is interrupted at least once."""
         share = float(up.mean())
         per_hour = len(interruptions(up)) / (float(up.sum()) * gap_seconds / 3600)
         return cls(Availability(min(999_999, max(1, round(share * 1_000_000)))), per_hour)
 
     def changes_by_chance(self, every_h: float) -> float:
-        """Its changes over those that looks every so many hours see where they know nothing of each other: about 1
-        where downs are a look long."""
+        """Its interruptions over those that independent looks every `every_h` hours would see: about 1 where each time
+        down is a look long."""
         return self.per_hour * every_h / (1 - self.availability / 1_000_000)
 
 
-def seen_per_hour(rates: AvailabilityRates, shape: Shape, every_h: float) -> float:
-    """How often in an hour of being up an offer is seen to go down by who looks every so many hours."""
+def sampled_per_hour(rates: AvailabilityRates, shape: Shape, every_h: float) -> float:
+    """The rate per hour of being up at which a recorder who looks every `every_h` hours sees an offer go down."""
     chain = SampledChain(chain_of_one(shape, rates), every_h)
     return chain.event_share(0) / (chain.availability(0) * every_h)
 
 
 def unsampled_rates(recorded: ZoneRates, every_h: float, shape: Shape, guess: float | None = None) -> AvailabilityRates:
-    """The rates of an offer that is seen as recorded by who looks every so many hours; `lost` is the rate sought.
+    """The rates of an offer that a recorder who looks every `every_h` hours records so; `lost` is the rate sought.
 
-    `guess` is where to look for that first. Raises CannotCalibrate where no offer of this shape is seen so.
+    `guess` is where the search for it starts. Raises CannotCalibrate where no offer of this shape is seen so.
     """
-    wanted = ln(recorded.per_hour)
-    at = wanted if guess is None else ln(guess)
+    target = ln(recorded.per_hour)
+    at = target if guess is None else ln(guess)
     slope, before = 1.0, None
     for _ in range(_STEPS_MAX):
         rates = calibrate(recorded.availability, exp(at), shape)
-        off = ln(seen_per_hour(rates, shape, every_h)) - wanted
+        off = ln(sampled_per_hour(rates, shape, every_h)) - target
         if abs(off) < _CLOSE:
             return rates
+        # A secant in logarithms. Where looks are sparse the recorded rate hardly grows any more, and the slope stays
+        # above 0 so that a step cannot become endless.
         if before is not None and at != before[0]:
             slope = max(0.05, (off - before[1]) / (at - before[0]))
         before = at, off

@@ -1,6 +1,6 @@
-"""Recorded zones played by a scenario's market, to be compared with the recording itself.
+"""Recorded zones simulated by a scenario's market, to be compared with the recording itself.
 
-Of each zone the market is told two numbers, those that `gpu-sim calibrate` finds: how much of the time it is up, and
+The market gets two numbers of each zone, those that `gpu-sim calibrate` finds: how much of the time it is up, and
 how often it goes down in an hour of that, behind what the recorder saw. Its region is the group in which it shares
 stress and shocks. All else is as the scenario says: the shape of availability, and what an interruption takes along.
 """
@@ -12,23 +12,21 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from ...core.kernel.clock import DAY_MS, HOUR_MS
-from ...core.kernel.quantities import Availability, Duration, Price, Share
+from ...core.kernel.quantities import Availability, Duration, Share
 from ...core.kernel.randomness import PPM
 from ...core.scenario.availability_shape import Shape
 from ...core.scenario.catalog import OfferSpec
 from ...core.scenario.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
 from ...core.scenario.scenario import Scenario
-from ..runs.recorded import RecordedStatistics
+from ..runs.recorded_statistics import RecordedStatistics
 from ..runs.seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
 from ..traces.observation import LookSchedule
 from ..traces.traces import Trace, align
-from .fitted_scenario import probability
+from .fitted_scenario import ON_DEMAND_PRICE, PROVIDER_CLASS, PROVIDER_ID, SPOT_PRICE, VRAM_GB, probability
 from .trace_calibration import Zone, calibrate_zone, look_seconds_of, refuse_unusable
 
-_SPOT, _ON_DEMAND = Price(300_000), Price(1_000_000)
 
-
-class TraceMarket(Struct, frozen=True):
+class ZoneMarket(Struct, frozen=True):
     """A market of recorded zones: the `plan` by which it is run, and the `zones` with their two numbers."""
 
     plan: Plan
@@ -38,74 +36,74 @@ class TraceMarket(Struct, frozen=True):
 class ZoneMarketRuns(Struct, frozen=True, eq=False):
     """A market of recorded zones and its runs, the first with its history."""
 
-    market: TraceMarket
+    market: ZoneMarket
     runs: tuple[SeedRun, ...]
 
 
-class TraceMarkets(Struct, frozen=True):
-    """The markets of what was recorded: of the `zones` of single GPUs and of `fleets`, those of a size in one; and
-    `why` something is not among them, and what is shown instead."""
+class RecordedMarkets(Struct, frozen=True):
+    """The markets of recorded traces: one of the `zones` of single GPUs, and one of the `fleets` of each size; `why`
+    says why something is not among them, and what is shown instead."""
 
-    zones: TraceMarket | None = None
-    fleets: tuple[TraceMarket, ...] = ()
+    zones: ZoneMarket | None = None
+    fleets: tuple[ZoneMarket, ...] = ()
     why: str = ""
 
     @property
     def days(self) -> int:
-        """How many days of a market all of them take."""
+        """The days of a market that one seed of all of them takes."""
         return sum(each.plan.days for each in (self.zones, *self.fleets) if each is not None)
 
 
 class RecordedComparison(Struct, frozen=True, eq=False):
-    """What became of `TraceMarkets`."""
+    """The runs of `RecordedMarkets`, to be compared with the recordings."""
 
     zones: ZoneMarketRuns | None = None
     fleets: tuple[ZoneMarketRuns, ...] = ()
     why: str = ""
 
 
-def why_not_played(scenario: Scenario) -> str:
-    """Why a scenario's market cannot play zones, and what is shown instead; nothing where it can."""
+def why_not_simulated(scenario: Scenario) -> str:
+    """The reason why a scenario's market cannot simulate zones, and what is shown instead; empty where it can."""
     mode = scenario.market.interruptions.mode
     if mode == "realistic":
         return ""
     if mode == "replay":
         why = "offers repeat recordings tick by tick, and nothing of when they are up is simulated"
-        return f"In mode replay {why}: the recorded zones are not played, and stand over the offers as they are."
+        return f"In mode replay {why}: the recorded zones are not simulated, and stand over the offers as they are."
     why = "offers are always there, so that this market has no zones that go down"
-    return f"In mode {mode} {why}: the recorded ones are not played, and what was recorded is shown by itself."
+    return f"In mode {mode} {why}: the recorded ones are not simulated, and what was recorded is shown by itself."
 
 
-def play_recorded(
+def build_recorded_markets(
     scenario: Scenario,
     recorded: RecordedStatistics | None,
     look_seconds: float | None = None,
     *,
     fleets: bool = True,
     export: Path | None = None,
-) -> TraceMarkets:
-    """The markets of what was recorded, with fleets only where those are wanted. Raises as `play_traces` does."""
+) -> RecordedMarkets:
+    """The markets of recorded traces, those of fleets only with `fleets`. Raises as `build_zone_market` does."""
     if recorded is None:
-        return TraceMarkets()
-    why = why_not_played(scenario)
+        return RecordedMarkets()
+    why = why_not_simulated(scenario)
     if why:
-        return TraceMarkets(why=why)
+        return RecordedMarkets(why=why)
     of_sizes = [[each for each in recorded.fleets if each.values.max() == size] for size in (LARGE, SMALL) if fleets]
     others = [str(each.name) for each in recorded.fleets if each.values.max() not in (LARGE, SMALL)]
-    why = f"Fleets of {LARGE} and of {SMALL} nodes are played, and so {', '.join(others)} was not." if others else ""
-    zones = play_traces(scenario, recorded.zones, look_seconds) if recorded.zones else None
+    why = f"Fleets of {LARGE} and of {SMALL} nodes are simulated, and so {', '.join(others)} was not." if others else ""
+    zones = build_zone_market(scenario, recorded.zones, look_seconds) if recorded.zones else None
     if zones is not None and export is not None:
         zones = replace(zones, plan=replace(zones.plan, export=export))
-    return TraceMarkets(
+    return RecordedMarkets(
         zones=zones,
-        fleets=tuple(play_traces(scenario, traces, look_seconds, fleets=True) for traces in of_sizes if traces),
+        fleets=tuple(build_zone_market(scenario, traces, look_seconds, fleets=True) for traces in of_sizes if traces),
         why=why,
     )
 
 
-def play_traces(
+def build_zone_market(
     scenario: Scenario, traces: Sequence[Trace], look_seconds: float | None = None, *, fleets: bool = False
-) -> TraceMarket:
+) -> ZoneMarket:
     """The scenario's market with the zones of these traces as its only offers, looked at every `look_seconds`, found
     from the traces unless given, and for as long as they last. The scenario is of mode realistic.
 
@@ -113,6 +111,7 @@ def play_traces(
     """
     aligned = align(traces)
     refuse_unusable(aligned)
+    # The offers' probabilities are computed for this horizon, whatever the scenario's; a long one would push them to 1.
     settings = replace(scenario.market.interruptions, horizon=Duration(HOUR_MS))
     every = look_seconds_of(aligned, look_seconds)
     zones = tuple(calibrate_zone(trace, every, settings.shape or Shape()) for trace in aligned)
@@ -126,7 +125,7 @@ def play_traces(
         zones=tuple(replace(zone.name, recording=recording_of(scenario)) for zone in zones),
         ticks=ticks,
     )
-    return TraceMarket(plan, zones)
+    return ZoneMarket(plan, zones)
 
 
 def _only_zones(scenario: Scenario, zones: Sequence[Zone], settings: InterruptionSettings) -> Scenario:
@@ -152,13 +151,13 @@ def _offer(zone: Zone, settings: InterruptionSettings) -> OfferSpec:
         availability, chance = zone.recorded.availability, probability(zone.rates.lost, settings)
     gpu = f"{name.gpu} x{name.gpus}"
     return OfferSpec(
-        provider_id="recorded",
-        provider_class="hyperscaler",
+        provider_id=PROVIDER_ID,
+        provider_class=PROVIDER_CLASS,
         gpu_model=gpu,
-        vram_gb=16,
+        vram_gb=VRAM_GB,
         region=name.zone,
-        spot_price=_SPOT,
-        on_demand_price=_ON_DEMAND,
+        spot_price=SPOT_PRICE,
+        on_demand_price=ON_DEMAND_PRICE,
         interruption_probability=chance,
         capacity=zone.nodes,
         availability=availability,

@@ -1,4 +1,4 @@
-"""What the pictures of a market have in common: a drawing as PNG, its colours and its axes. Drawn without a display."""
+"""The style of a market's pictures: a drawing as PNG, its colours and its axes. Drawn without a display."""
 
 from io import BytesIO
 from typing import Literal
@@ -20,21 +20,21 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
 )
 """The colours of Okabe and Ito, which colour-blind people tell apart; the yellow is darker, to be seen on white."""
 
-Part = Literal["guess", "answer", "zones", "offers"]
-"""Where on the page a picture belongs: the two rasters without labels and with them, what is measured of the recorded
-zones beside the played ones, or what the scenario's own offers do."""
+PagePart = Literal["guess", "answer", "zones", "offers"]
+"""The part of the page that a picture belongs to: the two rasters without labels, or with them; statistics of recorded
+and simulated zones; or the scenario's own offers."""
 
 _DPI = 110
 
 
 class Picture(Struct, frozen=True):
-    """A drawing as PNG, with the name of its file, what it shows, and a sentence on how to read it."""
+    """A drawing as PNG, with the name of its file, a title, and a sentence that helps to read it."""
 
     name: str
     title: str
     text: str
     png: bytes
-    part: Part = "offers"
+    part: PagePart = "offers"
 
 
 def style(axes: Axes, title: str, x: str, y: str) -> None:

@@ -1,18 +1,18 @@
-"""Whether a shape holds for zones that it was not fitted to.
+"""A test of a shape on zones that it was not fitted to.
 
-Only the availability and the rate of such a zone are given to the market of the shape; what comes out is held against
-what was recorded of them, as that of `gpu-sim market --trace` is.
+The market of the shape gets only the availability and the rate of such a zone; its statistics are then judged against
+the recorded ones, as those of `gpu-sim market --trace` are.
 """
 
 from collections.abc import Callable, Sequence
 
 from ..fit.trace_calibration import refuse_unusable
-from ..fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
+from ..fit.zone_market import RecordedComparison, ZoneMarket, ZoneMarketRuns
 from ..runs.many_seeds import run_seeds
 from ..runs.seed_run import measure_zones
 from ..runs.zones import zones_of_one_gpu
 from ..traces.traces import Trace, align
-from .judgement import Row, judge
+from .judged_targets import JudgedTarget, judge
 
 SHAPE_STATISTICS = (
     "up_weibull_k",
@@ -28,8 +28,8 @@ SHAPE_STATISTICS = (
     "fail_given_fail 240min",
     "fail_given_fail 1440min",
 )
-"""The targets that a shape decides. How long zones are up and down follows from what is given; how many fall together,
-and all of them, a recording of a few zones says too little about."""
+"""The targets that a shape decides. The lengths of times up and down follow from what is given; of zones that go down
+together, and of all at once, a recording of a few zones says too little."""
 
 
 def refuse_unlike(fitted: Sequence[Trace], held_out: Sequence[Trace]) -> None:
@@ -53,12 +53,12 @@ def refuse_unlike(fitted: Sequence[Trace], held_out: Sequence[Trace]) -> None:
 
 
 def judge_held_out(
-    market: TraceMarket,
+    market: ZoneMarket,
     held_out: Sequence[Trace],
     seeds: Sequence[int],
     on_days: Callable[[int], None] = lambda _: None,
-) -> tuple[Row, ...]:
-    """What a shape decides, of these zones as recorded and of runs of the market that plays them, for each seed."""
+) -> tuple[JudgedTarget, ...]:
+    """Judge the statistics that a shape decides, in runs of the market of these zones for each seed."""
     runs = run_seeds(market.plan, seeds, jobs=1, on_days=on_days)
     rows = judge(
         market.plan, runs, measure_zones(align(held_out)), RecordedComparison(zones=ZoneMarketRuns(market, runs))

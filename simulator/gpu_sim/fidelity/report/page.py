@@ -10,15 +10,15 @@ from ...core.kernel.randomness import PPM
 from ..fit.trace_calibration import Zone
 from ..fit.zone_market import RecordedComparison, ZoneMarketRuns
 from ..runs.seed_run import Plan
-from .figure_style import Part, Picture
-from .judgement import Row
+from .figure_style import PagePart, Picture
+from .judged_targets import JudgedTarget
 from .rasters import recorded_is_first
 from .table import column_names, columns, summary
 from .targets import SOURCES
 
 PAGE = "market.html"
 
-_ALONE = RecordedComparison()
+_NOTHING_RECORDED = RecordedComparison()
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -45,7 +45,7 @@ details { margin: .6rem 0; } summary { cursor: pointer; font-weight: 600; }
 <body>
 <h1>$title</h1>
 <p>$about</p>
-$played
+$comparison
 $zones
 <h2>How close it comes</h2>
 <p>$summary</p>
@@ -71,12 +71,12 @@ def write_page(
     folder: Path,
     plan: Plan,
     seeds: Sequence[int],
-    rows: Sequence[Row],
+    rows: Sequence[JudgedTarget],
     pictures: Sequence[Picture],
-    beside: RecordedComparison = _ALONE,
+    comparison: RecordedComparison = _NOTHING_RECORDED,
 ) -> Path:
     """Write the page and each picture as a PNG into a folder, which is made if need be; answers the page's path.
-    `beside` is what was made of recorded zones and fleets, or says why nothing was.
+    `comparison` has the runs of recorded zones and fleets, or says why there are none.
 
     Raises OSError.
     """
@@ -84,22 +84,22 @@ def write_page(
     for picture in pictures:
         (folder / f"{picture.name}.png").write_bytes(picture.png)
     page = folder / PAGE
-    page.write_text(page_text(plan, seeds, rows, pictures, beside), encoding="utf-8")
+    page.write_text(page_text(plan, seeds, rows, pictures, comparison), encoding="utf-8")
     return page
 
 
 def page_text(
     plan: Plan,
     seeds: Sequence[int],
-    rows: Sequence[Row],
+    rows: Sequence[JudgedTarget],
     pictures: Sequence[Picture],
-    beside: RecordedComparison = _ALONE,
+    comparison: RecordedComparison = _NOTHING_RECORDED,
 ) -> str:
     """The page as HTML. All text of the scenario is escaped."""
     return _PAGE.substitute(
         title=escape(f"The market of {plan.scenario.name}"),
         about=escape(_about(plan, seeds)),
-        played=_played(plan, beside, pictures),
+        comparison=_comparison(plan, comparison, pictures),
         zones=_figures(pictures, "zones"),
         summary=escape(summary(rows)),
         head="".join(f"<th>{escape(name)}</th>" for name in (*column_names(rows), "sources")),
@@ -137,30 +137,30 @@ $zones
 </details>""")
 
 
-def _played(plan: Plan, beside: RecordedComparison, pictures: Sequence[Picture]) -> str:
-    """What was made of recorded zones, or why nothing was; nothing without traces."""
-    guess = "" if beside.zones is None else _guess(plan, beside.zones, pictures)
-    return guess + (beside.why and f"<p>{escape(beside.why)}</p>")
+def _comparison(plan: Plan, comparison: RecordedComparison, pictures: Sequence[Picture]) -> str:
+    """The runs of recorded zones, or the reason why there are none; empty without traces."""
+    guess = "" if comparison.zones is None else _guess(plan, comparison.zones, pictures)
+    return guess + (comparison.why and f"<p>{escape(comparison.why)}</p>")
 
 
-def _guess(plan: Plan, played: ZoneMarketRuns, pictures: Sequence[Picture]) -> str:
+def _guess(plan: Plan, runs_of_zones: ZoneMarketRuns, pictures: Sequence[Picture]) -> str:
     """The two rasters without labels, how the simulated one was made, and, hidden, which is which."""
-    looked, seed = played.market.plan.looked, played.runs[0].seed
-    one, other = "AB" if recorded_is_first(played) else "BA"
+    looked, seed = runs_of_zones.market.plan.looked, runs_of_zones.runs[0].seed
+    one, other = "AB" if recorded_is_first(runs_of_zones) else "BA"
     how = (
         f"One of them is what the traces given hold, the other is what the market of {plan.scenario.name} made of the "
         f"same zones under seed {seed}. Of each zone two numbers come from the recording: how much of the time it was "
         "up, and how often it went down in an hour of that; nothing else says when. Zones of a region share its "
         "stress. All else is as the scenario says, but for its other offers, its churn and its timeline. Both were "
         f"looked at every {looked.observe_every_ms / 1000:.4g} s and written every {looked.gap_ms / 1000:g} s, for as "
-        "long as the recording lasts. What is measured of the played zones, here and in the table, is of all seeds."
+        "long as the recording lasts. What is measured of the simulated zones, here and in the table, is of all seeds."
     )
     return _GUESS.substitute(
         guess=_figures(pictures, "guess"),
         how=escape(how),
         which=escape(f"{one} was recorded, {other} is simulated."),
         answer=_figures(pictures, "answer"),
-        zones="\n".join(map(_zone, played.market.zones)),
+        zones="\n".join(map(_zone, runs_of_zones.market.zones)),
     )
 
 
@@ -173,7 +173,7 @@ def _zone(zone: Zone) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
-def _figures(pictures: Sequence[Picture], part: Part) -> str:
+def _figures(pictures: Sequence[Picture], part: PagePart) -> str:
     """The pictures that belong there."""
     return "\n".join(_figure(picture) for picture in pictures if picture.part == part)
 
@@ -187,7 +187,7 @@ def _figure(picture: Picture) -> str:
     )
 
 
-def _table(rows: Iterable[Row]) -> Iterator[str]:
+def _table(rows: Iterable[JudgedTarget]) -> Iterator[str]:
     rows = tuple(rows)
     for row in rows:
         cells = [*columns(row, rows), ", ".join(row.target.sources)]

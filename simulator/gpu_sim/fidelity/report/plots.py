@@ -11,37 +11,40 @@ from ...core.kernel.clock import DAY_MS
 from ...core.scenario.catalog import PROVIDER_CLASSES
 from ..fit.zone_market import RecordedComparison
 from ..runs.market_run import MarketHistory, OfferHistory
-from ..runs.recorded import RecordedStatistics
+from ..runs.recorded_statistics import RecordedStatistics
 from ..runs.seed_run import LARGE, Plan, SeedRun
 from ..traces.arrays import Floats
 from ..traces.dependence import Distance
 from ..traces.lifetimes import AGES_H, fit_weibull, hazard_by_age, survival
 from ..traces.statistics import NEAR_MINUTES
-from .figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED, Part, Picture, png_of, style
+from .figure_style import BLUE, GREEN, GREY, ORANGE, PINK, RED, PagePart, Picture, png_of, style
 from .rasters import draw_guess, draw_offers, some
 
-_ALONE = RecordedComparison()
+_NOTHING_RECORDED = RecordedComparison()
 
 PATHS_MAX = 6
 """So many offers of a class have their prices drawn."""
 
 
 def draw_all(
-    plan: Plan, runs: Sequence[SeedRun], recorded: RecordedStatistics | None, beside: RecordedComparison = _ALONE
+    plan: Plan,
+    runs: Sequence[SeedRun],
+    recorded: RecordedStatistics | None,
+    comparison: RecordedComparison = _NOTHING_RECORDED,
 ) -> tuple[Picture, ...]:
-    """All pictures that the runs have something for; the first of them has its history. Where recorded zones or fleets
-    were played, what is measured of such is that, beside the recording."""
+    """All pictures that the runs have something for; the first of them has its history. Where `comparison` has runs
+    of recorded zones or fleets, statistics of zones and fleets are drawn from those, beside the recording."""
     history = runs[0].history
     assert history is not None, "the first run keeps its history"
     recorded_zones = recorded.zones if recorded is not None else ()
     pictures: list[Picture | None] = []
-    if beside.zones is not None:
-        pictures += draw_guess(recorded_zones, beside.zones)
-    pictures += _draw_zones(runs if beside.zones is None else beside.zones.runs, runs, recorded)
+    if comparison.zones is not None:
+        pictures += draw_guess(recorded_zones, comparison.zones)
+    pictures += _draw_zones(runs if comparison.zones is None else comparison.zones.runs, runs, recorded)
     pictures += [
-        _draw_together(runs, recorded, beside),
+        _draw_together(runs, recorded, comparison),
         _draw_prices(history),
-        draw_offers(plan, history, recorded_zones if beside.zones is None else ()),
+        draw_offers(plan, history, recorded_zones if comparison.zones is None else ()),
     ]
     return tuple(picture for picture in pictures if picture is not None)
 
@@ -49,10 +52,10 @@ def draw_all(
 def _draw_zones(
     runs: Sequence[SeedRun], own: Sequence[SeedRun], recorded: RecordedStatistics | None
 ) -> Iterator[Picture]:
-    """What is measured of the zones of these runs; pairs that they do not have are those of the scenario's `own`."""
-    lives_h = np.concatenate([run.lives_h for run in runs])
-    if len(lives_h):
-        yield _draw_lifetimes(lives_h, recorded)
+    """The statistics of the zones of these runs; pairs that they do not have are those of the scenario's `own`."""
+    lifetimes_h = np.concatenate([run.lifetimes_h for run in runs])
+    if len(lifetimes_h):
+        yield _draw_lifetimes(lifetimes_h, recorded)
         yield _draw_hazard(runs, recorded)
     if any(run.lifts for run in runs):
         yield _draw_lifts(runs, recorded)
@@ -96,17 +99,17 @@ def _draw_path(axes: Axes, offer: OfferHistory, color: str, length_ms: int) -> N
 # Lifetimes
 
 
-def _draw_lifetimes(lives_h: Floats, recorded: RecordedStatistics | None) -> Picture:
+def _draw_lifetimes(lifetimes_h: Floats, recorded: RecordedStatistics | None) -> Picture:
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "time up, hours", "share of times up that are longer")
-    _draw_survival(axes, lives_h, BLUE, "simulated")
-    if recorded is not None and len(recorded.lives_h):
-        _draw_survival(axes, recorded.lives_h, RED, "recorded")
-    ages_h = np.geomspace(0.05, max(float(lives_h.max()), 1.0), 200)
-    exponential = expon(scale=lives_h.mean())
+    _draw_survival(axes, lifetimes_h, BLUE, "simulated")
+    if recorded is not None and len(recorded.lifetimes_h):
+        _draw_survival(axes, recorded.lifetimes_h, RED, "recorded")
+    ages_h = np.geomspace(0.05, max(float(lifetimes_h.max()), 1.0), 200)
+    exponential = expon(scale=lifetimes_h.mean())
     axes.plot(ages_h, exponential.sf(ages_h), color=GREY, linestyle=":", label="exponential of the same mean")
-    fitted = fit_weibull(lives_h)
+    fitted = fit_weibull(lifetimes_h)
     if not np.isnan(fitted.k):
         law = weibull_min(fitted.k, scale=fitted.scale_h)
         label = f"Weibull fit, k = {fitted.k:.2f}"
@@ -115,12 +118,13 @@ def _draw_lifetimes(lives_h: Floats, recorded: RecordedStatistics | None) -> Pic
     axes.set_yscale("log")
     axes.set_ylim(1e-3, 1.1)
     axes.legend(fontsize=8, frameon=False, loc="lower left")
-    text = f"{len(lives_h)} simulated times up of all seeds. On both axes a Weibull law bends less than an exponential."
+    count = len(lifetimes_h)
+    text = f"{count} simulated times up of all seeds. On both axes a Weibull law bends less than an exponential."
     return Picture("lifetimes", "How long offers stay up", text, png_of(figure), "zones")
 
 
-def _draw_survival(axes: Axes, lives_h: Floats, color: str, label: str) -> None:
-    steps = survival(lives_h)
+def _draw_survival(axes: Axes, lifetimes_h: Floats, color: str, label: str) -> None:
+    steps = survival(lifetimes_h)
     axes.step(steps.ages_h[1:], steps.shares[:-1], where="pre", color=color, linewidth=1.6, label=label)
 
 
@@ -128,8 +132,8 @@ def _draw_hazard(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) -
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
     style(axes, "", "age, hours", "times down per hour of being up at that age")
-    of_seeds = np.array([hazard_by_age(run.lives_h) for run in runs])
-    all_lives_h = np.concatenate([run.lives_h for run in runs])
+    of_seeds = np.array([hazard_by_age(run.lifetimes_h) for run in runs])
+    all_lifetimes_h = np.concatenate([run.lifetimes_h for run in runs])
     edges = np.array([0.125, *AGES_H[1:]])
     if len(runs) > 1:
         low, high = (_nan_percentile(of_seeds, percent) for percent in (10, 90))
@@ -143,11 +147,11 @@ def _draw_hazard(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) -
             linewidth=0,
             label="80 % of seeds",
         )
-    axes.stairs(hazard_by_age(all_lives_h), edges, baseline=None, color=BLUE, linewidth=1.8, label="simulated")
-    if recorded is not None and len(recorded.lives_h):
-        values = hazard_by_age(recorded.lives_h)
+    axes.stairs(hazard_by_age(all_lifetimes_h), edges, baseline=None, color=BLUE, linewidth=1.8, label="simulated")
+    if recorded is not None and len(recorded.lifetimes_h):
+        values = hazard_by_age(recorded.lifetimes_h)
         axes.stairs(values, edges, baseline=None, color=RED, linewidth=1.8, linestyle="--", label="recorded")
-    axes.axhline(1 / all_lives_h.mean(), color=GREY, linestyle=":", label="exponential of the same mean")
+    axes.axhline(1 / all_lifetimes_h.mean(), color=GREY, linestyle=":", label="exponential of the same mean")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks([0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 48], ["0", "¼", "½", "1", "2", "4", "8", "16", "48"])
@@ -167,11 +171,11 @@ def _nan_percentile(values: Floats, percent: float) -> Floats:
 
 
 def _draw_together(
-    own: Sequence[SeedRun], recorded: RecordedStatistics | None, beside: RecordedComparison
+    own: Sequence[SeedRun], recorded: RecordedStatistics | None, comparison: RecordedComparison
 ) -> Picture | None:
-    """Of the fleets of traces, or where none of 16 nodes were played of those on the scenario's own offers."""
-    played = [each.runs for each in beside.fleets if each.market.zones[0].nodes == LARGE]
-    lost = np.sum([run.lost_together for run in (played[0] if played else own)], axis=0)
+    """The nodes lost together: of the simulated fleets of traces, or without one of 16 nodes of the scenario's own."""
+    of_traces = [each.runs for each in comparison.fleets if each.market.zones[0].nodes == LARGE]
+    lost = np.sum([run.lost_together for run in (of_traces[0] if of_traces else own)], axis=0)
     if not lost[1:].any():
         return None
     figure = Figure(figsize=(7, 3.8), layout="constrained")
@@ -189,8 +193,8 @@ def _draw_together(
     axes.set_xticks(nodes)
     axes.legend(fontsize=8, frameon=False)
     text = "Of all nodes of fleets of 16 that were lost, the share that went in a tick together with so many others. "
-    text += "The zones of the traces were played." if played else "Fleets on the scenario's own offers."
-    part: Part = "zones" if played else "offers"
+    text += "The zones of the traces were simulated." if of_traces else "Fleets on the scenario's own offers."
+    part: PagePart = "zones" if of_traces else "offers"
     return Picture("together", "How many nodes are lost together", text, png_of(figure), part)
 
 
@@ -210,13 +214,13 @@ def _draw_correlation(by_distance: Mapping[Distance, Floats], recorded: Recorded
     rows = [apart for apart in Distance if len(by_distance.get(apart, ()))]
     for row, apart in enumerate(rows):
         _draw_strip(axes, row - 0.14, by_distance[apart], BLUE, "simulated" if row == 0 else None)
-    told = False
+    is_labelled = False
     for row, apart in enumerate(rows):
         known = recorded.by_distance.get(apart) if recorded is not None else None
         if known is not None and len(known):
-            _draw_strip(axes, row + 0.2, known, RED, None if told else "recorded")
-            told = True
-    labels = ["same pool: two nodes of a fleet" if apart is Distance.SAME_ZONE else apart.value for apart in rows]
+            _draw_strip(axes, row + 0.2, known, RED, None if is_labelled else "recorded")
+            is_labelled = True
+    labels = ["same offer: two nodes of a fleet" if apart is Distance.SAME_ZONE else apart.value for apart in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvline(0, color=GREY, linewidth=0.8)
@@ -247,7 +251,9 @@ def _draw_lifts(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) ->
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
-    text = "How much likelier than by chance a zone falls near an interruption of another: median and 80 % of seeds."
+    text = (
+        "How much likelier than by chance a zone goes down near an interruption of another: median and 80 % of seeds."
+    )
     return Picture("lifts", "Falling together", text, png_of(figure), "zones")
 
 

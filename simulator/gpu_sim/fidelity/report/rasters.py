@@ -1,7 +1,7 @@
-"""Rasters of availability, a row per zone: those of a scenario's offers, and recorded zones over or under played ones.
+"""Rasters of availability, a row per zone: a scenario's offers, and recorded zones over or under simulated ones.
 
-The two that are to be told apart are drawn in one way, on the same ticks; only the order says which is which, and that
-is drawn from the seed.
+Recorded and simulated zones are drawn alike, on the same ticks, so that a reader has to guess which is which; their
+order is drawn from the seed.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from ..traces.traces import Trace
 from .figure_style import BLUE, Picture, png_of
 
 ROWS_MAX = 40
-"""So many zones are drawn."""
+"""The most zones of a raster."""
 
 LEGEND = "Blue: a launch would work. Grey: it would be refused."
 
@@ -44,14 +44,14 @@ def draw_offers(plan: Plan, history: MarketHistory, recorded: Sequence[Trace] = 
     return Picture("offers", title, text, png_of(_figure(panels)), "offers")
 
 
-def draw_guess(recorded: Sequence[Trace], played: ZoneMarketRuns) -> tuple[Picture, Picture]:
-    """The recorded zones and the played ones, first as A and B, then with their names."""
-    first = played.runs[0]
+def draw_guess(recorded: Sequence[Trace], runs_of_zones: ZoneMarketRuns) -> tuple[Picture, Picture]:
+    """The recorded zones and the simulated ones, first as A and B, then with their names."""
+    first = runs_of_zones.runs[0]
     assert first.history is not None, "the first run keeps its history"
-    plan = played.market.plan
+    plan = runs_of_zones.market.plan
     simulated = plan.observe(first.history, plan.looked)
     panels = [("recorded", some(recorded, ROWS_MAX)), (f"simulated, seed {first.seed}", some(simulated, ROWS_MAX))]
-    if not recorded_is_first(played):
+    if not recorded_is_first(runs_of_zones):
         panels.reverse()
     unnamed = [(name, traces) for name, (_, traces) in zip("AB", panels, strict=True)]
     return (
@@ -62,9 +62,9 @@ def draw_guess(recorded: Sequence[Trace], played: ZoneMarketRuns) -> tuple[Pictu
     )
 
 
-def recorded_is_first(played: ZoneMarketRuns) -> bool:
-    """Whether the recorded zones are drawn above the played ones: drawn by scenario and first seed."""
-    return draw(stream(played.runs[0].seed, f"page/{played.market.plan.scenario.name}"), 0) % 2 == 0
+def recorded_is_first(runs_of_zones: ZoneMarketRuns) -> bool:
+    """True where the recorded zones are above the simulated ones: drawn by scenario and first seed."""
+    return draw(stream(runs_of_zones.runs[0].seed, f"page/{runs_of_zones.market.plan.scenario.name}"), 0) % 2 == 0
 
 
 def some(each: Sequence[_Drawn], most: int) -> list[_Drawn]:

@@ -1,4 +1,4 @@
-"""What real markets were measured to be like, and how close a simulated one has to come: one table, with sources."""
+"""Targets: what was measured of real markets, and the bounds for a simulated one, in one table with sources."""
 
 from math import inf
 from typing import Literal
@@ -10,7 +10,7 @@ from ...core.scenario.catalog import ProviderClass
 from ..runs.offer_prices import FROZEN_DAYS
 
 Part = Literal["zones", "pairs", "fleets", "prices", "poisson"]
-"""What a statistic is measured of: nine zones, pairs of offers, fleets, prices, or rentals of constant hazard."""
+"""The part of a market that a statistic is of: nine zones, pairs of offers, fleets, prices, or constant hazard."""
 
 SOURCES = {
     "V1": "AWS V100 spot, 9 zones in 3 regions, 45 days of 2023 on ticks of 195 s: skypilot-org/spot-traces",
@@ -50,7 +50,7 @@ class Target(Struct, frozen=True):
 
     @property
     def nodes(self) -> int | None:
-        """How many nodes the fleets have that it is about, where it is about fleets."""
+        """The nodes of the fleets that it is about, None where it is not about fleets."""
         if self.part != "fleets":
             return None
         return 4 if self.measure.endswith("_4") else 16
@@ -111,7 +111,7 @@ TARGETS = (
     _phi("phi_same_region", "phi of zones of a region, same GPU", "0.43 (0.11–0.59)", 0.432, 0.25, 0.55, "V1", "V2"),
     _phi("phi_other_region", "phi across regions, same GPU", "0.14 (0.03–0.27)", 0.136, 0.0, 0.27, "V1"),
     _phi("phi_other_gpu", "phi in a region, other GPU", "−0.03–0.03", 0.0, -0.10, 0.10, "V2"),
-    _zone("co_interruption_lift", "lift of falling within 195 s of a zone of the region", 3.11, 2, 5, (2.5, 5)),
+    _zone("co_interruption_lift", "lift of going down within 195 s of a zone of the region", 3.11, 2, 5, (2.5, 5)),
     _zone("fano_zone 1h", "Fano factor, one zone, 1 h", 1.02, 0.9, 1.3),
     _zone("fano_zone 6h", "Fano factor, one zone, 6 h", 1.82, 1.3, 2.2),
     _zone("fano_zone 24h", "Fano factor, one zone, 24 h", 2.81, 1.5, 4),

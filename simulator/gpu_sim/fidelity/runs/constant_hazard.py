@@ -1,4 +1,4 @@
-"""Whether rentals of mode `poisson` are interrupted as their offers advertise: the rate, and the law of lifetimes."""
+"""Interruptions of mode `poisson` against the advertised hazard: their rate, and the distribution of lifetimes."""
 
 from collections.abc import Iterable
 
@@ -13,52 +13,58 @@ from ...core.scenario.market_settings import InterruptionSettings
 from ..traces.arrays import NOTHING, Floats
 from .market_run import MarketHistory, OfferHistory
 
-ERRORS = 3
-"""How many standard errors the realised rate may be off."""
+STANDARD_ERRORS = 3
+"""The most standard errors by which the realised rate may be off: by chance one sound run in 370 is further off."""
 
-LIVES_MIN = 2_000
-"""So many lifetimes are needed to test their distribution."""
+LIFETIMES_MIN = 2_000
+"""Fewer lifetimes hardly tell an exponential distribution from another."""
 
 
-class Taken(Struct, frozen=True, eq=False):
-    """What was taken back: how often, how often it was due, the variance of that, and `ranks` of single lifetimes.
+class InterruptionCounts(Struct, frozen=True, eq=False):
+    """Interruptions: those `counted`, those `expected` with their `variance`, and the `ranks` of single lifetimes.
 
-    A rank is the probability of a shorter life given that it ended within the run: uniform where the hazard is as
-    advertised. There is one life at a time of each offer among them, since those of one fleet end together.
+    A rank is the probability of a shorter lifetime given that it ended within the run: uniform where the hazard is as
+    advertised. Each offer has one rental at a time among them, since those of one fleet end together.
     """
 
-    seen: int
-    due: float
+    counted: int
+    expected: float
     variance: float
     ranks: Floats
 
 
-def count_taken(market: MarketHistory, settings: InterruptionSettings) -> Taken:
-    """Over all offers of a market."""
+def count_interruptions(market: MarketHistory, settings: InterruptionSettings) -> InterruptionCounts:
+    """The counts of all offers of a market."""
     counted = [_of_offer(offer, settings, market.length_ms) for offer in market.offers]
     return add_up(each for each in counted if each is not None)
 
 
-def add_up(several: Iterable[Taken]) -> Taken:
-    """All of them as one."""
+def add_up(several: Iterable[InterruptionCounts]) -> InterruptionCounts:
+    """The sum of several counts, with the ranks of all."""
     all_ = list(several)
     ranks = np.concatenate([each.ranks for each in all_]) if all_ else np.zeros(0)
-    return Taken(
-        sum(each.seen for each in all_), sum(each.due for each in all_), sum(each.variance for each in all_), ranks
+    return InterruptionCounts(
+        sum(each.counted for each in all_),
+        sum(each.expected for each in all_),
+        sum(each.variance for each in all_),
+        ranks,
     )
 
 
-def _of_offer(offer: OfferHistory, settings: InterruptionSettings, length_ms: int) -> Taken | None:
+def _of_offer(offer: OfferHistory, settings: InterruptionSettings, length_ms: int) -> InterruptionCounts | None:
     per_hour = rate_per_hour(offer.spec.interruption_probability, settings)
-    lives = offer.lives
-    if not per_hour or not len(lives.slot):
+    rentals = offer.rentals
+    if not per_hour or not len(rentals.slot):
         return None
-    hours = (lives.ended_ms - lives.began_ms) / HOUR_MS
-    due = per_hour * float(hours.sum())
-    one = (lives.slot == 0) & lives.taken
-    left_h = (length_ms - lives.began_ms[one]) / HOUR_MS
+    hours = (rentals.ended_ms - rentals.began_ms) / HOUR_MS
+    expected = per_hour * float(hours.sum())
+    # Slot 0 alone: nodes of a fleet end together in shocks, and the test takes independent lifetimes.
+    one = (rentals.slot == 0) & rentals.interrupted
+    left_h = (length_ms - rentals.began_ms[one]) / HOUR_MS
     ranks = np.expm1(-per_hour * hours[one]) / np.expm1(-per_hour * left_h)
-    return Taken(int(lives.taken.sum()), due, due * _clumping(offer.fleet_size, settings), ranks)
+    return InterruptionCounts(
+        int(rentals.interrupted.sum()), expected, expected * _clumping(offer.fleet_size, settings), ranks
+    )
 
 
 def rate_per_hour(probability_ppm: int, settings: InterruptionSettings) -> float:
@@ -67,17 +73,17 @@ def rate_per_hour(probability_ppm: int, settings: InterruptionSettings) -> float
 
 
 def _clumping(size: int, settings: InterruptionSettings) -> float:
-    """How much larger than its mean the variance of a count is, as shocks take several nodes of a fleet along."""
+    """Variance over mean of a count: above 1, as a shock interrupts several nodes of a fleet at once."""
     severity = settings.severity
     second_over_first = (severity.a + PPM) / (severity.a + severity.b + PPM)
     return 1 + (size - 1) * settings.shared / PPM * second_over_first
 
 
-def tolerance_of_rate(taken: Taken) -> float:
-    """How far the realised rate over that due may be from 1."""
-    return ERRORS * float(np.sqrt(taken.variance)) / taken.due if taken.due else NOTHING
+def tolerance_of_rate(counts: InterruptionCounts) -> float:
+    """The largest distance from 1 of the realised rate over the expected one."""
+    return STANDARD_ERRORS * float(np.sqrt(counts.variance)) / counts.expected if counts.expected else NOTHING
 
 
-def exponential_p(taken: Taken) -> float:
+def exponential_p(counts: InterruptionCounts) -> float:
     """The Kolmogorov–Smirnov p of the lifetimes; NaN for too few."""
-    return float(kstest(taken.ranks, "uniform").pvalue) if len(taken.ranks) >= LIVES_MIN else NOTHING
+    return float(kstest(counts.ranks, "uniform").pvalue) if len(counts.ranks) >= LIFETIMES_MIN else NOTHING

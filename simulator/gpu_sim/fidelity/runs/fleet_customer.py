@@ -1,4 +1,4 @@
-"""A customer who keeps a fleet on every offer: what is lost is rented anew as soon as it can be had."""
+"""A customer with a fleet on every offer, who rents lost nodes anew as soon as there are GPUs."""
 
 from collections.abc import Iterator
 
@@ -19,12 +19,12 @@ Names = tuple[str, str, str]
 
 
 class NodeRental(Struct):
-    """One rental of a fleet, in the place `slot` of it. `taken`: the market took it back."""
+    """One rental of a fleet, in the place `slot` of it. It `is_interrupted` where the market took it back."""
 
     slot: int
     began_ms: int | None = None
     ended_ms: int | None = None
-    taken: bool = False
+    is_interrupted: bool = False
 
 
 class Fleet(Struct, eq=False):
@@ -33,23 +33,23 @@ class Fleet(Struct, eq=False):
     offer: Offer
     size: int
     free: list[int]
-    lives: list[NodeRental]
+    rentals: list[NodeRental]
 
 
 class FleetCustomer:
-    """Keeps the fleets. It hears of events by being told, and only rents in `rent`."""
+    """The customer of the fleets. Methods for events only note what has changed; `rent` rents."""
 
     def __init__(self, simulation: Simulation, *, fleets: bool) -> None:
         self._simulation = simulation
-        self.fleets = tuple(_fleet(offer, wanted=fleets) for offer in simulation.market.offers)
+        self.fleets = tuple(_fleet(offer, has_nodes=fleets) for offer in simulation.market.offers)
         self._by_names = {_names(fleet.offer): fleet for fleet in self.fleets}
-        self._life_of: dict[str, tuple[Fleet, NodeRental]] = {}
+        self._places: dict[str, tuple[Fleet, NodeRental]] = {}
         self._to_fill = dict.fromkeys(_names(fleet.offer) for fleet in self.fleets if fleet.size)
         self.is_idle = not self._to_fill
         self.rent()
 
     def rent(self) -> None:
-        """Fill the places of those fleets of which something has become free."""
+        """Fill the free places of fleets whose offers have changed since the last call."""
         to_fill, self._to_fill = self._to_fill, {}
         for names in to_fill:
             fleet = self._by_names[names]
@@ -61,9 +61,9 @@ class FleetCustomer:
         command = RentGpu(FLEET_ACCOUNT, spec.provider_id, spec.gpu_model, spec.region, 1, "model", "image")
         rental = self._simulation.execute(command)
         assert rental is not None
-        life = NodeRental(fleet.free.pop(0))
-        fleet.lives.append(life)
-        self._life_of[rental.rental_id] = fleet, life
+        node = NodeRental(fleet.free.pop(0))
+        fleet.rentals.append(node)
+        self._places[rental.rental_id] = fleet, node
 
     def came_back(self, names: Names) -> None:
         """An offer can be had again."""
@@ -75,24 +75,24 @@ class FleetCustomer:
 
     def rental_running(self, event: RentalRunning) -> None:
         """A rental of somebody's runs."""
-        if event.rental_id in self._life_of:
-            self._life_of[event.rental_id][1].began_ms = event.at
+        if event.rental_id in self._places:
+            self._places[event.rental_id][1].began_ms = event.at
 
     def rental_terminated(self, event: RentalTerminated) -> None:
         """A rental of somebody's is over."""
-        known = self._life_of.pop(event.rental_id, None)
+        known = self._places.pop(event.rental_id, None)
         if known is None:
             return
-        fleet, life = known
-        life.ended_ms = event.at
-        life.taken = event.cause in ("shock", "own")
-        fleet.free.append(life.slot)
-        fleet.free.sort()
+        fleet, node = known
+        node.ended_ms = event.at
+        node.is_interrupted = event.cause in ("shock", "own")
+        fleet.free.append(node.slot)
+        fleet.free.sort()  # the lowest place is filled first: statistics look at the first places of a fleet
         self._to_fill[_names(fleet.offer)] = None
 
 
-def _fleet(offer: Offer, *, wanted: bool) -> Fleet:
-    size = next(_sizes_that_fit(offer), 0) if wanted else 0
+def _fleet(offer: Offer, *, has_nodes: bool) -> Fleet:
+    size = next(_sizes_that_fit(offer), 0) if has_nodes else 0
     return Fleet(offer, size, list(range(size)), [])
 
 

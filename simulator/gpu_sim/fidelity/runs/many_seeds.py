@@ -16,7 +16,7 @@ def run_seeds(
     """Run and measure these seeds, in their order, the first with its history.
 
     `jobs` is the number of processes, by default that of the cores; with one nothing but this process is used.
-    `on_days` is told of each bit of progress, in days of a market.
+    `on_days` is called with the days of a market that have just been run.
     """
     processes = min(jobs or os.cpu_count() or 1, len(seeds))
     if processes == 1:
@@ -29,7 +29,7 @@ def _in_parallel(
     plan: Plan, seeds: Iterable[int], processes: int, on_days: Callable[[int], None]
 ) -> tuple[SeedRun, ...]:
     """Processes are started afresh rather than forked, which is safe whatever this one has started."""
-    quiet = signal.SIGINT, signal.SIG_DFL  # whoever breaks off is told of it once, by this process
+    quiet = signal.SIGINT, signal.SIG_DFL  # an interrupted command says so once, from this process
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=signal.signal, initargs=quiet) as pool:
         pending = [pool.submit(run_seed, plan, seed, with_history=number == 0) for number, seed in enumerate(seeds)]
         try:

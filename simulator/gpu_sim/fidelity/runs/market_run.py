@@ -1,6 +1,6 @@
-"""A scenario's market without a server: what its offers and prices did, and what became of the fleets kept on them.
+"""A run of a scenario's market without a server: the history of its offers, their prices, and the fleets on them.
 
-All of it is read off the events of a full journal, day by day; what was read is dropped.
+It is read from the events of a full journal, day by day; events that were read are dropped.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -34,34 +34,34 @@ from ..traces.arrays import NOTHING, Floats, Marks, Whole
 from .fleet_customer import FLEET_ACCOUNT, FleetCustomer, Names, NodeRental
 from .offer_status import OfferStatus
 
-_RICH = Money(10**9 * MICROS_PER_DOLLAR)
+_ENDLESS_CREDIT = Money(10**9 * MICROS_PER_DOLLAR)
 
 
 class NodeRentals(Struct, frozen=True, eq=False):
     """The rentals of one fleet that ran, in the order of their beginnings.
 
     A rental ran in the place `slot` of the fleet from `began_ms` to `ended_ms`, which is the end of the run where it
-    was still running; `taken` says that the market took it back.
+    was still running; `interrupted` says that the market took it back.
     """
 
     slot: Whole
     began_ms: Whole
     ended_ms: Whole
-    taken: Marks
+    interrupted: Marks
 
     def of_slot(self, slot: int) -> "NodeRentals":
         """Those in one place of the fleet."""
         there = self.slot == slot
-        return NodeRentals(self.slot[there], self.began_ms[there], self.ended_ms[there], self.taken[there])
+        return NodeRentals(self.slot[there], self.began_ms[there], self.ended_ms[there], self.interrupted[there])
 
     def running(self, at_ms: Whole) -> Whole:
-        """How many run at these instants; one that ends at an instant does not."""
+        """The number that run at each of these instants; one that ends at an instant does not."""
         began = np.searchsorted(np.sort(self.began_ms), at_ms, side="right")
         return np.asarray(began - np.searchsorted(np.sort(self.ended_ms), at_ms, side="right"), np.int64)
 
 
 class OfferHistory(Struct, frozen=True, eq=False):
-    """What one offer did: when it turned from up to down or back, its prices, and the fleet of `fleet_size` on it.
+    """The history of one offer: its turns from up to down and back, its prices, and its fleet of `fleet_size`.
 
     It is up while it is neither down, nor away from the market, nor taken out by the timeline: in an outage, or left
     without a GPU. At each of `moved_ms` it left the market or returned, in turn, beginning with the former.
@@ -75,7 +75,7 @@ class OfferHistory(Struct, frozen=True, eq=False):
     priced_ms: Whole
     prices: Floats
     fleet_size: int
-    lives: NodeRentals
+    rentals: NodeRentals
 
     def price_at(self, at_ms: Whole) -> Floats:
         """The prices at these instants; NaN where it is away."""
@@ -85,7 +85,7 @@ class OfferHistory(Struct, frozen=True, eq=False):
 
 
 class MarketHistory(Struct, frozen=True, eq=False):
-    """What a market did under one seed in `length_ms`, its offers in the catalogue's order."""
+    """The history of a market under one seed in `length_ms`, its offers in the catalogue's order."""
 
     seed: int
     length_ms: int
@@ -98,7 +98,7 @@ def run_market(
     """Run a scenario's market with its timeline but no other request than those for the fleets; `on_day` is called
     after each day.
 
-    The fleets are those of one customer with endless credit; see `keeper.py`.
+    The fleets are those of one customer with endless credit; see `fleet_customer.py`.
     """
     simulation = Simulation(_watched(scenario), seed=seed)
     log = _Log(simulation, FleetCustomer(simulation, fleets=fleets))
@@ -111,22 +111,23 @@ def run_market(
 
 
 def _watched(scenario: Scenario) -> Scenario:
-    """The scenario with a full journal and the fleets' customer, and without what ends rentals that nobody uses."""
+    """The scenario with a full journal and the fleets' customer, and without timeouts and faults: only the market and
+    the customer end rentals."""
     return replace(
         scenario,
         journal="full",
-        accounts=(*scenario.accounts, AccountSpec(FLEET_ACCOUNT, None, _RICH)),
+        accounts=(*scenario.accounts, AccountSpec(FLEET_ACCOUNT, None, _ENDLESS_CREDIT)),
         billing=replace(scenario.billing, idle_timeout=None, hold_expiry=None, on_exhaustion="overdraft"),
         faults=(),
     )
 
 
 class _Log:
-    """Reads the events of a simulation as it runs, and tells the keeper of the fleets."""
+    """Reads the events of a simulation as it runs, and passes them to the customer of the fleets."""
 
-    def __init__(self, simulation: Simulation, keeper: FleetCustomer) -> None:
+    def __init__(self, simulation: Simulation, customer: FleetCustomer) -> None:
         self._simulation = simulation
-        self._keeper = keeper
+        self._customer = customer
         self._offers = simulation.market.offers
         self._index: dict[Names, int] = {
             (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region): index
@@ -149,28 +150,29 @@ class _Log:
             OfferCameBack: self._offer_turned,
             OfferLeft: self._offer_moved,
             OfferReturned: self._offer_moved,
-            GpusReturned: keeper.gpus_returned,
-            RentalRunning: keeper.rental_running,
-            RentalTerminated: keeper.rental_terminated,
+            GpusReturned: customer.gpus_returned,
+            RentalRunning: customer.rental_running,
+            RentalTerminated: customer.rental_terminated,
         }
 
     def run(self, to_ms: int) -> None:
-        """Run to an instant; where fleets are kept, rent at every instant at which GPUs have become free."""
+        """Run to an instant; with fleets, rent at every instant at which GPUs have become free."""
         simulation, events = self._simulation, self._events
         self._read()
-        if self._keeper.is_idle:
+        if self._customer.is_idle:
             simulation.advance(to_ms)
         else:
             while simulation.step(to_ms):
                 if len(events) > self._read_up_to:
                     self._read()
         self._read()
-        simulation.drop(rentals=0, events=0, lines=0)
+        simulation.drop(rentals=0, events=0, lines=0)  # so that memory does not grow with the days
         self._read_up_to = 0
 
     def _read(self) -> None:
-        """Take in what has happened, and what renting after it makes happen, until there is no more of it."""
+        """Read the new events, rent after them, and read what that causes, until there are no more."""
         events, handlers = self._events, self._handlers
+        # Renting makes events of its own, which have to be read as well.
         while len(events) > self._read_up_to:
             news = events[self._read_up_to :]
             self._read_up_to = len(events)
@@ -178,7 +180,7 @@ class _Log:
                 handler = handlers.get(type(event))
                 if handler is not None:
                     handler(event)
-            self._keeper.rent()
+            self._customer.rent()
 
     def _price_moved(self, event: PriceMoved) -> None:
         index = self._index[event.provider_id, event.gpu_model, event.region]
@@ -186,33 +188,35 @@ class _Log:
         self._prices[index].append(event.price_micros_per_hour)
 
     def _act_changes(self, event: ActStarted | ActEnded) -> None:
-        """Of the acts outages alone decide whether an offer can be had; what others do to it is told."""
+        """An outage begins or ends. Other acts change offers through events of their own."""
         act = self._simulation.scenario.timeline[event.act].outage
         if act is None:
             return
         for offer in self._simulation.market.matching(act):
-            with self._watching((offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at) as status:
+            with self._noting_turns(
+                (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at
+            ) as status:
                 status.outages ^= {event.act}
 
     def _capacity_changed(self, event: CapacityChanged) -> None:
         names = event.provider_id, event.gpu_model, event.region
-        with self._watching(names, event.at) as status:
+        with self._noting_turns(names, event.at) as status:
             status.capacity = event.capacity
-        self._keeper.came_back(names)  # more GPUs may be free than before
+        self._customer.came_back(names)  # more GPUs may be free than before
 
     def _offer_turned(self, event: OfferWentDown | OfferCameBack) -> None:
-        with self._watching((event.provider_id, event.gpu_model, event.region), event.at) as status:
+        with self._noting_turns((event.provider_id, event.gpu_model, event.region), event.at) as status:
             status.is_down = isinstance(event, OfferWentDown)
 
     def _offer_moved(self, event: OfferLeft | OfferReturned) -> None:
         names = event.provider_id, event.gpu_model, event.region
         self._moved[self._index[names]].append(event.at)
-        with self._watching(names, event.at) as status:
+        with self._noting_turns(names, event.at) as status:
             status.is_away = isinstance(event, OfferLeft)
 
     @contextmanager
-    def _watching(self, names: Names, at_ms: int) -> Iterator[OfferStatus]:
-        """What is changed within is noted where by it an offer can be had from here on, or no longer."""
+    def _noting_turns(self, names: Names, at_ms: int) -> Iterator[OfferStatus]:
+        """Note the instant where the block turns an offer from up to down or back."""
         index = self._index[names]
         status = self._status[index]
         was_up = status.is_up
@@ -221,10 +225,10 @@ class _Log:
             return
         self._turned[index].append(at_ms)
         if status.is_up:
-            self._keeper.came_back(names)
+            self._customer.came_back(names)
 
     def history(self, length_ms: int) -> MarketHistory:
-        """What was read, up to now."""
+        """The history as far as it was read."""
         offers = (
             OfferHistory(
                 spec=offer.spec,
@@ -233,19 +237,19 @@ class _Log:
                 moved_ms=np.array(self._moved[index], np.int64),
                 priced_ms=np.array(self._priced[index], np.int64),
                 prices=np.array(self._prices[index], np.float64) / MICROS_PER_DOLLAR,
-                fleet_size=self._keeper.fleets[index].size,
-                lives=_lives(self._keeper.fleets[index].lives, length_ms),
+                fleet_size=self._customer.fleets[index].size,
+                rentals=_node_rentals(self._customer.fleets[index].rentals, length_ms),
             )
             for index, offer in enumerate(self._offers)
         )
         return MarketHistory(self._simulation.seed, length_ms, tuple(offers))
 
 
-def _lives(lives: Iterable[NodeRental], length_ms: int) -> NodeRentals:
-    ran = [life for life in lives if life.began_ms is not None]
+def _node_rentals(rentals: Iterable[NodeRental], length_ms: int) -> NodeRentals:
+    ran = [rental for rental in rentals if rental.began_ms is not None]
     return NodeRentals(
-        slot=np.array([life.slot for life in ran], np.int64),
-        began_ms=np.array([life.began_ms for life in ran], np.int64),
-        ended_ms=np.array([length_ms if life.ended_ms is None else life.ended_ms for life in ran], np.int64),
-        taken=np.array([life.taken for life in ran], np.bool_),
+        slot=np.array([rental.slot for rental in ran], np.int64),
+        began_ms=np.array([rental.began_ms for rental in ran], np.int64),
+        ended_ms=np.array([length_ms if rental.ended_ms is None else rental.ended_ms for rental in ran], np.int64),
+        interrupted=np.array([rental.is_interrupted for rental in ran], np.bool_),
     )

@@ -1,12 +1,12 @@
-"""Whether an offer can be had: what keeps it from being rented, taken together."""
+"""The status of one offer in a run: up, or down for one of several reasons."""
 
 from ...core.market.offer import Offer
 
 
 class OfferStatus:
-    """What keeps one offer from being rented, whoever has rented there: it `is_down`, or `is_away` from the market, or
-    acts have put it out of service (`outages`), or there is no GPU (`capacity`). GPUs that rentals hold or the market
-    has taken back keep nobody out here: they say how much is rented, not whether anything could be.
+    """The reasons that keep an offer from being rented: it `is_down`, or `is_away` from the market, or acts have put it
+    out of service (`outages`), or its `capacity` is 0. GPUs that are rented or were reclaimed are no such reason: they
+    say how much is rented, not whether anything could be. So it is not the state by which the market decides.
     """
 
     __slots__ = ("capacity", "is_away", "is_down", "outages")
@@ -19,5 +19,5 @@ class OfferStatus:
 
     @property
     def is_up(self) -> bool:
-        """Whether a GPU could be rented, were none rented yet."""
+        """True where a GPU could be rented, were none rented yet."""
         return not (self.is_down or self.is_away or self.outages) and self.capacity > 0

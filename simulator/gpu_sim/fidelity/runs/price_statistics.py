@@ -1,4 +1,4 @@
-"""How prices move: how often, how far, how they come back, and how far they lie apart.
+"""Statistics of prices: how often and how far they move, their persistence, and their spread.
 
 Prices are dollars in a row per offer and a column per day (or per step, where it says so); NaN where an offer was not
 listed. A change is between neighbouring columns that both have a price. NaN where there is nothing to measure.
@@ -50,7 +50,7 @@ def daily_medians(prices: Floats) -> Floats:
 
 
 def persistence(series: Floats) -> float:
-    """How much of a day's distance from the mean is left on the next: the least-squares AR(1) of a daily series."""
+    """The share of a day's distance from the mean that is left on the next: least-squares AR(1) of a daily series."""
     before, after = _apart(series, 1)
     return _ratio(_covariance(before, after), _covariance(before, before))
 
@@ -77,7 +77,7 @@ def lowest_ratio(prices: Floats, on_demand: Floats) -> float:
 
 
 def within_on_demand(prices: Floats, on_demand: Floats) -> bool:
-    """Whether every price is above 0 and at most its offer's on-demand price."""
+    """True where every price is above 0 and at most its offer's on-demand price."""
     listed = ~np.isnan(prices)
     return bool(np.all(((prices > 0) & (prices <= on_demand[:, np.newaxis]))[listed]))
 

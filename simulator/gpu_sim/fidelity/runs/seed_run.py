@@ -1,4 +1,4 @@
-"""One seed of a market, run and measured. It is what a process of its own does, so all of it can be pickled."""
+"""One seed of a market, run and measured. Plan and result go from process to process, so all of it can be pickled."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,29 +14,30 @@ from ..traces.lifetimes import complete_runs
 from ..traces.observation import LookSchedule
 from ..traces.statistics import lifts_by_distance, measure
 from ..traces.traces import Trace, TraceName, align, write_trace
-from .constant_hazard import Taken, count_taken
+from .constant_hazard import InterruptionCounts, count_interruptions
 from .market_run import MarketHistory, OfferHistory, run_market
 from .offer_prices import measure_prices
 from .zones import RECORDING, observe_all, trace_names, zones_of_one_gpu
 
 FLEET_GAP_MS = 300_000
-"""How often the nodes of a fleet are counted, as in the recordings."""
+"""The time between two counts of a fleet's nodes, as in the recordings."""
 
 SCARCE = 0.5
-"""An offer that is up for a smaller share of the time is scarce."""
+"""Offers that are up for a smaller share of the time are scarce."""
 
 SMALL, LARGE = 4, 16
+"""The fleet sizes that are measured, as recorded."""
 
 NODES_PAIRED = 4
-"""Of so many nodes of a fleet each two are compared."""
+"""Each two of so many nodes of a fleet are compared; the others are like these."""
 
 
 class Plan(Struct, frozen=True):
-    """What to run and how to look at it: `looked` is how availability is looked at, and `each_tick` at every tick, for
-    so many `ticks` or until the end.
+    """A market to run and the looks at it: `looked` says when availability is looked at, for so many `ticks` or until
+    the end.
 
-    Without `fleets` a run takes a tenth of the time, and there is nothing about rentals to measure. `zones` are what
-    the offers are called among traces, where the scenario does not say it.
+    Without `fleets` a run takes a tenth of the time and measures nothing of rentals. `zones` are the offers' names as
+    traces, for offers whose scenario does not imply them.
     """
 
     scenario: Scenario
@@ -53,33 +54,33 @@ class Plan(Struct, frozen=True):
         return LookSchedule(self.looked.gap_ms, self.looked.gap_ms)
 
     def observe(self, market: MarketHistory, recorder: LookSchedule) -> tuple[Trace, ...]:
-        """What a recorder writes of the offers of this plan's market."""
+        """The traces that a recorder writes of the offers of this plan's market."""
         specs = [offer.spec for offer in market.offers]
         names = self.zones or trace_names(specs, recording_of(self.scenario))
         return observe_all(market, names, recorder, self.ticks)
 
 
 class SeedRun(Struct, frozen=True, eq=False):
-    """What was measured under one seed: by name, looked at as planned, at every tick, and what is not looked at so.
+    """The statistics under one seed, by name: `looked` at as planned, at `each_tick`, and the `others`, of no looks.
 
-    `lives_h` are the times up as looked at; `lost_together[i]` counts the ticks in which i nodes of a fleet of 16
-    were lost; `lifts` are those of `lifts_by_distance`; `history` is there where it is wanted.
+    `lifetimes_h` are the times up as looked at; `lost_together[i]` counts the ticks in which i nodes of a fleet of 16
+    were lost; `lifts` are those of `lifts_by_distance`; `history` is that of the market, if it was asked for.
     """
 
     seed: int
     looked: dict[str, float]
     each_tick: dict[str, float]
     others: dict[str, float]
-    lives_h: Floats
+    lifetimes_h: Floats
     by_distance: dict[Distance, Floats]
     lifts: dict[Distance, Floats]
     lost_together: Whole
-    taken: Taken | None
+    interruptions: InterruptionCounts | None
     history: MarketHistory | None
 
 
 def recording_of(scenario: Scenario) -> str:
-    """What recordings of a scenario's market are called."""
+    """The name of recordings of a scenario's market."""
     return f"{RECORDING}-{scenario.name.replace('/', '-')}"
 
 
@@ -91,18 +92,18 @@ def run_seed(
     traces = plan.observe(market, plan.looked)
     if plan.export is not None:
         export(plan.export / f"seed-{seed}", traces)
-    interruptions = plan.scenario.market.interruptions
+    settings = plan.scenario.market.interruptions
     return SeedRun(
         seed=seed,
         looked=measure_zones(traces),
         each_tick=measure_zones(plan.observe(market, plan.each_tick)),
         others=measure_prices(market) | measure_fleets(market),
-        lives_h=lives_h(zones_of_one_gpu(traces)),
+        lifetimes_h=lifetimes_h(zones_of_one_gpu(traces)),
         by_distance=correlation_by_distance(traces)
         | {Distance.SAME_ZONE: nodes_together(_fleets(market, LARGE), market.length_ms)},
         lifts=measure_lifts(traces),
         lost_together=lost_together([fleet_counts(offer, market.length_ms) for offer in _fleets(market, LARGE)]),
-        taken=count_taken(market, interruptions) if interruptions.mode == "poisson" else None,
+        interruptions=count_interruptions(market, settings) if settings.mode == "poisson" else None,
         history=market if with_history else None,
     )
 
@@ -124,26 +125,26 @@ def measure_zones(traces: Sequence[Trace]) -> dict[str, float]:
 
 
 def measure_lifts(traces: Sequence[Trace]) -> dict[Distance, Floats]:
-    """How interruptions of the zones of one GPU model fall together; nothing where no offer changes."""
+    """The lifts of `lifts_by_distance` of the zones of one GPU model; empty where no offer changes."""
     zones = zones_of_one_gpu(traces)
     return lifts_by_distance(zones) if zones else {}
 
 
-def lives_h(zones: Sequence[Trace]) -> Floats:
+def lifetimes_h(zones: Sequence[Trace]) -> Floats:
     """The times up of all zones."""
     runs = [complete_runs(zone.up, state=True, gap_seconds=zone.gap_seconds) for zone in zones]
     return np.concatenate(runs) if runs else np.zeros(0)
 
 
 def measure_fleets(market: MarketHistory) -> dict[str, float]:
-    """How fleets of 16 and of 4 nodes lose them: means over the fleets."""
+    """The statistics of nodes lost by fleets of 16 and of 4: means over the fleets."""
     large = [(offer, _fleet_statistics(offer, market.length_ms)) for offer in _fleets(market, LARGE)]
     small = [_fleet_statistics(offer, market.length_ms) for offer in _fleets(market, SMALL)]
-    scarce = [told["severity_mean"] for offer, told in large if _availability(offer, market.length_ms) < SCARCE]
+    scarce = [found["severity_mean"] for offer, found in large if _availability(offer, market.length_ms) < SCARCE]
     return {
-        "partner_16": mean_known([told["lost_with_partner_in_tick"] for _, told in large]),
-        "partner_4": mean_known([told["lost_with_partner_in_tick"] for told in small]),
-        "severity_16": mean_known([told["severity_mean"] for _, told in large]),
+        "partner_16": mean_known([found["lost_with_partner_in_tick"] for _, found in large]),
+        "partner_4": mean_known([found["lost_with_partner_in_tick"] for found in small]),
+        "severity_16": mean_known([found["severity_mean"] for _, found in large]),
         "severity_scarce": mean_known(scarce),
     }
 
@@ -153,16 +154,16 @@ def _fleets(market: MarketHistory, size: int) -> list[OfferHistory]:
 
 
 def _fleet_statistics(offer: OfferHistory, length_ms: int) -> dict[str, float]:
-    told = measure_fleet(fleet_counts(offer, length_ms), offer.fleet_size, FLEET_GAP_MS / 1000)
+    found = measure_fleet(fleet_counts(offer, length_ms), offer.fleet_size, FLEET_GAP_MS / 1000)
     return {
-        "lost_with_partner_in_tick": told.lost_with_partner_in_tick,
-        "severity_mean": told.severity_mean,
+        "lost_with_partner_in_tick": found.lost_with_partner_in_tick,
+        "severity_mean": found.severity_mean,
     }
 
 
 def fleet_counts(offer: OfferHistory, length_ms: int) -> Whole:
-    """How many nodes of an offer's fleet run in each tick."""
-    return offer.lives.running(np.arange(0, length_ms, FLEET_GAP_MS, dtype=np.int64))
+    """The number of nodes of an offer's fleet that run in each tick."""
+    return offer.rentals.running(np.arange(0, length_ms, FLEET_GAP_MS, dtype=np.int64))
 
 
 def nodes_together(fleets: Sequence[OfferHistory], length_ms: int) -> Floats:
@@ -170,7 +171,7 @@ def nodes_together(fleets: Sequence[OfferHistory], length_ms: int) -> Floats:
     instants = np.arange(0, length_ms, FLEET_GAP_MS, dtype=np.int64)
     pairs = np.triu_indices(NODES_PAIRED, 1)
     found = [
-        phi(np.array([offer.lives.of_slot(slot).running(instants) > 0 for slot in range(NODES_PAIRED)]))[pairs]
+        phi(np.array([offer.rentals.of_slot(slot).running(instants) > 0 for slot in range(NODES_PAIRED)]))[pairs]
         for offer in fleets
     ]
     values = np.concatenate(found) if found else np.zeros(0)
@@ -178,7 +179,7 @@ def nodes_together(fleets: Sequence[OfferHistory], length_ms: int) -> Floats:
 
 
 def lost_together(fleets: Sequence[Whole]) -> Whole:
-    """In how many ticks so many nodes of a fleet were lost, for 0 to 16."""
+    """The number of ticks in which so many nodes of a fleet were lost, for 0 to 16."""
     counts = np.zeros(LARGE + 1, np.int64)
     for fleet in fleets:
         counts += np.bincount(losses(fleet), minlength=LARGE + 1)[: LARGE + 1]

@@ -1,4 +1,4 @@
-"""What an offer is called among traces, and what a recorder writes of it.
+"""The names of offers as traces of zones, and the traces that a recorder writes of them.
 
 A zone is a region and a letter. The place of an offer is its region up to the first comma: `us-east-1a` of
 "us-east-1a, US". A place that ends in a digit and a letter is such a zone already. Any other is given a letter, in the
@@ -16,7 +16,7 @@ from ..traces.traces import Trace, TraceName
 from .market_run import MarketHistory, OfferHistory
 
 RECORDING = "gpu-sim"
-"""What exported recordings are called, before the scenario's name."""
+"""The name of exported recordings, before the scenario's."""
 
 _is_zone = re.compile(r"(.*\d)([a-z])", re.ASCII).fullmatch
 
@@ -56,7 +56,7 @@ def _plain(text: str) -> str:
 
 
 def observe(offer: OfferHistory, name: TraceName, recorder: LookSchedule, length_ms: int) -> Trace:
-    """What a recorder writes of whether an offer can be had."""
+    """The trace that a recorder writes of an offer: up or down at each tick."""
     values = observe_changes(recorder, offer.turned_ms, up_at_start=offer.up_at_start, length_ms=length_ms)
     gap_seconds, rest_ms = divmod(recorder.gap_ms, 1000)
     return Trace(name, recorder.gap_ms / 1000 if rest_ms else gap_seconds, values)
@@ -65,7 +65,7 @@ def observe(offer: OfferHistory, name: TraceName, recorder: LookSchedule, length
 def observe_all(
     market: MarketHistory, names: Sequence[TraceName], recorder: LookSchedule, ticks: int | None = None
 ) -> tuple[Trace, ...]:
-    """What a recorder writes of a market's offers, in their order, for so many ticks or until the end."""
+    """The traces that a recorder writes of a market's offers, in their order, for so many ticks or until the end."""
     length_ms = market.length_ms if ticks is None else min(market.length_ms, ticks * recorder.gap_ms)
     return tuple(observe(offer, name, recorder, length_ms) for offer, name in zip(market.offers, names, strict=True))
 

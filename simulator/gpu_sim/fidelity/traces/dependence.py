@@ -1,4 +1,4 @@
-"""What one tick says about another, later or elsewhere: correlation, falling together, bursts, sticky failure."""
+"""The dependence of ticks on each other, in time and place: correlation, co-interruption, bursts, lasting failure."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -11,7 +11,7 @@ from .arrays import NOTHING, Floats, Marks, Whole
 from .traces import Trace, TraceName
 
 SHIFTS = 60
-"""How many circular shifts tell what chance would do."""
+"""The number of circular shifts over which co-interruption by chance is averaged."""
 
 
 class CoInterruption(Struct, frozen=True):
@@ -22,12 +22,12 @@ class CoInterruption(Struct, frozen=True):
 
     @property
     def lift(self) -> float:
-        """How many times likelier than by chance."""
+        """The share over that by chance."""
         return self.share / self.by_chance if self.by_chance else NOTHING
 
 
 class Distance(StrEnum):
-    """How far two traces are apart."""
+    """The distance of two traces: the same zone, region and GPU, or not."""
 
     SAME_ZONE = "same zone and GPU"
     SAME_REGION = "same region and GPU"
@@ -37,7 +37,7 @@ class Distance(StrEnum):
 
 
 def distance(one: TraceName, other: TraceName) -> Distance:
-    """How far two traces are apart; nodes with another number of the same GPU are the same GPU."""
+    """The distance of two traces; nodes with another number of the same GPU are the same GPU."""
     if one.region != other.region:
         return Distance.OTHER_REGION if one.gpu == other.gpu else Distance.OTHER_REGION_AND_GPU
     if one.gpu != other.gpu:
@@ -88,8 +88,8 @@ def co_interruption(
 
 
 def lifts(events: Sequence[Whole], length: int, windows: Sequence[int], pairs: Sequence[tuple[int, int]]) -> Floats:
-    """How many times likelier than by chance an interruption has one nearby in the other zone of these pairs, for each
-    window: within ±`windows[i]` ticks. NaN without interruptions."""
+    """The lift of co-interruption of these pairs, over chance, for each window: within ±`windows[i]` ticks. NaN without
+    interruptions."""
     return np.array([co_interruption(events, length, window, pairs).lift for window in windows], np.float64)
 
 

@@ -1,7 +1,7 @@
-"""How the nodes of one fleet are lost: together or one by one, how many of them, and for how long.
+"""Statistics of the nodes that a fleet loses: together or one by one, how many of them, and for how long.
 
 A fleet's trace holds the number of its nodes that are there, 0 to `size`. A tick with fewer than the one before has
-lost the difference: a node lost and another gained in one tick cannot be told apart from neither.
+lost the difference: a node lost and another gained in one tick look like neither.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from .lifetimes import complete_runs
 
 
 class FleetStatistics(Struct, frozen=True):
-    """What was measured; NaN where there was nothing to measure. Shares are of 1.
+    """The statistics of one fleet; NaN where there was nothing to measure. Shares are of 1.
 
     Severity is the share of the running nodes that a tick with losses takes, where at least half of the fleet ran;
     `all_lost` is how often it is 1.

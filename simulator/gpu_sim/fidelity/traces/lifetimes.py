@@ -1,4 +1,4 @@
-"""How long availability and its absence last: runs, their distribution, and the hazard by age.
+"""Lifetimes of availability and of its absence: runs, their distribution, and the hazard by age.
 
 A run is a maximal stretch of ticks in one state; the first and the last of a trace are left out, since it is not known
 how long they are. Lifetimes are in hours.
@@ -16,12 +16,12 @@ from .arrays import NOTHING, Floats, Marks, Whole
 AGES_H = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 48.0)
 """The ages between which the hazard is usually looked at."""
 
-LIVES_MIN = 3
+LIFETIMES_MIN = 3
 """Fewer lifetimes have no Weibull fit."""
 
 
 class Weibull(Struct, frozen=True):
-    """Survival exp(−(age / scale)^k); with k < 1 what has lived long will live longer."""
+    """Survival exp(−(age / scale)^k); with k < 1 the hazard falls with age."""
 
     k: float
     scale_h: float
@@ -47,39 +47,39 @@ def complete_runs(up: Marks, *, state: bool, gap_seconds: float) -> Floats:
     return hours
 
 
-def hazard(lives_h: Floats, low_h: float, high_h: float, counts: Floats | None = None) -> float:
+def hazard(lifetimes_h: Floats, low_h: float, high_h: float, counts: Floats | None = None) -> float:
     """Ends per hour at risk between two ages, the lower one included. NaN where nothing gets to the lower age.
 
     `counts` are the numbers of the lifetimes, one of each unless given.
     """
-    each = np.ones(len(lives_h)) if counts is None else counts
-    at_risk_h = float((np.clip(lives_h, low_h, high_h) - low_h) @ each)
-    ends = float(each[(lives_h >= low_h) & (lives_h < high_h)].sum())
+    each = np.ones(len(lifetimes_h)) if counts is None else counts
+    at_risk_h = float((np.clip(lifetimes_h, low_h, high_h) - low_h) @ each)
+    ends = float(each[(lifetimes_h >= low_h) & (lifetimes_h < high_h)].sum())
     return ends / at_risk_h if at_risk_h > 0 else NOTHING
 
 
-def hazard_by_age(lives_h: Floats, ages_h: Sequence[float] = AGES_H) -> Floats:
+def hazard_by_age(lifetimes_h: Floats, ages_h: Sequence[float] = AGES_H) -> Floats:
     """The hazard from each age to the next, one fewer than ages."""
-    return np.array([hazard(lives_h, low, high) for low, high in pairwise(ages_h)], np.float64)
+    return np.array([hazard(lifetimes_h, low, high) for low, high in pairwise(ages_h)], np.float64)
 
 
-def survival(lives_h: Floats) -> Survival:
+def survival(lifetimes_h: Floats) -> Survival:
     """The share of lifetimes longer than each that occurs."""
-    ages, ends = np.unique(lives_h, return_counts=True)
-    left = 1 - np.cumsum(ends) / len(lives_h) if len(lives_h) else np.zeros(0)
+    ages, ends = np.unique(lifetimes_h, return_counts=True)
+    left = 1 - np.cumsum(ends) / len(lifetimes_h) if len(lifetimes_h) else np.zeros(0)
     return Survival(np.concatenate([[0.0], ages]), np.concatenate([[1.0], left]))
 
 
-def fit_weibull(lives_h: Floats) -> Weibull:
+def fit_weibull(lifetimes_h: Floats) -> Weibull:
     """The most likely Weibull distribution from 0 on. NaN for fewer than three lifetimes, or where all are equal."""
-    if len(lives_h) < LIVES_MIN or np.ptp(lives_h) == 0:
+    if len(lifetimes_h) < LIFETIMES_MIN or np.ptp(lifetimes_h) == 0:
         return Weibull(NOTHING, NOTHING)
-    k, _, scale_h = weibull_min.fit(lives_h, floc=0)
+    k, _, scale_h = weibull_min.fit(lifetimes_h, floc=0)
     return Weibull(float(k), float(scale_h))
 
 
-def distance_from_exponential(lives_h: Floats) -> float:
+def distance_from_exponential(lifetimes_h: Floats) -> float:
     """Kolmogorov–Smirnov: the largest distance from the exponential distribution with the same mean."""
-    if len(lives_h) == 0:
+    if len(lifetimes_h) == 0:
         return NOTHING
-    return float(ks_1samp(lives_h, expon(scale=lives_h.mean()).cdf).statistic)
+    return float(ks_1samp(lifetimes_h, expon(scale=lifetimes_h.mean()).cdf).statistic)

@@ -1,4 +1,4 @@
-"""How often a recorder looked, found from what it wrote.
+"""The interval between a recorder's looks, found from what it wrote.
 
 Its values change only at looks, so every run is a whole number of looks long, to the tick. The interval is sought where
 the shortest run says that it must be, from runs that are short enough not to mind a recorder that is now and then late.
@@ -11,13 +11,13 @@ import numpy as np
 from .arrays import Marks
 
 RUNS_MIN = 50
-"""Of fewer runs all could be whole by chance."""
+"""Fewer runs could all be whole numbers of looks by chance."""
 
 COHERENT = 0.5
-"""How well runs have to fit: 1 is perfectly, some 0.7 where ticks cut looks, and by chance 0.3 for so few runs."""
+"""The least fit of runs to an interval: 1 is perfect, 0.7 common where ticks cut looks, 0.3 chance for few runs."""
 
-_LOOKS_MAX = 40
-_GRID = 2_000
+_LOOKS_MAX = 40  # a longer run may be off by a look, as recorders are late now and then
+_GRID = 2_000  # so fine that between two frequencies even a run of 40 looks moves by less than a hundredth of a look
 
 
 def find_look_interval(ups: Sequence[Marks], gap_seconds: float) -> float:

@@ -1,8 +1,8 @@
-"""How many rentals an offer takes along when it goes down, from traces that count nodes: one of 0 and 1 cannot say.
+"""The shared interruptions of an offer and their severity, from traces that count nodes: those of 0 and 1 cannot say.
 
-Nodes that are lost together in a tick were taken along, those lost alone fell by themselves. The shares of the running
-nodes that are lost together spread more than the severity behind them, as each node falls by its own luck. What took
-no two nodes along is not seen, and so what is found is somewhat more severe where offers often take next to nothing.
+Nodes lost together in a tick had a shared interruption, a node lost alone one of its own. The shares of running nodes
+lost together spread more than the severity behind them, as each node is interrupted by its own luck. Interruptions of
+fewer than two nodes are not seen as shared, so that the severity found is too high where it is often next to nothing.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ LOSSES_MIN = 30
 """So many losses of two nodes or more show a distribution."""
 
 NODES_MIN = 4
-"""Of fewer nodes hardly any are lost together but all of them."""
+"""Fewer nodes are hardly ever lost together unless all are."""
 
 _LOW, _HIGH = 0.1, 5.0  # between these the parameters of a severity are
 _MEAN_MAX = _HIGH / (_LOW + _HIGH)
 
 
 class NodeLosses(Struct, frozen=True):
-    """What was found: the share of the lost nodes that an offer took along, how severe that was, in how many losses."""
+    """Losses of nodes: the share of nodes lost in shared interruptions, the severity of these, and their number."""
 
     shared: Share
     severity: Severity

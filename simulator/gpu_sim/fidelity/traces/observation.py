@@ -35,7 +35,8 @@ class LookSchedule(Struct, frozen=True):
 
 
 def observe_changes(recorder: LookSchedule, changes_ms: Whole, *, up_at_start: bool, length_ms: int) -> Whole:
-    """What a recorder writes of something that is up (1) or down (0) and changes at these instants, in order.
+    """The values that a recorder writes of something that is up (1) or down (0) and changes at these instants, in
+    order.
 
     At the instant of a change the new state is seen; two changes at one instant cancel. Raises ValueError where an
     instant is before the one before it.
@@ -47,5 +48,5 @@ def observe_changes(recorder: LookSchedule, changes_ms: Whole, *, up_at_start: b
 
 
 def observe_series(recorder: LookSchedule, values: Whole, step_ms: int) -> Whole:
-    """What a recorder writes of a series that holds `values[i]` from i × `step_ms` on until the next."""
+    """The values that a recorder writes of a series that holds `values[i]` from i × `step_ms` on until the next."""
     return values[recorder.seen_ms(len(values) * step_ms) // step_ms]

@@ -19,18 +19,18 @@ WINDOWS_H = (1, 6, 24)
 """The lengths of the windows in which interruptions are counted."""
 
 LAGS_MINUTES = (3.25, 15, 60, 240, 1440)
-"""How long after a launch the next one is tried."""
+"""The times after which a launch is tried again, in minutes."""
 
 NEAR_MINUTES = (3.25, 10, 30, 60, 240)
-"""How near each other interruptions are looked at, in minutes."""
+"""The windows of co-interruption for the lifts, in minutes."""
 
 NEAR_SECONDS = 195
-"""Interruptions at most so far apart, and at least a tick, fall together."""
+"""Interruptions at most so far apart, or in neighbouring ticks, are co-interruptions."""
 
 
 class TraceStatistics(Struct, frozen=True):
-    """What was measured. Names end in their unit; shares are of 1; `fano_…` has a value for each of WINDOWS_H,
-    `fail_given_…` for each of LAGS_MINUTES.
+    """The statistics of a set of traces. Names end in their unit; shares are of 1; `fano_…` has a value for each of
+    WINDOWS_H, `fail_given_…` for each of LAGS_MINUTES.
     """
 
     zones: int
@@ -68,7 +68,7 @@ class TraceStatistics(Struct, frozen=True):
 
     @property
     def co_interruption_lift(self) -> float:
-        """How many times likelier than by chance another zone of the region falls too."""
+        """The chance that an interruption has one nearby in the region, over that of independent zones."""
         return CoInterruption(self.co_interruption_same_region, self.co_interruption_same_region_by_chance).lift
 
     def by_name(self) -> dict[str, float]:
@@ -88,8 +88,8 @@ def measure(traces: Iterable[Trace]) -> TraceStatistics:
     zones = align(traces)
     gap_seconds, ups = zones[0].gap_seconds, np.array([zone.up for zone in zones])
     events = [interruptions(up) for up in ups]
-    lives_h, outages_h = (_pooled_runs_h(ups, gap_seconds, state=state) for state in (True, False))
-    weibull = fit_weibull(lives_h)
+    lifetimes_h, outages_h = (_pooled_runs_h(ups, gap_seconds, state=state) for state in (True, False))
+    weibull = fit_weibull(lifetimes_h)
     same_region, other_region = _pairs(zones)
     together = co_interruption(events, ups.shape[1], _ticks(NEAR_SECONDS, gap_seconds), same_region)
     correlations = phi(ups)
@@ -100,18 +100,18 @@ def measure(traces: Iterable[Trace]) -> TraceStatistics:
         interruptions=sum(map(len, events)),
         availability=float(ups.mean()),
         interruptions_per_available_hour=_per_available_hour(events, ups, gap_seconds),
-        up_mean_h=mean(lives_h),
-        up_median_h=_percentile(lives_h, 50),
-        up_p90_h=_percentile(lives_h, 90),
+        up_mean_h=mean(lifetimes_h),
+        up_median_h=_percentile(lifetimes_h, 50),
+        up_p90_h=_percentile(lifetimes_h, 90),
         down_mean_h=mean(outages_h),
         down_median_h=_percentile(outages_h, 50),
         down_p90_h=_percentile(outages_h, 90),
         up_weibull_k=weibull.k,
         up_weibull_scale_h=weibull.scale_h,
-        up_ks_exponential=distance_from_exponential(lives_h),
-        hazard_0_30min_per_h=hazard(lives_h, 0, 0.5),
-        hazard_1_2h_per_h=hazard(lives_h, 1, 2),
-        hazard_4_8h_per_h=hazard(lives_h, 4, 8),
+        up_ks_exponential=distance_from_exponential(lifetimes_h),
+        hazard_0_30min_per_h=hazard(lifetimes_h, 0, 0.5),
+        hazard_1_2h_per_h=hazard(lifetimes_h, 1, 2),
+        hazard_4_8h_per_h=hazard(lifetimes_h, 4, 8),
         phi_same_region=mean_known([correlations[pair] for pair in same_region]),
         phi_other_region=mean_known([correlations[pair] for pair in other_region]),
         co_interruption_same_region=together.share,
@@ -125,8 +125,8 @@ def measure(traces: Iterable[Trace]) -> TraceStatistics:
 
 
 def lifts_by_distance(traces: Iterable[Trace]) -> dict[Distance, Floats]:
-    """How many times likelier than by chance an interruption has one within each of NEAR_MINUTES in another zone of
-    its region, and in one of another region. Raises ValueError as `align` does."""
+    """The lifts of co-interruption within each of NEAR_MINUTES: with zones of the same region, and of another. Raises
+    ValueError as `align` does."""
     zones = align(traces)
     ticks = [_ticks(minutes * 60, zones[0].gap_seconds) for minutes in NEAR_MINUTES]
     events, length = [interruptions(zone.up) for zone in zones], len(zones[0].values)

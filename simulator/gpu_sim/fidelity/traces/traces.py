@@ -20,7 +20,7 @@ _name = re.compile(
 
 
 class TraceName(Struct, frozen=True):
-    """What the name of a trace says: which recording, where, which GPU and how many of them a node has.
+    """The parsed name of a trace: the recording, the zone, the GPU, and the number of GPUs of a node.
 
     The zone is the region and a letter: `us-east-1` and `a`. Raises ValueError where a part could not be read back.
     """
@@ -71,7 +71,7 @@ class Trace(Struct, frozen=True, eq=False):
 
 
 def parse_name(file_name: str) -> TraceName:
-    """What a file's name says. Raises ValueError where it is not `<anything>__<region><letter>_<gpu>_<gpus>.json`."""
+    """Parse a file's name. Raises ValueError where it is not `<anything>__<region><letter>_<gpu>_<gpus>.json`."""
     matched = _name(file_name.removesuffix(".json"))
     if matched is None or not file_name.endswith(".json"):
         raise ValueError("expected a name such as mine__us-east-1a_v100_1.json: …__<region><letter>_<gpu>_<gpus>.json")

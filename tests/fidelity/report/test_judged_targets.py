@@ -8,10 +8,10 @@ from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.market_settings import PriceSettings
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.fidelity.fit.trace_calibration import Zone
-from gpu_sim.fidelity.fit.zone_market import RecordedComparison, TraceMarket, ZoneMarketRuns
-from gpu_sim.fidelity.report.judgement import Row, judge, spread
+from gpu_sim.fidelity.fit.zone_market import RecordedComparison, ZoneMarket, ZoneMarketRuns
+from gpu_sim.fidelity.report.judged_targets import JudgedTarget, judge, spread
 from gpu_sim.fidelity.report.targets import SOURCES, TARGETS
-from gpu_sim.fidelity.runs.constant_hazard import Taken
+from gpu_sim.fidelity.runs.constant_hazard import InterruptionCounts
 from gpu_sim.fidelity.runs.seed_run import SeedRun
 from gpu_sim.fidelity.traces.traces import TraceName
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from ..zone_markets import NINE, plan, poisson, realistic, seed_run, zone
 ZONES = realistic(*map(zone, NINE))
 
 
-def row(measure: str, conditions: Scenario, *runs: SeedRun, recorded: dict[str, float] | None = None) -> Row:
+def row(measure: str, conditions: Scenario, *runs: SeedRun, recorded: dict[str, float] | None = None) -> JudgedTarget:
     """One row of the table."""
     [found] = [each for each in judge(plan(conditions), runs, recorded) if each.target.measure == measure]
     return found
@@ -116,30 +116,33 @@ def test_what_depends_on_how_long_one_looks_is_judged_of_runs_as_long_as_recorde
 
 
 def test_without_fleets_there_is_nothing_to_say_of_rentals() -> None:
-    told = judge(replace(plan(ZONES), fleets=False), [seed_run(severity_16=0.7, up_mean_h=3.0)])
-    assert {each.reason for each in told if each.target.part in ("fleets", "poisson")} == {"no fleets are kept"}
-    assert [each.target.measure for each in told if each.verdict == "held"] == ["up_mean_h"]
+    rows = judge(replace(plan(ZONES), fleets=False), [seed_run(severity_16=0.7, up_mean_h=3.0)])
+    assert {each.reason for each in rows if each.target.part in ("fleets", "poisson")} == {"no fleets are kept"}
+    assert [each.target.measure for each in rows if each.verdict == "held"] == ["up_mean_h"]
 
 
-def taken(seen: int, due: float, ranks: int = 0) -> SeedRun:
+def interruptions(counted: int, expected: float, ranks: int = 0) -> SeedRun:
     """A run in which so many rentals were taken back."""
-    return replace(seed_run(), taken=Taken(seen, due, due, (np.arange(ranks) + 0.5) / max(ranks, 1)))
+    return replace(
+        seed_run(),
+        interruptions=InterruptionCounts(counted, expected, expected, (np.arange(ranks) + 0.5) / max(ranks, 1)),
+    )
 
 
 def test_the_tolerance_of_a_rate_is_three_standard_errors_of_all_seeds() -> None:
-    found = row("rate_ratio", poisson(20_000, 4), taken(100, 110.0), taken(103, 115.0))
+    found = row("rate_ratio", poisson(20_000, 4), interruptions(100, 110.0), interruptions(103, 115.0))
     assert found.high - 1 == pytest.approx(3 / 15)
     assert found.simulated is not None
     assert found.verdict == "held"
     assert found.simulated.mean == pytest.approx(203 / 225)
-    assert row("rate_ratio", poisson(20_000, 4), taken(150, 225.0)).verdict == "missed"
+    assert row("rate_ratio", poisson(20_000, 4), interruptions(150, 225.0)).verdict == "missed"
 
 
 def test_the_law_of_lifetimes_needs_two_thousand_of_them() -> None:
-    few, many = taken(1_999, 2_000.0, 1_999), taken(2_000, 2_000.0, 2_000)
+    few, many = interruptions(1_999, 2_000.0, 1_999), interruptions(2_000, 2_000.0, 2_000)
     assert row("lives_ks_p", poisson(20_000, 4), few).reason == "1999 lifetimes, and 2000 are needed"
     assert row("lives_ks_p", poisson(20_000, 4), many).verdict == "held"
-    skewed = replace(many, taken=Taken(2_000, 2_000.0, 2_000.0, np.linspace(0, 0.9, 2_000)))
+    skewed = replace(many, interruptions=InterruptionCounts(2_000, 2_000.0, 2_000.0, np.linspace(0, 0.9, 2_000)))
     assert row("lives_ks_p", poisson(20_000, 4), skewed).verdict == "missed"
 
 
@@ -148,9 +151,9 @@ def test_the_spread_of_nothing_is_not_a_number() -> None:
     assert (spread([2.0, nan]).mean, np.isnan(spread([2.0]).sd)) == (2.0, True)
 
 
-def played(*runs: SeedRun) -> RecordedComparison:
+def comparison(*runs: SeedRun) -> RecordedComparison:
     """Recorded zones that came out so."""
-    return RecordedComparison(ZoneMarketRuns(TraceMarket(plan(ZONES), ()), runs))
+    return RecordedComparison(ZoneMarketRuns(ZoneMarket(plan(ZONES), ()), runs))
 
 
 def came_out(measure: str, value: float) -> SeedRun:
@@ -158,9 +161,9 @@ def came_out(measure: str, value: float) -> SeedRun:
     return replace(seed_run(), looked={measure: value})
 
 
-def of_zones(measure: str, recorded: dict[str, float], *runs: SeedRun) -> Row:
-    """A row of a market of one region whose own offers show nothing, and that has played recorded zones."""
-    rows = judge(plan(ONE_REGION), [seed_run()], recorded, played(*runs))
+def of_zones(measure: str, recorded: dict[str, float], *runs: SeedRun) -> JudgedTarget:
+    """A row of a market of one region whose own offers show nothing, and that simulates recorded zones."""
+    rows = judge(plan(ONE_REGION), [seed_run()], recorded, comparison(*runs))
     [found] = [each for each in rows if each.target.measure == measure]
     return found
 
@@ -207,7 +210,7 @@ def test_what_played_zones_do_not_show_says_why(measure: str, recorded: float, s
 
 
 def test_pairs_that_the_traces_do_not_have_are_those_of_the_scenario() -> None:
-    rows = judge(plan(ZONES), [seed_run(phi_other_gpu=0.05)], {"phi_same_region": 0.4}, played(seed_run()))
+    rows = judge(plan(ZONES), [seed_run(phi_other_gpu=0.05)], {"phi_same_region": 0.4}, comparison(seed_run()))
     by_measure = {each.target.measure: each for each in rows}
     assert (by_measure["phi_other_gpu"].of, by_measure["phi_other_gpu"].verdict) == ("own offers", "held")
     assert by_measure["phi_same_region"].of == "traces' zones"
@@ -217,12 +220,12 @@ def test_fleets_of_traces_are_held_against_those_that_were_played_with_as_many_n
     def fleets(nodes: int, severity: float) -> ZoneMarketRuns:
         name = TraceName("us-east-1", "a", "v100")
         return ZoneMarketRuns(
-            TraceMarket(plan(ZONES), (Zone(name, nodes, None, None),)), (seed_run(severity_16=severity),)
+            ZoneMarket(plan(ZONES), (Zone(name, nodes, None, None),)), (seed_run(severity_16=severity),)
         )
 
-    beside = RecordedComparison(fleets=(fleets(4, 0.1), fleets(16, 0.7)))
+    comparison = RecordedComparison(fleets=(fleets(4, 0.1), fleets(16, 0.7)))
     own = seed_run(severity_16=0.6, partner_4=0.5)
-    rows = {row.target.measure: row for row in judge(plan(ZONES), [own], {"severity_16": 0.72}, beside)}
+    rows = {row.target.measure: row for row in judge(plan(ZONES), [own], {"severity_16": 0.72}, comparison)}
     assert (rows["severity_16"].of, rows["severity_16"].recorded) == ("traces' zones", 0.72)
     assert rows["severity_16"].simulated is not None
     assert (rows["severity_16"].simulated.mean, rows["severity_16"].each_tick) == (0.7, None)

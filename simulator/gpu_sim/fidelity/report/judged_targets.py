@@ -1,4 +1,4 @@
-"""The table that says how close a simulated market comes to real ones, row by row."""
+"""Targets judged: each statistic of simulated runs against its bounds, or the reason why it is not shown."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ...core.kernel.randomness import PPM
 from ...core.scenario.scenario import Scenario
 from ..fit.zone_market import RecordedComparison, ZoneMarketRuns
-from ..runs.constant_hazard import LIVES_MIN, Taken, add_up, exponential_p, tolerance_of_rate
+from ..runs.constant_hazard import LIFETIMES_MIN, InterruptionCounts, add_up, exponential_p, tolerance_of_rate
 from ..runs.seed_run import Plan, SeedRun
 from ..runs.zones import trace_names
 from ..traces.arrays import NOTHING
@@ -20,10 +20,10 @@ from .targets import TARGETS, Part, Target
 Verdict = Literal["held", "missed", "not shown"]
 
 ZONES, REGIONS = 9, 3
-"""The recorded zones: the targets of zones depend on their number, and on how often each was up and interrupted."""
+"""The recorded zones and their regions. The targets for zones hold for as many zones, as often up and interrupted."""
 
 
-_ALONE = RecordedComparison()
+_NOTHING_RECORDED = RecordedComparison()
 
 
 class Spread(Struct, frozen=True):
@@ -33,8 +33,8 @@ class Spread(Struct, frozen=True):
     sd: float
 
 
-class Row(Struct, frozen=True):
-    """A target and what the simulation came to, or the reason why it is not shown.
+class JudgedTarget(Struct, frozen=True):
+    """A target and the simulated value, or the reason why it is not shown: a row of the table.
 
     `simulated` is what is judged; `each_tick` the same at every tick, for statistics of availability only, and
     `recorded` that of the traces given. `of` says what was simulated: the scenario's own offers, or the zones of the
@@ -64,63 +64,73 @@ def judge(
     plan: Plan,
     runs: Sequence[SeedRun],
     recorded: Mapping[str, float] | None = None,
-    beside: RecordedComparison = _ALONE,
-) -> tuple[Row, ...]:
-    """Every target against these runs; `recorded` are statistics of traces to show beside, and `beside` what the same
-    market made of their zones and fleets."""
-    taken = [run.taken for run in runs if run.taken is not None]
-    together, told = add_up(taken) if taken else None, recorded or {}
+    comparison: RecordedComparison = _NOTHING_RECORDED,
+) -> tuple[JudgedTarget, ...]:
+    """Judge every target in these runs; `recorded` are statistics of traces, and `comparison` has the same market's
+    runs of their zones and fleets."""
+    counts = [run.interruptions for run in runs if run.interruptions is not None]
+    all_counts, known_statistics = add_up(counts) if counts else None, recorded or {}
     return tuple(
-        _row(target, plan, runs, together, told) if played is None else _row_of_traces(target, played.runs, told)
+        _row(target, plan, runs, all_counts, known_statistics)
+        if of_traces is None
+        else _row_of_traces(target, of_traces.runs, known_statistics)
         for target in TARGETS
-        for played in [_played(target, beside, told)]
+        for of_traces in [_runs_of_traces(target, comparison, known_statistics)]
     )
 
 
-def _played(target: Target, beside: RecordedComparison, recorded: Mapping[str, float]) -> ZoneMarketRuns | None:
-    """What was made of the traces that show a target. Those without such pairs or fleets leave it to the scenario's own
-    offers."""
+def _runs_of_traces(
+    target: Target, comparison: RecordedComparison, recorded: Mapping[str, float]
+) -> ZoneMarketRuns | None:
+    """The runs of the traces that show a target. None where they have no such pairs or fleets: then the scenario's own
+    offers are judged."""
     if target.part == "zones":
-        return beside.zones
+        return comparison.zones
     if known(recorded.get(target.measure)) is None:
         return None
     if target.part == "pairs":
-        return beside.zones
+        return comparison.zones
     if target.part != "fleets":
         return None
-    return next((each for each in beside.fleets if each.market.zones[0].nodes == target.nodes), None)
+    return next((each for each in comparison.fleets if each.market.zones[0].nodes == target.nodes), None)
 
 
-def _row_of_traces(target: Target, runs: Sequence[SeedRun], recorded: Mapping[str, float]) -> Row:
-    """What was made of the traces, held against what was recorded of them."""
+def _row_of_traces(target: Target, runs: Sequence[SeedRun], recorded: Mapping[str, float]) -> JudgedTarget:
+    """The runs of the traces, judged against what was recorded of them."""
     value = known(recorded.get(target.measure))
     if value is None:
         reason = "the traces given do not show it"
-        return Row(target, "not shown", target.low, target.high, reason=reason, of="traces' zones")
+        return JudgedTarget(target, "not shown", target.low, target.high, reason=reason, of="traces' zones")
     here = target.around(value)
     simulated, each_tick = _measured(target, runs)
     if here.low >= here.high or isnan(simulated.mean):
         reason = "it was not seen at all in the recording" if here.low >= here.high else _NOTHING[target.part]
-        return Row(here, "not shown", here.low, here.high, recorded=value, reason=reason, of="traces' zones")
-    return _judged(Row(here, "not shown", here.low, here.high, simulated, each_tick, value, of="traces' zones"))
+        return JudgedTarget(here, "not shown", here.low, here.high, recorded=value, reason=reason, of="traces' zones")
+    return _judged(
+        JudgedTarget(here, "not shown", here.low, here.high, simulated, each_tick, value, of="traces' zones")
+    )
 
 
 def _row(
-    target: Target, plan: Plan, runs: Sequence[SeedRun], taken: Taken | None, recorded: Mapping[str, float]
-) -> Row:
+    target: Target,
+    plan: Plan,
+    runs: Sequence[SeedRun],
+    counts: InterruptionCounts | None,
+    recorded: Mapping[str, float],
+) -> JudgedTarget:
     low, high = target.low, target.high
-    if taken is not None and target.measure == "rate_ratio":
-        margin = tolerance_of_rate(taken)
+    if counts is not None and target.measure == "rate_ratio":
+        margin = tolerance_of_rate(counts)
         low, high = 1 - margin, 1 + margin
     value = known(recorded.get(target.measure))
     reason = _why_not(target, plan)
-    simulated, each_tick = (None, None) if reason else _simulated(target, runs, taken)
+    simulated, each_tick = (None, None) if reason else _simulated(target, runs, counts)
     if simulated is None or isnan(simulated.mean):
-        return Row(target, "not shown", low, high, recorded=value, reason=reason or _nothing(target, taken))
-    return _judged(Row(target, "not shown", low, high, simulated, each_tick, value))
+        return JudgedTarget(target, "not shown", low, high, recorded=value, reason=reason or _nothing(target, counts))
+    return _judged(JudgedTarget(target, "not shown", low, high, simulated, each_tick, value))
 
 
-def _judged(row: Row) -> Row:
+def _judged(row: JudgedTarget) -> JudgedTarget:
     """The row with its verdict on what was simulated."""
     assert row.simulated is not None
     mean, aim = row.simulated.mean, row.target.aim
@@ -131,16 +141,22 @@ def _judged(row: Row) -> Row:
     )
 
 
-def _simulated(target: Target, runs: Sequence[SeedRun], taken: Taken | None) -> tuple[Spread | None, Spread | None]:
-    """What came out, looked at as planned and at every tick."""
+def _simulated(
+    target: Target, runs: Sequence[SeedRun], counts: InterruptionCounts | None
+) -> tuple[Spread | None, Spread | None]:
+    """The simulated value, looked at as planned and at every tick."""
     if target.part != "poisson":
         return _measured(target, runs)
-    if taken is None or not taken.due:
+    if counts is None or not counts.expected:
         return None, None
     if target.measure == "lives_ks_p":
-        return Spread(exponential_p(taken), NOTHING), None
-    each = [run.taken.seen / run.taken.due for run in runs if run.taken is not None and run.taken.due]
-    return Spread(taken.seen / taken.due, spread(each).sd), None
+        return Spread(exponential_p(counts), NOTHING), None
+    each = [
+        run.interruptions.counted / run.interruptions.expected
+        for run in runs
+        if run.interruptions is not None and run.interruptions.expected
+    ]
+    return Spread(counts.counted / counts.expected, spread(each).sd), None
 
 
 def _measured(target: Target, runs: Sequence[SeedRun]) -> tuple[Spread, Spread | None]:
@@ -159,7 +175,7 @@ def spread(values: Sequence[float]) -> Spread:
     if not len(known):
         return Spread(NOTHING, NOTHING)
     if len(known) > 1 and np.ptp(known) == 0:
-        return Spread(float(known[0]), 0.0)  # their mean in floats may lie beside them
+        return Spread(float(known[0]), 0.0)  # the mean of equal floats may differ from them
     return Spread(float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else NOTHING)
 
 
@@ -221,10 +237,10 @@ _NOTHING: dict[Part, str] = {
 }
 
 
-def _nothing(target: Target, taken: Taken | None) -> str:
+def _nothing(target: Target, counts: InterruptionCounts | None) -> str:
     """Why there was nothing to measure a target of."""
-    if target.measure == "lives_ks_p" and taken is not None:
-        return f"{len(taken.ranks)} lifetimes, and {LIVES_MIN} are needed"
+    if target.measure == "lives_ks_p" and counts is not None:
+        return f"{len(counts.ranks)} lifetimes, and {LIFETIMES_MIN} are needed"
     return _NOTHING[target.part]
 
 

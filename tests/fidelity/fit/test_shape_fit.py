@@ -2,9 +2,9 @@
 
 import pytest
 from gpu_sim.core.scenario.availability_shape import Shape
-from gpu_sim.fidelity.fit import fitting
+from gpu_sim.fidelity.fit import shape_fit
 from gpu_sim.fidelity.fit.expected_statistics import Setting, expect
-from gpu_sim.fidelity.fit.fitting import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of
+from gpu_sim.fidelity.fit.shape_fit import COMPARED, Compared, fit_shape, looks_max, setting_of, shows_shape, targets_of
 from gpu_sim.fidelity.traces.traces import align
 
 from ..known_market import LOOK_SECONDS, UNLIKE, ZONES, recordings
@@ -20,12 +20,12 @@ def setting() -> Setting:
 def found() -> Shape:
     """Fitted to five zones of one region, in no more than four rounds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "ROUNDS_MAX", 4)
+        patch.setattr(shape_fit, "ROUNDS_MAX", 4)
         return fit_shape(recordings(DAYS), setting())
 
 
 def misfit(shape: Shape) -> float:
-    """How far a shape is from what was recorded."""
+    """The distance of a shape from the recorded statistics."""
     expected, recorded = expect(setting(), shape), targets_of(recordings(DAYS))
     there = [each for each in COMPARED if each.name != "phi_other_region"]
     return sum(each.off(expected[each.name], recorded[each.name]) ** 2 for each in there)
@@ -51,7 +51,7 @@ def test_the_real_rates_are_found(found: Shape) -> None:
 
 
 def test_the_same_zones_give_the_same_shape_in_whatever_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "ROUNDS_MAX", 2)
+    monkeypatch.setattr(shape_fit, "ROUNDS_MAX", 2)
     looked: list[int] = []
     given = recordings(30)
     first, again = (

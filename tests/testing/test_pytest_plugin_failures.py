@@ -1,4 +1,4 @@
-"""What the pytest plugin says where a test fails, and what it keeps to itself."""
+"""The plugin's report of a failed test, and the secrets that stay out of it."""
 
 import re
 import shlex
@@ -16,13 +16,13 @@ from ..support.processes import serving
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Team:
+def project(tmp_path: Path) -> Team:
     return Team(tmp_path)
 
 
-def test_a_failure_tells_of_the_world_and_how_to_make_it_again(team: Team, tmp_path: Path) -> None:
+def test_a_failure_tells_of_the_world_and_how_to_make_it_again(project: Team, tmp_path: Path) -> None:
     result = ran(
-        team,
+        project,
         """
     @pytest.mark.gpu_sim(scenario="price-spike", seed=4, profile="documented")
     def test_it(gpu_sim):
@@ -51,11 +51,11 @@ def test_a_failure_tells_of_the_world_and_how_to_make_it_again(team: Team, tmp_p
     ("scenario", "name"), [({"name": "it's mine", "extends": "calm"}, "it's mine"), ("it is.yaml", "of-a-test")]
 )
 def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_served(
-    team: Team, scenario: object, name: str
+    project: Team, scenario: object, name: str
 ) -> None:
-    team.write("it is.yaml", "scenario: 1\nname: file\nextends: calm\n")
+    project.write("it is.yaml", "scenario: 1\nname: file\nextends: calm\n")
     result = ran(
-        team,
+        project,
         f"""
     @pytest.mark.gpu_sim(scenario={scenario!r}, seed=4, step="5s")
     def test_it(gpu_sim):
@@ -64,14 +64,14 @@ def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_serve
     )
     (line,) = (line for line in result.outlines if line.startswith("such a world: "))
     prepare, _, serve = line.removeprefix("such a world: ").partition(" && ")
-    team.run("sh", "-c", prepare)
+    project.run("sh", "-c", prepare)
     program, command, flag, file, *seed = shlex.split(serve)
     assert [program, command, flag, *seed] == ["gpu-sim", "serve", "--scenario", "--seed", "4"]
-    made = load_scenario(str(team.path / file))
+    made = load_scenario(str(project.path / file))
     assert (made.name, made.clock.mode, made.clock.step) == (name, "manual", 5_000)
 
 
-def test_the_line_for_a_document_overwrites_no_file_of_anybodys(team: Team) -> None:
+def test_the_line_for_a_document_overwrites_no_file_of_anybodys(project: Team) -> None:
     tests = "".join(
         f"""
     @pytest.mark.gpu_sim(scenario={{"name": "{name}", "extends": "calm"}})
@@ -80,24 +80,24 @@ def test_the_line_for_a_document_overwrites_no_file_of_anybodys(team: Team) -> N
     """
         for name in ("one", "two")
     )
-    lines = [line for line in ran(team, tests).outlines if line.startswith("such a world: ")]
+    lines = [line for line in ran(project, tests).outlines if line.startswith("such a world: ")]
     files = {shlex.split(line.partition("--scenario")[2])[0] for line in lines}
     assert len(files) == 2
     assert all(re.fullmatch(r"gpu-sim-[0-9a-f]{8}\.yaml", file) for file in files)
 
 
-def test_the_line_for_the_test_works_where_pytest_was_started(team: Team) -> None:
-    team.write("pytest.ini", "[pytest]\n")
-    team.write("deep/test_it.py", "def test_it(gpu_sim):\n    assert False\n")
+def test_the_line_for_the_test_works_where_pytest_was_started(project: Team) -> None:
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("deep/test_it.py", "def test_it(gpu_sim):\n    assert False\n")
     with serve_in_thread(load_scenario("calm")) as server:
         there = f"--gpu-sim-url {server.url}"
-        result = Team(team.path / "deep").test("--gpu-sim-url", server.url)
+        result = Team(project.path / "deep").test("--gpu-sim-url", server.url)
         result.stdout.fnmatch_lines([f"this test: pytest test_it.py::test_it {there}"])
-        result = team.test("deep/test_it.py", "--gpu-sim-url", server.url)
+        result = project.test("deep/test_it.py", "--gpu-sim-url", server.url)
     result.stdout.fnmatch_lines([f"this test: pytest deep/test_it.py::test_it {there}"])
 
 
-def test_the_journal_of_a_failure_can_be_kept_and_run_again(team: Team) -> None:
+def test_the_journal_of_a_failure_can_be_kept_and_run_again(project: Team) -> None:
     tests = """
     def test_passes(gpu_sim):
         pass
@@ -111,21 +111,21 @@ def test_the_journal_of_a_failure_can_be_kept_and_run_again(team: Team) -> None:
         gpu_sim.end()
         assert False
     """
-    result = ran(team, tests, "--gpu-sim-journal", "kept journals")
+    result = ran(project, tests, "--gpu-sim-journal", "kept journals")
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["this run of it: *", "no journal: the server answered 404: *"])
     (line,) = (line for line in result.outlines if line.startswith("this run of it: "))
-    (file,) = (team.path / "kept journals").iterdir()
+    (file,) = (project.path / "kept journals").iterdir()
     assert re.fullmatch(r"test-fails-a-b--[0-9a-f]{8}\.ndjson", file.name)
-    words = shlex.split(line.removeprefix("this run of it: "))
-    assert words == ["gpu-sim", "replay", str(file)]
-    replayed = team.run(sys.executable, "-m", "gpu_sim", *words[1:])
+    arguments = shlex.split(line.removeprefix("this run of it: "))
+    assert arguments == ["gpu-sim", "replay", str(file)]
+    replayed = project.run(sys.executable, "-m", "gpu_sim", *arguments[1:])
     assert (replayed.ret, replayed.outlines) == (0, [f"{file}: the replay agrees, 3 events"])
 
 
-def test_a_failure_in_the_teardown_tells_of_the_world_that_was(team: Team) -> None:
+def test_a_failure_in_the_teardown_tells_of_the_world_that_was(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     @pytest.fixture
     def checked(gpu_sim):
@@ -147,9 +147,9 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(team: Team) -> No
     result.stdout.fnmatch_lines([f"  #2 00:00:00 {listed}"])
 
 
-def test_requests_without_a_known_token_are_told_of(team: Team) -> None:
+def test_requests_without_a_known_token_are_told_of(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     def test_it(gpu_sim):
         with pytest.raises(urllib.error.HTTPError):
@@ -164,9 +164,9 @@ def test_requests_without_a_known_token_are_told_of(team: Team) -> None:
     result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
 
 
-def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(team: Team) -> None:
+def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     def stray(url):
         with pytest.raises(urllib.error.HTTPError):
@@ -200,23 +200,23 @@ def test_requests_after_its_end_are_not_told_of(gpu_sim_server: GpuSimServer) ->
     assert sim.report().unauthorized == 0
 
 
-def test_a_test_without_a_world_is_told_nothing_of_one(team: Team) -> None:
-    result = ran(team, "\n    def test_it():\n        assert False\n")
+def test_a_test_without_a_world_is_told_nothing_of_one(project: Team) -> None:
+    result = ran(project, "\n    def test_it():\n        assert False\n")
     result.assert_outcomes(failed=1)
     assert "- gpu-sim -" not in result.stdout.str()
 
 
 @pytest.mark.parametrize(("url", "token"), [("http://me:hush@127.0.0.1:1", "admin"), ("http://127.0.0.1:1", "hush\n")])
-def test_secrets_of_a_running_server_are_not_printed(team: Team, url: str, token: str) -> None:
+def test_secrets_of_a_running_server_are_not_printed(project: Team, url: str, token: str) -> None:
     test = "\n    def test_it(gpu_sim):\n        pass\n"
-    result = ran(team, test, "--gpu-sim-url", url, "--showlocals", GPU_SIM_ADMIN_TOKEN=token)
+    result = ran(project, test, "--gpu-sim-url", url, "--showlocals", GPU_SIM_ADMIN_TOKEN=token)
     result.assert_outcomes(errors=1)
     assert "hush" not in result.stdout.str()
 
 
-def test_tokens_of_accounts_are_not_printed(team: Team) -> None:
+def test_tokens_of_accounts_are_not_printed(project: Team) -> None:
     result = ran(
-        team,
+        project,
         """
     import os
 

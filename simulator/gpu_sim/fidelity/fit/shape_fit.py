@@ -30,7 +30,9 @@ DAYS_MIN = 20
 
 ROUNDS_MAX = 10
 _STEP = 0.05
+"""Of an axis' unit: large enough that the tolerance of `unsampled_rates` does not drown the difference."""
 _MEASURED_ZONE_DAYS = 9 * 45.5
+"""The recording of which the spreads below are: nine zones, 45.5 days each."""
 
 
 class Compared(Struct, frozen=True):
@@ -42,7 +44,7 @@ class Compared(Struct, frozen=True):
     relative: bool = False
 
     def off(self, expected: float, recorded: float) -> float:
-        """How far what is expected is from what was recorded, in spreads."""
+        """The distance of the expected value from the recorded one, in spreads."""
         if self.relative:
             return log(expected / recorded) / self.spread
         return (expected - recorded) / self.spread
@@ -67,11 +69,11 @@ COMPARED = (
     Compared("fail_given_fail 240min", 0.066),
     Compared("fail_given_fail 1440min", 0.072),
 )
-"""What a shape is judged by; availability and rate are met exactly."""
+"""The statistics that a shape is judged by; availability and rate are met exactly."""
 
 
 def setting_of(zones: Sequence[Trace], look_seconds: float) -> Setting:
-    """What there is to fit to aligned traces that change and are interrupted, of one GPU model."""
+    """The recorded zones to fit a shape to: aligned traces of one GPU model that change and are interrupted."""
     gap_seconds = zones[0].gap_seconds
     return Setting(
         regions=tuple(zone.name.region for zone in zones),
@@ -84,7 +86,7 @@ def setting_of(zones: Sequence[Trace], look_seconds: float) -> Setting:
 
 
 def shows_shape(zones: Sequence[Trace]) -> bool:
-    """Whether there is enough to fit a shape to."""
+    """True where the zones are enough, and recorded for long enough, to fit a shape to."""
     return len(zones) >= ZONES_MIN and len(zones[0].values) * zones[0].gap_seconds >= DAYS_MIN * 86_400
 
 
@@ -107,19 +109,19 @@ def fit_shape(zones: Sequence[Trace], setting: Setting, on_look: Callable[[], No
 
 
 def looks_max() -> int:
-    """How many shapes a fit looks at, at most."""
+    """The most shapes that a fit looks at: each round its point, then for the slopes that again and a step per axis."""
     return (ROUNDS_MAX + 1) * (len(AXES) + 2)
 
 
 def targets_of(zones: Sequence[Trace]) -> dict[str, float]:
-    """What was recorded, by the names of `COMPARED`."""
+    """The recorded statistics, by the names of `COMPARED`."""
     gap_seconds = zones[0].gap_seconds
     outages_h = np.concatenate([complete_runs(zone.up, state=False, gap_seconds=gap_seconds) for zone in zones])
     return measure(zones).by_name() | shares_over(outages_h)
 
 
 class _Search:
-    """How far shapes are off, statistic by statistic, and then number by number from the shape by measurement."""
+    """The residuals of shapes: a statistic each, then each number's distance from the shape by measurement."""
 
     def __init__(self, setting: Setting, recorded: dict[str, float], on_look: Callable[[], None]) -> None:
         self._setting = setting
@@ -129,7 +131,7 @@ class _Search:
         self._weight = sqrt(zone_days / _MEASURED_ZONE_DAYS)
 
     def off(self, point: Floats) -> Floats:
-        """All that is to be small. Infinite where zones can't be calibrated."""
+        """The residuals of a point. Infinite where zones can't be calibrated, so that the search turns back."""
         self._on_look()
         try:
             expected = expect(self._setting, shape_at(point))
@@ -140,14 +142,14 @@ class _Search:
 
     @property
     def _compared(self) -> list[Compared]:
-        """What these zones show; a ratio of nothing to something has no logarithm."""
+        """The statistics that these zones show; a ratio to nothing has no logarithm."""
         known = self._recorded
         return [
             each for each in COMPARED if not isnan(known[each.name]) and not (each.relative and known[each.name] <= 0)
         ]
 
     def slopes(self, point: Floats) -> Floats:
-        """How each of these changes with each number of the shape, over a small step inwards."""
+        """The slope of each residual by each number of the shape, over a small step inwards."""
         here, columns = self.off(point), []
         _, highest = bounds()
         for axis in range(len(point)):

@@ -1,4 +1,4 @@
-"""Recorded traces to show beside a simulated market: measured like it."""
+"""Recorded traces, measured as a simulated market is."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,17 +10,17 @@ from ..traces.arrays import Floats, Whole, mean_known
 from ..traces.dependence import Distance, correlation_by_distance
 from ..traces.fleets import measure_fleet
 from ..traces.traces import Trace, align, read_trace
-from .seed_run import LARGE, SCARCE, lives_h, lost_together, measure_lifts, measure_zones
+from .seed_run import LARGE, SCARCE, lifetimes_h, lost_together, measure_lifts, measure_zones
 from .zones import zones_of_one_gpu
 
 
 class RecordedStatistics(Struct, frozen=True, eq=False):
-    """What traces hold: single GPUs, as `zones`, of which those of one model are measured; and fleets."""
+    """The statistics of traces: of `zones`, which are of single GPUs and measured for one model, and of `fleets`."""
 
     zones: tuple[Trace, ...]
     fleets: tuple[Trace, ...]
     statistics: dict[str, float]
-    lives_h: Floats
+    lifetimes_h: Floats
     by_distance: dict[Distance, Floats]
     lifts: dict[Distance, Floats]
     lost_together: Whole
@@ -41,7 +41,7 @@ def read_recorded(files: Iterable[Path]) -> RecordedStatistics | None:
         zones=zones,
         fleets=fleets,
         statistics=measure_zones(zones) | _measure_fleets(fleets),
-        lives_h=lives_h(zones_of_one_gpu(zones)),
+        lifetimes_h=lifetimes_h(zones_of_one_gpu(zones)),
         by_distance=correlation_by_distance(zones) if zones else {},
         lifts=measure_lifts(zones),
         lost_together=lost_together([fleet.values for fleet in fleets if fleet.values.max() == LARGE]),
@@ -49,14 +49,14 @@ def read_recorded(files: Iterable[Path]) -> RecordedStatistics | None:
 
 
 def _measure_fleets(fleets: Sequence[Trace]) -> dict[str, float]:
-    """As of simulated fleets; the largest number of nodes seen is the size of a fleet."""
+    """The statistics of simulated fleets, of these; the most nodes recorded are the size of a fleet."""
     found: dict[str, float] = {}
     for size in sorted({int(fleet.values.max()) for fleet in fleets}):
         alike = [fleet for fleet in fleets if int(fleet.values.max()) == size]
-        told = [measure_fleet(fleet.values, size, fleet.gap_seconds) for fleet in alike]
-        scarce = [each.severity_mean for each, fleet in zip(told, alike, strict=True) if fleet.up.mean() < SCARCE]
-        found[f"partner_{size}"] = mean_known([each.lost_with_partner_in_tick for each in told])
-        found[f"severity_{size}"] = mean_known([each.severity_mean for each in told])
+        measured = [measure_fleet(fleet.values, size, fleet.gap_seconds) for fleet in alike]
+        scarce = [each.severity_mean for each, fleet in zip(measured, alike, strict=True) if fleet.up.mean() < SCARCE]
+        found[f"partner_{size}"] = mean_known([each.lost_with_partner_in_tick for each in measured])
+        found[f"severity_{size}"] = mean_known([each.severity_mean for each in measured])
         if size == LARGE:
             found["severity_scarce"] = mean_known(scarce)
     return {name: value for name, value in found.items() if not np.isnan(value)}
