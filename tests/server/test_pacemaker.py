@@ -217,7 +217,9 @@ def test_a_world_that_fails_is_logged_and_the_others_go_on(
     assert [record.message for record in caplog.records] == ["the world broken failed to keep its time"]
 
 
-def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(wall: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_until_it_is_cancelled_and_leaves_nothing_running(
+    wall: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(world_module, "Slice", ShortSlice)
     world = World("w", scenario(market=BUSY), clock=REAL)
     _, pacemaker = server_of(wall, world)
@@ -293,17 +295,17 @@ def test_property_22_a_world_is_the_same_whether_or_not_it_was_kept_going(clock:
 @pytest.fixture
 def fired(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Set once a server's pacemaker has let something happen in its default world."""
-    happened = Event()
+    beaten = Event()
     original = Pacemaker.beat
 
     def beat(self: Pacemaker) -> int:
         pause = original(self)
         if self._worlds.by_name["default"].simulation.events_total > 2:
-            happened.set()
+            beaten.set()
         return pause
 
     monkeypatch.setattr(Pacemaker, "beat", beat)
-    return happened
+    return beaten
 
 
 def test_a_server_keeps_its_clocks_going(fired: Event) -> None:

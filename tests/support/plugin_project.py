@@ -27,7 +27,7 @@ TEST = """
 STRICT = ("--strict-markers", "-W", "error", "-p", "no:cacheprovider")
 
 
-class Team:
+class PluginProject:
     """The folder of a project whose tests use the plugin."""
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +55,7 @@ class Team:
         return pytest.RunResult(ended.returncode, ended.stdout.splitlines(), ended.stderr.splitlines(), took)
 
 
-def ran(team: Team, tests: str, *arguments: str, **settings: str) -> pytest.RunResult:
+def run_tests(project: PluginProject, tests: str, *arguments: str, **settings: str) -> pytest.RunResult:
     """Run these tests, below the head, under a pytest of their own."""
-    team.write("test_it.py", TEST + tests)
-    return team.test(*arguments, **settings)
+    project.write("test_it.py", TEST + tests)
+    return project.test(*arguments, **settings)

@@ -9,18 +9,18 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 
-from ..support.plugin_project import TEST, Team, ran
+from ..support.plugin_project import TEST, PluginProject, run_tests
 
 RENTERS = Path(__file__).parents[1] / "renters"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Team:
-    return Team(tmp_path)
+def project(tmp_path: Path) -> PluginProject:
+    return PluginProject(tmp_path)
 
 
-def test_each_test_has_a_world_of_its_own(project: Team) -> None:
-    result = ran(
+def test_each_test_has_a_world_of_its_own(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     @pytest.mark.parametrize("number", range(3))
@@ -34,8 +34,8 @@ def test_each_test_has_a_world_of_its_own(project: Team) -> None:
     result.assert_outcomes(passed=3)
 
 
-def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(project: Team) -> None:
-    result = ran(
+def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     pytestmark = pytest.mark.gpu_sim(scenario="low-credit", seed=4)
@@ -51,7 +51,7 @@ def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(project: T
     result.assert_outcomes(passed=2)
 
 
-def test_a_scenario_may_be_a_file_beside_the_test(project: Team) -> None:
+def test_a_scenario_may_be_a_file_beside_the_test(project: PluginProject) -> None:
     project.write("deep/mine.yaml", "scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
     project.write(
         "deep/test_it.py",
@@ -78,12 +78,12 @@ IMPOSSIBLE = {
 }
 
 
-def test_a_world_that_cannot_be_is_an_error_that_names_the_field(project: Team) -> None:
+def test_a_world_that_cannot_be_is_an_error_that_names_the_field(project: PluginProject) -> None:
     tests = "".join(
         f"\n    @pytest.mark.gpu_sim({marker})\n    def test_{number}(gpu_sim):\n        pass\n"
         for number, marker in enumerate(IMPOSSIBLE)
     )
-    result = ran(project, f"\n    from datetime import timedelta\n{tests}")
+    result = run_tests(project, f"\n    from datetime import timedelta\n{tests}")
     result.assert_outcomes(errors=len(IMPOSSIBLE))
     lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
     assert len(lines) == len(IMPOSSIBLE)
@@ -92,8 +92,8 @@ def test_a_world_that_cannot_be_is_an_error_that_names_the_field(project: Team) 
     assert not [line for line in result.outlines if "During handling" in line]
 
 
-def test_a_marker_is_judged_also_where_the_test_has_no_world(project: Team) -> None:
-    result = ran(
+def test_a_marker_is_judged_also_where_the_test_has_no_world(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     import sys
@@ -138,8 +138,8 @@ def test_a_marker_is_judged_also_where_the_test_has_no_world(project: Team) -> N
     assert "a fixture was made" not in result.stdout.str()
 
 
-def test_a_document_may_have_any_values_that_can_be_sent(project: Team) -> None:
-    result = ran(
+def test_a_document_may_have_any_values_that_can_be_sent(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     import types
@@ -183,7 +183,7 @@ def test_a_document_may_have_any_values_that_can_be_sent(project: Team) -> None:
         assert fnmatch(line, f"*{expected}*")
 
 
-def test_a_world_that_a_test_ended_itself_is_fine(project: Team) -> None:
+def test_a_world_that_a_test_ended_itself_is_fine(project: PluginProject) -> None:
     tests = """
     def test_ended(gpu_sim):
         gpu_sim.end()
@@ -201,15 +201,15 @@ def test_a_world_that_a_test_ended_itself_is_fine(project: Team) -> None:
         assert False
     """
     with serve_in_thread(load_scenario("calm")) as server:
-        result = ran(project, tests, "--gpu-sim-url", server.url)
+        result = run_tests(project, tests, "--gpu-sim-url", server.url)
         worlds = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
     result.assert_outcomes(passed=3, failed=1)
     assert [world["name"] for world in worlds] == ["default"]
     result.stdout.fnmatch_lines(["scenario calm, seed *; nothing more is known: the server answered 404: *"])
 
 
-def test_a_test_that_is_a_coroutine_can_use_it(project: Team) -> None:
-    result = ran(
+def test_a_test_that_is_a_coroutine_can_use_it(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     import asyncio, aiohttp
@@ -233,7 +233,7 @@ def test_a_test_that_is_a_coroutine_can_use_it(project: Team) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_the_plugin_loads_nothing_until_a_fixture_is_used(project: Team) -> None:
+def test_the_plugin_loads_nothing_until_a_fixture_is_used(project: PluginProject) -> None:
     project.write(
         "test_it.py",
         """
@@ -252,12 +252,12 @@ def test_the_plugin_loads_nothing_until_a_fixture_is_used(project: Team) -> None
     result.assert_outcomes(passed=1)
 
 
-def test_the_marker_is_listed_with_what_it_takes(project: Team) -> None:
+def test_the_marker_is_listed_with_what_it_takes(project: PluginProject) -> None:
     listed = project.test("--markers").stdout.str()
     assert "@pytest.mark.gpu_sim(scenario, seed, profile, step): " in listed
 
 
-def test_four_workers_run_a_hundred_tests_each_without_meeting(project: Team) -> None:
+def test_four_workers_run_a_hundred_tests_each_without_meeting(project: PluginProject) -> None:
     tests = """
     import os
 
@@ -288,7 +288,7 @@ def test_four_workers_run_a_hundred_tests_each_without_meeting(project: Team) ->
         ("stubborn", ["test_a_refusal_for_lack_of_credit_is_not_tried_again"]),
     ],
 )
-def test_a_team_catches_the_bugs_of_its_client(project: Team, client: str, caught: list[str]) -> None:
+def test_a_team_catches_the_bugs_of_its_client(project: PluginProject, client: str, caught: list[str]) -> None:
     package = project.write("project/__init__.py", "").parent
     for name in ("sound", client):
         shutil.copy(RENTERS / f"{name}.py", package)

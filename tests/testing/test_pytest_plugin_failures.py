@@ -11,17 +11,17 @@ from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.testing import GpuSimServer
 from gpu_sim.testing.world_request import WorldRequest
 
-from ..support.plugin_project import Team, ran
+from ..support.plugin_project import PluginProject, run_tests
 from ..support.processes import serving
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Team:
-    return Team(tmp_path)
+def project(tmp_path: Path) -> PluginProject:
+    return PluginProject(tmp_path)
 
 
-def test_a_failure_tells_of_the_world_and_how_to_make_it_again(project: Team, tmp_path: Path) -> None:
-    result = ran(
+def test_a_failure_tells_of_the_world_and_how_to_make_it_again(project: PluginProject, tmp_path: Path) -> None:
+    result = run_tests(
         project,
         """
     @pytest.mark.gpu_sim(scenario="price-spike", seed=4, profile="documented")
@@ -51,10 +51,10 @@ def test_a_failure_tells_of_the_world_and_how_to_make_it_again(project: Team, tm
     ("scenario", "name"), [({"name": "it's mine", "extends": "calm"}, "it's mine"), ("it is.yaml", "of-a-test")]
 )
 def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_served(
-    project: Team, scenario: object, name: str
+    project: PluginProject, scenario: object, name: str
 ) -> None:
     project.write("it is.yaml", "scenario: 1\nname: file\nextends: calm\n")
-    result = ran(
+    result = run_tests(
         project,
         f"""
     @pytest.mark.gpu_sim(scenario={scenario!r}, seed=4, step="5s")
@@ -71,7 +71,7 @@ def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_serve
     assert (made.name, made.clock.mode, made.clock.step) == (name, "manual", 5_000)
 
 
-def test_the_line_for_a_document_overwrites_no_file_of_anybodys(project: Team) -> None:
+def test_the_line_for_a_document_overwrites_no_file_of_anybodys(project: PluginProject) -> None:
     tests = "".join(
         f"""
     @pytest.mark.gpu_sim(scenario={{"name": "{name}", "extends": "calm"}})
@@ -80,24 +80,24 @@ def test_the_line_for_a_document_overwrites_no_file_of_anybodys(project: Team) -
     """
         for name in ("one", "two")
     )
-    lines = [line for line in ran(project, tests).outlines if line.startswith("such a world: ")]
+    lines = [line for line in run_tests(project, tests).outlines if line.startswith("such a world: ")]
     files = {shlex.split(line.partition("--scenario")[2])[0] for line in lines}
     assert len(files) == 2
     assert all(re.fullmatch(r"gpu-sim-[0-9a-f]{8}\.yaml", file) for file in files)
 
 
-def test_the_line_for_the_test_works_where_pytest_was_started(project: Team) -> None:
+def test_the_line_for_the_test_works_where_pytest_was_started(project: PluginProject) -> None:
     project.write("pytest.ini", "[pytest]\n")
     project.write("deep/test_it.py", "def test_it(gpu_sim):\n    assert False\n")
     with serve_in_thread(load_scenario("calm")) as server:
         there = f"--gpu-sim-url {server.url}"
-        result = Team(project.path / "deep").test("--gpu-sim-url", server.url)
+        result = PluginProject(project.path / "deep").test("--gpu-sim-url", server.url)
         result.stdout.fnmatch_lines([f"this test: pytest test_it.py::test_it {there}"])
         result = project.test("deep/test_it.py", "--gpu-sim-url", server.url)
     result.stdout.fnmatch_lines([f"this test: pytest deep/test_it.py::test_it {there}"])
 
 
-def test_the_journal_of_a_failure_can_be_kept_and_run_again(project: Team) -> None:
+def test_the_journal_of_a_failure_can_be_kept_and_run_again(project: PluginProject) -> None:
     tests = """
     def test_passes(gpu_sim):
         pass
@@ -111,7 +111,7 @@ def test_the_journal_of_a_failure_can_be_kept_and_run_again(project: Team) -> No
         gpu_sim.end()
         assert False
     """
-    result = ran(project, tests, "--gpu-sim-journal", "kept journals")
+    result = run_tests(project, tests, "--gpu-sim-journal", "kept journals")
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["this run of it: *", "no journal: the server answered 404: *"])
     (line,) = (line for line in result.outlines if line.startswith("this run of it: "))
@@ -123,8 +123,8 @@ def test_the_journal_of_a_failure_can_be_kept_and_run_again(project: Team) -> No
     assert (replayed.ret, replayed.outlines) == (0, [f"{file}: the replay agrees, 3 events"])
 
 
-def test_a_failure_in_the_teardown_tells_of_the_world_that_was(project: Team) -> None:
-    result = ran(
+def test_a_failure_in_the_teardown_tells_of_the_world_that_was(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     @pytest.fixture
@@ -147,8 +147,8 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(project: Team) ->
     result.stdout.fnmatch_lines([f"  #2 00:00:00 {listed}"])
 
 
-def test_requests_without_a_known_token_are_told_of(project: Team) -> None:
-    result = ran(
+def test_requests_without_a_known_token_are_told_of(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     def test_it(gpu_sim):
@@ -164,8 +164,8 @@ def test_requests_without_a_known_token_are_told_of(project: Team) -> None:
     result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
 
 
-def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(project: Team) -> None:
-    result = ran(
+def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     def stray(url):
@@ -200,22 +200,22 @@ def test_requests_after_its_end_are_not_told_of(gpu_sim_server: GpuSimServer) ->
     assert sim.report().unauthorized == 0
 
 
-def test_a_test_without_a_world_is_told_nothing_of_one(project: Team) -> None:
-    result = ran(project, "\n    def test_it():\n        assert False\n")
+def test_a_test_without_a_world_is_told_nothing_of_one(project: PluginProject) -> None:
+    result = run_tests(project, "\n    def test_it():\n        assert False\n")
     result.assert_outcomes(failed=1)
     assert "- gpu-sim -" not in result.stdout.str()
 
 
 @pytest.mark.parametrize(("url", "token"), [("http://me:hush@127.0.0.1:1", "admin"), ("http://127.0.0.1:1", "hush\n")])
-def test_secrets_of_a_running_server_are_not_printed(project: Team, url: str, token: str) -> None:
+def test_secrets_of_a_running_server_are_not_printed(project: PluginProject, url: str, token: str) -> None:
     test = "\n    def test_it(gpu_sim):\n        pass\n"
-    result = ran(project, test, "--gpu-sim-url", url, "--showlocals", GPU_SIM_ADMIN_TOKEN=token)
+    result = run_tests(project, test, "--gpu-sim-url", url, "--showlocals", GPU_SIM_ADMIN_TOKEN=token)
     result.assert_outcomes(errors=1)
     assert "hush" not in result.stdout.str()
 
 
-def test_tokens_of_accounts_are_not_printed(project: Team) -> None:
-    result = ran(
+def test_tokens_of_accounts_are_not_printed(project: PluginProject) -> None:
+    result = run_tests(
         project,
         """
     import os

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.plugin_project import Team, ran
+from ..support.plugin_project import PluginProject, run_tests
 
 IMPORTS = """
     from hypothesis import HealthCheck, given, settings, strategies as st
@@ -16,22 +16,22 @@ IMPORTS = """
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Team:
-    return Team(tmp_path)
+def project(tmp_path: Path) -> PluginProject:
+    return PluginProject(tmp_path)
 
 
-def test_hypothesis_refuses_examples_that_share_a_world_unasked(project: Team) -> None:
+def test_hypothesis_refuses_examples_that_share_a_world_unasked(project: PluginProject) -> None:
     tests = """
     @given(st.integers())
     def test_it(gpu_sim, number):
         pass
     """
-    result = ran(project, IMPORTS + tests)
+    result = run_tests(project, IMPORTS + tests)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*FailedHealthCheck: *uses a function-scoped fixture 'gpu_sim'*"])
 
 
-def test_after_a_reset_each_example_is_the_first_one(project: Team) -> None:
+def test_after_a_reset_each_example_is_the_first_one(project: PluginProject) -> None:
     tests = """
     SEEN, STARTS = set(), set()
 
@@ -50,10 +50,10 @@ def test_after_a_reset_each_example_is_the_first_one(project: Team) -> None:
         assert len(SEEN) > 1
         assert len(STARTS) == 1
     """
-    ran(project, IMPORTS + tests).assert_outcomes(passed=2)
+    run_tests(project, IMPORTS + tests).assert_outcomes(passed=2)
 
 
-def test_a_failure_tells_of_the_shortest_example_alone(project: Team) -> None:
+def test_a_failure_tells_of_the_shortest_example_alone(project: PluginProject) -> None:
     tests = """
     @shared
     @given(st.integers(0, 20))
@@ -63,7 +63,7 @@ def test_a_failure_tells_of_the_shortest_example_alone(project: Team) -> None:
         listed(gpu_sim)
         assert hours < 7
     """
-    result = ran(project, IMPORTS + tests)
+    result = run_tests(project, IMPORTS + tests)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [

@@ -7,15 +7,15 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 
-from ..support.plugin_project import Team, ran
+from ..support.plugin_project import PluginProject, run_tests
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Team:
-    return Team(tmp_path)
+def project(tmp_path: Path) -> PluginProject:
+    return PluginProject(tmp_path)
 
 
-def test_a_server_that_goes_away_is_told_of_in_a_sentence_and_only_where_it_is_asked(project: Team) -> None:
+def test_a_server_that_goes_away_is_told_of_in_a_sentence_and_only_where_it_is_asked(project: PluginProject) -> None:
     server = """
     import gpu_sim
 
@@ -39,13 +39,13 @@ def test_a_server_that_goes_away_is_told_of_in_a_sentence_and_only_where_it_is_a
     def test_another():
         pass
     """
-    result = ran(project, server)
+    result = run_tests(project, server)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["the world of this test cannot be made: http://127.0.0.1:* cannot be asked: *"])
     assert "Traceback" not in result.stdout.str()
 
 
-def test_a_running_server_is_used_and_left_as_it_was(project: Team) -> None:
+def test_a_running_server_is_used_and_left_as_it_was(project: PluginProject) -> None:
     test = """
     def test_it(gpu_sim):
         assert listed(gpu_sim) == 200
@@ -53,23 +53,23 @@ def test_a_running_server_is_used_and_left_as_it_was(project: Team) -> None:
         assert gpu_sim.world != "default"
     """
     with serve_in_thread(load_scenario("calm")) as server:
-        ran(project, test.format(url=server.url), "--gpu-sim-url", server.url).assert_outcomes(passed=1)
-        ran(project, test.format(url=server.url), GPU_SIM_URL=server.url).assert_outcomes(passed=1)
+        run_tests(project, test.format(url=server.url), "--gpu-sim-url", server.url).assert_outcomes(passed=1)
+        run_tests(project, test.format(url=server.url), GPU_SIM_URL=server.url).assert_outcomes(passed=1)
         worlds = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
     assert [world["name"] for world in worlds] == ["default"]
 
 
-def test_a_server_that_is_not_there_is_an_error(project: Team) -> None:
-    result = ran(project, "\n    def test_it(gpu_sim):\n        pass\n", "--gpu-sim-url", "http://127.0.0.1:1")
+def test_a_server_that_is_not_there_is_an_error(project: PluginProject) -> None:
+    result = run_tests(project, "\n    def test_it(gpu_sim):\n        pass\n", "--gpu-sim-url", "http://127.0.0.1:1")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["--gpu-sim-url: http://127.0.0.1:1 cannot be asked: *"])
 
 
-def test_a_server_that_is_silent_is_an_error_soon_and_asked_once(project: Team) -> None:
+def test_a_server_that_is_silent_is_an_error_soon_and_asked_once(project: PluginProject) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         tests = "\n    def test_one(gpu_sim):\n        pass\n\n    def test_two(gpu_sim):\n        pass\n"
-        result = ran(project, tests, GPU_SIM_URL=url)
+        result = run_tests(project, tests, GPU_SIM_URL=url)
         silent.setblocking(False)
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):

@@ -13,7 +13,7 @@ from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.acts import Act, PriceAct
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.worlds import state_file as durable_module
+from gpu_sim.worlds import state_file as state_file_module
 from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
 from gpu_sim.worlds.world import World
 
@@ -172,7 +172,7 @@ def test_a_file_of_another_scenario_or_seed_is_refused(path: Path, other: Callab
 
 def test_a_file_of_another_version_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(path).close()
-    monkeypatch.setattr(durable_module, "__version__", "9.9.9")
+    monkeypatch.setattr(state_file_module, "__version__", "9.9.9")
     with pytest.raises(StateUnusable, match=r"version 0\.\d+\.\d+ of the simulator, not of 9\.9\.9"):
         kept(path)
 
@@ -233,8 +233,8 @@ def test_a_clock_that_is_asked_for_wins_over_the_one_in_the_file(path: Path) -> 
 
 
 def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(durable_module, "EVENTS_PER_PART", 20)
-    monkeypatch.setattr(durable_module, "WORK_PER_SNAPSHOT", 100)
+    monkeypatch.setattr(state_file_module, "EVENTS_PER_PART", 20)
+    monkeypatch.setattr(state_file_module, "WORK_PER_SNAPSHOT", 100)
     running, memory = kept(path, world(busy_scenario(), clock=MANUAL)), world(busy_scenario(), clock=MANUAL)
     for each in (running, memory):
         for hours in range(1, 30):
@@ -285,8 +285,8 @@ def test_the_file_has_no_lines_of_the_timeline_twice(path: Path) -> None:
 
 def test_an_input_is_what_a_command_and_its_key_are() -> None:
     command = RentGpu("alice", "p", "g", "r", 1, "m", "i")
-    given = durable_module.Input(command, Key("k", b"\x00\xff"))
-    decoded = msgspec.json.decode(msgspec.json.encode(given), type=durable_module.Input)
+    given = state_file_module.Input(command, Key("k", b"\x00\xff"))
+    decoded = msgspec.json.decode(msgspec.json.encode(given), type=state_file_module.Input)
     assert decoded == given
 
 

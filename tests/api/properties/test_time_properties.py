@@ -210,7 +210,7 @@ def test_property_27_an_advance_by_nothing_is_nothing(api: Api, how: dict[str, s
         assert (answer.status, answer.json()["events_total"]) == (200, 0)
 
 
-def test_property_28_a_scaled_clock_is_exact_and_a_change_of_it_no_jump(runner: asyncio.Runner, wall: ManualClock) -> None:
+def test_property_28_a_scaled_clock_is_exact_and_a_change_no_jump(runner: asyncio.Runner, wall: ManualClock) -> None:
     api = Api(runner, scenario(clock=ClockSettings(mode="real", start=Instant(0))))
     follow(wall, api.world)
     expected_ms = 0
@@ -231,7 +231,7 @@ def test_property_28_a_scaled_clock_is_exact_and_a_change_of_it_no_jump(runner: 
         assert api.get("/_sim/clock")["now"] == api.world.instant(expected_ms)
 
 
-def test_property_28_an_advance_moves_a_running_clock_by_exactly_that(runner: asyncio.Runner, wall: ManualClock) -> None:
+def test_property_28_an_advance_moves_a_running_clock_by_just_that(runner: asyncio.Runner, wall: ManualClock) -> None:
     api = Api(runner, scenario(), clock=MODES["scaled"])
     follow(wall, api.world)
     wall.goes(2)
