@@ -65,7 +65,7 @@ def ask_for_a_journal_that_is_gone(api: Api) -> Answer:
 def rent_on_a_full_disk(api: Api) -> Answer:
     with TemporaryDirectory() as folder:
         begin = api.world.begin_in
-        store = SqliteStore.open(Path(folder) / "state.db", lambda store: begin(StateFile(store)), pages_max=1)
+        store = SqliteStore.open(Path(folder) / "state.db", lambda store: begin(StateFile(store), {}), pages_max=1)
         api.world.keep_in(StateFile(store))
         with suppress(StateUnavailable):
             for _ in range(1_000):

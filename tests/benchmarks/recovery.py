@@ -25,7 +25,7 @@ def world(scenario: Scenario, path: Path | None) -> World:
     made = World("default", scenario, clock=ClockSettings(mode="manual"))
     Worlds().add(made)
     if path is not None:
-        made.keep_in(StateFile(SqliteStore.open(path, lambda store: made.begin_in(StateFile(store)))))
+        made.keep_in(StateFile(SqliteStore.open(path, lambda store: made.begin_in(StateFile(store), {}))))
     return made
 
 

@@ -35,7 +35,7 @@ def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, 
     started = world() if started is None else started
 
     def begin(store: SqliteStore) -> None:
-        started.begin_in(StateFile(store, inputs_per_part=inputs_per_part))
+        started.begin_in(StateFile(store, inputs_per_part=inputs_per_part), {})
 
     store = SqliteStore.open(path, begin, pages_max=pages_max)
     state_file = StateFile(store, inputs_per_part=inputs_per_part)

@@ -35,7 +35,7 @@ def cycle(of: World, times: int) -> list[str]:
 
 def restore(of: World, document: bytes) -> None:
     """Let the world become that of the document."""
-    asyncio.run(of.restore(document, lambda _: {"si_alice": "alice"}))
+    asyncio.run(of.restore(document, lambda _: {"alice": "si_alice"}))
 
 
 def test_a_restored_snapshot_of_which_rentals_were_let_go_is_kept_and_found_again(path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_snapshot_from_before_a_reset_may_be_taken_again(path: Path) -> None:
     rent(running)
     document = running.snapshot()
     running._at_start()[0].simulation.advance(1)
-    asyncio.run(running.reset(lambda _: {"si_alice": "alice"}))
+    asyncio.run(running.reset(lambda _: {"alice": "si_alice"}))
     running.simulation.start_epoch_ms += 1
     restore(running, document)
     assert running.simulation.rentals.created == 1

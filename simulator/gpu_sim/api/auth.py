@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from starlette.types import Scope
 
-from ..worlds.worlds import Place, Worlds
+from ..worlds.tokens import Keyring, Place
 from .problems import ControlRefused, InvalidToken
 
 _is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch
@@ -42,12 +42,12 @@ def bearer_token(scope: Scope) -> str | None:
     return token.strip().decode("latin-1")
 
 
-def authenticate(scope: Scope, worlds: Worlds) -> Place:
+def authenticate(scope: Scope, keyring: Keyring) -> Place:
     """Where the request's token leads. Raises InvalidToken (F2)."""
     token = bearer_token(scope)
     if token is None:
         raise InvalidToken("a token is needed: Authorization: Bearer si_...")
-    place = worlds.place(token)
+    place = keyring.place(token)
     if place is None:
         raise unknown_token()
     return place

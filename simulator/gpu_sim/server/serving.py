@@ -162,9 +162,8 @@ class _Serving:
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self.ready = Ready(
-            url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
-        )
+        token = next(iter(worlds.keyring.tokens_of(world).values()), "")
+        self.ready = Ready(url, world.name, world.seed, token, os.getpid(), access.is_open, options.state)
         connections = Connections()
         self._log = LineWriter(sys.stderr.fileno()) if options.log_requests else None
         config = uvicorn.Config(

@@ -23,7 +23,7 @@ class Persistence:
     def begin(self, run: Run, clock: ClockSettings, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
         """A run begins in the place of the one before. Raises StateUnavailable, and then it must not."""
         if self.state_file is not None:
-            self.state_file.begin(run, clock, tokens.items(), base)
+            self.state_file.begin(run, clock, tokens, base)
             self._owed_clock = None
         self.retention = Retention(self._keep)
 

@@ -4,7 +4,7 @@ Every input is committed before it is applied. Every thousand inputs the journal
 down with their digest, every five thousand a snapshot is, and both sooner where the clock alone did much.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -75,14 +75,14 @@ class StateFile:
 
     # Writing
 
-    def begin(self, run: Run, clock: ClockSettings, tokens: Iterable[tuple[str, str]], base: bytes = b"") -> None:
+    def begin(self, run: Run, clock: ClockSettings, tokens: Mapping[str, str], base: bytes = b"") -> None:
         """Begin the file anew with this run. Raises StateUnavailable, and then the file is as it was."""
         simulation = run.simulation
         identity = encode_state(_identity(simulation))
         with self._store.transaction():
             self._store.begin_run(identity, base)
             self._store.write_clock(_row(simulation.now_ms, clock))
-            for token, account in tokens:
+            for account, token in tokens.items():
                 self._store.write_token(token, account)
         self._begin_journal(simulation)
 
@@ -171,8 +171,8 @@ class StateFile:
         yield b"".join(simulation.journal_lines(self.written)) + end_line(simulation.now_ms)
 
     def tokens(self) -> dict[str, str]:
-        """Accounts by token."""
-        return self._store.tokens()
+        """Tokens by account."""
+        return {account: token for token, account in self._store.tokens().items()}
 
     def clock(self) -> tuple[int, int, ClockSettings]:
         """Where the clock was when it was last written down, in virtual ms, at which wall ms, and how it ran."""

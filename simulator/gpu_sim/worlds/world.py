@@ -1,7 +1,7 @@
 """A world: one isolated simulation with its faults, under one clock, in a state file if it is kept in one."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -14,7 +14,6 @@ from ..core.rentals.idempotency import Key
 from ..core.rentals.rental import Rental
 from ..core.run import Run, new_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
-from ..core.simulation import Simulation
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import AdvanceEvents
 from .persistence import Persistence
@@ -31,6 +30,9 @@ _STEPS_PER_LOOK = 8
 
 Profile = Literal["extended", "documented"]
 
+ChooseTokens = Callable[[Iterable[str]], Mapping[str, str]]
+"""Chooses tokens by account for a world that begins anew, at that moment: while it waited others may have come."""
+
 
 class WorldNotFound(Refusal):
     """No world of that name, or none any more. Create it, or choose one of `GET /_sim/worlds`."""
@@ -39,7 +41,7 @@ class WorldNotFound(Refusal):
 
 
 class World:
-    """One simulation under one clock. Its tokens name its accounts."""
+    """One simulation under one clock."""
 
     def __init__(
         self,
@@ -55,9 +57,6 @@ class World:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile
-        self.tokens: dict[str, str] = {}
-        self.former_tokens: dict[str, str] = {}
-        """The tokens that accounts had before the world last began anew."""
         self.persistence = Persistence(keep)
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
@@ -214,9 +213,9 @@ class World:
         """The journal; see `Keeping.journal`. Raises JournalDropped where its first lines are gone."""
         return self.persistence.journal(self.simulation)
 
-    def begin_in(self, state_file: StateFile) -> None:
-        """Write the start of this world into a new file."""
-        state_file.begin(self._run_now, self.pacer.settings, self.tokens.items())
+    def begin_in(self, state_file: StateFile, tokens: Mapping[str, str]) -> None:
+        """Write the start of this world into a new file, with its tokens by account."""
+        state_file.begin(self._run_now, self.pacer.settings, tokens)
 
     def keep_in(self, state_file: StateFile) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
@@ -264,14 +263,16 @@ class World:
                 self.pacer.change(before, self.simulation.now_ms)
                 raise
 
-    async def reset(self, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged; `tokens`
-        says whose tokens its accounts have. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
+    async def reset(self, choose: ChooseTokens) -> Mapping[str, str]:
+        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged. Answers
+        the tokens that were chosen. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
         async with self._turn:
             self._check_kept()
             run, pacer = self._at_start()
-            self._begin(run, pacer, tokens=tokens(run.simulation))
+            tokens = choose(run.simulation.accounts)
+            self._begin(run, pacer, tokens=tokens)
             self.requests.clear()
+        return tokens
 
     def snapshot(self) -> bytes:
         """The whole world as a document that `restore` takes."""
@@ -284,9 +285,9 @@ class World:
         )
         return encode_world(state)
 
-    async def restore(self, document: bytes, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
-        """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
-        may take. Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
+    async def restore(self, document: bytes, choose: ChooseTokens) -> Mapping[str, str]:
+        """Become the world of the document. The one step back that time may take. Answers the tokens that were chosen.
+        Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
         state = decode_world(document)
         async with self._turn:
             self._check_kept()
@@ -294,8 +295,10 @@ class World:
                 raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
             run = state.restored()
             pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
-            self._begin(run, pacer, tokens=tokens(run.simulation), base=bytes(state.run))
+            tokens = choose(run.simulation.accounts)
+            self._begin(run, pacer, tokens=tokens, base=bytes(state.run))
             self.scenario, self.seed = state.scenario, state.seed
+        return tokens
 
     def _is_same_run(self, state: WorldState) -> bool:
         return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)

@@ -234,7 +234,7 @@ def test_an_account_that_comes_back_has_the_token_that_it_had(api: Api) -> None:
     assert accounts["carol"] == "si_carol"
     assert accounts["dave"] not in ("si_dave", None)
     assert api.call("GET", "/v1/gpu/offers", token="si_carol").status == 200
-    assert api.worlds.place("si_dave") is not None
+    assert api.worlds.keyring.place("si_dave") is not None
 
 
 def test_an_account_of_the_scenario_comes_back_with_its_token(api: Api, runner: asyncio.Runner) -> None:
