@@ -52,8 +52,8 @@ def main() -> None:
         in_memory, in_file = world(scenario, None), world(scenario, path)
         without, with_file = live(in_memory, commands), live(in_file, commands)
         print(f"{commands:,} commands: with a state file {with_file / without:.2f} times as long, in the core alone")
-        assert in_file.persistence.state_file is not None
-        in_file.persistence.state_file.close()
+        assert isinstance(in_file.state_file, StateFile)
+        in_file.state_file.release()
         print(f"state file: {path.stat().st_size / 1e6:.1f} MB")
         began = time.perf_counter()
         again = world(scenario, path)

@@ -42,15 +42,20 @@ def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, 
     try:
         started.keep_in(state_file)
     except BaseException:
-        state_file.close()
+        state_file.release()
         raise
     return started
 
 
+def store_of(running: World) -> SqliteStore:
+    """The database of a world in a state file."""
+    assert isinstance(running.state_file, StateFile)
+    return running.state_file._store
+
+
 def killed(running: World) -> None:
     """What a kill leaves: the files as they are at that instant, whatever closing them would have tidied up."""
-    assert running.persistence.state_file is not None
-    store = running.persistence.state_file._store
+    store = store_of(running)
     files = [store.path, store.path.with_name(store.path.name + "-wal")]
     left = {file: file.read_bytes() for file in files if file.exists()}
     store._db.close()

@@ -14,11 +14,12 @@ from gpu_sim.core.scenario.acts import Act, PriceAct
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.worlds import state_file as durable_module
+from gpu_sim.worlds.input import Input
 from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
 from gpu_sim.worlds.world import World
 
 from ..support.busy_world import ACTORS, NAMES, busy_scenario
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -126,8 +127,7 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
     with pytest.raises(StateUnavailable):
         rent(running)
     assert journal(running) == before
-    assert running.persistence.state_file is not None
-    running.persistence.state_file._store._db.execute("PRAGMA max_page_count=100000")
+    store_of(running)._db.execute("PRAGMA max_page_count=100000")
     rent(running)
     before = journal(running)
     killed(running)
@@ -138,13 +138,12 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
 
 def test_a_batch_that_the_file_does_not_take_is_offered_again(path: Path) -> None:
     running = kept(path, pages_max=16, inputs_per_part=2)
-    assert running.persistence.state_file is not None
     for _ in range(3):
         try:
             running.execute(AddCredit("alice", 1))
         except StateUnavailable:
             break
-    running.persistence.state_file._store._db.execute("PRAGMA max_page_count=100000")
+    store_of(running)._db.execute("PRAGMA max_page_count=100000")
     for _ in range(4):
         running.execute(AddCredit("alice", 1))
     before = journal(running)
@@ -239,7 +238,7 @@ def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypa
     for each in (running, memory):
         for hours in range(1, 30):
             each.simulation.advance(hours * HOUR_MS)
-            each.persistence.tidy(each._run_now)
+            each.tidy()
     running._commit_clock(running.simulation.now_ms)
     killed(running)
     store = SqliteStore.open(path, lambda _: None)
@@ -285,8 +284,8 @@ def test_the_file_has_no_lines_of_the_timeline_twice(path: Path) -> None:
 
 def test_an_input_is_what_a_command_and_its_key_are() -> None:
     command = RentGpu("alice", "p", "g", "r", 1, "m", "i")
-    given = durable_module.Input(command, Key("k", b"\x00\xff"))
-    decoded = msgspec.json.decode(msgspec.json.encode(given), type=durable_module.Input)
+    given = Input(command, Key("k", b"\x00\xff"))
+    decoded = msgspec.json.decode(msgspec.json.encode(given), type=Input)
     assert decoded == given
 
 

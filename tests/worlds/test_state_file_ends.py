@@ -15,7 +15,7 @@ from gpu_sim.worlds.state_file import StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -105,8 +105,7 @@ def test_damage_inside_the_file_is_noticed(path: Path, change: str) -> None:
     running = kept(path)
     for _ in range(23):
         running.execute(AddCredit("alice", 1))
-    assert running.persistence.state_file is not None
-    running.persistence.state_file._store._db.execute(change)
+    store_of(running)._db.execute(change)
     killed(running)
     started = world()
     worlds = Worlds()

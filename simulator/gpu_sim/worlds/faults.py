@@ -2,7 +2,7 @@
 
 from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from ..core.scenario.fault_rules import FaultRule, OfferName, Operation
-from .state_file import Input
+from .input import Input
 from .world import World
 
 _LINES_PER_TIDYING = 64  # a decision leaves but one line of the journal
@@ -15,8 +15,7 @@ def decide_fault(world: World, operation: Operation, account: str, offer: OfferN
     matched = faults.matching(operation, account, offer)
     if not matched:
         return None
-    if world.persistence.state_file is not None:
-        world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
+    world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
     injection = faults.decide_among(matched, operation, account, simulation.now_ms)
     if simulation.lines_held % _LINES_PER_TIDYING == 0:
         world.tidy()

@@ -3,6 +3,7 @@
 from collections import deque
 
 from ..core.simulation import Simulation
+from .persistence import Unsaved
 
 KEEP_DEFAULT = 100_000
 EVENTS_PER_RENTAL_MAX = 20
@@ -19,18 +20,18 @@ class Retention:
         self._marks: deque[tuple[int, int]] = deque()
         """Now and then, how many rentals had ended and how many events there had been by then."""
 
-    def let_go(self, simulation: Simulation, *, rentals: int = 0, events: int = 0, lines: int = 0) -> None:
-        """Let go what is beyond the bound, but not of the latest so many ended rentals, events and other lines."""
+    def let_go(self, simulation: Simulation, unsaved: Unsaved) -> None:
+        """Let go what is beyond the bound, but nothing that is not saved yet."""
         ended, total = simulation.rentals.ended_total, simulation.events_total
         if not self._marks or ended >= self._marks[-1][0] + self._slack:
             self._marks.append((ended, total))
-        kept, most = max(self._keep, rentals), self._events_max
+        kept, most = max(self._keep, unsaved.rentals), self._events_max
         if (
             simulation.rentals.ended_held <= kept + self._slack
-            and len(simulation.events) <= max(most, events) + self._slack
-            and simulation.lines_held <= max(most, lines) + self._slack
+            and len(simulation.events) <= max(most, unsaved.events) + self._slack
+            and simulation.lines_held <= max(most, unsaved.lines) + self._slack
         ):
             return
         while self._marks and self._marks[0][0] <= ended - kept:
             most = min(self._events_max, total - self._marks.popleft()[1])
-        simulation.drop(rentals=kept, events=max(most, events), lines=max(self._events_max, lines))
+        simulation.drop(rentals=kept, events=max(most, unsaved.events), lines=max(self._events_max, unsaved.lines))

@@ -5,21 +5,21 @@ down with their digest, every five thousand a snapshot is, and both sooner where
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
 from .. import __version__
-from ..core.commands import Command
-from ..core.faults import FaultLine
 from ..core.journal import Mark, Recorded, chain_digest, decode_event, end_line, plain_quantity
 from ..core.kernel.errors import Refusal
-from ..core.rentals.idempotency import Key
 from ..core.run import Run, new_run, restored_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..core.simulation import Simulation
 from ..core.snapshot import History, encode_state
 from ..wall_clock import wall_epoch_ms
+from .input import Input, decode_input
+from .persistence import Unsaved
 from .sqlite_store import ClockRow, Part, SnapshotRow, SqliteStore, StateUnavailable, StateUnusable
 
 INPUTS_PER_PART = 1_000
@@ -27,24 +27,6 @@ INPUTS_PER_SNAPSHOT = 5_000
 EVENTS_PER_PART = 50_000
 WORK_PER_SNAPSHOT = 500_000
 """Scheduled events after which a snapshot is due, however few inputs there were."""
-
-
-class Input(Struct, frozen=True, omit_defaults=True):
-    """What a run is replayed from: a command and the idempotency key that it came with, or a line about faults."""
-
-    command: Command | None = None
-    key: Key | None = None
-    fault: FaultLine | None = None
-
-    @property
-    def line(self) -> Command | FaultLine:
-        """Whichever it is."""
-        line = self.command or self.fault
-        assert line is not None
-        return line
-
-
-_decode_input = msgspec.json.Decoder(Input, dec_hook=plain_quantity).decode
 
 
 class Identity(Struct, frozen=True):
@@ -59,6 +41,8 @@ class Identity(Struct, frozen=True):
 class StateFile:
     """One run and the file that holds it. `ended_written` rentals are in the file; the later ones must be held."""
 
+    takes_own_snapshots_only = True
+
     def __init__(self, store: SqliteStore, *, inputs_per_part: int = INPUTS_PER_PART) -> None:
         self._store = store
         self._inputs_per_part = inputs_per_part
@@ -72,6 +56,7 @@ class StateFile:
         self.written = Mark()
         self._digest = b""
         self.ended_written = 0
+        self._owed_clock: ClockSettings | None = None
 
     # Writing
 
@@ -86,21 +71,28 @@ class StateFile:
                 self._store.write_token(token, account)
         self._begin_journal(simulation)
 
-    def commit(self, now_ms: int, input_: Input, *, clock: ClockSettings | None, token: tuple[str, str] | None) -> None:
-        """Write an input down, and with it where a running clock is and the token that it gives out. Raises
+    def commit(self, now_ms: int, input_: Input, clock: ClockSettings, *, token: tuple[str, str] | None) -> None:
+        """Write an input down, and with it where a running clock is and the token and account that it opens. Raises
         StateUnavailable: then it must not be applied."""
         with self._store.transaction():
             self._store.write_input(self._inputs + 1, now_ms, encode_state(input_))
-            if clock is not None:
+            if clock.mode != "manual":  # that of a manual clock is written down whenever it moves
                 self._store.write_clock(_row(now_ms, clock))
             if token is not None:
                 self._store.write_token(*token)
         self._inputs += 1
 
     def commit_clock(self, now_ms: int, clock: ClockSettings) -> None:
-        """Write down where the clock is. Raises StateUnavailable."""
+        """Write down where the clock is about to be. Raises StateUnavailable: then it must not go there."""
         with self._store.transaction():
             self._store.write_clock(_row(now_ms, clock))
+        self._owed_clock = None
+
+    def follow_clock(self, now_ms: int, clock: ClockSettings) -> None:
+        """Write down where the clock has come to; what the file does not take now it is offered again."""
+        self._owed_clock = clock
+        with suppress(StateUnavailable):
+            self.commit_clock(now_ms, clock)
 
     def follow(self, run: Run) -> None:
         """Write down what is due of the journal, and a snapshot if one is. What the file does not take now it is
@@ -115,10 +107,16 @@ class StateFile:
             or simulation.events_total - self.written.events >= EVENTS_PER_PART
         )
         if snapshot_due or part_due:
-            try:
+            with suppress(StateUnavailable):
                 self.write_down(run, snapshot=snapshot_due)
-            except StateUnavailable:
-                return
+        if self._owed_clock is not None:
+            self.follow_clock(simulation.now_ms, self._owed_clock)
+
+    def unsaved(self, simulation: Simulation) -> Unsaved:
+        """What is not in the file yet."""
+        end, written = simulation.journal_end, self.written
+        rentals = simulation.rentals.ended_total - self.ended_written
+        return Unsaved(rentals, end.events - written.events, end.lines - written.lines)
 
     def write_down(self, run: Run, *, snapshot: bool) -> None:
         """Write the journal's lines since the last time, and a snapshot if that is wanted. Raises StateUnavailable."""
@@ -136,8 +134,15 @@ class StateFile:
         if snapshot:
             self._note_snapshot(simulation)
 
-    def close(self) -> None:
-        """Let the file go."""
+    def close(self, run: Run, clock: ClockSettings) -> None:
+        """Write down where the run is, as far as the file takes it, and let the file go."""
+        with suppress(StateUnavailable):
+            self.commit_clock(run.simulation.now_ms, clock)
+            self.write_down(run, snapshot=True)
+        self.release()
+
+    def release(self) -> None:
+        """Let the file go as it is."""
         self._store.close()
 
     def _ended_since(self, simulation: Simulation) -> Iterator[tuple[int, bytes]]:
@@ -221,7 +226,7 @@ class StateFile:
         for n, at_ms, encoded in self._store.inputs(self._inputs):
             while parts and parts[0].n < n:
                 self._check_part(simulation, parts.pop(0))
-            input_ = _decode_input(encoded)
+            input_ = decode_input(encoded)
             simulation.advance(at_ms)
             run.repeat(input_.line, input_.key)
             self._inputs = n

@@ -16,12 +16,13 @@ from ..core.run import Run, new_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import AdvanceEvents
-from .persistence import Persistence
+from .input import Input
+from .persistence import NoStateFile, Persistence
 from .request_log import RequestLog
-from .retention import KEEP_DEFAULT
+from .retention import KEEP_DEFAULT, Retention
 from .snapshot import WorldState, decode_world, encode_world
 from .sqlite_store import StateUnavailable
-from .state_file import Input, StateFile
+from .state_file import StateFile
 from .string_pool import StringPool
 from .watchers import Watcher
 
@@ -57,7 +58,9 @@ class World:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile
-        self.persistence = Persistence(keep)
+        self._keep = keep
+        self.retention = Retention(keep)
+        self.state_file: Persistence = NoStateFile()
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
@@ -156,7 +159,7 @@ class World:
             finally:
                 self.pacer.skip(self.simulation.now_ms - began)
             if done is not None:
-                self.persistence.follow_clock(self.simulation.now_ms, self.pacer.settings)
+                self.state_file.follow_clock(self.simulation.now_ms, self.pacer.settings)
             return advance_events
 
     async def _run(
@@ -210,8 +213,8 @@ class World:
     # What is held, and what is kept in a file
 
     def journal(self) -> Iterator[bytes]:
-        """The journal; see `Keeping.journal`. Raises JournalDropped where its first lines are gone."""
-        return self.persistence.journal(self.simulation)
+        """The journal; see `Persistence.journal`. Raises JournalDropped where its first lines are gone."""
+        return self.state_file.journal(self.simulation)
 
     def begin_in(self, state_file: StateFile, tokens: Mapping[str, str]) -> None:
         """Write the start of this world into a new file, with its tokens by account."""
@@ -220,7 +223,7 @@ class World:
     def keep_in(self, state_file: StateFile) -> None:
         """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
         self._take_up(state_file.recover(self.simulation))
-        self.persistence.state_file = state_file
+        self.state_file = state_file
         now_ms, wall_ms, settings = state_file.clock()
         resume_ms = max(now_ms, self.simulation.now_ms)
         self.pacer = Pacer(settings, now_ms=resume_ms)
@@ -231,7 +234,7 @@ class World:
             self.tidy()
         if self._insists_on_clock:
             self.pacer.change(self.first_clock, self.simulation.now_ms)
-            self.persistence.follow_clock(self.simulation.now_ms, self.pacer.settings)
+            self.state_file.follow_clock(self.simulation.now_ms, self.pacer.settings)
         self.tidy()
 
     @property
@@ -240,14 +243,15 @@ class World:
 
     def tidy(self) -> None:
         """Write down what is due, and let go what need not be held."""
-        self.persistence.tidy(self._run_now)
+        self.state_file.follow(self._run_now)
+        self.retention.let_go(self.simulation, self.state_file.unsaved(self.simulation))
 
     def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
         """Write an input down before it happens. Raises StateUnavailable."""
-        self.persistence.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
+        self.state_file.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
-        self.persistence.commit_clock(now_ms, self.pacer.settings)
+        self.state_file.commit_clock(now_ms, self.pacer.settings)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or
@@ -291,7 +295,7 @@ class World:
         state = decode_world(document)
         async with self._turn:
             self._check_kept()
-            if self.persistence.state_file is not None and not self._is_same_run(state):
+            if self.state_file.takes_own_snapshots_only and not self._is_same_run(state):
                 raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
             run = state.restored()
             pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
@@ -304,7 +308,8 @@ class World:
         return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
 
     def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
-        self.persistence.begin(run, pacer.settings, tokens=tokens, base=base)
+        self.state_file.begin(run, pacer.settings, tokens, base)
+        self.retention = Retention(self._keep)
         self.simulation.close()
         self.pacer = pacer
         self._take_up(run)
@@ -333,7 +338,7 @@ class World:
 
     def close(self) -> None:
         """Write down where the world is, as far as the file takes it, and let the file go."""
-        self.persistence.close(self._run_now, self.pacer.settings)
+        self.state_file.close(self._run_now, self.pacer.settings)
 
     def _check_kept(self) -> None:
         if self.is_dropped:

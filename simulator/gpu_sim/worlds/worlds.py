@@ -101,7 +101,7 @@ class Worlds:
                 world.keep_in(state_file)
                 tokens = state_file.tokens()
         except StateUnusable:
-            state_file.close()
+            state_file.release()
             raise
         self.keyring.replace(world, tokens)
 
