@@ -12,7 +12,6 @@ from pathlib import Path
 from gpu_sim.core.commands import RentGpu, TerminateRental
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.worlds.sqlite_store import SqliteStore
 from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
@@ -22,11 +21,8 @@ RENT = RentGpu("alice", "runpod", "H100 NVL", "Kansas, US", 1, "meta-llama/Llama
 
 def world(scenario: Scenario, path: Path | None) -> World:
     """The world, in a state file where one is given."""
-    made = World("default", scenario, clock=ClockSettings(mode="manual"))
-    Worlds().add(made)
-    if path is not None:
-        made.keep_in(StateFile(SqliteStore.open(path, lambda store: made.begin_in(StateFile(store), {}))))
-    return made
+    clock = ClockSettings(mode="manual")
+    return World("default", scenario, clock=clock) if path is None else Worlds().open(path, scenario, clock=clock)
 
 
 def live(in_: World, commands: int) -> float:

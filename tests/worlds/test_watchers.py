@@ -6,6 +6,7 @@ import threading
 from gpu_sim.core.commands import AddCredit
 from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.scenario import ClockSettings
+from gpu_sim.worlds.restart import reset
 from gpu_sim.worlds.watchers import Watcher
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
@@ -54,7 +55,7 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         await look("step")
         await world.advance(lambda: world.simulation.now_ms + 5_000)
         await look("advance")
-        await world.reset(lambda _: {})
+        await reset(world, lambda _: {})
         await look("reset")
         world.execute(rent_command())
         await look("rent")

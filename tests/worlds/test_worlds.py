@@ -9,6 +9,7 @@ from gpu_sim.core.kernel.errors import AccountExists
 from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Money
 from gpu_sim.core.scenario.acts import Act, CreditAct
 from gpu_sim.core.scenario.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
+from gpu_sim.worlds.restart import reset
 from gpu_sim.worlds.tokens import Place
 from gpu_sim.worlds.world import World, WorldNotFound
 from gpu_sim.worlds.worlds import DefaultWorldKept, WorldExists, Worlds
@@ -92,7 +93,7 @@ def test_a_deleted_world_moves_no_more() -> None:
     asyncio.run(world.drop())
     for go in (
         world.catch_up,
-        lambda: world.reset(lambda _: {}),
+        lambda: reset(world, lambda _: {}),
         lambda: world.advance(lambda: 5),
         lambda: world.change_clock(MANUAL),
     ):

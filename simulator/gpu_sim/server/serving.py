@@ -26,6 +26,7 @@ from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
 from ..worlds.sqlite_store import StateUnusable, Sync
+from ..worlds.state_file import FileOptions
 from ..worlds.world import Profile, World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter
@@ -142,23 +143,13 @@ class _Serving:
 
     def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
-        world = World(
-            DEFAULT_WORLD,
-            options.scenario,
-            seed=options.seed,
-            clock=options.clock,
-            profile=options.profile,
-            keep=options.keep,
-        )
         worlds = Worlds(
             ScenarioLibrary(options.scenario_dir),
             profile=options.profile,
             keep=options.keep,
             requests_kept=options.request_log,
         )
-        worlds.add(world)
-        if options.state is not None:
-            worlds.keep_in_file(world, options.state, options.sync)
+        world = _default_world(worlds, options)
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
@@ -186,6 +177,15 @@ class _Serving:
                 self.server.run(sockets=[self._socket])
             finally:
                 self.worlds.close()
+
+
+def _default_world(worlds: Worlds, options: Options) -> World:
+    scenario, seed, clock = options.scenario, options.seed, options.clock
+    if options.state is not None:
+        return worlds.open(options.state, scenario, seed=seed, clock=clock, options=FileOptions(options.sync))
+    world = World(DEFAULT_WORLD, scenario, seed=seed, clock=clock, profile=options.profile, keep=options.keep)
+    worlds.add(world)
+    return world
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:

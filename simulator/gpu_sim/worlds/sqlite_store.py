@@ -104,7 +104,7 @@ class SqliteStore:
         Raises StateUnusable for a file that is damaged, foreign, in use, or that cannot be written.
         """
         with explained(path):
-            wal = path.with_name(path.name + "-wal")
+            wal = _log_of(path)
             if not path.exists():
                 if wal.exists():
                     raise StateUnusable(f"{path} is missing, but {wal.name}, which belongs to it, is there")
@@ -282,6 +282,16 @@ class SqliteStore:
         if seal(*values) != found:
             raise StateUnusable(f"{self.path} is damaged: {kind} in it has been changed")
         return tuple(values)
+
+
+def is_there(path: Path) -> bool:
+    """True where there is a file, or a log that belongs to one. Raises StateUnusable where that cannot be seen."""
+    with explained(path):
+        return path.exists() or _log_of(path).exists()
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def seal(*values: object) -> bytes:

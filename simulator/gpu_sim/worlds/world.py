@@ -1,7 +1,8 @@
 """A world: one isolated simulation with its faults, under one clock, in a state file if it is kept in one."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from ..core.accepted import Accepted
 from ..core.commands import Command
 from ..core.kernel.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
-from ..core.kernel.errors import Refusal, SnapshotInvalid
+from ..core.kernel.errors import Refusal
 from ..core.rentals.idempotency import Key
 from ..core.rentals.rental import Rental
 from ..core.run import Run, new_run
@@ -20,9 +21,9 @@ from .input import Input
 from .persistence import NoStateFile, Persistence
 from .request_log import RequestLog
 from .retention import KEEP_DEFAULT, Retention
-from .snapshot import WorldState, decode_world, encode_world
+from .snapshot import WorldState, encode_world
 from .sqlite_store import StateUnavailable
-from .state_file import StateFile
+from .state_file import SavedWorld
 from .string_pool import StringPool
 from .watchers import Watcher
 
@@ -30,9 +31,6 @@ ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
 
 Profile = Literal["extended", "documented"]
-
-ChooseTokens = Callable[[Iterable[str]], Mapping[str, str]]
-"""Chooses tokens by account for a world that begins anew, at that moment: while it waited others may have come."""
 
 
 class WorldNotFound(Refusal):
@@ -53,14 +51,16 @@ class World:
         clock: ClockSettings | None = None,
         profile: Profile | None = None,
         keep: int = KEEP_DEFAULT,
+        saved: SavedWorld | None = None,
     ) -> None:
+        """A world at its start, or one `saved` of this scenario and seed, which goes on."""
         self.name = name
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile
         self._keep = keep
         self.retention = Retention(keep)
-        self.state_file: Persistence = NoStateFile()
+        self.state_file: Persistence = NoStateFile() if saved is None else saved.state_file
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
@@ -73,10 +73,15 @@ class World:
         self.is_dropped = False
         """The world was deleted: whoever waited for it finds it gone."""
         self._turn = asyncio.Lock()
-        run, self.pacer = self._at_start()
-        self._take_up(run)
+        if saved is None:
+            run, self.pacer = self.at_start()
+            self._take_up(run)
+        else:
+            self._take_up(saved.run)
+            self._resume(saved)
 
-    def _at_start(self) -> tuple[Run, Pacer]:
+    def at_start(self) -> tuple[Run, Pacer]:
+        """A new run of the world's scenario and seed, and the clock for it."""
         clock = self.first_clock
         start: int | None = clock.start if clock.start is not None else self.scenario.clock.start
         if start is None:
@@ -104,12 +109,20 @@ class World:
         now = self.simulation.now_ms
         return min(self.pacer.target_ms(now), max(now, self.last_ms)) - now
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until nobody else moves the clock or the run, and keep it so within the block. Raises WorldNotFound
+        where the world has been deleted meanwhile."""
+        async with self._turn:
+            if self.is_dropped:
+                raise WorldNotFound(f'the world "{self.name}" was deleted', param="world")
+            yield
+
     async def catch_up(self, *, api_request: bool = False) -> None:
         """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
         that has one. Waits for its turn: where to go is asked only then. Raises WorldNotFound or
         StateUnavailable."""
-        async with self._turn:
-            self._check_kept()
+        async with self.turn():
             await self._catch_up(api_request=api_request)
 
     async def _catch_up(self, *, api_request: bool = False) -> None:
@@ -149,8 +162,7 @@ class World:
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
         `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
         WorldNotFound or StateUnavailable, and then nothing has moved."""
-        async with self._turn:
-            self._check_kept()
+        async with self.turn():
             began, target = self.simulation.now_ms, target_ms()
             advance_events = AdvanceEvents(self.simulation)
             self._commit_clock(target if done is None else began)
@@ -216,18 +228,16 @@ class World:
         """The journal; see `Persistence.journal`. Raises JournalDropped where its first lines are gone."""
         return self.state_file.journal(self.simulation)
 
-    def begin_in(self, state_file: StateFile, tokens: Mapping[str, str]) -> None:
-        """Write the start of this world into a new file, with its tokens by account."""
-        state_file.begin(self._run_now, self.pacer.settings, tokens)
-
-    def keep_in(self, state_file: StateFile) -> None:
-        """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
-        self._take_up(state_file.recover(self.simulation))
+    def keep_in(self, state_file: Persistence) -> None:
+        """Save from now on what happens in this world in a file that begins with it as it is."""
         self.state_file = state_file
-        now_ms, wall_ms, settings = state_file.clock()
-        resume_ms = max(now_ms, self.simulation.now_ms)
-        self.pacer = Pacer(settings, now_ms=resume_ms)
-        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
+        self.tidy()
+
+    def _resume(self, saved: SavedWorld) -> None:
+        """Let time go on from where it was saved: while no server ran it went by as the clock then ran."""
+        resume_ms = max(saved.now_ms, self.simulation.now_ms)
+        self.pacer = Pacer(saved.clock, now_ms=resume_ms)
+        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - saved.wall_ms)))
         if self._insists_on_clock:  # what has gone by was by the clock before
             resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
         while self.simulation.step(resume_ms):
@@ -238,12 +248,13 @@ class World:
         self.tidy()
 
     @property
-    def _run_now(self) -> Run:
+    def run(self) -> Run:
+        """The run as it is now."""
         return Run(self.simulation, self.faults)
 
     def tidy(self) -> None:
         """Write down what is due, and let go what need not be held."""
-        self.state_file.follow(self._run_now)
+        self.state_file.follow(self.run)
         self.retention.let_go(self.simulation, self.state_file.unsaved(self.simulation))
 
     def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
@@ -256,8 +267,7 @@ class World:
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or
         StateUnavailable."""
-        async with self._turn:
-            self._check_kept()
+        async with self.turn():
             await self._catch_up()
             before = self.pacer.settings
             self.pacer.change(settings, self.simulation.now_ms)
@@ -267,17 +277,6 @@ class World:
                 self.pacer.change(before, self.simulation.now_ms)
                 raise
 
-    async def reset(self, choose: ChooseTokens) -> Mapping[str, str]:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged. Answers
-        the tokens that were chosen. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
-        async with self._turn:
-            self._check_kept()
-            run, pacer = self._at_start()
-            tokens = choose(run.simulation.accounts)
-            self._begin(run, pacer, tokens=tokens)
-            self.requests.clear()
-        return tokens
-
     def snapshot(self) -> bytes:
         """The whole world as a document that `restore` takes."""
         state = WorldState(
@@ -285,30 +284,15 @@ class World:
             self.simulation.start_epoch_ms,
             without_tokens(self.scenario),
             self.pacer.settings,
-            msgspec.Raw(self._run_now.state()),
+            msgspec.Raw(self.run.state()),
         )
         return encode_world(state)
 
-    async def restore(self, document: bytes, choose: ChooseTokens) -> Mapping[str, str]:
-        """Become the world of the document. The one step back that time may take. Answers the tokens that were chosen.
-        Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
-        state = decode_world(document)
-        async with self._turn:
-            self._check_kept()
-            if self.state_file.takes_own_snapshots_only and not self._is_same_run(state):
-                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
-            run = state.restored()
-            pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
-            tokens = choose(run.simulation.accounts)
-            self._begin(run, pacer, tokens=tokens, base=bytes(state.run))
-            self.scenario, self.seed = state.scenario, state.seed
-        return tokens
-
-    def _is_same_run(self, state: WorldState) -> bool:
-        return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
-
-    def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
+    def begin(self, run: Run, pacer: Pacer, tokens: Mapping[str, str], *, base: bytes = b"") -> None:
+        """Go on with another run in place of this one, within a `turn`. Raises StateUnavailable, and then nothing has
+        changed."""
         self.state_file.begin(run, pacer.settings, tokens, base)
+        # From here on nothing can fail: file and memory are of the same run.
         self.retention = Retention(self._keep)
         self.simulation.close()
         self.pacer = pacer
@@ -338,8 +322,4 @@ class World:
 
     def close(self) -> None:
         """Write down where the world is, as far as the file takes it, and let the file go."""
-        self.state_file.close(self._run_now, self.pacer.settings)
-
-    def _check_kept(self) -> None:
-        if self.is_dropped:
-            raise WorldNotFound(f'the world "{self.name}" was deleted', param="world")
+        self.state_file.close(self.run, self.pacer.settings)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ..core.kernel.errors import AccountExists, Refusal
 from ..core.kernel.names import did_you_mean
+from ..core.scenario.scenario import ClockSettings, Scenario
 from ..scenario_files.library import ScenarioLibrary
+from . import restart
 from .request_log import REQUESTS_KEPT, RequestLog
 from .retention import KEEP_DEFAULT
-from .sqlite_store import SqliteStore, StateUnusable, Sync, explained
-from .state_file import StateFile
+from .sqlite_store import is_there
+from .state_file import DEFAULT_OPTIONS, FileOptions, StateFile
 from .tokens import Keyring
 from .world import Profile, World, WorldNotFound
 
@@ -56,19 +58,49 @@ class Worlds:
         one minted. Raises WorldExists or AccountExists, and then nothing has changed."""
         if world.name in self.by_name:
             raise WorldExists(f'the world "{world.name}" is there already', param="name")
-        given = tokens is not None
+        self._take_in(world, self._opening_tokens(world.scenario, tokens))
+
+    def open(
+        self,
+        path: Path,
+        scenario: Scenario,
+        *,
+        seed: int | None = None,
+        clock: ClockSettings | None = None,
+        options: FileOptions = DEFAULT_OPTIONS,
+    ) -> World:
+        """Take in the world `default` from its state file, or as a new one that begins the file. Raises StateUnusable,
+        and then nothing has changed."""
+        seed = scenario.seed if seed is None else seed
+        make = partial(World, DEFAULT_WORLD, scenario, seed=seed, clock=clock, profile=self.profile, keep=self.keep)
+        if is_there(path):
+            saved = StateFile.open(path, scenario, seed, options)
+            world, tokens = make(saved=saved), saved.tokens
+        else:
+            # In this order the run is built once: a file has its name only once it is complete, with a run and tokens.
+            world, tokens = make(), self._opening_tokens(scenario)
+            world.keep_in(StateFile.create(path, world.run, world.pacer.settings, tokens, options))
+        self._take_in(world, tokens)
+        return world
+
+    def _opening_tokens(self, scenario: Scenario, given: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The tokens of the scenario's accounts, given or its own or fresh. Raises AccountExists."""
+        tokens = given
         if tokens is None:
-            tokens = {account.name: account.token for account in world.scenario.accounts if account.token is not None}
+            tokens = {account.name: account.token for account in scenario.accounts if account.token is not None}
         first: dict[str, str] = {}
         for account, token in tokens.items():
-            param = f"tokens.{account}" if given else "token"
+            param = "token" if given is None else f"tokens.{account}"
             self.keyring.free_token(token, param=param)
             if first.setdefault(token, account) != account:
                 raise AccountExists(f'the token is that of "{first[token]}" as well', param=param)
+        return {spec.name: self.keyring.free_token(tokens.get(spec.name)) for spec in scenario.accounts}
+
+    def _take_in(self, world: World, tokens: Mapping[str, str]) -> None:
+        assert world.name not in self.by_name, world.name
         self.by_name[world.name] = world
         world.requests = RequestLog(self._requests_kept)
-        for spec in world.scenario.accounts:
-            self.keyring.open_account(world, spec.name, self.keyring.free_token(tokens.get(spec.name)))
+        self.keyring.replace(world, tokens)
 
     def find(self, name: str) -> World:
         """The world of that name. Raises WorldNotFound with the nearest."""
@@ -89,22 +121,6 @@ class Worlds:
         self.keyring.drop(world)
         await world.drop()
 
-    def keep_in_file(self, world: World, path: Path, sync: Sync) -> None:
-        """Keep a world in a state file, and go on with the run in it if there is one. Raises StateUnusable."""
-        state_file = StateFile(
-            SqliteStore.open(
-                path, lambda store: world.begin_in(StateFile(store), self.keyring.tokens_of(world)), sync=sync
-            )
-        )
-        try:
-            with explained(path):
-                world.keep_in(state_file)
-                tokens = state_file.tokens()
-        except StateUnusable:
-            state_file.release()
-            raise
-        self.keyring.replace(world, tokens)
-
     def stop(self) -> None:
         """The server is about to end."""
         for world in self.by_name.values():
@@ -118,12 +134,12 @@ class Worlds:
     async def reset(self, world: World) -> None:
         """Reset a world: accounts that came after the start are gone, and their tokens with them. Raises
         WorldNotFound or StateUnavailable."""
-        self.keyring.replace(world, await world.reset(partial(self._tokens_for, world)))
+        self.keyring.replace(world, await restart.reset(world, partial(self._tokens_for, world)))
 
     async def restore(self, world: World, document: bytes) -> None:
         """Let a world become that of a snapshot. Its accounts keep their tokens, and new ones get one. Raises
         SnapshotInvalid, WorldNotFound or StateUnavailable."""
-        self.keyring.replace(world, await world.restore(document, partial(self._tokens_for, world)))
+        self.keyring.replace(world, await restart.restore(world, document, partial(self._tokens_for, world)))
 
     def _tokens_for(self, world: World, accounts: Iterable[str]) -> dict[str, str]:
         # Only the world `default` has the tokens that its scenario names: another may be one of many from one scenario.
