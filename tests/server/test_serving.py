@@ -35,7 +35,7 @@ def ready_file(tmp_path: Path) -> Path:
 
 
 def health(server: Serving) -> Any:
-    """What the server says of itself."""
+    """The server's health."""
     return httpx.get(f"{server.url}/_sim/health").json()
 
 

@@ -41,7 +41,7 @@ def play(of: World, steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [0, 1, 3, 4, 5, 19, 20, 21, 97])
 def test_a_killed_run_is_found_again_to_the_byte(path: Path, steps: int) -> None:
-    """Whether the kill falls before, at or after a batch of the journal or a snapshot."""
+    """Steps such that the kill comes before, at or after a part of the journal or a snapshot."""
     running, memory = kept(path, busy_scenario(), clock=MANUAL), world(busy_scenario(), clock=MANUAL)
     for each in (running, memory):
         play(each, steps)

@@ -1,4 +1,4 @@
-"""Runs in a state file at their edges: what was let go, damage inside, clocks over a restart, a file that fails."""
+"""Runs in a state file at their edges: what was dropped, damage inside, clocks over a restart, a file that fails."""
 
 import asyncio
 from pathlib import Path
@@ -183,8 +183,8 @@ def test_an_advance_until_something_that_the_file_does_not_take_afterwards_is_of
         taken(self, now_ms, clock)
 
     monkeypatch.setattr(StateFile, "commit_clock", once)
-    happened = asyncio.run(running.advance(lambda: HOUR_MS, lambda: running.simulation.now_ms >= MINUTE_MS))
-    assert happened.total > 0
+    events = asyncio.run(running.advance(lambda: HOUR_MS, lambda: running.simulation.now_ms >= MINUTE_MS))
+    assert events.total > 0
     assert calls == [0, MINUTE_MS]
     running.execute(AddCredit("alice", 1))
     assert calls[-1] == MINUTE_MS

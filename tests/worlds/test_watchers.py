@@ -41,11 +41,11 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         worlds.add(world)
         watcher, now = Watcher(), asyncio.get_running_loop().time()
         world.watchers.append(watcher)
-        told: list[str] = []
+        woken: list[str] = []
 
         async def look(name: str) -> None:
             if await watcher.wait(now):
-                told.append(name)
+                woken.append(name)
 
         world.execute(AddCredit("alice", 1))
         await look("command")
@@ -69,6 +69,6 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         worlds.stop()
         await asyncio.sleep(0)
         await look("stop")
-        return told
+        return woken
 
     assert asyncio.run(run()) == ["command", "step", "advance", "reset", "rent", "running clock", "stop"]

@@ -44,7 +44,7 @@ class PortUnavailable(Exception):  # named as the refusals are: by what it says
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How to serve a scenario. None leaves it to the scenario."""
+    """The options of a server. None leaves a thing to the scenario."""
 
     scenario: Scenario
     seed: int | None = None
@@ -55,18 +55,18 @@ class Options(Struct, frozen=True, kw_only=True):
     allow_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
     scenario_dir: Path | None = None
-    """Where more scenarios are that worlds may be made of, if anywhere."""
+    """A folder of more scenarios that worlds may be made of."""
     request_log: int = REQUESTS_KEPT
-    """How many API requests each world keeps."""
+    """The number of API requests that each world keeps."""
     log_requests: bool = False
-    """Whether each API request is a line of JSON on stderr."""
+    """True writes a line of JSON to stderr for each API request."""
     keep: int = KEEP_DEFAULT
     state: Path | None = None
     sync: Sync = "normal"
 
 
 class Ready(Struct, frozen=True):
-    """What a client needs to know of a server that serves."""
+    """A server that serves, as a client needs to know it."""
 
     url: str
     world: str
@@ -74,7 +74,7 @@ class Ready(Struct, frozen=True):
     token: str
     pid: int
     control: bool = True
-    """Whether anybody may use the control plane at all."""
+    """False where nobody may use the control plane."""
     state: Path | None = None
     """The file that the world `default` is kept in, and no other world."""
 

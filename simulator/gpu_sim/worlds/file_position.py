@@ -1,4 +1,4 @@
-"""How far a run is written down in its state file."""
+"""The position in a state file up to which its run is written."""
 
 from ..core.journal import Mark, chain_digest
 from ..core.simulation import Simulation
@@ -6,24 +6,24 @@ from .sqlite_store import Part
 
 
 class FilePosition:
-    """How many inputs of a run are in its file, up to where the journal is, and of when the latest snapshot."""
+    """Counts the inputs of a run in its file, and says how far its journal and its latest snapshot reach."""
 
     __slots__ = ("digest", "ended_rentals", "inputs", "journal", "part_inputs", "parts", "snapshot_inputs", "work")
 
     def __init__(self, simulation: Simulation) -> None:
-        """Where a run begins: its rentals and lines from before that, if it goes on from a snapshot, count as saved."""
+        """At the start of a run. If that goes on from a snapshot, rentals and lines from before it count as saved."""
         self.inputs = 0
         self.parts = 0
         self.part_inputs = 0
-        """How many inputs there were when the latest part of the journal was written."""
+        """The number of inputs when the latest part of the journal was written."""
         self.snapshot_inputs = 0
         """Likewise for the latest snapshot."""
         self.work = 0
-        """How many events had been scheduled by then."""
+        """The number of events that had been scheduled by then."""
         self.ended_rentals = simulation.rentals.ended_total - simulation.rentals.ended_held
         self.journal: Mark = simulation.journal_began
         self.digest = chain_digest(b"", (simulation.journal_header(),))
-        """That of all lines up to `journal`."""
+        """The digest of all lines up to `journal`."""
 
     def take_part(self, part: Part) -> None:
         """A part of the journal has been written, or was found."""

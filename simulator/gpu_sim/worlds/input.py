@@ -10,7 +10,7 @@ from ..core.rentals.idempotency import Key
 
 
 class Input(Struct, frozen=True, omit_defaults=True):
-    """What a run is replayed from: a command and the idempotency key that it came with, or a line about faults."""
+    """One step of a replay: a command and the idempotency key that it came with, or a line about faults."""
 
     command: Command | None = None
     key: Key | None = None
@@ -18,7 +18,7 @@ class Input(Struct, frozen=True, omit_defaults=True):
 
     @property
     def line(self) -> Command | FaultLine:
-        """Whichever it is."""
+        """The command or the line."""
         line = self.command or self.fault
         assert line is not None
         return line

@@ -10,7 +10,7 @@ from .input import Input
 
 
 class Unsaved(NamedTuple):
-    """How many of the latest ended rentals, events and other lines of the journal are in memory only."""
+    """Numbers of the latest ended rentals, events and other lines of the journal that are in memory only."""
 
     rentals: int = 0
     events: int = 0
@@ -48,7 +48,7 @@ class Persistence(Protocol):
         ...
 
     def unsaved(self, simulation: Simulation) -> Unsaved:
-        """What must not be dropped from memory."""
+        """Counts what must not be dropped from memory."""
         ...
 
     def journal(self, simulation: Simulation) -> Iterator[bytes]:

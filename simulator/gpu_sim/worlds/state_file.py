@@ -1,4 +1,4 @@
-"""A state file: what is written of a world's run and when, so that after a kill it goes on from where it was.
+"""A state file: a world's run on disk, from which it goes on after a kill as if nothing had been.
 
 Every input is committed before it is applied. Every thousand inputs the journal's lines since then are written
 down with their digest, every five thousand a snapshot is, and both sooner where the clock alone did much.
@@ -35,7 +35,7 @@ from .sqlite_store import (
 
 INPUTS_PER_PART = 1_000
 """Inputs after which the journal's lines are written down. Until then they are held in memory, so there should not be
-many; but each part costs the commit a sync and the request that it falls on the time to encode all its lines."""
+many; but each part costs a transaction, and the request that it falls on waits until all its lines are encoded."""
 
 INPUTS_PER_SNAPSHOT = 5_000
 """Inputs after which a snapshot is written, with a part. A start repeats at most so many. A snapshot costs in
@@ -50,7 +50,7 @@ the time that was advanced again."""
 
 
 class FileOptions(Struct, frozen=True):
-    """How to write to a state file. Only tests set more than `sync`."""
+    """The settings of a state file. Only tests set more than `sync`."""
 
     sync: Sync = "normal"
     inputs_per_part: int = INPUTS_PER_PART
@@ -61,7 +61,7 @@ DEFAULT_OPTIONS = FileOptions()
 
 
 class SavedWorld(Struct, frozen=True):
-    """What a state file knows of its world: the run, where its clock was at which wall time, tokens by account."""
+    """A world as its state file knows it: the run, where its clock was at which wall time, tokens by account."""
 
     state_file: "StateFile"
     run: Run
@@ -133,6 +133,7 @@ class StateFile:
 
     def begin(self, run: Run, clock: ClockSettings, tokens: Mapping[str, str], base: bytes = b"") -> None:
         """Begin the file anew with this run. Raises StateUnavailable, and then the file is as it was."""
+        # First the file, then the position in it: where the file refuses, both still belong to the run before.
         _Start.of(run, clock, tokens, base).write(self._store)
         self._position = FilePosition(run.simulation)
         self._owed_clock = None
@@ -179,7 +180,7 @@ class StateFile:
             self.follow_clock(simulation.now_ms, self._owed_clock)
 
     def unsaved(self, simulation: Simulation) -> Unsaved:
-        """What is not in the file yet. Rentals are written with a snapshot, so that they wait for the next one."""
+        """Counts what is not in the file yet. Rentals are written with snapshots only, so they wait for the next."""
         end, saved = simulation.journal_end, self._position.journal
         rentals = simulation.rentals.ended_total - self._position.ended_rentals
         return Unsaved(rentals, end.events - saved.events, end.lines - saved.lines)

@@ -10,14 +10,15 @@ from ..core.kernel.errors import AccountExists
 from .world import World
 
 FORMER_KEPT = 10_000
-"""How many tokens are remembered that lead nowhere any more, the latest; it may be twice as many for a while."""
+"""The latest tokens that lead nowhere any more are remembered, up to so many, and for a while up to twice as many: a
+request log may still show them, and so few are not worth going through all tokens for each that goes."""
 
 ORPHANS_KEPT = 10_000
-"""How many tokens of deleted worlds are remembered as such, the latest."""
+"""The latest tokens of deleted worlds are remembered as such, up to so many."""
 
 
 class Place(Struct, frozen=True):
-    """Where a token leads: a world and an account in it."""
+    """One account of one world: a token leads there."""
 
     world: World
     account: str
@@ -49,7 +50,7 @@ class Keyring:
     # Reading
 
     def place(self, token: str) -> Place | None:
-        """Where a token leads, or None."""
+        """The place that a token leads to, or None."""
         return self._places.get(token)
 
     @property

@@ -1,4 +1,4 @@
-"""A world: one isolated simulation with its faults, under one clock, in a state file if it is kept in one."""
+"""A world: one isolated simulation with its faults, under one clock, and the state file that it is saved in."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -29,6 +29,7 @@ from .watchers import Watcher
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
+"""Steps between two looks at the wall clock, and about as many as a request waits for without giving way to others."""
 
 Profile = Literal["extended", "documented"]
 
@@ -66,7 +67,7 @@ class World:
         self._insists_on_clock = clock is not None
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
-        """Those who are told when something happened."""
+        """Clients waiting for changes; each is notified after whatever may have changed something."""
         self.string_pool = StringPool()
         self.stopping = False
         """The server or the world is about to end: a long run stops where it is."""
@@ -91,7 +92,7 @@ class World:
     def _take_up(self, run: Run) -> None:
         self.simulation, self.faults = run
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
-        """Where the clock stops, in ms since the start: the end of the calendar."""
+        """The end of the calendar in ms since the start: the clock stops there."""
         self._calendar = Calendar(self.simulation.start_epoch_ms)
 
     @property
@@ -105,7 +106,7 @@ class World:
 
     @property
     def lag_ms(self) -> int:
-        """How far the clock is behind where it should be by now, in virtual ms."""
+        """The distance in virtual ms from the clock to where it should be by now."""
         now = self.simulation.now_ms
         return min(self.pacer.target_ms(now), max(now, self.last_ms)) - now
 
@@ -130,7 +131,7 @@ class World:
         target = now + step if api_request and step is not None else self.pacer.target_ms(now)
         if target > now:
             target = min(target, self.last_ms)
-            if step is not None:
+            if step is not None:  # a running clock is found again by the wall time that has gone by; this one is not
                 self._commit_clock(target)
             await self._run(target)
 
@@ -160,15 +161,16 @@ class World:
 
     async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> AdvanceEvents:
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
-        `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
-        WorldNotFound or StateUnavailable, and then nothing has moved."""
+        `done` says so, and answer with the events of that time. A running clock goes on from there, ahead by as much.
+        Raises WorldNotFound or StateUnavailable, and then nothing has moved."""
         async with self.turn():
             began, target = self.simulation.now_ms, target_ms()
             advance_events = AdvanceEvents(self.simulation)
+            # Before it moves, so that a refusal moves nothing. Where it will stop early nobody knows yet.
             self._commit_clock(target if done is None else began)
             try:
                 await self._run(target, done, advance_events)
-            finally:
+            finally:  # also where the client has gone meanwhile: the time that was run has gone by
                 self.pacer.skip(self.simulation.now_ms - began)
             if done is not None:
                 self.state_file.follow_clock(self.simulation.now_ms, self.pacer.settings)
@@ -189,7 +191,7 @@ class World:
         self._look_back(advance_events)
 
     def _look_back(self, advance_events: AdvanceEvents | None = None) -> None:
-        """Something may have happened: tell of it, and write down and let go what is due."""
+        """Save, drop and announce what is due after a command or a stretch of time."""
         if advance_events is not None:
             advance_events.take()
         self.tidy()
@@ -209,20 +211,19 @@ class World:
         return self.apply(self.check(command, key))
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
-        """Whether a command can happen now. Raises a Refusal."""
+        """Accept a command, without applying it. Raises a Refusal where it cannot be applied now."""
         return self.simulation.check(command, key)
 
     def apply(self, accepted: Accepted, *, token: tuple[str, str] | None = None) -> Rental | None:
-        """Let an accepted command happen, once it is in the state file if there is one, with the token and account
-        that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
-        """
+        """Apply an accepted command, once it is in the state file if there is one, with the token and account that it
+        opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing was applied."""
         if accepted.leaves_a_line:
             self.commit(Input(accepted.command, accepted.key), token)
         rental = self.simulation.apply(accepted)
         self._look_back()
         return rental
 
-    # What is held, and what is kept in a file
+    # Memory and file
 
     def journal(self) -> Iterator[bytes]:
         """The journal; see `Persistence.journal`. Raises JournalDropped where its first lines are gone."""
@@ -253,12 +254,13 @@ class World:
         return Run(self.simulation, self.faults)
 
     def tidy(self) -> None:
-        """Write down what is due, and let go what need not be held."""
+        """Save what is due, and drop from memory what is beyond the bound."""
+        # In this order: what has just been saved need not stay in memory any longer.
         self.state_file.follow(self.run)
-        self.retention.let_go(self.simulation, self.state_file.unsaved(self.simulation))
+        self.retention.drop(self.simulation, self.state_file.unsaved(self.simulation))
 
     def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
-        """Write an input down before it happens. Raises StateUnavailable."""
+        """Save an input before it is applied. Raises StateUnavailable: then it must not be."""
         self.state_file.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
@@ -300,7 +302,7 @@ class World:
         self.notify()
 
     def notify(self) -> None:
-        """Something happened that those who watch should look at."""
+        """Wake all watchers."""
         for watcher in self.watchers:
             watcher.notify()
 
@@ -321,5 +323,5 @@ class World:
             self.simulation.close()
 
     def close(self) -> None:
-        """Write down where the world is, as far as the file takes it, and let the file go."""
+        """Save where the world is, as far as the file takes it, and close the file."""
         self.state_file.close(self.run, self.pacer.settings)

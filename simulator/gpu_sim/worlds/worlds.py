@@ -47,7 +47,7 @@ class Worlds:
         self.profile = profile
         """Which fields a rental has in worlds made later, whatever their scenario says."""
         self.keep = keep
-        """How many ended rentals worlds hold that are made later."""
+        """The number of ended rentals that worlds made later keep in memory."""
         self.by_name: dict[str, World] = {}
         self._requests_kept = requests_kept
         self.keyring = Keyring()
@@ -122,12 +122,12 @@ class Worlds:
         await world.drop()
 
     def stop(self) -> None:
-        """The server is about to end."""
+        """Stop what runs in all worlds: the server is about to end."""
         for world in self.by_name.values():
             world.stop()
 
     def close(self) -> None:
-        """The server has ended."""
+        """Save and close all worlds: the server has ended."""
         for world in self.by_name.values():
             world.close()
 

@@ -1,4 +1,4 @@
-"""The tokens that a server knows, and those that it knew: where they stand in a text."""
+"""Finding tokens in a text: those that lead somewhere on this server, and those that did."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ class KnownTokens:
         self._firsts = _any_of("")
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where tokens stand in a text, in order; what could be part of one goes with it, so that they may overlap."""
+        """The spans of tokens in a text, in order; what could be part of one goes with it, so that they may overlap."""
         keyring = self._keyring
         if keyring.lengths is not self._lengths:  # seldom: compiling takes longer than searching
             self._lengths = keyring.lengths
