@@ -12,7 +12,7 @@ from pathlib import Path
 from gpu_sim.core.commands import RentGpu, TerminateRental
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, StateFile
+from gpu_sim.worlds.state_files.state_file import INPUTS_PER_SNAPSHOT, StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 

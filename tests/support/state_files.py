@@ -7,8 +7,8 @@ from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
 from gpu_sim.worlds.retention import KEEP_DEFAULT
-from gpu_sim.worlds.sqlite_store import SqliteStore
-from gpu_sim.worlds.state_file import FileOptions, StateFile
+from gpu_sim.worlds.state_files.sqlite_store import SqliteStore
+from gpu_sim.worlds.state_files.state_file import FileOptions, StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 

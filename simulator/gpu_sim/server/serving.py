@@ -25,8 +25,8 @@ from ..core.scenario.scenario import ClockSettings, Scenario
 from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
-from ..worlds.sqlite_store import StateUnusable, Sync
-from ..worlds.state_file import FileOptions
+from ..worlds.state_files.sqlite_store import StateUnusable, Sync
+from ..worlds.state_files.state_file import FileOptions
 from ..worlds.world import Profile, World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter

@@ -2,7 +2,7 @@
 
 from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from ..core.scenario.fault_rules import FaultRule, OfferName, Operation
-from .input import Input
+from .state_files.input import Input
 from .world import World
 
 _LINES_PER_TIDYING = 64  # a decision leaves but one line of the journal

@@ -3,7 +3,7 @@
 from collections import deque
 
 from ..core.simulation import Simulation
-from .persistence import Unsaved
+from .state_files.persistence import Unsaved
 
 KEEP_DEFAULT = 100_000
 EVENTS_PER_RENTAL_MAX = 20

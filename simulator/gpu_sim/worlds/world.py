@@ -17,13 +17,13 @@ from ..core.run import Run, new_run
 from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import AdvanceEvents
-from .input import Input
-from .persistence import NoStateFile, Persistence
 from .request_log import RequestLog
 from .retention import KEEP_DEFAULT, Retention
 from .snapshot import WorldState, encode_world
-from .sqlite_store import StateUnavailable
-from .state_file import SavedWorld
+from .state_files.input import Input
+from .state_files.persistence import NoStateFile, Persistence
+from .state_files.sqlite_store import StateUnavailable
+from .state_files.state_file import SavedWorld
 from .string_pool import StringPool
 from .watchers import Watcher
 

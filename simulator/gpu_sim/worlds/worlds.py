@@ -12,8 +12,8 @@ from ..scenario_files.library import ScenarioLibrary
 from . import restart
 from .request_log import REQUESTS_KEPT, RequestLog
 from .retention import KEEP_DEFAULT
-from .sqlite_store import is_there
-from .state_file import DEFAULT_OPTIONS, FileOptions, StateFile
+from .state_files.sqlite_store import is_there
+from .state_files.state_file import DEFAULT_OPTIONS, FileOptions, StateFile
 from .tokens import Keyring
 from .world import Profile, World, WorldNotFound
 

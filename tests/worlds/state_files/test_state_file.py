@@ -13,13 +13,13 @@ from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.acts import Act, PriceAct
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.worlds import state_file as state_file_module
-from gpu_sim.worlds.input import Input
-from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files import state_file as state_file_module
+from gpu_sim.worlds.state_files.input import Input
+from gpu_sim.worlds.state_files.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
 from gpu_sim.worlds.world import World
 
-from ..support.busy_world import ACTORS, NAMES, busy_scenario
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
+from ...support.busy_world import ACTORS, NAMES, busy_scenario
+from ...support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_file_of_another_scenario_or_seed_is_refused(path: Path, other: dict[s
 
 def test_a_file_of_another_version_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(path).close()
-    monkeypatch.setattr("gpu_sim.worlds.recovery.__version__", "9.9.9")
+    monkeypatch.setattr("gpu_sim.worlds.state_files.recovery.__version__", "9.9.9")
     with pytest.raises(StateUnusable, match=r"version 0\.\d+\.\d+ of the simulator, not of 9\.9\.9"):
         kept(path)
 
@@ -205,7 +205,7 @@ def test_running_time_catches_up(
     path: Path, speed: Factor | None, factor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ClockSettings(mode="real" if speed is None else "scaled", speed=speed)
-    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 1_000_000)
     running = kept(path, conditions(clock=clock))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)

@@ -12,12 +12,12 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
-from ..core.journal import chain_digest, end_line, plain_quantity
-from ..core.run import Run
-from ..core.scenario.scenario import ClockSettings, Scenario
-from ..core.simulation import Simulation
-from ..core.snapshot import encode_state
-from ..wall_clock import wall_epoch_ms
+from ...core.journal import chain_digest, end_line, plain_quantity
+from ...core.run import Run
+from ...core.scenario.scenario import ClockSettings, Scenario
+from ...core.simulation import Simulation
+from ...core.snapshot import encode_state
+from ...wall_clock import wall_epoch_ms
 from .file_position import FilePosition
 from .input import Input
 from .persistence import Unsaved

@@ -1,7 +1,7 @@
 """The position in a state file up to which its run is written."""
 
-from ..core.journal import Mark, chain_digest
-from ..core.simulation import Simulation
+from ...core.journal import Mark, chain_digest
+from ...core.simulation import Simulation
 from .sqlite_store import Part
 
 

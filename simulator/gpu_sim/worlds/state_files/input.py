@@ -3,10 +3,10 @@
 import msgspec
 from msgspec import Struct
 
-from ..core.commands import Command
-from ..core.faults import FaultLine
-from ..core.journal import plain_quantity
-from ..core.rentals.idempotency import Key
+from ...core.commands import Command
+from ...core.faults import FaultLine
+from ...core.journal import plain_quantity
+from ...core.rentals.idempotency import Key
 
 
 class Input(Struct, frozen=True, omit_defaults=True):

@@ -3,13 +3,13 @@
 import msgspec
 from msgspec import Struct
 
-from .. import __version__
-from ..core.journal import Recorded, chain_digest, decode_event
-from ..core.kernel.errors import Refusal
-from ..core.run import Run, new_run, restored_run
-from ..core.scenario.scenario import Scenario, without_tokens
-from ..core.simulation import Simulation
-from ..core.snapshot import History, encode_state
+from ... import __version__
+from ...core.journal import Recorded, chain_digest, decode_event
+from ...core.kernel.errors import Refusal
+from ...core.run import Run, new_run, restored_run
+from ...core.scenario.scenario import Scenario, without_tokens
+from ...core.simulation import Simulation
+from ...core.snapshot import History, encode_state
 from .file_position import FilePosition
 from .input import decode_input
 from .sqlite_store import Part, SnapshotRow, SqliteStore, StateUnusable

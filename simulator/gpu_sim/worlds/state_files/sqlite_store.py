@@ -17,7 +17,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from ..core.kernel.errors import Refusal
+from ...core.kernel.errors import Refusal
 
 Sync = Literal["normal", "full"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from ..core.run import Run
-from ..core.scenario.scenario import ClockSettings
-from ..core.simulation import Simulation
+from ...core.run import Run
+from ...core.scenario.scenario import ClockSettings
+from ...core.simulation import Simulation
 from .input import Input
 
 

@@ -11,12 +11,12 @@ from gpu_sim.core.kernel.errors import RentalNotFound
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import restart
-from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable
-from gpu_sim.worlds.state_file import StateFile
+from gpu_sim.worlds.state_files.sqlite_store import StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files.state_file import StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
+from ...support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def real_for(
     path: Path, monkeypatch: pytest.MonkeyPatch, before: ClockSettings, down_ms: int, after: ClockSettings | None
 ) -> World:
     """A world that was kept under one clock, was down for so long, and goes on under another."""
-    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 1_000_000)
     running = kept(path, conditions(clock=before))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)

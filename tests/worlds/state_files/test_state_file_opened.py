@@ -8,12 +8,12 @@ from gpu_sim.core.commands import CreateAccount
 from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.worlds.sqlite_store import StateUnusable
-from gpu_sim.worlds.state_file import StateFile
+from gpu_sim.worlds.state_files.sqlite_store import StateUnusable
+from gpu_sim.worlds.state_files.state_file import StateFile
 from gpu_sim.worlds.tokens import Place
 from gpu_sim.worlds.worlds import Worlds
 
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ...support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
 
 
 @pytest.fixture
