@@ -179,9 +179,9 @@ class RealisticAvailability:
         self._under[model.name].append(pool)
         group.pools.append(pool)
         self._press(pool)
-        offer.is_down = not pool.is_up
+        self._market.set_down(offer, is_down=not pool.is_up)
         if self._shows_stress:
-            offer.interruption_ppm = self._probability(pool)
+            self._market.set_probability(offer, self._probability(pool))
 
     def _stress(self, name: str, seed: int) -> Stress:
         if name not in self._stresses:
@@ -225,7 +225,7 @@ class RealisticAvailability:
 
     def _press(self, pool: OfferAvailability) -> None:
         """The stress on it moves its price too, about what it is in the long run."""
-        pool.offer.path.pressure = self._on_prices[pool.level]
+        self._market.press(pool.offer, self._on_prices[pool.level])
 
     # What the schedule does
 
@@ -291,7 +291,7 @@ class RealisticAvailability:
             self._check(pool, awaited)
             self._press(pool)
             if self._shows_stress:
-                pool.offer.interruption_ppm = self._probability(pool)
+                self._market.set_probability(pool.offer, self._probability(pool))
 
     def _check(self, pool: OfferAvailability, awaited: AwaitedEvents) -> None:
         """What comes next is pending, and what is decided and does not show yet."""

@@ -45,7 +45,7 @@ class Churn:
     def _open(self, offer: Offer) -> None:
         """Whether it is there at the start; its first turn has been, if it is not."""
         terms, drawn = self._terms_of(offer), draw(self._stream(offer), 1)
-        offer.is_away = uniform(drawn) * (terms.stays + terms.away) < terms.away
+        self._market.set_away(offer, is_away=uniform(drawn) * (terms.stays + terms.away) < terms.away)
         self._turns[offer.name] = int(offer.is_away)
 
     def _await_turn(self, offer: Offer) -> None:
@@ -82,4 +82,4 @@ class Churn:
         for name, turns in zip(self._turns, state, strict=True):
             awaited.claim_one(Priority.CHURN, name)
             self._turns[name] = turns
-            self._market.named(name).is_away = turns % 2 == 1
+            self._market.set_away(self._market.named(name), is_away=turns % 2 == 1)

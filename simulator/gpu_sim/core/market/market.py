@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from ..events import (
     CapacityChanged,
     Event,
@@ -197,11 +199,36 @@ class Market:
             spec = offer.spec
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
 
-    def stock(self, offer: Offer, gpus: int) -> None:
-        """There are so many GPUs, acts aside, and nothing is told: so it is at the start, or in a snapshot."""
+    # An offer as it is at the start or in a snapshot. What made it so lies before the journal goes on: nothing is
+    # recorded, and nobody can have read another list that a version would have to tell apart.
+
+    def set_down(self, offer: Offer, *, is_down: bool) -> None:
+        """The offer is down or up."""
+        offer.is_down = is_down
+
+    def set_away(self, offer: Offer, *, is_away: bool) -> None:
+        """The offer is away from the market or there."""
+        offer.is_away = is_away
+
+    def set_probability(self, offer: Offer, probability_ppm: int) -> None:
+        """The chance of interruption that the offer shows."""
+        offer.interruption_ppm = probability_ppm
+
+    def set_capacity_most(self, offer: Offer, gpus: int) -> None:
+        """The offer's recording never counts more GPUs than this: more can never be had (A16)."""
+        offer.spec = replace(offer.spec, capacity=gpus)
+
+    def set_stock(self, offer: Offer, gpus: int) -> None:
+        """There are so many GPUs, acts aside."""
         offer.stock = gpus
         _, offer.capacity = offer.under_acts()
         self._touch(offer)
+
+    # An offer as it becomes
+
+    def press(self, offer: Offer, pressure: float) -> None:
+        """The stress on the offer moves the anchor of its price from its next step on."""
+        offer.path.pressure = pressure
 
     def restock(self, offer: Offer, gpus: int) -> None:
         """There are so many GPUs from now on, acts aside."""

@@ -6,7 +6,6 @@ Only what comes next of each offer is scheduled. A loss is known as long before 
 from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.randomness import PPM
@@ -37,8 +36,6 @@ class RecordedOffer:
         self.lead_ms = lead_ms
         self.counts_nodes = played.counts_nodes
         self.severity_ppm = int(played.severity)
-        if self.counts_nodes:
-            offer.spec = replace(offer.spec, capacity=played.recording.most)
         self.known = self.shown = 0
 
     @property
@@ -81,7 +78,9 @@ class RecordedAvailability:
         for spec, index in offers_meant(traces, [offer.spec for offer in market.offers]):
             offer = market.find(spec.provider_id, spec.gpu_model, spec.region)
             lead_ms = int(settings.notices.of(spec.provider_id, spec.provider_class))
-            self._recorded[offer.name] = RecordedOffer(offer, traces[index], playbacks[index], lead_ms)
+            recorded = self._recorded[offer.name] = RecordedOffer(offer, traces[index], playbacks[index], lead_ms)
+            if recorded.counts_nodes:
+                market.set_capacity_most(offer, traces[index].recording.most)
         if self._recorded:  # then no pool goes down by itself
             schedule.on(Priority.AVAILABILITY, self._comes)
             schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
@@ -127,9 +126,9 @@ class RecordedAvailability:
 
     def _set(self, recorded: RecordedOffer) -> None:
         """Let the offer be as its trace says, without telling."""
-        recorded.offer.is_down = recorded.nodes == 0
+        self._market.set_down(recorded.offer, is_down=recorded.nodes == 0)
         if recorded.counts_nodes:
-            self._market.stock(recorded.offer, recorded.nodes)
+            self._market.set_stock(recorded.offer, recorded.nodes)
 
     # Snapshots
 
