@@ -72,7 +72,8 @@ class Schedule:
         return self._sequence
 
     def on(self, priority: Priority, handler: Handler) -> None:
-        """Say who handles the events of a kind."""
+        """Say who handles the events of a kind, once for each: whoever came second would silence the first."""
+        assert self._handlers[priority] is _unhandled, f"events of kind {priority.name} have a handler already"
         self._handlers[priority] = handler
 
     def at(self, due_ms: int, priority: int, subject: object) -> Ticket:

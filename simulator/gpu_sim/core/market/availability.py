@@ -154,10 +154,11 @@ class RealisticAvailability:
         rates = MarketRates(settings)
         for offer in market.offers:
             self._open(offer, rates.of(offer.spec), seed)
-        schedule.on(Priority.STRESS, self._stress_flips)
-        schedule.on(Priority.GROUP_SHOCK, self._group_is_struck)
-        schedule.on(Priority.AVAILABILITY, self._changes)
-        schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
+        if self._offers:  # in the mode `replay` there are none, and `RecordedAvailability` handles the last two kinds
+            schedule.on(Priority.STRESS, self._stress_flips)
+            schedule.on(Priority.GROUP_SHOCK, self._group_is_struck)
+            schedule.on(Priority.AVAILABILITY, self._changes)
+            schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
         for stress in self._stresses.values():
             self._await_flip(stress)
         for group in self._groups.values():

@@ -81,7 +81,7 @@ class RecordedAvailability:
             recorded = self._recorded[offer.name] = RecordedOffer(offer, traces[index], playbacks[index], lead_ms)
             if recorded.counts_nodes:
                 market.set_capacity_most(offer, traces[index].recording.most)
-        if self._recorded:  # then no pool goes down by itself
+        if self._recorded:  # only in the mode `replay`: in `realistic` these kinds are `RealisticAvailability`'s
             schedule.on(Priority.AVAILABILITY, self._comes)
             schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
         for recorded in self._recorded.values():
