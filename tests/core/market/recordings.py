@@ -34,7 +34,7 @@ def generated(seed: int, ticks: int, most: int = 1) -> list[int]:
 
 
 def said(values: Sequence[int], now_ms: int, gap_ms: int = MINUTE, **how: Any) -> int:
-    """What the recording says at an instant of its replay."""
+    """The value of the recording at an instant of its playback."""
     offset, scale, loop = how.get("offset", 0), how.get("scale", 1_000_000), how.get("loop", True)
     current = values[0]
     tick = 0

@@ -27,11 +27,11 @@ _COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
     "fails": ("stuck", "fails"),
     "vanish": ("vanish",),
 }
-"""What of the acts before it no longer shows once an act has begun, for as long as that lasts."""
+"""The kinds of earlier acts that have no effect while an act of this kind lasts."""
 
 
 def overlay_of(number: int, act: OverlayAct) -> Overlay:
-    """What act `number` lays over an offer."""
+    """The overlay of act `number`."""
     if isinstance(act, PriceAct):
         if act.set is not None:
             return number, "price_set", int(act.set)

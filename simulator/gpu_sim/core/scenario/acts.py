@@ -22,7 +22,7 @@ class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     region: str | None = None
 
     def matches(self, provider_id: str, gpu_model: str, region: str) -> bool:
-        """Whether the offer of these names is meant; names match whatever their case (A14)."""
+        """True if the offer of these names is meant; names match whatever their case (A14)."""
         return (
             (self.provider is None or self.provider.casefold() == provider_id.casefold())
             and (self.gpu_model is None or self.gpu_model.casefold() == gpu_model.casefold())
@@ -127,7 +127,7 @@ MarketAct = OutageAct | PriceAct | CapacityAct | InterruptAct | ProvisioningAct 
 
 
 class Transition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What a rental is to become: now, or not before it is released (`hold: true`, later `hold: false`)."""
+    """The status that a rental is to have: now, or not before it is released (`hold: true`, later `hold: false`)."""
 
     to: Literal["running", "terminated"]
     hold: bool | None = None

@@ -1,4 +1,4 @@
-"""What a market offers at the start: listed offer by offer, or generated."""
+"""The offers of a market at the start: listed one by one, or generated."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,7 +16,7 @@ PROVIDER_CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyper
 
 
 REALISTIC_ONLY = ("availability", "group")
-"""What an offer says for interruptions of mode `realistic` alone."""
+"""The fields of an offer that count in interruptions of mode `realistic` alone."""
 
 
 class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -71,7 +71,7 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
 
 
 class Generate(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many offers to make."""
+    """A number of offers to generate."""
 
     offers: int
 
@@ -81,7 +81,7 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """A catalogue that is made rather than read."""
+    """A catalogue that is generated rather than read."""
 
     generate: Generate
 

@@ -50,7 +50,7 @@ class Distribution(OneOf, frozen=True, forbid_unknown_fields=True, omit_defaults
     KINDS: ClassVar[tuple[str, ...]] = ("fixed", "uniform", "lognormal")
 
     def sampler(self) -> Callable[[int], int]:
-        """What turns a draw into a delay in milliseconds ≥ 0."""
+        """The function from a draw to a delay in milliseconds ≥ 0."""
         if self.fixed is not None:
             delay = int(self.fixed)
             return lambda _: delay

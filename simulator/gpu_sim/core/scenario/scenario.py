@@ -16,7 +16,7 @@ from .market_settings import MarketSettings
 
 
 class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a server's clock runs; the simulation itself only ever advances."""
+    """The pace of a server's clock; the simulation itself only ever advances."""
 
     mode: Literal["real", "scaled", "manual"] = "real"
     speed: Factor | None = None
@@ -43,7 +43,7 @@ class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a session costs: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
+    """The rules for the cost of a session: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
 
     minimum: Duration = Duration(15 * MINUTE_MS)
     idle_timeout: Duration | None = Duration(15 * MINUTE_MS)
@@ -61,7 +61,7 @@ class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the API answers: A18 and rule "unknown fields" of A13."""
+    """The form of the API's answers: A18 and rule "unknown fields" of A13."""
 
     profile: Literal["extended", "documented"] = "extended"
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
