@@ -227,9 +227,9 @@ def test_an_offer_that_follows_two_is_told_once_an_entry() -> None:
     "fields",
     [
         {"interruptions": InterruptionSettings(mode="replay")},
-        {"replay": ReplaySettings(availability=(trace([1]),))},
+        {"recordings": ReplaySettings(availability=(trace([1]),))},
         {"prices": PriceSettings(exchange="replay")},
-        {"replay": ReplaySettings(prices=(series([1]),))},
+        {"recordings": ReplaySettings(prices=(series([1]),))},
     ],
 )
 def test_the_mode_goes_with_what_is_replayed(fields: dict[str, Any]) -> None:

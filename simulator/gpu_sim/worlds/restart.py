@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from ..core.kernel.errors import SnapshotInvalid
-from ..core.scenario.scenario import without_tokens
+from ..core.scenario.scenario import canonical
 from ..wall_clock import Pacer
 from .snapshot import decode_world
 from .world import World
@@ -28,7 +28,7 @@ async def restore(world: World, document: bytes, choose: ChooseTokens) -> Mappin
     Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
     state = decode_world(document)
     async with world.turn():
-        is_own = (world.seed, without_tokens(world.scenario)) == (state.seed, state.scenario)
+        is_own = (world.seed, canonical(world.scenario)) == (state.seed, state.scenario)
         if world.state_file.takes_own_snapshots_only and not is_own:
             raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
         run = state.restored()

@@ -14,7 +14,7 @@ from ..core.kernel.errors import Refusal
 from ..core.rentals.idempotency import Key
 from ..core.rentals.rental import Rental
 from ..core.run import Run, new_run
-from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
+from ..core.scenario.scenario import ClockSettings, Scenario, canonical
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import AdvanceEvents
 from .request_log import RequestLog
@@ -284,7 +284,7 @@ class World:
         state = WorldState(
             self.seed,
             self.simulation.start_epoch_ms,
-            without_tokens(self.scenario),
+            canonical(self.scenario),
             self.pacer.settings,
             msgspec.Raw(self.run.state()),
         )

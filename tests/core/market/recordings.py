@@ -64,7 +64,7 @@ def replaying(*traces: PlayedTrace, notice: int = 0, **how: Any) -> MarketSettin
     """A market of one offer, with nothing else that moves, that follows traces."""
     fields: dict[str, Any] = {
         "interruptions": InterruptionSettings(mode="replay"),
-        "replay": ReplaySettings(availability=traces),
+        "recordings": ReplaySettings(availability=traces),
         "notices": NoticeSettings(all=Duration(notice)),
     }
     return market(*how.pop("offers", (offer(capacity=100),)), **(fields | how))
@@ -74,7 +74,7 @@ def priced(*played: PlayedSeries, **how: Any) -> MarketSettings:
     """A market of one offer that follows a series."""
     fields: dict[str, Any] = {
         "prices": PriceSettings(all="replay"),
-        "replay": ReplaySettings(prices=played),
+        "recordings": ReplaySettings(prices=played),
     }
     return market(*how.pop("offers", (offer(),)), **(fields | how))
 

@@ -116,7 +116,9 @@ def test_nothing_else_interrupts_an_offer_with_a_trace_whatever_it_shows() -> No
 def test_offers_without_a_trace_are_interrupted_as_in_mode_poisson() -> None:
     there, here = offer("There", probability_ppm=200_000), offer("Here")
     one = replaying(trace([1, 0], region="Here"), offers=(here, there))
-    other = replaying(offers=(here, there), interruptions=InterruptionSettings(), replay=MarketSettings().recordings)
+    other = replaying(
+        offers=(here, there), interruptions=InterruptionSettings(), recordings=MarketSettings().recordings
+    )
     ends = []
     for settings in (one, other):
         sim = world(settings)

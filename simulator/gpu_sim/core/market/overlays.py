@@ -36,7 +36,7 @@ def overlay_of(number: int, act: OverlayAct) -> Overlay:
         if act.set is not None:
             return number, "price_set", int(act.set)
         assert act.multiply is not None
-        return number, "price_capped" if act.capped is True else "price_multiply", int(act.multiply)
+        return number, "price_capped" if act.capped else "price_multiply", int(act.multiply)
     if isinstance(act, CapacityAct):
         return number, "capacity", act.set
     return number, act.outcome if isinstance(act, ProvisioningAct) else "vanish", 0

@@ -12,7 +12,7 @@ from ..kernel.clock import HOUR_MS, MINUTE_MS, YEAR_MS
 from ..kernel.quantities import Duration, Factor, Share
 
 
-class Severity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Severity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Beta(a, b): the share of an offer's running rentals that an interruption of the offer ends, at random."""
 
     a: Factor = Factor(800_000)

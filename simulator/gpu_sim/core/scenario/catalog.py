@@ -70,7 +70,7 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
         return f"{self.provider_id}|{self.gpu_model}|{self.region.rpartition(',')[2].strip()}"
 
 
-class Generate(Struct, frozen=True, forbid_unknown_fields=True):
+class Generate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A number of offers to generate."""
 
     offers: int
@@ -80,7 +80,7 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("offers must be between 1 and 1000000")
 
 
-class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A catalogue that is generated rather than read."""
 
     generate: Generate

@@ -12,7 +12,7 @@ from ..kernel.quantities import Duration
 _Z_95 = 1.6448536269514722  # the 95th percentile of the standard normal
 
 
-class Uniform(Struct, frozen=True, forbid_unknown_fields=True):
+class Uniform(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Equally likely anywhere between two durations."""
 
     min: Duration
@@ -23,7 +23,7 @@ class Uniform(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("min is above max")
 
 
-class LogNormal(Struct, frozen=True, forbid_unknown_fields=True):
+class LogNormal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Lognormal by its median and 95th percentile, optionally clipped to [min, max]."""
 
     median: Duration

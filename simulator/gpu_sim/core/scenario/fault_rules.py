@@ -44,7 +44,7 @@ class FaultTarget(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
 
-class Drip(Struct, frozen=True, forbid_unknown_fields=True):
+class Drip(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An answer in pieces of so many bytes, with a pause after each."""
 
     bytes: int
@@ -57,7 +57,7 @@ class Drip(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("every must be above 0s")
 
 
-class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
+class RateLimit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A token bucket in virtual time: `limit` requests at once, refilled evenly by `limit` in `per`."""
 
     limit: int
@@ -165,7 +165,7 @@ class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
             raise ValueError("ttl must be above 0s")
 
 
-class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Requests, what happens to them, and when; the first rule in order that says yes is the one injected."""
 
     name: str

@@ -5,7 +5,7 @@ Defaults are the values of assumption A1 and of the behaviour measured of real m
 
 from typing import Generic, Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 from ..kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from ..kernel.numerics import hazard_of
@@ -41,7 +41,7 @@ class ByClass(Struct, Generic[Setting], frozen=True, forbid_unknown_fields=True,
         return self.all if own is None else own
 
 
-class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True):
+class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True, omit_defaults=True):
     """Price processes by provider class; `activity` scales every rate. With `replay` the offers of a class that have a
     recorded series follow it, and the others what is set for `all` or the default of their class."""
 
@@ -118,7 +118,7 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
         return HOUR_MS / (self.shared_mean_ms(probability_ppm) * self.severity.mean)
 
 
-class AvailabilitySettings(ByClass[Availability], frozen=True):
+class AvailabilitySettings(ByClass[Availability], frozen=True, omit_defaults=True):
     """The share of the time that the offers of a class can be had, where their own rows do not say it. The
     defaults are assumptions between what was measured of single providers."""
 
@@ -150,12 +150,12 @@ class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
             raise ValueError("away must be at most 3650d")
 
 
-class ChurnSettings(ByClass[ChurnTerms], frozen=True):
+class ChurnSettings(ByClass[ChurnTerms], frozen=True, omit_defaults=True):
     """Which offers leave the market and return, by provider class. By default those of marketplaces do in
     interruptions of mode realistic, and no others."""
 
 
-class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True):
+class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True, omit_defaults=True):
     """The time between an interruption's notice and the interruption, by provider class; `providers` is for
     single ones, whatever their class and the case of their names. By default a hyperscaler gives half a
     minute, and nobody else gives any."""
@@ -216,7 +216,7 @@ _PROVISIONING_DEFAULTS: dict[ProviderClass, ProvisioningTerms] = {
 }
 
 
-class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True):
+class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True, omit_defaults=True):
     """Provisioning by provider class; `all` is for what a class leaves open. `sizes` says how much is fetched."""
 
     sizes: Sizes = Sizes()
@@ -236,7 +236,7 @@ class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True
         return terms
 
 
-class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The offers, from a catalogue (a name, a CSV file, or generated) or listed, and how they behave."""
 
     catalog: str | CatalogSpec | None = None
@@ -247,7 +247,7 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     churn: ChurnSettings = ChurnSettings()
     notices: NoticeSettings = NoticeSettings()
     provisioning: ProvisioningSettings = ProvisioningSettings()
-    replay: ReplaySettings | UnsetType = UNSET  # so that the journals of other scenarios do not mention it
+    recordings: ReplaySettings = field(name="replay", default=ReplaySettings())
 
     def __post_init__(self) -> None:
         if self.catalog is not None and self.offers:
@@ -258,11 +258,6 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("traces in replay.availability go with interruptions of mode replay, and that with traces")
         if bool(self.recordings.prices) != any(map(self.prices.replays, PROVIDER_CLASSES)):
             raise ValueError("series in replay.prices go with a price process replay, and that with series")
-
-    @property
-    def recordings(self) -> ReplaySettings:
-        """The recordings that offers follow, if any do."""
-        return ReplaySettings() if self.replay is UNSET else self.replay
 
     def availability_of(self, spec: OfferSpec) -> Availability:
         """The share of the time that an offer is to be had: its own or that of its class, but always where nothing

@@ -10,7 +10,7 @@ MEGABYTES_MAX = 10_000_000
 """Nothing larger is fetched."""
 
 
-class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True):
+class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The time that each fetched gigabyte takes."""
 
     per_gb: Distribution

@@ -16,7 +16,7 @@ LENGTH_MS_MAX = 100 * YEAR_MS
 VALUE_MAX = 10**12
 
 
-class Recording(Struct, frozen=True, forbid_unknown_fields=True):
+class Recording(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A value that changes now and then: how long it was recorded, and the steps as (ms since the beginning, the value
     from then on), the first at 0. Neighbours differ: what does not change the value is no step."""
 
@@ -59,7 +59,7 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True):
         return ((end - at_ms, value) for end, (at_ms, value) in zip(ends, self.steps, strict=True))
 
 
-class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Which offers follow a recording, and how it is played to them: it begins at `offset`, takes `scale` times as
     long as it did, and begins again at its end, or holds its last value for ever where it is no `loop`. Until the
     offset has passed its first value holds."""
@@ -84,7 +84,7 @@ class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self.source
 
 
-class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers that can be had as a trace says: a file beside this one, in the published form. Where it holds more than 0
     and 1 it counts nodes, and so many GPUs there are. As they go down, `severity` of the running rentals are
     interrupted."""
@@ -103,7 +103,7 @@ class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return self.recording.most > 1
 
 
-class PlayedSeries(Played, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PlayedSeries(Played, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers that cost what a series says: a CSV file beside this one. Written out, its values are micro-dollars."""
 
     series: str | Recording

@@ -7,7 +7,7 @@ from ... import __version__
 from ...core.journal import Recorded, chain_digest, decode_event
 from ...core.kernel.errors import Refusal
 from ...core.run import Run, new_run, restored_run
-from ...core.scenario.scenario import Scenario, without_tokens
+from ...core.scenario.scenario import Scenario, canonical
 from ...core.simulation import Simulation
 from ...core.snapshot import History, encode_state
 from .file_position import FilePosition
@@ -26,7 +26,7 @@ class Identity(Struct, frozen=True):
     @classmethod
     def of(cls, scenario: Scenario, *, seed: int, start_epoch_ms: int) -> "Identity":
         """The identity of a run of this version. Tokens are no part of it."""
-        return cls(__version__, seed, start_epoch_ms, encode_state(without_tokens(scenario)))
+        return cls(__version__, seed, start_epoch_ms, encode_state(canonical(scenario)))
 
 
 def recover(store: SqliteStore, scenario: Scenario, seed: int) -> tuple[Run, FilePosition]:
