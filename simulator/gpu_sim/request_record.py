@@ -1,11 +1,11 @@
-"""An API request as the control plane shows it: one shape for the server that tells of it and for who reads it."""
+"""An API request as the control plane shows it: one shape for the server that writes and clients that read."""
 
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
 At = TypeVar("At")
-"""What a virtual instant is: text where it is written, a datetime where it is read."""
+"""The type of a virtual instant: text where it is written, a datetime where it is read."""
 
 
 class RequestRecord(Struct, Generic[At], frozen=True):

@@ -1,4 +1,4 @@
-"""Where the files that travel with the simulator are."""
+"""The folders of files that are shipped with the simulator."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Where virtual time should be: the only reader of the wall clock."""
+"""The only reader of the wall clock, and the pacer that turns wall time into virtual time."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from .core.scenario.scenario import ClockSettings
 
 NS_PER_MS = 1_000_000
 SLICE_NS = 15 * NS_PER_MS
-"""How long the simulation may run before other requests get their turn."""
+"""The simulation runs so long before other requests get their turn."""
 
 stopwatch_ns = time.perf_counter_ns
 """Nanoseconds from nowhere in particular, for how long something takes."""
@@ -19,7 +19,7 @@ _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 wall_ns: Callable[[], int] = time.monotonic_ns if _BOOT_CLOCK is None else partial(time.clock_gettime_ns, _BOOT_CLOCK)
-"""Nanoseconds that never go back and, where the system can tell, go on while the machine sleeps."""
+"""Nanoseconds that never go back and, where the system counts them, go on while the machine sleeps."""
 
 
 def wall_epoch_ms() -> int:
@@ -37,7 +37,7 @@ class Pacer:
         self.change(settings, now_ms)
 
     def target_ms(self, now_ms: int) -> int:
-        """Where the clock that stands at `now_ms` should stand by now; never before it."""
+        """The virtual time at which a clock that stands at `now_ms` should stand by now; never before that."""
         if not self._speed:
             return now_ms
         elapsed_ns = self._wall_ns() - self._anchor_ns
@@ -48,11 +48,11 @@ class Pacer:
         self._rests_until_ns = self._due_ns(now_ms + 1) if self._speed else _NEVER_NS
 
     def rests(self) -> bool:
-        """Whether the clock should stand where it last came to: quicker than to ask where it should be."""
+        """True while the clock should stand where it last came to: quicker than `target_ms`."""
         return self._wall_ns() < self._rests_until_ns
 
     def in_virtual_ms(self, wall_ms: int) -> int:
-        """How far the clock goes in so many ms of wall time."""
+        """The virtual ms that go by in so many ms of wall time."""
         return wall_ms * self._speed // PPM
 
     def wait_ns(self, due_ms: int) -> int | None:
@@ -81,7 +81,7 @@ class Pacer:
         self._rests_until_ns = 0
 
     def in_wall_ms(self, span_ms: int) -> int:
-        """How long a virtual span takes on the wall while the clock runs."""
+        """The wall time in ms that a virtual span takes while the clock runs."""
         return span_ms * PPM // (self._speed or PPM)
 
     def in_wall_seconds(self, span_ms: int) -> int:

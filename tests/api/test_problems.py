@@ -14,8 +14,8 @@ from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.worlds.request_log import RequestLog
-from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable
-from gpu_sim.worlds.state_file import StateFile
+from gpu_sim.worlds.state_files.sqlite_store import StateUnavailable
+from gpu_sim.worlds.state_files.state_file import FileOptions, StateFile
 
 from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ..support.builders import market, offer
@@ -64,14 +64,14 @@ def ask_for_a_journal_that_is_gone(api: Api) -> Answer:
 
 def rent_on_a_full_disk(api: Api) -> Answer:
     with TemporaryDirectory() as folder:
-        begin = api.world.begin_in
-        store = SqliteStore.open(Path(folder) / "state.db", lambda store: begin(StateFile(store)), pages_max=1)
-        api.world.keep_in(StateFile(store))
+        path, world = Path(folder) / "state.db", api.world
+        state_file = StateFile.create(path, world.run, world.pacer.settings, {}, FileOptions(pages_max=1))
+        world.keep_in(state_file)
         with suppress(StateUnavailable):
             for _ in range(1_000):
-                api.world.execute(AddCredit("bob", 1))
+                world.execute(AddCredit("bob", 1))
         answer = api.call("POST", RENT_PATH, RENT | {"model_id": "m" * 256, "docker_image": "d" * 256}, token=BOB)
-        store.close()
+        state_file.release()
     assert answer.header("retry-after") == "1"
     return answer
 

@@ -77,7 +77,7 @@ class Fuzz:
             return
         self.statuses[answer.status] += 1
         check_shape(request.path_read, answer)
-        check_secrets(request, answer, {token for token in self.api.worlds.tokens if token.startswith("si_")})
+        check_secrets(request, answer, {token for token in self.api.worlds.keyring.tokens if token.startswith("si_")})
 
 
 def resident_mb() -> float:

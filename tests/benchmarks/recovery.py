@@ -12,8 +12,7 @@ from pathlib import Path
 from gpu_sim.core.commands import RentGpu, TerminateRental
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.load import load_scenario
-from gpu_sim.worlds.sqlite_store import SqliteStore
-from gpu_sim.worlds.state_file import INPUTS_PER_SNAPSHOT, StateFile
+from gpu_sim.worlds.state_files.state_file import INPUTS_PER_SNAPSHOT, StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -22,11 +21,8 @@ RENT = RentGpu("alice", "runpod", "H100 NVL", "Kansas, US", 1, "meta-llama/Llama
 
 def world(scenario: Scenario, path: Path | None) -> World:
     """The world, in a state file where one is given."""
-    made = World("default", scenario, clock=ClockSettings(mode="manual"))
-    Worlds().add(made)
-    if path is not None:
-        made.keep_in(StateFile(SqliteStore.open(path, lambda store: made.begin_in(StateFile(store)))))
-    return made
+    clock = ClockSettings(mode="manual")
+    return World("default", scenario, clock=clock) if path is None else Worlds().open(path, scenario, clock=clock)
 
 
 def live(in_: World, commands: int) -> float:
@@ -52,8 +48,8 @@ def main() -> None:
         in_memory, in_file = world(scenario, None), world(scenario, path)
         without, with_file = live(in_memory, commands), live(in_file, commands)
         print(f"{commands:,} commands: with a state file {with_file / without:.2f} times as long, in the core alone")
-        assert in_file.persistence.state_file is not None
-        in_file.persistence.state_file.close()
+        assert isinstance(in_file.state_file, StateFile)
+        in_file.state_file.release()
         print(f"state file: {path.stat().st_size / 1e6:.1f} MB")
         began = time.perf_counter()
         again = world(scenario, path)

@@ -80,9 +80,9 @@ def _answered(answer: bytes) -> str:
         with connection:
             connection.recv(4_096)
             connection.sendall(answer)
-        told = str(called.exception())
+        message = str(called.exception())
         control.close()
-        return told
+        return message
 
 
 def test_a_connection_that_the_server_closed_is_made_anew() -> None:

@@ -14,7 +14,7 @@ from ..support.builders import scenario
 
 
 class Answering(HTTPServer):
-    """A server that gives the statuses it is told, then 200, and keeps what it was asked."""
+    """A server that answers with these statuses, then 200, and notes what it was asked."""
 
     def __init__(self, *statuses: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -11,10 +11,11 @@ from gpu_sim.core.kernel.errors import JournalInvalid, Refusal
 from gpu_sim.core.kernel.quantities import Duration, Money, Price
 from gpu_sim.core.scenario.acts import Act, PriceAct
 from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget
-from gpu_sim.core.scenario.scenario import AccountSpec
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings
 from gpu_sim.core.simulation import Simulation
+from msgspec.structs import replace
 
-from ..support.builders import DOLLAR, READY, journal, rent, rent_command, scenario
+from ..support.builders import DOLLAR, MINUTE, READY, journal, rent, rent_command, scenario
 
 
 def lived() -> Simulation:
@@ -142,6 +143,31 @@ def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     return lambda exported: exported.replace(old, new, 1)
 
 
+def said_of_the_scenario(field: bytes) -> Callable[[bytes], bytes]:
+    """The header with one field more in its scenario, which leaves out what has its default."""
+    return replaced(b'"scenario":{', b'"scenario":{' + field + b",")
+
+
+def test_what_a_header_may_say_of_its_scenario_besides_is_read() -> None:
+    exported = said_of_the_scenario(b'"scenario":1,"billing":{"minimum":901000}')(journal(lived()))
+    assert parse(exported)[0].scenario.billing.minimum == 901_000
+
+
+def test_a_journal_of_format_1_is_refused_by_its_number() -> None:
+    old = journal(lived()).replace(b'{"journal":2,', b'{"journal":1,', 1)
+    with pytest.raises(JournalInvalid, match="format 1 is not format 2, the one read here"):
+        parse(old)
+
+
+def test_the_header_leaves_defaults_out_also_those_that_were_written_out() -> None:
+    written_out = replace(
+        scenario(), billing=BillingSettings(minimum=Duration(15 * MINUTE)), journal="".join(["comp", "act"])
+    )
+    header, default = (Simulation(each).journal_header() for each in (written_out, scenario()))
+    assert b"billing" not in header
+    assert header == default
+
+
 @pytest.mark.parametrize(
     ("spoil", "param"),
     [
@@ -149,11 +175,11 @@ def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
         (lambda exported: exported.splitlines()[0], "line 1"),
         (lambda exported: b"not json\n" + exported, "line 1"),
         (replaced(b'"journal":2', b'"journal":1'), "line 1"),
-        (replaced(b'"scenario":1', b'"scenario":2'), "line 1"),
+        (said_of_the_scenario(b'"scenario":2'), "line 1"),
         (replaced(b'"seed":3', b'"seed":"3"'), "line 1"),
-        (replaced(b'"seed":1', b'"sead":1'), "line 1"),
-        (replaced(b'"minimum":900000', b'"minimum":"15m"'), "line 1"),
-        (replaced(b'"minimum":900000', b'"minimum":900500'), "line 1"),
+        (said_of_the_scenario(b'"sead":1'), "line 1"),
+        (said_of_the_scenario(b'"billing":{"minimum":"15m"}'), "line 1"),
+        (said_of_the_scenario(b'"billing":{"minimum":900500}'), "line 1"),
         (replaced(b'"end":true', b'"and":true'), "line 14"),
         (lambda exported: b"\n".join(exported.splitlines()[:-1]), "line 13"),
         (replaced(b'"amount_micros":5}\n{"at":60000,', b'"amount_micros":5}\n{"at":"x",'), "line 11"),

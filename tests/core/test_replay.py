@@ -133,8 +133,8 @@ def test_a_journal_whose_scenario_cannot_be_run_is_refused(place: str, change: d
 
 
 def test_a_journal_whose_header_has_a_negative_span_is_refused() -> None:
-    exported = journal(lived()).replace(b'"idle_timeout":900000', b'"idle_timeout":-900000', 1)
-    with pytest.raises(JournalInvalid):
+    exported = journal(lived()).replace(b'"scenario":{', b'"scenario":{"billing":{"idle_timeout":-900000},', 1)
+    with pytest.raises(JournalInvalid, match="expected an integer from 0"):
         replay(exported)
 
 

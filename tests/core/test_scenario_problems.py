@@ -43,9 +43,9 @@ def test_an_offer_that_no_rates_fit_is_a_problem_with_its_name() -> None:
     settings = InterruptionSettings(mode="realistic", shape=shape)
     hard = replace(OFFERS[0], availability=Availability(700_000), interruption_probability=Share(700_000))
     conditions = scenario(MarketSettings(offers=(hard,), interruptions=settings))
-    [(path, told)] = find_problems(conditions, (hard,))
+    [(path, problem)] = find_problems(conditions, (hard,))
     assert path == ("market", "interruptions")
-    assert told.startswith(f'offer "{hard.name}": no offer of this shape can be had')
+    assert problem.startswith(f'offer "{hard.name}": no offer of this shape can be had')
 
 
 def test_a_scenario_without_problems_has_none() -> None:
@@ -212,8 +212,8 @@ BRISK, NEVER = ChurnTerms(), ChurnTerms(away=Duration(0))
 )
 def test_churn_of_offers_that_all_follow_traces_is_refused(churn: ChurnSettings, field: str) -> None:
     settings = replaying(trace([1, 0], region="Here"), offers=(offer("Here"),), churn=churn)
-    told = 'nobody leaves by this: offer "vast-ai|RTX 4090|Here" follows a trace, and so do all that it is about'
-    assert market_problems(settings) == ([(f"market.churn.{field}", told)] if field else [])
+    problem = 'nobody leaves by this: offer "vast-ai|RTX 4090|Here" follows a trace, and so do all that it is about'
+    assert market_problems(settings) == ([(f"market.churn.{field}", problem)] if field else [])
     beside = replaying(trace([1, 0], region="Here"), offers=(offer("Here"), offer("There")), churn=churn)
     assert market_problems(beside) == []
 
@@ -227,9 +227,9 @@ def test_an_offer_that_follows_two_is_told_once_an_entry() -> None:
     "fields",
     [
         {"interruptions": InterruptionSettings(mode="replay")},
-        {"replay": ReplaySettings(availability=(trace([1]),))},
+        {"recordings": ReplaySettings(availability=(trace([1]),))},
         {"prices": PriceSettings(exchange="replay")},
-        {"replay": ReplaySettings(prices=(series([1]),))},
+        {"recordings": ReplaySettings(prices=(series([1]),))},
     ],
 )
 def test_the_mode_goes_with_what_is_replayed(fields: dict[str, Any]) -> None:

@@ -200,7 +200,7 @@ def test_a_world_deleted_while_it_catches_up_is_forgotten(
 
 
 def fail(*_: object) -> bool:
-    """What a bug of ours would do."""
+    """Fails as a bug of ours would."""
     raise RuntimeError("a bug")
 
 
@@ -294,18 +294,18 @@ def test_property_22_a_world_is_the_same_whether_or_not_it_was_kept_going(clock:
 
 @pytest.fixture
 def fired(monkeypatch: pytest.MonkeyPatch) -> Event:
-    """Set once a server's pacemaker has let something happen in its default world."""
-    beaten = Event()
+    """Set once a server's pacemaker has applied an event in its default world."""
+    has_moved = Event()
     original = Pacemaker.beat
 
     def beat(self: Pacemaker) -> int:
         pause = original(self)
         if self._worlds.by_name["default"].simulation.events_total > 2:
-            beaten.set()
+            has_moved.set()
         return pause
 
     monkeypatch.setattr(Pacemaker, "beat", beat)
-    return beaten
+    return has_moved
 
 
 def test_a_server_keeps_its_clocks_going(fired: Event) -> None:

@@ -35,7 +35,7 @@ def ready_file(tmp_path: Path) -> Path:
 
 
 def health(server: Serving) -> Any:
-    """The answer of the server to `/_sim/health`."""
+    """The server's health."""
     return httpx.get(f"{server.url}/_sim/health").json()
 
 

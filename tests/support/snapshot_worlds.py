@@ -43,7 +43,7 @@ _PLAYED: dict[str, dict[str, Any]] = {
     "replay": {
         "interruptions": InterruptionSettings(mode="replay"),
         "prices": PriceSettings(exchange="replay", activity=Factor(20_000_000)),
-        "replay": ReplaySettings(
+        "recordings": ReplaySettings(
             availability=(
                 trace(generated(3, 200, most=4), 7 * MINUTE, provider="marketplace"),
                 trace(generated(4, 150), 9 * MINUTE, provider="hyperscaler", loop=False),

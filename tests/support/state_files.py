@@ -6,8 +6,9 @@ from typing import Any
 from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
-from gpu_sim.worlds.sqlite_store import SqliteStore
-from gpu_sim.worlds.state_file import StateFile
+from gpu_sim.worlds.retention import KEEP_DEFAULT
+from gpu_sim.worlds.state_files.sqlite_store import SqliteStore
+from gpu_sim.worlds.state_files.state_file import FileOptions, StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -30,27 +31,33 @@ def world(scenario: Scenario | None = None, **options: Any) -> World:
     return made
 
 
-def kept(path: Path, started: World | None = None, *, inputs_per_part: int = 4, pages_max: int | None = None) -> World:
+def kept(
+    path: Path,
+    scenario: Scenario | None = None,
+    *,
+    inputs_per_part: int = 4,
+    pages_max: int | None = None,
+    keep: int = KEEP_DEFAULT,
+    **options: Any,
+) -> World:
     """A world kept in that file."""
-    started = world() if started is None else started
+    return Worlds(keep=keep).open(
+        path,
+        conditions() if scenario is None else scenario,
+        options=FileOptions(inputs_per_part=inputs_per_part, pages_max=pages_max),
+        **options,
+    )
 
-    def begin(store: SqliteStore) -> None:
-        started.begin_in(StateFile(store, inputs_per_part=inputs_per_part))
 
-    store = SqliteStore.open(path, begin, pages_max=pages_max)
-    state_file = StateFile(store, inputs_per_part=inputs_per_part)
-    try:
-        started.keep_in(state_file)
-    except BaseException:
-        state_file.close()
-        raise
-    return started
+def store_of(running: World) -> SqliteStore:
+    """The database of a world in a state file."""
+    assert isinstance(running.state_file, StateFile)
+    return running.state_file._store
 
 
 def killed(running: World) -> None:
     """What a kill leaves: the files as they are at that instant, whatever closing them would have tidied up."""
-    assert running.persistence.state_file is not None
-    store = running.persistence.state_file._store
+    store = store_of(running)
     files = [store.path, store.path.with_name(store.path.name + "-wal")]
     left = {file: file.read_bytes() for file in files if file.exists()}
     store._db.close()

@@ -10,7 +10,7 @@ from ..support.builders import scenario
 
 
 def request(number: int) -> KeptRequest:
-    """A request that can be told by its time."""
+    """A request that is known by its time."""
     return KeptRequest(
         at=str(number),
         span_ns=0,

@@ -4,14 +4,14 @@ from gpu_sim.worlds.string_pool import STRINGS_MAX, StringPool
 
 
 def test_equal_texts_become_one() -> None:
-    words = StringPool()
+    pool = StringPool()
     first, second = "".join(["vast", "-ai"]), "".join(["vast", "-ai"])
     assert first is not second
-    assert words.shared(first) is words.shared(second) is first
+    assert pool.shared(first) is pool.shared(second) is first
 
 
 def test_they_are_bounded() -> None:
-    words = StringPool()
+    pool = StringPool()
     for number in range(3 * STRINGS_MAX):
-        assert words.shared(str(number)) == str(number)
-        assert len(words._known) <= STRINGS_MAX
+        assert pool.shared(str(number)) == str(number)
+        assert len(pool._known) <= STRINGS_MAX

@@ -6,6 +6,7 @@ import threading
 from gpu_sim.core.commands import AddCredit
 from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.scenario import ClockSettings
+from gpu_sim.worlds.restart import reset
 from gpu_sim.worlds.watchers import Watcher
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
@@ -40,11 +41,11 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         worlds.add(world)
         watcher, now = Watcher(), asyncio.get_running_loop().time()
         world.watchers.append(watcher)
-        told: list[str] = []
+        woken: list[str] = []
 
         async def look(name: str) -> None:
             if await watcher.wait(now):
-                told.append(name)
+                woken.append(name)
 
         world.execute(AddCredit("alice", 1))
         await look("command")
@@ -54,7 +55,7 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         await look("step")
         await world.advance(lambda: world.simulation.now_ms + 5_000)
         await look("advance")
-        await world.reset(lambda _: {})
+        await reset(world, lambda _: {})
         await look("reset")
         world.execute(rent_command())
         await look("rent")
@@ -68,6 +69,6 @@ def test_all_that_happens_in_a_world_is_told() -> None:
         worlds.stop()
         await asyncio.sleep(0)
         await look("stop")
-        return told
+        return woken
 
     assert asyncio.run(run()) == ["command", "step", "advance", "reset", "rent", "running clock", "stop"]

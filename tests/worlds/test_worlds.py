@@ -9,8 +9,10 @@ from gpu_sim.core.kernel.errors import AccountExists
 from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Money
 from gpu_sim.core.scenario.acts import Act, CreditAct
 from gpu_sim.core.scenario.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
+from gpu_sim.worlds.restart import reset
+from gpu_sim.worlds.tokens import Place
 from gpu_sim.worlds.world import World, WorldNotFound
-from gpu_sim.worlds.worlds import DefaultWorldKept, Place, WorldExists, Worlds
+from gpu_sim.worlds.worlds import DefaultWorldKept, WorldExists, Worlds
 
 from ..support.builders import scenario
 
@@ -39,19 +41,19 @@ def worlds(world: World) -> Worlds:
 def test_a_token_leads_to_its_world_and_account(worlds: Worlds, world: World) -> None:
     other = World("other", conditions(accounts=(AccountSpec("alice", "si_other"),)))
     worlds.add(other)
-    assert worlds.place("si_alice") == Place(world, "alice")
-    assert worlds.place("si_other") == Place(other, "alice")
-    assert worlds.place("si_nobody") is None
-    assert worlds.by_header[b"Bearer si_alice"] == Place(world, "alice")
+    assert worlds.keyring.place("si_alice") == Place(world, "alice")
+    assert worlds.keyring.place("si_other") == Place(other, "alice")
+    assert worlds.keyring.place("si_nobody") is None
+    assert worlds.keyring.by_header[b"Bearer si_alice"] == Place(world, "alice")
 
 
 def test_an_account_without_a_token_gets_one_that_nobody_could_guess(worlds: Worlds, world: World) -> None:
-    (minted,) = (token for token, account in world.tokens.items() if account == "bob")
+    (minted,) = (token for name, token in worlds.keyring.tokens_of(world).items() if name == "bob")
     assert len(minted) == len("si_") + 32
-    assert worlds.place(minted) == Place(world, "bob")
+    assert worlds.keyring.place(minted) == Place(world, "bob")
     again = World("again", conditions(accounts=(AccountSpec("bob"),)))
     worlds.add(again)
-    assert minted not in again.tokens
+    assert minted not in worlds.keyring.tokens_of(again).values()
 
 
 def test_a_token_is_taken_over_the_whole_server(worlds: Worlds) -> None:
@@ -74,16 +76,16 @@ def test_a_world_is_found_by_its_name_and_the_default_is_kept(worlds: Worlds, wo
 def test_of_the_tokens_of_deleted_worlds_the_latest_are_remembered(
     worlds: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gpu_sim.worlds.worlds.ORPHANS_KEPT", 2)
+    monkeypatch.setattr("gpu_sim.worlds.tokens.ORPHANS_KEPT", 2)
     for name in ("first", "second", "third"):
         world = World(name, conditions(accounts=(AccountSpec("alice", f"si_{name}"),)))
         worlds.add(world)
-        assert not worlds.is_orphan(f"si_{name}")
+        assert not worlds.keyring.is_orphan(f"si_{name}")
         asyncio.run(worlds.drop(world))
-        assert worlds.is_orphan(f"si_{name}")
-    assert [worlds.is_orphan(f"si_{name}") for name in ("first", "second", "third")] == [False, True, True]
+        assert worlds.keyring.is_orphan(f"si_{name}")
+    assert [worlds.keyring.is_orphan(f"si_{name}") for name in ("first", "second", "third")] == [False, True, True]
     worlds.add(World("third", conditions(accounts=(AccountSpec("alice", "si_third"),))))
-    assert not worlds.is_orphan("si_third")
+    assert not worlds.keyring.is_orphan("si_third")
 
 
 def test_a_deleted_world_moves_no_more() -> None:
@@ -91,7 +93,7 @@ def test_a_deleted_world_moves_no_more() -> None:
     asyncio.run(world.drop())
     for go in (
         world.catch_up,
-        lambda: world.reset(lambda _: {}),
+        lambda: reset(world, lambda _: {}),
         lambda: world.advance(lambda: 5),
         lambda: world.change_clock(MANUAL),
     ):
@@ -101,14 +103,14 @@ def test_a_deleted_world_moves_no_more() -> None:
 
 
 def test_a_reset_keeps_the_tokens_of_the_scenario_and_drops_those_that_came_later(worlds: Worlds, world: World) -> None:
-    tokens = dict(world.tokens)
+    tokens = dict(worlds.keyring.tokens_of(world))
     world.simulation.execute(CreateAccount("carol", 5))
-    worlds.open_account(world, "carol", "si_carol")
-    assert worlds.place("si_carol") == Place(world, "carol")
+    worlds.keyring.open_account(world, "carol", "si_carol")
+    assert worlds.keyring.place("si_carol") == Place(world, "carol")
     asyncio.run(worlds.reset(world))
-    assert world.tokens == tokens
-    assert worlds.place("si_carol") is None
-    assert b"Bearer si_carol" not in worlds.by_header
+    assert worlds.keyring.tokens_of(world) == tokens
+    assert worlds.keyring.place("si_carol") is None
+    assert b"Bearer si_carol" not in worlds.keyring.by_header
     assert "carol" not in world.simulation.accounts
 
 

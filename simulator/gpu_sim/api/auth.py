@@ -1,4 +1,4 @@
-"""Who may ask: bearer tokens on the API (F2), hosts, origins and the admin token on the control plane."""
+"""Access: bearer tokens on the API (F2), hosts, origins and the admin token on the control plane."""
 
 import re
 from hmac import compare_digest
@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from starlette.types import Scope
 
-from ..worlds.worlds import Place, Worlds
+from ..worlds.tokens import Keyring, Place
 from .problems import ControlRefused, InvalidToken
 
 _is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch
 
 
 class ControlAccess(Struct, frozen=True):
-    """Who may use the control plane: whether the server listens on loopback only, which more hosts, which secret."""
+    """Access to the control plane: on loopback with a known host, or from anywhere with the admin token."""
 
     on_loopback: bool = True
     allowed_hosts: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class ControlAccess(Struct, frozen=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether anybody may use it at all."""
+        """False where nobody may use it."""
         return self.on_loopback or bool(self.admin_token)
 
 
@@ -42,12 +42,12 @@ def bearer_token(scope: Scope) -> str | None:
     return token.strip().decode("latin-1")
 
 
-def authenticate(scope: Scope, worlds: Worlds) -> Place:
-    """Where the request's token leads. Raises InvalidToken (F2)."""
+def authenticate(scope: Scope, keyring: Keyring) -> Place:
+    """The place that the request's token leads to. Raises InvalidToken (F2)."""
     token = bearer_token(scope)
     if token is None:
         raise InvalidToken("a token is needed: Authorization: Bearer si_...")
-    place = worlds.place(token)
+    place = keyring.place(token)
     if place is None:
         raise unknown_token()
     return place
@@ -75,7 +75,7 @@ def guard_control(scope: Scope, access: ControlAccess) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine only."""
+    """True where a host name or address means this machine only."""
     return _is_loopback(host) is not None
 
 

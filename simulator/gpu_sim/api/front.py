@@ -134,7 +134,7 @@ class FrontController:
         token = bearer_token(exchange.scope) if exchange.is_control else None
         if token is None:
             return
-        place = self._worlds.place(token)
+        place = self._worlds.keyring.place(token)
         if place is not None:
             exchange.world, exchange.account = place.world, place.account
         elif not _names_world(exchange.scope["query_string"]):
@@ -147,9 +147,9 @@ class FrontController:
         Raises InvalidToken (F2).
         """
         # Looked up only now: while the body came, a world may have been deleted and its tokens given away.
-        place = self._worlds.by_header.get(exchange.authorization)
+        place = self._worlds.keyring.by_header.get(exchange.authorization)
         if place is None:
-            place = authenticate(exchange.scope, self._worlds)
+            place = authenticate(exchange.scope, self._worlds.keyring)
         exchange.world, exchange.account = place.world, place.account
         return place.world.caught_up()
 

@@ -81,7 +81,7 @@ class ControlConnection:
                 self._forget_dead_connection()
                 self._connection.request(method, target, content, self._headers)
                 answer = self._connection.getresponse()
-                status, told = answer.status, answer.read()
+                status, received = answer.status, answer.read()
             except TimeoutError:
                 self._connection.close()
                 silent = f"did not answer within {self._seconds_max:g} s"
@@ -91,8 +91,8 @@ class ControlConnection:
                 reason = str(error) or repr(error)
                 raise ServerUnreachable(f"{self.url} cannot be asked: {reason}", reason) from None
         if not 200 <= status < 300:
-            raise _refusal(status, told)
-        return told
+            raise _refusal(status, received)
+        return received
 
     def close(self) -> None:
         """Hang up; a later call dials again."""
@@ -144,9 +144,9 @@ def _headers(token: str | None, admin_token: str | None) -> dict[str, str]:
     return headers
 
 
-def _refusal(status: int, told: bytes) -> ServerRefused:
+def _refusal(status: int, received: bytes) -> ServerRefused:
     try:
-        problem = msgspec.json.decode(told, type=_Problem)
+        problem = msgspec.json.decode(received, type=_Problem)
     except msgspec.DecodeError:
-        return ServerRefused(status, told[:200].decode(errors="replace") or "nothing more")
+        return ServerRefused(status, received[:200].decode(errors="replace") or "nothing more")
     return ServerRefused(status, problem.detail, problem.code, problem.param)

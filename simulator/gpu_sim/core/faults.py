@@ -1,4 +1,4 @@
-"""The faults of a world beside its simulation: rules in order, what each has met, and what it decides.
+"""The faults of a world beside its simulation: rules in order, their counts, and their decisions.
 
 Everything is counted and drawn for each account and rule alone, so that a rule added or removed, or what other
 accounts do meanwhile, changes no other draw.
@@ -55,7 +55,7 @@ class Injection(Struct, frozen=True, gc=False):
 
 
 class AccountCounts(Struct, frozen=True, gc=False):
-    """What a rule has met from an account: requests that it is about, injections, and the token bucket: its level
+    """The counts of a rule for one account: requests that it is about, injections, and the token bucket: its level
     in tokens × the ms of `per`, as of which instant."""
 
     account: str
@@ -66,7 +66,7 @@ class AccountCounts(Struct, frozen=True, gc=False):
 
 
 class RuleState(Struct, frozen=True):
-    """A rule, when it was added (ms since the start), and what it has met."""
+    """A rule, when it was added (ms since the start), and its counts."""
 
     rule: FaultRule
     added_ms: int
@@ -84,7 +84,7 @@ class RuleState(Struct, frozen=True):
 
 
 class _Tally:
-    """What a rule has met from one account."""
+    """The counts of a rule for one account as they change, and its streams."""
 
     __slots__ = ("delay_stream", "hits", "level", "level_ms", "spent", "stream")
 
@@ -96,7 +96,7 @@ class _Tally:
 
 
 class _Rule:
-    """A rule at work."""
+    """A rule with its counts for each account."""
 
     __slots__ = ("_seed", "added_ms", "rule", "sample", "tallies")
 
@@ -168,12 +168,13 @@ class _Rule:
 
 
 def _is_drawn(tally: _Tally, number: int, probability: Share) -> bool:
-    """What draw `number` decides. Where it cannot matter it is not looked at: a draw has no effect on another."""
+    """True if draw `number` lets the rule act. Certain outcomes skip the hash, which is the cost of a request here: no
+    draw moves another, so none has to be used up."""
     return probability == PPM or (probability > 0 and happens(draw(tally.stream, number), probability))
 
 
 def _is_possible(state: RuleState, now_ms: int) -> bool:
-    """Whether a rule can have met that by an instant."""
+    """True if a run can lead to this state by an instant."""
     limit = state.rule.effect.rate_limit
     level_most = 0 if limit is None else limit.limit * limit.per
     return (
@@ -218,7 +219,7 @@ class FaultState:
         return tuple(name for name, rule in self._rules.items() if rule.rule.on.meets(operation, account, offer))
 
     def decide(self, operation: Operation, account: str, offer: OfferName | None, now_ms: int) -> Injection | None:
-        """What happens to a request of these names: the first rule in order that says yes, after all have counted."""
+        """The fault for a request of these names: that of the first rule in order that acts, after all have counted."""
         met = self.matching(operation, account, offer)
         return self.decide_among(met, operation, account, now_ms) if met else None
 
@@ -244,7 +245,7 @@ class FaultState:
             wait_ms = max(wait_ms, wanted.wait_ms)
             if injection is None:
                 injection = wanted
-        if wait_ms == 0:
+        if wait_ms == 0:  # only now: a request that one limit refuses must not use up the tokens of another
             for rule in passed:
                 rule.take_token(account)
         if injection is not None:

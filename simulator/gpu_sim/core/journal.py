@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from .billing.ledger import Entry
 from .commands import Command
@@ -23,9 +23,11 @@ from .kernel.clock import YEAR_MS, format_instant
 from .kernel.errors import JournalInvalid
 from .kernel.quantities import Availability, Natural, Share
 from .kernel.randomness import PPM
-from .scenario.scenario import Scenario, without_tokens
+from .scenario.scenario import Scenario, canonical
 
 FORMAT = 2
+"""The header leaves defaults out: another default of a scenario's field is another format."""
+
 _QUANTITY_MAX = 10**18
 _SPAN_MS_MAX = 10_000 * YEAR_MS
 
@@ -50,7 +52,7 @@ class RestoredFrom(Struct, frozen=True):
     digest: str
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, omit_defaults=True):
     """The first line: format, seed, start of virtual time, and the scenario in canonical form."""
 
     journal: int
@@ -74,7 +76,7 @@ class Journal:
     __slots__ = ("_digest", "_digested", "_header", "_lines", "_lines_dropped", "began", "dropped", "events")
 
     def __init__(self, scenario: Scenario, seed: int, start_epoch_ms: int) -> None:
-        self._header = Header(FORMAT, seed, format_instant(start_epoch_ms), without_tokens(scenario))
+        self._header = Header(FORMAT, seed, format_instant(start_epoch_ms), canonical(scenario))
         self.began = self._digested = Mark()
         self._digest = b""
         self._lines: list[tuple[int, int, Struct]] = []
@@ -105,7 +107,7 @@ class Journal:
 
     def header(self) -> bytes:
         """The first line."""
-        return _encode_header(self._header) + b"\n"
+        return _encode(self._header) + b"\n"
 
     def lines(self, since: Mark, until: Mark | None = None) -> Iterator[bytes]:
         """The lines between two places, all of which must be held; without `until`, to the end at the first `next`."""
@@ -205,17 +207,6 @@ def chain_digest(digest: bytes, lines: Iterable[bytes]) -> bytes:
     for line in lines:
         digest = blake2b(digest + line, digest_size=16).digest()
     return digest
-
-
-def _encode_header(header: Header) -> bytes:
-    """Leave out what is not there: a scenario without faults has the bytes that it had before faults existed."""
-    scenario = asdict(header.scenario)
-    if not scenario["faults"]:
-        del scenario["faults"]
-    fields = asdict(header) | {"scenario": scenario}
-    if header.restored_from is None:
-        del fields["restored_from"]
-    return _encode(fields)
 
 
 class _End(Struct, frozen=True, forbid_unknown_fields=True):

@@ -43,7 +43,7 @@ def _market_problems(
         unknown = names.unknown("provider_id", provider, key="provider")
         if unknown is not None:
             yield ("market", "notices", "providers", provider), unknown
-    for path, reason in _replay_problems(market, offers, names):
+    for path, reason in _recording_problems(market, offers, names):
         yield ("market", "replay", *path), reason
     for path, reason in _churn_problems(market, offers):
         yield ("market", "churn", *path), reason
@@ -98,7 +98,7 @@ def _act_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path
             yield from offers.problems(act.selector, where, provider_key=key)
 
 
-def _replay_problems(
+def _recording_problems(
     market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
 ) -> Iterator[tuple[Path, str]]:
     """Each problem with the path of its field within `market.replay`."""
@@ -117,7 +117,7 @@ def _replay_problems(
 
 
 def _churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
-    """Settings of `market.churn` that mean nobody: offers that follow a trace never leave, it says when they are
+    """Settings of `market.churn` that concern no offer: offers that follow a trace never leave, it says when they are
     there."""
     traces = market.recordings.availability
     if not traces:
@@ -142,7 +142,7 @@ def _trace_problems(played: PlayedTrace, where: Path) -> Iterator[tuple[Path, st
     if played.recording.most > NODES_MAX:
         yield (*where, "trace"), f"a trace counts at most {NODES_MAX} nodes"
     if played.counts_nodes and played.severity != PPM:
-        yield (*where, "severity"), "severity goes with traces of 0 and 1: this one counts nodes, and so what falls"
+        yield (*where, "severity"), "severity goes with traces of 0 and 1: this one counts nodes, and so those lost"
 
 
 def _series_problems(played: PlayedSeries, where: Path) -> Iterator[tuple[Path, str]]:
@@ -152,11 +152,11 @@ def _series_problems(played: PlayedSeries, where: Path) -> Iterator[tuple[Path, 
 
 def _repeats(played: Sequence[Played], offers: tuple[OfferSpec, ...], kind: str) -> Iterator[tuple[Path, str]]:
     first: dict[str, int] = {}
-    told: set[int] = set()
+    reported: set[int] = set()
     for spec, index in offers_meant(played, offers):
         earlier = first.setdefault(spec.name, index)
-        if earlier != index and index not in told:
-            told.add(index)
+        if earlier != index and index not in reported:
+            reported.add(index)
             yield (kind, index), f'offer "{spec.name}" follows {kind}[{earlier}] already'
 
 

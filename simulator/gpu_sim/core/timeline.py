@@ -136,7 +136,7 @@ class Timeline:
         if isinstance(act, OutageAct):
             for offer in offers:
                 self._market.begin_outage(offer, number, endless=endless)
-            if act.interrupt is True:
+            if act.interrupt:
                 self._interventions.interrupt_all(offers)
             return
         overlay = overlay_of(number, act)

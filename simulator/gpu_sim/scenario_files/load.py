@@ -150,18 +150,18 @@ def _drop(data: Any, path: tuple[str | int, ...]) -> None:
 def _with_recordings(scenario: Scenario) -> Scenario:
     """The scenario with its recordings read, each file once."""
     market = scenario.market
-    if not market.replay:
+    if market.recordings == ReplaySettings():
         return scenario
     read_trace, read_series = cache(read_trace_recording), cache(read_price_recording)
     traces = tuple(
         replace(each, trace=read_trace(Path(each.trace)) if isinstance(each.trace, str) else each.trace)
-        for each in market.replay.availability
+        for each in market.recordings.availability
     )
     series = tuple(
         replace(each, series=read_series(Path(each.series)) if isinstance(each.series, str) else each.series)
-        for each in market.replay.prices
+        for each in market.recordings.prices
     )
-    return replace(scenario, market=replace(market, replay=ReplaySettings(availability=traces, prices=series)))
+    return replace(scenario, market=replace(market, recordings=ReplaySettings(availability=traces, prices=series)))
 
 
 def _with_offers(scenario: Scenario, root: Node) -> Scenario:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import NODEFAULT, Struct, UnsetType, inspect
+from msgspec import NODEFAULT, Struct, inspect
 
 from .. import notation
 from ..core.kernel import quantities
@@ -93,7 +93,7 @@ def _property(owner: type, field: inspect.Field) -> dict[str, Any]:
     schema = _schema(field.type)
     if owner is BillingSettings and field.name in ("idle_timeout", "hold_expiry"):
         schema = {"anyOf": [*schema["anyOf"], {"const": "none"}]}
-    if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple | UnsetType):
+    if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple):
         schema = {**schema, "default": _default(field.default)}
     return schema
 

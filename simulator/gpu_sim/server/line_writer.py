@@ -6,10 +6,10 @@ from contextlib import suppress
 from types import TracebackType
 
 WAITING_BYTES_MAX = 4 << 20
-"""How much may wait to be read; lines that come then are dropped."""
+"""The bytes that may wait to be written; lines that come on top of them are dropped."""
 
 CLOSE_SECONDS_MAX = 1.0
-"""How long the end waits for what has not been written yet."""
+"""The end waits so long for what has not been written yet."""
 
 
 class LineWriter:

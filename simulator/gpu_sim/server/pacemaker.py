@@ -14,7 +14,7 @@ PAUSE_NS_MIN = 5 * NS_PER_MS
 """Between two looks there is room for requests, however fast the clocks go."""
 
 PAUSE_NS_MAX = 50 * NS_PER_MS
-"""How late it is noticed that a request has made something due, or set a clock going."""
+"""A request may make something due, or set a clock going, just after a look: it is noticed no later than this."""
 
 _log = logging.getLogger("gpu_sim")
 

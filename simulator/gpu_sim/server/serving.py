@@ -25,7 +25,8 @@ from ..core.scenario.scenario import ClockSettings, Scenario
 from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
-from ..worlds.sqlite_store import StateUnusable, Sync
+from ..worlds.state_files.sqlite_store import StateUnusable, Sync
+from ..worlds.state_files.state_file import FileOptions
 from ..worlds.world import Profile, World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter
@@ -43,7 +44,7 @@ class PortUnavailable(Exception):  # named as the refusals are: by what it says
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How to serve a scenario. None leaves it to the scenario."""
+    """The options of a server. None leaves a thing to the scenario."""
 
     scenario: Scenario
     seed: int | None = None
@@ -54,18 +55,18 @@ class Options(Struct, frozen=True, kw_only=True):
     allow_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
     scenario_dir: Path | None = None
-    """Where more scenarios are that worlds may be made of, if anywhere."""
+    """A folder of more scenarios that worlds may be made of."""
     request_log: int = REQUESTS_KEPT
-    """How many API requests each world keeps."""
+    """The number of API requests that each world keeps."""
     log_requests: bool = False
-    """Whether each API request is a line of JSON on stderr."""
+    """True writes a line of JSON to stderr for each API request."""
     keep: int = KEEP_DEFAULT
     state: Path | None = None
     sync: Sync = "normal"
 
 
 class Ready(Struct, frozen=True):
-    """What a client needs to know of a server that serves."""
+    """A server that serves, as a client needs to know it."""
 
     url: str
     world: str
@@ -73,7 +74,7 @@ class Ready(Struct, frozen=True):
     token: str
     pid: int
     control: bool = True
-    """Whether anybody may use the control plane at all."""
+    """False where nobody may use the control plane."""
     state: Path | None = None
     """The file that the world `default` is kept in, and no other world."""
 
@@ -142,29 +143,18 @@ class _Serving:
 
     def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
-        world = World(
-            DEFAULT_WORLD,
-            options.scenario,
-            seed=options.seed,
-            clock=options.clock,
-            profile=options.profile,
-            keep=options.keep,
-        )
         worlds = Worlds(
             ScenarioLibrary(options.scenario_dir),
             profile=options.profile,
             keep=options.keep,
             requests_kept=options.request_log,
         )
-        worlds.add(world)
-        if options.state is not None:
-            worlds.keep_in_file(world, options.state, options.sync)
+        world = _default_world(worlds, options)
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self.ready = Ready(
-            url, world.name, world.seed, next(iter(world.tokens), ""), os.getpid(), access.is_open, options.state
-        )
+        token = next(iter(worlds.keyring.tokens_of(world).values()), "")
+        self.ready = Ready(url, world.name, world.seed, token, os.getpid(), access.is_open, options.state)
         connections = Connections()
         self._log = LineWriter(sys.stderr.fileno()) if options.log_requests else None
         config = uvicorn.Config(
@@ -187,6 +177,15 @@ class _Serving:
                 self.server.run(sockets=[self._socket])
             finally:
                 self.worlds.close()
+
+
+def _default_world(worlds: Worlds, options: Options) -> World:
+    scenario, seed, clock = options.scenario, options.seed, options.clock
+    if options.state is not None:
+        return worlds.open(options.state, scenario, seed=seed, clock=clock, options=FileOptions(options.sync))
+    world = World(DEFAULT_WORLD, scenario, seed=seed, clock=clock, profile=options.profile, keep=options.keep)
+    worlds.add(world)
+    return world
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:

@@ -1,4 +1,4 @@
-"""What an advance brought about."""
+"""The events of an advance."""
 
 from ..core.journal import Recorded
 from ..core.simulation import Simulation
@@ -7,7 +7,7 @@ EVENTS_SHOWN_MAX = 1_000
 
 
 class AdvanceEvents:
-    """How many events there were since it was made, and the first thousand of them, with the `seq` before them."""
+    """Counts the events since it was made, and collects the first thousand; `before` is the `seq` before them."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -16,11 +16,11 @@ class AdvanceEvents:
 
     @property
     def total(self) -> int:
-        """How many events there were."""
+        """The number of events so far."""
         return self._simulation.events_total - self.before
 
     def take(self) -> None:
-        """Take down what happened since the last time, before it is let go."""
+        """Collect the events since the last time, before they are dropped from memory."""
         if len(self.events) < EVENTS_SHOWN_MAX:
             simulation = self._simulation
             first = self.before + len(self.events) - simulation.events_dropped

@@ -1,22 +1,21 @@
-"""What becomes of a world's fault rules, written down before it happens where the world is in a state file."""
+"""Decisions about a world's fault rules and changes to them, each saved before it is made."""
 
 from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
 from ..core.scenario.fault_rules import FaultRule, OfferName, Operation
-from .state_file import Input
+from .state_files.input import Input
 from .world import World
 
 _LINES_PER_TIDYING = 64  # a decision leaves but one line of the journal
 
 
 def decide_fault(world: World, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
-    """What the fault rules decide about a request that arrives now, about that offer where it concerns one. Raises
-    StateUnavailable."""
+    """The injection, if any, that the fault rules choose for a request that arrives now; `offer` is the one that it is
+    about, if any. Raises StateUnavailable."""
     faults, simulation = world.faults, world.simulation
     matched = faults.matching(operation, account, offer)
     if not matched:
         return None
-    if world.persistence.state_file is not None:
-        world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
+    world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
     injection = faults.decide_among(matched, operation, account, simulation.now_ms)
     if simulation.lines_held % _LINES_PER_TIDYING == 0:
         world.tidy()

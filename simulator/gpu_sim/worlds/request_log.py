@@ -1,4 +1,4 @@
-"""The latest API requests of a world, kept as they came: what a reader wants to see is worked out when one reads."""
+"""The latest API requests of a world, as they came: few are ever read, so redacting and decoding is left to readers."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -38,14 +38,14 @@ class RequestLog:
 
     def __init__(self, limit: int = REQUESTS_KEPT) -> None:
         self.limit = limit
-        """How many are kept; 0 keeps none."""
+        """The number of requests kept; 0 keeps none."""
         self.total = 0
         """The number of the latest request."""
         self._kept: deque[KeptRequest] = deque(maxlen=limit)
 
     @property
     def dropped(self) -> int:
-        """How many have dropped out."""
+        """The number of requests that are no longer kept."""
         return self.total - len(self._kept)
 
     def add(self, request: KeptRequest) -> None:

@@ -19,7 +19,7 @@ FORMAT = 2
 
 
 class WorldState(Struct, frozen=True):
-    """What a world is: its conditions, how its clock runs, and its run as the core encodes it."""
+    """The state of a world: its conditions, its clock's settings, and its run as the core encodes it."""
 
     seed: int
     start_epoch_ms: int

@@ -1,10 +1,10 @@
-"""Texts that come again and again with each request, held once."""
+"""A bounded pool of request strings, so that equal ones share memory."""
 
 STRINGS_MAX = 1_000
 
 
 class StringPool:
-    """The latest texts, of which the equal ones become one. Unlike those that Python interns they go again."""
+    """Keeps one of the equal strings among the latest; bounded, as clients may send anything."""
 
     __slots__ = ("_known",)
 
@@ -12,7 +12,7 @@ class StringPool:
         self._known: dict[str, str] = {}
 
     def shared(self, text: str) -> str:
-        """An equal text, the same one each time."""
+        """The pool's string that equals this one."""
         if len(self._known) >= STRINGS_MAX:
             self._known.clear()
         return self._known.setdefault(text, text)

@@ -1,10 +1,10 @@
-"""Those who wait for something to happen in a world. They are told that it did, and look for themselves what."""
+"""Waiting for a world to change. A watcher learns that it may have changed, and looks for itself what has."""
 
 import asyncio
 
 
 class Watcher:
-    """One who waits, on the running event loop. It keeps nothing but whether it has been told."""
+    """A waiting client on the running event loop. It keeps one bit: many changes wake it once."""
 
     __slots__ = ("_loop", "_notified")
 
@@ -13,15 +13,15 @@ class Watcher:
         self._notified = asyncio.Event()
 
     def notify(self) -> None:
-        """Something happened."""
+        """Wake it: something may have changed."""
         self._notified.set()
 
     def notify_threadsafe(self) -> None:
-        """`tell` from a signal handler or another thread."""
+        """`notify` from a signal handler or another thread."""
         self._loop.call_soon_threadsafe(self._notified.set)
 
     async def wait(self, until: float) -> bool:
-        """Wait until told, or until the loop's time `until`, and say which."""
+        """Wait until notified (True), or until the loop's time `until` (False)."""
         try:
             async with asyncio.timeout_at(until):
                 await self._notified.wait()

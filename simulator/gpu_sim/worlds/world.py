@@ -1,7 +1,8 @@
-"""A world: one isolated simulation with its faults, under one clock, in a state file if it is kept in one."""
+"""A world: one isolated simulation with its faults, under one clock, and the state file that it is saved in."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -9,25 +10,26 @@ import msgspec
 from ..core.accepted import Accepted
 from ..core.commands import Command
 from ..core.kernel.clock import CALENDAR_END, DEFAULT_START, YEAR_MS, Calendar, epoch_ms
-from ..core.kernel.errors import Refusal, SnapshotInvalid
+from ..core.kernel.errors import Refusal
 from ..core.rentals.idempotency import Key
 from ..core.rentals.rental import Rental
 from ..core.run import Run, new_run
-from ..core.scenario.scenario import ClockSettings, Scenario, without_tokens
-from ..core.simulation import Simulation
+from ..core.scenario.scenario import ClockSettings, Scenario, canonical
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import AdvanceEvents
-from .persistence import Persistence
 from .request_log import RequestLog
-from .retention import KEEP_DEFAULT
-from .snapshot import WorldState, decode_world, encode_world
-from .sqlite_store import StateUnavailable
-from .state_file import Input, StateFile
+from .retention import KEEP_DEFAULT, Retention
+from .snapshot import WorldState, encode_world
+from .state_files.input import Input
+from .state_files.persistence import NoStateFile, Persistence
+from .state_files.sqlite_store import StateUnavailable
+from .state_files.state_file import SavedWorld
 from .string_pool import StringPool
 from .watchers import Watcher
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
 _STEPS_PER_LOOK = 8
+"""Steps between two looks at the wall clock, and about as many as a request waits for without giving way to others."""
 
 Profile = Literal["extended", "documented"]
 
@@ -39,7 +41,7 @@ class WorldNotFound(Refusal):
 
 
 class World:
-    """One simulation under one clock. Its tokens name its accounts."""
+    """One simulation under one clock."""
 
     def __init__(
         self,
@@ -50,31 +52,37 @@ class World:
         clock: ClockSettings | None = None,
         profile: Profile | None = None,
         keep: int = KEEP_DEFAULT,
+        saved: SavedWorld | None = None,
     ) -> None:
+        """A world at its start, or one `saved` of this scenario and seed, which goes on."""
         self.name = name
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile
-        self.tokens: dict[str, str] = {}
-        self.former_tokens: dict[str, str] = {}
-        """The tokens that accounts had before the world last began anew."""
-        self.persistence = Persistence(keep)
+        self._keep = keep
+        self.retention = Retention(keep)
+        self.state_file: Persistence = NoStateFile() if saved is None else saved.state_file
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
-        """Those who are told when something happened."""
+        """Clients waiting for changes; each is notified after whatever may have changed something."""
         self.string_pool = StringPool()
         self.stopping = False
         """The server or the world is about to end: a long run stops where it is."""
         self.is_dropped = False
         """The world was deleted: whoever waited for it finds it gone."""
         self._turn = asyncio.Lock()
-        run, self.pacer = self._at_start()
-        self._take_up(run)
+        if saved is None:
+            run, self.pacer = self.at_start()
+            self._take_up(run)
+        else:
+            self._take_up(saved.run)
+            self._resume(saved)
 
-    def _at_start(self) -> tuple[Run, Pacer]:
+    def at_start(self) -> tuple[Run, Pacer]:
+        """A new run of the world's scenario and seed, and the clock for it."""
         clock = self.first_clock
         start: int | None = clock.start if clock.start is not None else self.scenario.clock.start
         if start is None:
@@ -84,7 +92,7 @@ class World:
     def _take_up(self, run: Run) -> None:
         self.simulation, self.faults = run
         self.last_ms = epoch_ms(CALENDAR_END) - self.simulation.start_epoch_ms
-        """Where the clock stops, in ms since the start: the end of the calendar."""
+        """The end of the calendar in ms since the start: the clock stops there."""
         self._calendar = Calendar(self.simulation.start_epoch_ms)
 
     @property
@@ -98,16 +106,24 @@ class World:
 
     @property
     def lag_ms(self) -> int:
-        """How far the clock is behind where it should be by now, in virtual ms."""
+        """The distance in virtual ms from the clock to where it should be by now."""
         now = self.simulation.now_ms
         return min(self.pacer.target_ms(now), max(now, self.last_ms)) - now
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until nobody else moves the clock or the run, and keep it so within the block. Raises WorldNotFound
+        where the world has been deleted meanwhile."""
+        async with self._turn:
+            if self.is_dropped:
+                raise WorldNotFound(f'the world "{self.name}" was deleted', param="world")
+            yield
 
     async def catch_up(self, *, api_request: bool = False) -> None:
         """Let the clock go where it should be by now, and one `step` further for an API request under a manual clock
         that has one. Waits for its turn: where to go is asked only then. Raises WorldNotFound or
         StateUnavailable."""
-        async with self._turn:
-            self._check_kept()
+        async with self.turn():
             await self._catch_up(api_request=api_request)
 
     async def _catch_up(self, *, api_request: bool = False) -> None:
@@ -115,7 +131,7 @@ class World:
         target = now + step if api_request and step is not None else self.pacer.target_ms(now)
         if target > now:
             target = min(target, self.last_ms)
-            if step is not None:
+            if step is not None:  # a running clock is found again by the wall time that has gone by; this one is not
                 self._commit_clock(target)
             await self._run(target)
 
@@ -145,19 +161,19 @@ class World:
 
     async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> AdvanceEvents:
         """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
-        `done` says so, and answer what happened. A running clock goes on from there, ahead by as much. Raises
-        WorldNotFound or StateUnavailable, and then nothing has moved."""
-        async with self._turn:
-            self._check_kept()
+        `done` says so, and answer with the events of that time. A running clock goes on from there, ahead by as much.
+        Raises WorldNotFound or StateUnavailable, and then nothing has moved."""
+        async with self.turn():
             began, target = self.simulation.now_ms, target_ms()
             advance_events = AdvanceEvents(self.simulation)
+            # Before it moves, so that a refusal moves nothing. Where it will stop early nobody knows yet.
             self._commit_clock(target if done is None else began)
             try:
                 await self._run(target, done, advance_events)
-            finally:
+            finally:  # also where the client has gone meanwhile: the time that was run has gone by
                 self.pacer.skip(self.simulation.now_ms - began)
             if done is not None:
-                self.persistence.follow_clock(self.simulation.now_ms, self.pacer.settings)
+                self.state_file.follow_clock(self.simulation.now_ms, self.pacer.settings)
             return advance_events
 
     async def _run(
@@ -175,7 +191,7 @@ class World:
         self._look_back(advance_events)
 
     def _look_back(self, advance_events: AdvanceEvents | None = None) -> None:
-        """Something may have happened: tell of it, and write down and let go what is due."""
+        """Save, drop and announce what is due after a command or a stretch of time."""
         if advance_events is not None:
             advance_events.take()
         self.tidy()
@@ -195,66 +211,65 @@ class World:
         return self.apply(self.check(command, key))
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
-        """Whether a command can happen now. Raises a Refusal."""
+        """Accept a command, without applying it. Raises a Refusal where it cannot be applied now."""
         return self.simulation.check(command, key)
 
     def apply(self, accepted: Accepted, *, token: tuple[str, str] | None = None) -> Rental | None:
-        """Let an accepted command happen, once it is in the state file if there is one, with the token and account
-        that it opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing happened.
-        """
+        """Apply an accepted command, once it is in the state file if there is one, with the token and account that it
+        opens. No `await` may stand between `check` and this. Raises StateUnavailable: then nothing was applied."""
         if accepted.leaves_a_line:
             self.commit(Input(accepted.command, accepted.key), token)
         rental = self.simulation.apply(accepted)
         self._look_back()
         return rental
 
-    # What is held, and what is kept in a file
+    # Memory and file
 
     def journal(self) -> Iterator[bytes]:
-        """The journal; see `Keeping.journal`. Raises JournalDropped where its first lines are gone."""
-        return self.persistence.journal(self.simulation)
+        """The journal; see `Persistence.journal`. Raises JournalDropped where its first lines are gone."""
+        return self.state_file.journal(self.simulation)
 
-    def begin_in(self, state_file: StateFile) -> None:
-        """Write the start of this world into a new file."""
-        state_file.begin(self._run_now, self.pacer.settings, self.tokens.items())
+    def keep_in(self, state_file: Persistence) -> None:
+        """Save from now on what happens in this world in a file that begins with it as it is."""
+        self.state_file = state_file
+        self.tidy()
 
-    def keep_in(self, state_file: StateFile) -> None:
-        """Go on with the run that is in the file, which is one of this scenario and seed. Raises StateUnusable."""
-        self._take_up(state_file.recover(self.simulation))
-        self.persistence.state_file = state_file
-        now_ms, wall_ms, settings = state_file.clock()
-        resume_ms = max(now_ms, self.simulation.now_ms)
-        self.pacer = Pacer(settings, now_ms=resume_ms)
-        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - wall_ms)))
+    def _resume(self, saved: SavedWorld) -> None:
+        """Let time go on from where it was saved: while no server ran it went by as the clock then ran."""
+        resume_ms = max(saved.now_ms, self.simulation.now_ms)
+        self.pacer = Pacer(saved.clock, now_ms=resume_ms)
+        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - saved.wall_ms)))
         if self._insists_on_clock:  # what has gone by was by the clock before
             resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
         while self.simulation.step(resume_ms):
             self.tidy()
         if self._insists_on_clock:
             self.pacer.change(self.first_clock, self.simulation.now_ms)
-            self.persistence.follow_clock(self.simulation.now_ms, self.pacer.settings)
+            self.state_file.follow_clock(self.simulation.now_ms, self.pacer.settings)
         self.tidy()
 
     @property
-    def _run_now(self) -> Run:
+    def run(self) -> Run:
+        """The run as it is now."""
         return Run(self.simulation, self.faults)
 
     def tidy(self) -> None:
-        """Write down what is due, and let go what need not be held."""
-        self.persistence.tidy(self._run_now)
+        """Save what is due, and drop from memory what is beyond the bound."""
+        # In this order: what has just been saved need not stay in memory any longer.
+        self.state_file.follow(self.run)
+        self.retention.drop(self.simulation, self.state_file.unsaved(self.simulation))
 
     def commit(self, input_: Input, token: tuple[str, str] | None = None) -> None:
-        """Write an input down before it happens. Raises StateUnavailable."""
-        self.persistence.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
+        """Save an input before it is applied. Raises StateUnavailable: then it must not be."""
+        self.state_file.commit(self.simulation.now_ms, input_, self.pacer.settings, token=token)
 
     def _commit_clock(self, now_ms: int) -> None:
-        self.persistence.commit_clock(now_ms, self.pacer.settings)
+        self.state_file.commit_clock(now_ms, self.pacer.settings)
 
     async def change_clock(self, settings: ClockSettings) -> None:
         """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or
         StateUnavailable."""
-        async with self._turn:
-            self._check_kept()
+        async with self.turn():
             await self._catch_up()
             before = self.pacer.settings
             self.pacer.change(settings, self.simulation.now_ms)
@@ -264,51 +279,30 @@ class World:
                 self.pacer.change(before, self.simulation.now_ms)
                 raise
 
-    async def reset(self, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
-        """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged; `tokens`
-        says whose tokens its accounts have. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
-        async with self._turn:
-            self._check_kept()
-            run, pacer = self._at_start()
-            self._begin(run, pacer, tokens=tokens(run.simulation))
-            self.requests.clear()
-
     def snapshot(self) -> bytes:
         """The whole world as a document that `restore` takes."""
         state = WorldState(
             self.seed,
             self.simulation.start_epoch_ms,
-            without_tokens(self.scenario),
+            canonical(self.scenario),
             self.pacer.settings,
-            msgspec.Raw(self._run_now.state()),
+            msgspec.Raw(self.run.state()),
         )
         return encode_world(state)
 
-    async def restore(self, document: bytes, tokens: Callable[[Simulation], Mapping[str, str]]) -> None:
-        """Become the world of the document; `tokens` says whose tokens its accounts have. The one step back that time
-        may take. Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
-        state = decode_world(document)
-        async with self._turn:
-            self._check_kept()
-            if self.persistence.state_file is not None and not self._is_same_run(state):
-                raise SnapshotInvalid("a world in a state file takes snapshots of its own scenario and seed only")
-            run = state.restored()
-            pacer = Pacer(state.clock, now_ms=run.simulation.now_ms)
-            self._begin(run, pacer, tokens=tokens(run.simulation), base=bytes(state.run))
-            self.scenario, self.seed = state.scenario, state.seed
-
-    def _is_same_run(self, state: WorldState) -> bool:
-        return (self.seed, without_tokens(self.scenario)) == (state.seed, state.scenario)
-
-    def _begin(self, run: Run, pacer: Pacer, *, tokens: Mapping[str, str], base: bytes = b"") -> None:
-        self.persistence.begin(run, pacer.settings, tokens=tokens, base=base)
+    def begin(self, run: Run, pacer: Pacer, tokens: Mapping[str, str], *, base: bytes = b"") -> None:
+        """Go on with another run in place of this one, within a `turn`. Raises StateUnavailable, and then nothing has
+        changed."""
+        self.state_file.begin(run, pacer.settings, tokens, base)
+        # From here on nothing can fail: file and memory are of the same run.
+        self.retention = Retention(self._keep)
         self.simulation.close()
         self.pacer = pacer
         self._take_up(run)
         self.notify()
 
     def notify(self) -> None:
-        """Something happened that those who watch should look at."""
+        """Wake all watchers."""
         for watcher in self.watchers:
             watcher.notify()
 
@@ -329,9 +323,5 @@ class World:
             self.simulation.close()
 
     def close(self) -> None:
-        """Write down where the world is, as far as the file takes it, and let the file go."""
-        self.persistence.close(self._run_now, self.pacer.settings)
-
-    def _check_kept(self) -> None:
-        if self.is_dropped:
-            raise WorldNotFound(f'the world "{self.name}" was deleted', param="world")
+        """Save where the world is, as far as the file takes it, and close the file."""
+        self.state_file.close(self.run, self.pacer.settings)

@@ -192,7 +192,7 @@ def test_a_world_takes_only_its_own_snapshot_or_another_that_is_named(api: Api) 
 
 def test_the_first_lines_of_a_journal_that_were_let_go_are_410(runner: asyncio.Runner) -> None:
     api = Api(runner, scenario(clock=MANUAL))
-    api.world.persistence.retention = Retention(1)
+    api.world.retention = Retention(1)
     for _ in range(4):
         api.delete(api.rent(token=BOB), token=BOB)
     gone = api.call("GET", "/_sim/journal").problem(410, "journal_dropped")
@@ -211,7 +211,7 @@ def test_the_first_lines_of_a_journal_that_were_let_go_are_410(runner: asyncio.R
 
 def test_the_opening_line_counts_as_one_of_the_page(runner: asyncio.Runner) -> None:
     api = Api(runner, scenario(clock=MANUAL))
-    api.world.persistence.retention = Retention(1)
+    api.world.retention = Retention(1)
     for _ in range(4):
         api.delete(api.rent(token=BOB), token=BOB)
     assert api.get("/_sim/ledger?limit=0")["data"] == []
@@ -234,7 +234,7 @@ def test_an_account_that_comes_back_has_the_token_that_it_had(api: Api) -> None:
     assert accounts["carol"] == "si_carol"
     assert accounts["dave"] not in ("si_dave", None)
     assert api.call("GET", "/v1/gpu/offers", token="si_carol").status == 200
-    assert api.worlds.place("si_dave") is not None
+    assert api.worlds.keyring.place("si_dave") is not None
 
 
 def test_an_account_of_the_scenario_comes_back_with_its_token(api: Api, runner: asyncio.Runner) -> None:
@@ -248,7 +248,7 @@ def test_an_account_of_the_scenario_comes_back_with_its_token(api: Api, runner: 
 
 def test_an_advance_until_a_rental_ends_sees_it_end_though_it_is_let_go_at_once(runner: asyncio.Runner) -> None:
     api = Api(runner, scenario(clock=MANUAL, market=market(offer(capacity=99))))
-    api.world.persistence.retention = Retention(1)
+    api.world.retention = Retention(1)
     ids = [api.rent(token=BOB) for _ in range(20)]
     wanted = {"until": {"rental": ids[0], "status": "terminated"}}
     answer = api.call("POST", "/_sim/clock/advance", wanted)

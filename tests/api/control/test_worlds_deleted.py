@@ -117,7 +117,7 @@ def test_a_long_advance_in_a_deleted_world_stops_and_whoever_waited_is_refused(
         answer.problem(404, "world_not_found", "world")
     assert other.status == 200
     assert list(api.worlds.by_name) == ["default"]
-    assert len(api.worlds.by_header) == 2
+    assert len(api.worlds.keyring.by_header) == 2
 
 
 def test_a_token_of_a_world_deleted_while_the_body_came_leads_nowhere(api: Api) -> None:

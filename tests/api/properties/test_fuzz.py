@@ -38,7 +38,7 @@ def test_whatever_was_sent_is_logged_without_tokens(requests: list[Request]) -> 
         api = fuzzed_api(runner, lines.append)
         for request in requests:
             runner.run(send(api, request))
-        tokens = {token.encode() for token in api.worlds.tokens}
+        tokens = {token.encode() for token in api.worlds.keyring.tokens}
         logged = api.call("GET", "/_sim/requests", host="127.0.0.1").body
         assert not [token for token in tokens if len(token) > 3 and token in b"".join((logged, *lines))]
         assert all(isinstance(json.loads(line), dict) for line in lines)

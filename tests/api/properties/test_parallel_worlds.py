@@ -75,7 +75,7 @@ async def live(api: Api, number: int, token: str) -> bytes:
 def alone(runner: asyncio.Runner, lively: Scenario, number: int) -> bytes:
     """The journal of a client that is alone on its server."""
     api = Api(runner, lively, seed=number)
-    return runner.run(live(api, number, next(iter(api.world.tokens))))
+    return runner.run(live(api, number, next(iter(api.worlds.keyring.tokens_of(api.world).values()))))
 
 
 def test_64_clients_in_64_worlds_get_the_journals_that_they_would_get_alone(

@@ -194,7 +194,7 @@ def test_a_token_that_a_snapshot_took_away_is_not_shown(api: Api) -> None:
     api.call("POST", "/_sim/accounts", {"name": "dave", "token": "hunter2"})
     api.call("GET", "/v1/gpu/rentals/hunter2", token="hunter2")
     assert api.call("PUT", "/_sim/snapshot", body=snapshot).status == 200
-    assert api.worlds.place("hunter2") is None
+    assert api.worlds.keyring.place("hunter2") is None
     assert shown(api).count(b"[redacted]") == 2
     assert b"hunter" not in shown(api)
 

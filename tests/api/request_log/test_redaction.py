@@ -74,7 +74,7 @@ def test_json_is_redacted_at_every_depth(worlds: Worlds) -> None:
 def test_a_token_that_came_later_is_redacted_too(worlds: Worlds) -> None:
     redactor = Redactor(worlds)
     assert redactor.text("another") == "another"
-    worlds.open_account(worlds.by_name["default"], "e", "another")
+    worlds.keyring.open_account(worlds.by_name["default"], "e", "another")
     assert redactor.text("another") == REDACTED
 
 

@@ -102,7 +102,7 @@ def test_the_first_rule_in_order_that_says_yes_is_injected_and_all_count() -> No
 
 
 def test_a_rule_added_or_removed_changes_no_other_draw() -> None:
-    """What the rule b says to each of its hits stays the same; only who goes before it may differ."""
+    """The decision of rule b on each of its hits stays the same; only who goes before it may differ."""
     lone = Faults(rule("b1", probability=HALF)).run(300)
     behind = Faults(rule("a0", probability=HALF), rule("b1", probability=HALF))
     mixed = behind.run(300)

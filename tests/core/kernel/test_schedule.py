@@ -6,14 +6,14 @@ import pytest
 from gpu_sim.core.kernel.schedule import NO_TICKET, Priority, Schedule
 
 
-def recording() -> tuple[Schedule, list[tuple[int, Priority, object]]]:
-    """A schedule whose events write themselves down."""
+def recording(*but: Priority) -> tuple[Schedule, list[tuple[int, Priority, object]]]:
+    """A schedule whose events write themselves down, but for those of some kinds, which have no handler yet."""
     schedule, seen = Schedule(), list[tuple[int, Priority, object]]()
 
     def note(priority: Priority, subject: object) -> None:
         seen.append((schedule.now_ms, priority, subject))
 
-    for priority in Priority:
+    for priority in set(Priority).difference(but):
         schedule.on(priority, partial(note, priority))
     return schedule, seen
 
@@ -80,7 +80,7 @@ def test_a_step_runs_all_events_of_the_next_instant_and_says_whether_there_was_o
 
 
 def test_a_step_includes_what_its_events_schedule_for_their_instant() -> None:
-    schedule, seen = recording()
+    schedule, seen = recording(Priority.TIMELINE)
 
     def again(subject: object) -> None:
         schedule.at(schedule.now_ms, Priority.PRICE, subject)
@@ -114,7 +114,7 @@ def test_cancelling_what_ran_or_never_was_is_passed_over() -> None:
 
 
 def test_an_event_cancelled_by_an_earlier_one_of_its_instant_does_not_run() -> None:
-    schedule, seen = recording()
+    schedule, seen = recording(Priority.SHOCK)
     ticket = schedule.at(1, Priority.IDLE_TIMEOUT, "idle")
     schedule.on(Priority.SHOCK, lambda _: schedule.cancel(ticket))
     schedule.at(1, Priority.SHOCK, "shock")
@@ -173,3 +173,10 @@ def test_an_event_that_nobody_handles_is_our_bug() -> None:
     schedule.at(1, Priority.PRICE, "x")
     with pytest.raises(AssertionError, match="no handler for an event on 'x'"):
         schedule.step(1)
+
+
+def test_a_kind_of_event_has_one_handler() -> None:
+    schedule, _ = recording(Priority.PRICE)
+    schedule.on(Priority.PRICE, print)
+    with pytest.raises(AssertionError, match="events of kind PRICE have a handler already"):
+        schedule.on(Priority.PRICE, print)

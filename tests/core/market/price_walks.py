@@ -35,7 +35,7 @@ def path(
     on_demand: int = ON_DEMAND,
     level: PriceLevel | None = None,
 ) -> PricePath:
-    """A price of its own, from 70 % of the on-demand price unless told otherwise."""
+    """A price of its own, from 70 % of the on-demand price by default."""
     return PricePath(
         stream(1, key),
         measured(name, provider_class, pace),

@@ -34,7 +34,7 @@ def generated(seed: int, ticks: int, most: int = 1) -> list[int]:
 
 
 def said(values: Sequence[int], now_ms: int, gap_ms: int = MINUTE, **how: Any) -> int:
-    """What the recording says at an instant of its replay."""
+    """The value of the recording at an instant of its playback."""
     offset, scale, loop = how.get("offset", 0), how.get("scale", 1_000_000), how.get("loop", True)
     current = values[0]
     tick = 0
@@ -64,7 +64,7 @@ def replaying(*traces: PlayedTrace, notice: int = 0, **how: Any) -> MarketSettin
     """A market of one offer, with nothing else that moves, that follows traces."""
     fields: dict[str, Any] = {
         "interruptions": InterruptionSettings(mode="replay"),
-        "replay": ReplaySettings(availability=traces),
+        "recordings": ReplaySettings(availability=traces),
         "notices": NoticeSettings(all=Duration(notice)),
     }
     return market(*how.pop("offers", (offer(capacity=100),)), **(fields | how))
@@ -74,7 +74,7 @@ def priced(*played: PlayedSeries, **how: Any) -> MarketSettings:
     """A market of one offer that follows a series."""
     fields: dict[str, Any] = {
         "prices": PriceSettings(all="replay"),
-        "replay": ReplaySettings(prices=played),
+        "recordings": ReplaySettings(prices=played),
     }
     return market(*how.pop("offers", (offer(),)), **(fields | how))
 

@@ -235,8 +235,8 @@ def test_what_nobody_asked_about_is_in_a_snapshot_as_what_nothing_happened_to() 
     """Offers that went down are known since, the others are not; the run goes on as if there had been no snapshot."""
     sim = world(*(zone(f"r{number}", group=f"g{number}", probability_ppm=9_000) for number in range(9)))
     sim.advance(2 * DAY)
-    struck = {event.region for event in seen(sim, ShockStruck)}
-    assert 0 < len(struck) < 9
+    hit = {event.region for event in seen(sim, ShockStruck)}
+    assert 0 < len(hit) < 9
     again = Simulation.restored(sim.scenario, sim.snapshot(), seed=sim.seed, start_epoch_ms=sim.start_epoch_ms)
     assert again.rentals.interruptions.state() == sim.rentals.interruptions.state()
     for run in (sim, again):

@@ -151,7 +151,7 @@ def test_for_many_offers_few_rates_are_sought(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("how", "problem"),
     [
         ({"brief": Duration(59_999)}, "brief must be between 1m and 3650d"),
         ({"long": Share(0)}, "long must be above 0% and below 100%"),
@@ -160,6 +160,6 @@ def test_for_many_offers_few_rates_are_sought(monkeypatch: pytest.MonkeyPatch) -
         ({"stress": Factor(3_000_001)}, "stress must be at most 3, and grip at most 2"),
     ],
 )
-def test_a_shape_that_is_none_is_refused(how: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_shape_that_is_none_is_refused(how: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
         Shape(**how)

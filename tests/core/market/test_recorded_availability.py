@@ -77,8 +77,8 @@ def test_going_down_takes_all_that_runs_and_the_gpus_are_there_when_the_trace_sa
     sim.advance(3 * MINUTE)
     ends = seen(sim, RentalTerminated)
     assert [(end.at, end.reason, end.cause) for end in ends] == [(3 * MINUTE, "interrupted", "shock")] * 4
-    [strike] = seen(sim, ShockStruck)
-    assert (strike.at, strike.shock, strike.severity_ppm) == (3 * MINUTE, 0, 1_000_000)
+    [shock] = seen(sim, ShockStruck)
+    assert (shock.at, shock.shock, shock.severity_ppm) == (3 * MINUTE, 0, 1_000_000)
     sim.advance(4 * MINUTE)
     assert sim.market.offers[0].free == 100
 
@@ -102,7 +102,7 @@ def test_with_a_severity_each_falls_by_its_own_chance() -> None:
     rentals = [rent(sim) for _ in range(100)]
     sim.advance(2 * MINUTE)
     assert 15 < sum(rental.status == "terminated" for rental in rentals) < 45
-    assert [strike.severity_ppm for strike in seen(sim, ShockStruck)] == [300_000]
+    assert [shock.severity_ppm for shock in seen(sim, ShockStruck)] == [300_000]
 
 
 def test_nothing_else_interrupts_an_offer_with_a_trace_whatever_it_shows() -> None:
@@ -116,7 +116,9 @@ def test_nothing_else_interrupts_an_offer_with_a_trace_whatever_it_shows() -> No
 def test_offers_without_a_trace_are_interrupted_as_in_mode_poisson() -> None:
     there, here = offer("There", probability_ppm=200_000), offer("Here")
     one = replaying(trace([1, 0], region="Here"), offers=(here, there))
-    other = replaying(offers=(here, there), interruptions=InterruptionSettings(), replay=MarketSettings().recordings)
+    other = replaying(
+        offers=(here, there), interruptions=InterruptionSettings(), recordings=MarketSettings().recordings
+    )
     ends = []
     for settings in (one, other):
         sim = world(settings)
@@ -209,13 +211,13 @@ def test_nobody_falls_while_there_are_nodes_enough() -> None:
 
 
 def test_who_falls_is_the_luck_of_each_rental_not_its_age() -> None:
-    fallen = set()
+    ended = set()
     for seed in range(8):
         sim = world(replaying(trace([8, 8, 7], loop=False)), seed=seed)
         rentals = [rent(sim) for _ in range(8)]
         sim.advance(2 * MINUTE)
-        fallen |= {rental.ordinal for rental in rentals if rental.status == "terminated"}
-    assert len(fallen) > 2
+        ended |= {rental.ordinal for rental in rentals if rental.status == "terminated"}
+    assert len(ended) > 2
 
 
 def test_an_act_on_the_capacity_wins_while_it_lasts() -> None:
@@ -297,7 +299,7 @@ def state_of(sim: Simulation) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("told", "problem"),
+    ("forgery", "problem"),
     [
         (b"", "does not fit its scenario: .*shorter"),
         (b"[0,1]", "does not fit its scenario: .*shows 1 of 0 changes"),
@@ -306,9 +308,9 @@ def state_of(sim: Simulation) -> bytes:
         (b"[0,0],[0,0]", "does not fit its scenario: .*longer"),
     ],
 )
-def test_a_snapshot_that_does_not_fit_the_traces_is_refused(told: bytes, problem: str) -> None:
+def test_a_snapshot_that_does_not_fit_the_traces_is_refused(forgery: bytes, problem: str) -> None:
     sim = world(replaying(trace([1, 0])))
-    forged = sim.snapshot().replace(b'"recorded":[[0,0]]', b'"recorded":[%s]' % told)
+    forged = sim.snapshot().replace(b'"recorded":[[0,0]]', b'"recorded":[%s]' % forgery)
     assert forged != sim.snapshot()
     with pytest.raises(SnapshotInvalid, match=problem):
         Simulation.restored(sim.scenario, forged, seed=1, start_epoch_ms=0)

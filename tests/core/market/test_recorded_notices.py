@@ -1,4 +1,4 @@
-"""What is told of the losses of offers that follow a trace, before they come."""
+"""Notices of the losses of offers that follow a trace."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ HOW: list[dict[str, Any]] = [
 ]
 
 
-def told(sim: Simulation) -> list[tuple[int, int]]:
+def notices(sim: Simulation) -> list[tuple[int, int]]:
     return [(notice.at, notice.interrupts_ms) for notice in seen(sim, InterruptionNotified)]
 
 
@@ -30,7 +30,7 @@ def test_a_loss_is_announced_or_told_when_the_rental_begins_to_run(values: tuple
     sim.advance(50_000 + MINUTE)
     late = rent(sim)
     sim.advance(HOUR)
-    assert told(sim) == [(90_000, 3 * MINUTE), (50_000 + 2 * MINUTE, 3 * MINUTE)]
+    assert notices(sim) == [(90_000, 3 * MINUTE), (50_000 + 2 * MINUTE, 3 * MINUTE)]
     assert {rental.terminated_ms for rental in (early, late)} == {3 * MINUTE}
 
 
@@ -38,7 +38,7 @@ def test_a_loss_within_the_notice_of_the_start_is_known_from_the_start() -> None
     sim = nodes(8, 0, notice=HOUR)
     rent(sim)
     sim.execute(MoveRental(rental_id=next(iter(sim.rentals.by_id)), to="running"))
-    assert told(sim) == [(0, MINUTE)]
+    assert notices(sim) == [(0, MINUTE)]
     sim.advance(MINUTE)
     assert len(seen(sim, RentalTerminated)) == 1
 

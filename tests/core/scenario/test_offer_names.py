@@ -1,4 +1,4 @@
-"""What a selector may name, and what is said of one that no offer meets."""
+"""The names that a selector may use, and the problem with one that no offer meets."""
 
 import pytest
 from gpu_sim.core.scenario.acts import Selector

@@ -13,7 +13,7 @@ from gpu_sim.core.scenario.market_settings import (
     MarketSettings,
     PriceSettings,
 )
-from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario, without_tokens
+from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario, canonical
 
 from ...support.builders import offer, scenario
 
@@ -84,4 +84,4 @@ def test_a_setting_at_its_bounds_is_accepted(right: Callable[[], object]) -> Non
 
 def test_the_canonical_form_has_no_tokens_and_all_else() -> None:
     named = scenario(accounts=(AccountSpec("alice", "si_a", Money(5)), AccountSpec("bob")))
-    assert without_tokens(named) == scenario(accounts=(AccountSpec("alice", None, Money(5)), AccountSpec("bob")))
+    assert canonical(named) == scenario(accounts=(AccountSpec("alice", None, Money(5)), AccountSpec("bob")))

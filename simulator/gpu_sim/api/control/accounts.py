@@ -29,7 +29,7 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 async def list_accounts(exchange: Exchange) -> Reply:
     """List accounts with their tokens, balances and held credit."""
     world, query = await enter_world(exchange, "after", "limit")
-    token_of = {account: token for token, account in world.tokens.items()}
+    token_of = exchange.worlds.keyring.tokens_of(world)
     names = world.simulation.accounts
     return page(((name, account_view(world, name, token_of[name])) for name in names), query, names)
 
@@ -46,9 +46,9 @@ async def create_account(exchange: Exchange) -> Reply:
     accepted = world.check(CreateAccount(name, wanted.balance))
     if wanted.token is not None and not is_token(wanted.token):
         raise InvalidValue("a token is 1 to 256 visible ASCII characters", param="token")
-    token = exchange.worlds.free_token(wanted.token)
+    token = exchange.worlds.keyring.free_token(wanted.token)
     world.apply(accepted, token=(token, name))
-    exchange.worlds.open_account(world, name, token)
+    exchange.worlds.keyring.open_account(world, name, token)
     return json_reply(201, account_view(world, name, token))
 
 
@@ -58,7 +58,7 @@ async def add_credit(exchange: Exchange) -> Reply:
     world, _ = await enter_world(exchange)
     name = exchange.scope["path_params"]["name"]
     world.execute(AddCredit(name, wanted.amount))
-    token = next(token for token, account in world.tokens.items() if account == name)
+    token = exchange.worlds.keyring.tokens_of(world)[name]
     return json_reply(200, account_view(world, name, token))
 
 

@@ -72,9 +72,12 @@ def _write_out(body: dict[str, Any]) -> None:
 
 def _view(state: RuleState) -> dict[str, Any]:
     """A rule in the form in which it is posted, with its counters in total and per account."""
-    rule: dict[str, Any] = msgspec.to_builtins(state.rule, enc_hook=encode_quantity)
-    effect = rule["effect"]
+    rule = state.rule
+    target, effect, when = (
+        msgspec.to_builtins(part, enc_hook=encode_quantity) for part in (rule.on, rule.effect, rule.when)
+    )
     if "delay" in effect:
         effect["delay"] = shorten_distribution(effect["delay"])
     accounts = {each.account: {"hits": each.hits, "spent": each.spent} for each in state.counts}
-    return {**rule, "hits": state.hits, "spent": state.spent, "accounts": accounts}
+    shown = {"name": rule.name, "on": target, "effect": effect, "when": when}
+    return {**shown, "hits": state.hits, "spent": state.spent, "accounts": accounts}

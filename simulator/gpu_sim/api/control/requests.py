@@ -80,7 +80,7 @@ class RequestLogs:
         query = select_world(exchange, *_FILTERS, "after", "limit")
         log = _log_of(exchange.world)
         after, limit = window(query)
-        wanted = _wanted(exchange.world, query)
+        wanted = _wanted(exchange, query)
         shown: list[LoggedRequest] = []
         if limit:
             async for request in self._shown(kept for kept in log.numbered() if kept[0] > after):
@@ -191,8 +191,9 @@ def _log_of(world: World) -> RequestLog:
     return world.requests
 
 
-def _wanted(world: World, query: dict[str, str]) -> Match:
+def _wanted(exchange: Exchange, query: dict[str, str]) -> Match:
     """The match that a query's filters stand for. Raises InvalidValue or AccountNotFound."""
+    world = exchange.world
     operation, status, account = query.get("operation"), query.get("status"), query.get("account")
     operations = get_args(Operation)
     if operation is not None and operation not in operations:
@@ -201,10 +202,10 @@ def _wanted(world: World, query: dict[str, str]) -> Match:
     if account is not None and account not in accounts:
         raise AccountNotFound(f'no account "{account}"{did_you_mean(account, accounts)}', param="account")
     if "token" in query:
-        owner = world.tokens.get(query["token"])
-        if owner is None or account not in (None, owner):
+        place = exchange.worlds.keyring.place(query["token"])
+        if place is None or place.world is not world or account not in (None, place.account):
             raise InvalidValue("no account of this world that is asked for has the token", param="token")
-        account = owner
+        account = place.account
     try:
         return Match(
             operation=operation if operation is not None else UNSET,  # type: ignore[arg-type]  # one of them, as just seen

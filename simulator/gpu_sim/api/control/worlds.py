@@ -98,7 +98,7 @@ async def create_world(exchange: Exchange) -> Reply:
     world.name = wanted.name if wanted.name is not None else worlds.free_name()
     worlds.add(world, tokens)
     exchange.world = world
-    minted = {account: token for token, account in world.tokens.items()}
+    minted = worlds.keyring.tokens_of(world)
     return json_reply(201, {"world": world.name, "seed": world.seed, "now": world.now, "tokens": minted})
 
 

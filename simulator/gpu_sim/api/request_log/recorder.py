@@ -76,7 +76,7 @@ class RequestRecorder:
             token = bearer_token(exchange.scope)
         except InvalidToken:
             return False
-        return token is not None and self._worlds.is_orphan(token)
+        return token is not None and self._worlds.keyring.is_orphan(token)
 
     def _idempotency_key(self, exchange: Exchange) -> bytes:
         for name, value in exchange.scope["headers"]:

@@ -19,7 +19,7 @@ class Redactor:
     """Redacts all tokens that the server knows or knew, whatever looks like one (`si_…`), and OpenSSH keys."""
 
     def __init__(self, worlds: Worlds) -> None:
-        self._tokens = KnownTokens(worlds)
+        self._tokens = KnownTokens(worlds.keyring)
 
     def text(self, text: str) -> str:
         """Redact a text."""

@@ -1,1 +1,1 @@
-"""What everything in the core stands on: time, money, quantities, names, luck, the schedule, refusals."""
+"""The base of the core: time, money, quantities, names, luck, the schedule, refusals."""

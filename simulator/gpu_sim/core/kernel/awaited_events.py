@@ -1,5 +1,5 @@
-"""The pending events of a snapshot, by what they are about. Each part takes out those that it awaits: what another
-part awaits, or nobody, is then no event of this run."""
+"""The pending events of a snapshot, by their subjects. Each part claims those that it awaits; an event that is left
+at the end belongs to no run of this scenario."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ Awaited = list[tuple[int, Ticket]]
 
 
 class AwaitedEvents:
-    """The events that nobody has taken out yet, as of `now_ms`. Raises ValueError for events that no schedule has."""
+    """The events that no part has claimed yet, as of `now_ms`. Raises ValueError for events that no schedule has."""
 
     __slots__ = ("_events", "_sequence", "_tickets", "now_ms")
 
@@ -28,35 +28,35 @@ class AwaitedEvents:
             self._events[kind].setdefault(subject, []).append((due_ms, ticket))
 
     def has(self, ticket: Ticket) -> bool:
-        """Whether an event with this ticket is pending, taken out or not."""
+        """True if an event with this ticket is pending, claimed or not."""
         return ticket in self._tickets
 
     def were_given(self, tickets: Iterable[Ticket]) -> bool:
-        """Whether these are tickets of events that were scheduled, pending or not, or none."""
+        """True if each is the ticket of an event that was scheduled, pending or not, or NO_TICKET."""
         return all(NO_TICKET <= ticket < self._sequence for ticket in tickets)
 
     def claim(self, kind: Priority, subject: Subject) -> Awaited:
-        """The events of a kind about a subject."""
+        """Claim the events of a kind about a subject."""
         return self._events[kind].pop(subject, [])
 
     def claim_all(self, kind: Priority) -> dict[Subject, Awaited]:
-        """The events of a kind, by their subjects."""
-        taken = dict(self._events[kind])
+        """Claim all events of a kind, by their subjects."""
+        claimed = dict(self._events[kind])
         self._events[kind].clear()
-        return taken
+        return claimed
 
     def claim_one(self, kind: Priority, subject: Subject) -> Ticket:
-        """The ticket of the one event of a kind about a subject. Raises ValueError unless there is exactly one."""
-        taken = self.claim(kind, subject)
-        if len(taken) != 1:
-            raise ValueError(f"{len(taken)} events of kind {kind.name} are pending for {subject!r}, not one")
-        return taken[0][1]
+        """Claim the one event of a kind about a subject; returns its ticket. Raises ValueError unless there is one."""
+        claimed = self.claim(kind, subject)
+        if len(claimed) != 1:
+            raise ValueError(f"{len(claimed)} events of kind {kind.name} are pending for {subject!r}, not one")
+        return claimed[0][1]
 
     def claim_due(self, kind: Priority, subject: Subject, dues_ms: Sequence[int | None]) -> None:
-        """Take the events of a kind about a subject. Raises ValueError unless they are due at just these instants."""
-        taken = [due_ms for due_ms, _ in self.claim(kind, subject)]
-        if taken != list(dues_ms):
-            raise ValueError(f"events of kind {kind.name} are pending for {subject!r} at {taken}, not at {dues_ms}")
+        """Claim the events of a kind about a subject. Raises ValueError unless they are due at just these instants."""
+        claimed = [due_ms for due_ms, _ in self.claim(kind, subject)]
+        if claimed != list(dues_ms):
+            raise ValueError(f"events of kind {kind.name} are pending for {subject!r} at {claimed}, not at {dues_ms}")
 
     def check_empty(self) -> None:
         """Raises ValueError where an event is left."""

@@ -15,7 +15,7 @@
     ├── JournalDropped
     └── SnapshotInvalid
 
-A refusal changes nothing. Its `code` is stable and says what happened; which HTTP status that means is
+A refusal changes nothing. Its `code` is stable and names the reason; which HTTP status that means is
 decided in `gpu_sim.api.problems`, never here.
 """
 

@@ -1,4 +1,4 @@
-"""Building much that stays, without the search for garbage."""
+"""A pause of the garbage collector while very many objects are built that all stay."""
 
 import gc
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_pause() -> Iterator[None]:
-    """Within it nobody looks for garbage, unless told to. What is built for a market of very many offers all stays, and
-    the interpreter would go through it time and again as it grows: that takes a quarter of the time."""
+    """No garbage is collected within it, unless `gc.collect` is called. All that is built for a market of very many
+    offers stays, and the collector would go through it time and again as it grows: that takes a quarter of the time."""
     looks = gc.isenabled()
     gc.disable()
     try:

@@ -25,7 +25,7 @@ def round_half_up(numerator: int, denominator: int) -> int:
 
 
 def cost_micros(price_micros_per_hour: int, gpu_count: int, seconds: int) -> int:
-    """What so many GPUs cost for so many seconds, in micro-dollars, half up, rounded once (A7, F18)."""
+    """The cost of so many GPUs for so many seconds, in micro-dollars, half up, rounded once (A7, F18)."""
     return round_half_up(price_micros_per_hour * gpu_count * seconds, 3600)
 
 

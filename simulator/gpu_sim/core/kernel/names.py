@@ -1,4 +1,4 @@
-"""Names of things, and what is derived from them."""
+"""Names of accounts, offers and rentals, the ids derived from them, and hints for misspelt ones."""
 
 import re
 from collections.abc import Iterable
@@ -17,17 +17,17 @@ _BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` may name an account or a world."""
+    """True if `text` may name an account or a world."""
     return _is_name(text) is not None
 
 
 def is_token(text: str) -> bool:
-    """Whether `text` may be a bearer token: 1 to 256 visible ASCII characters."""
+    """True if `text` may be a bearer token: 1 to 256 visible ASCII characters."""
     return _is_token(text) is not None
 
 
 def is_line(text: str) -> bool:
-    """Whether `text` is one line of 1 to 256 printable characters."""
+    """True if `text` is one line of 1 to 256 printable characters."""
     return 1 <= len(text) <= 256 and text.isprintable()
 
 
@@ -44,7 +44,7 @@ def rental_name(account: str, offer: str, ordinal: int) -> str:
 def rental_id(seed: int, name: str) -> str:
     """`rent_` and 20 lower-case base32 characters, the same for the same seed and name (A22)."""
     digest = blake2b(f"{seed}\0id/{name}".encode(), digest_size=13).digest()
-    bits = int.from_bytes(digest, "big") >> 4
+    bits = int.from_bytes(digest, "big") >> 4  # 104 bits are 4 more than 20 characters of 5
     return "rent_" + "".join([_BASE32_PAIRS[bits >> shift & 1023] for shift in range(90, -1, -10)])
 
 

@@ -1,4 +1,4 @@
-"""Quantities of a scenario, told apart by type: an int whose unit is its class.
+"""Quantities of a scenario, each a type of its own: an int whose unit is its class.
 
 A scenario file writes them as text (`15m`, `"25.00"`, `5%`); the loader turns that into these, the core
 and the journal know only the integers. Below are the bounds of a snapshot's numbers, whatever they count: msgspec
@@ -49,7 +49,7 @@ class Factor(int):
 
 
 class Size(int):
-    """How large something is that is fetched, in megabytes, ≥ 0; 9 GB are 9,000."""
+    """The size of an image or of weights, in megabytes, ≥ 0; 9 GB are 9,000."""
 
     __slots__ = ()
 
@@ -61,7 +61,7 @@ class Availability(int):
 
 
 NOW_MS_MAX = 10_000 * YEAR_MS
-"""No clock is further from its start."""
+"""A clock is at most so far from its start: about the length of the calendar."""
 
 Natural = Annotated[int, Meta(ge=0, le=1 << 62)]
 """A counter, or a time: so far below 2**64 that three times as much is still the number of a draw."""

@@ -16,7 +16,7 @@ _unpack = Struct(">Q").unpack
 
 
 def stream(seed: int, name: str) -> bytes:
-    """What identifies a stream: hand it to `draw` together with a counter."""
+    """The key of a stream, for `draw`."""
     return f"{seed}\0{name}\0".encode()
 
 
@@ -27,5 +27,5 @@ def draw(key: bytes, n: int) -> int:
 
 
 def happens(drawn: int, probability_ppm: int) -> bool:
-    """Whether an event of that probability happens under this draw: 0 never does, 1,000,000 always does."""
+    """True if an event of that probability happens under this draw: 0 never does, 1,000,000 always does."""
     return drawn * PPM >> DRAW_BITS < probability_ppm

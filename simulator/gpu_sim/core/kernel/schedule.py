@@ -1,4 +1,4 @@
-"""What is still to happen, in the order (due, priority, insertion)."""
+"""The schedule: pending events in the order (due, priority, insertion)."""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -40,7 +40,7 @@ class Priority(IntEnum):
 Handler = Callable[[Any], None]
 
 Subject = str | tuple[str | int, int]
-"""How a snapshot names what an event is about."""
+"""The name by which a snapshot refers to the subject of an event."""
 
 
 class ScheduleState(Struct, frozen=True):
@@ -68,11 +68,12 @@ class Schedule:
 
     @property
     def scheduled(self) -> int:
-        """How many events have been scheduled so far."""
+        """The number of events that have been scheduled so far."""
         return self._sequence
 
     def on(self, priority: Priority, handler: Handler) -> None:
-        """Say who handles the events of a kind."""
+        """Register the handler of a kind of events. Each has one: a second would silence the first."""
+        assert self._handlers[priority] is _unhandled, f"events of kind {priority.name} have a handler already"
         self._handlers[priority] = handler
 
     def at(self, due_ms: int, priority: int, subject: object) -> Ticket:
@@ -85,8 +86,9 @@ class Schedule:
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
-        """Take an event back; one that has fired or was cancelled before is passed over."""
+        """Cancel an event; one that has run or was cancelled before is passed over."""
         self._pending.pop(ticket, None)
+        # A sweep costs as much as the heap is long: waiting until most of it is cancelled makes it cheap per event.
         if len(self._heap) > 64 + 4 * len(self._pending):
             self._heap = [event for event in self._heap if event[2] in self._pending]
             heapify(self._heap)
@@ -122,18 +124,18 @@ class Schedule:
         return self._heap[0][0] if self._heap else None
 
     def close(self) -> None:
-        """Let go of all that is pending and of those who would handle it: nothing happens any more."""
+        """Drop all pending events and the handlers, which refer to the whole simulation: nothing happens any more."""
         self._heap = []
         self._pending = {}
         self._handlers = [_unhandled] * len(Priority)
 
     def state(self, name: Callable[[int, Any], Subject]) -> ScheduleState:
-        """What a snapshot holds of it; `name` says how the subject of an event of some priority is called."""
+        """Its part of a snapshot; `name` maps a priority and a subject to the name of the subject."""
         pending = [(due, priority, ticket, name(priority, subject)) for due, priority, ticket, subject in self._live()]
         return ScheduleState(self.now_ms, self._sequence, tuple(pending))
 
     def restore(self, state: ScheduleState, find: Callable[[int, Subject], object]) -> None:
-        """Be as the state says, whatever was scheduled before; `find` is the inverse of `name`."""
+        """Restore from `state`, whatever was scheduled before; `find` is the inverse of `name`."""
         self.now_ms, self._sequence = state.now_ms, state.sequence
         self._heap = [(due, priority, ticket, find(priority, name)) for due, priority, ticket, name in state.pending]
         heapify(self._heap)
@@ -142,7 +144,7 @@ class Schedule:
     def _live(self) -> list[tuple[int, int, Ticket, object]]:
         """The pending events, next first."""
         live = (event for event in self._heap if event[2] in self._pending)
-        return sorted(live, key=lambda event: event[:3])
+        return sorted(live, key=lambda event: event[:3])  # subjects cannot be compared, and no two tickets are equal
 
 
 def _unhandled(subject: object) -> None:

@@ -1,10 +1,10 @@
-"""How offers go down and come back in the `realistic` mode: stresses, shocks of a group, and the phases of each offer.
+"""Availability in the mode `realistic`: stresses, shocks of a group, and the phases of each offer, up or down.
 
-All holding times are exponential, so that whenever a stress changes an offer's rates the time to its next change may
+All phases have exponential lengths, so that whenever a stress changes an offer's rates the time to its next change may
 be drawn anew. None of it depends on who rents. Its streams are `stress/model/<GPU model>`,
 `stress/group/<group>`, `shocks/<group>` and `reach/<offer>` for the shocks, and `pool/<offer>`.
 
-What happens to an offer here shows in the market `lead_ms` later: as long before an interruption as its notice is.
+A change decided here shows in the market `lead_ms` later, so that an interruption can be announced its notice ahead.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ from .market import Market
 from .offer import Offer
 
 OnInterruption = Callable[[Offer], None]
-"""Is told that an offer's rentals are struck: it went down, or it is down and is struck again."""
+"""Called when an interruption hits an offer: it has just gone down, or a shock hits it while down."""
 
 
 class Stress:
@@ -51,26 +51,26 @@ class Stress:
         self.draws = 1
 
     def wait_ms(self, mean_ms: float) -> int:
-        """How long it stays as it is."""
+        """Draw the time until it next comes on or goes off."""
         self.draws += 1
         return delay_ms(draw(self.key, self.draws - 1), mean_ms)
 
 
 class Group:
-    """Offers that the same `stress` and the same shocks strike; `index` is the number of the next shock."""
+    """Offers that the same `stress` and the same shocks hit; `index` is the number of the next shock."""
 
-    __slots__ = ("index", "key", "name", "pools", "stress")
+    __slots__ = ("index", "key", "name", "offers", "stress")
 
-    def __init__(self, name: str, seed: int, stress: Stress, pools: "list[OfferAvailability]") -> None:
+    def __init__(self, name: str, seed: int, stress: Stress, offers: "list[OfferAvailability]") -> None:
         self.name = name
         self.stress = stress
-        self.pools = pools
+        self.offers = offers
         self.key = stream(seed, f"shocks/{name}")
         self.index = 0
 
 
 class OfferAvailability:
-    """An offer that goes down and comes back."""
+    """The availability of one offer: its phase, and the event that changes it next."""
 
     __slots__ = (
         "draws",
@@ -100,21 +100,21 @@ class OfferAvailability:
         self.phase = _phase_at(rates.phases[self.level], uniform(draw(self.key, 0)))
         self.ticket: Ticket = NO_TICKET
         self.meets_shock = False
-        """Whether what comes next is that the rentals left on it are struck, while it is down."""
+        """True if its next event is a shock that hits the rentals left on it while it is down."""
 
     @property
     def name(self) -> str:
-        """That of its offer."""
+        """The name of its offer."""
         return self.offer.name
 
     @property
     def level(self) -> int:
-        """How many stresses bear on it."""
+        """The number of stresses that are on for it."""
         return self.model.is_on + self.region.is_on
 
     @property
     def is_up(self) -> bool:
-        """Whether it can be had."""
+        """True if it can be rented, once the lead has passed."""
         return self.phase in UP
 
     def draw(self) -> int:
@@ -124,7 +124,7 @@ class OfferAvailability:
 
 
 class RealisticAvailabilityState(Struct, frozen=True):
-    """Stresses as (is on, draws), groups by their index, pools as (phase, draws, ticket, meets shock), in order."""
+    """Stresses as (is on, draws), groups by their index, offers as (phase, draws, ticket, meets shock), in order."""
 
     stresses: tuple[tuple[bool, Natural], ...] = ()
     groups: tuple[Natural, ...] = ()
@@ -132,7 +132,7 @@ class RealisticAvailabilityState(Struct, frozen=True):
 
 
 class RealisticAvailability:
-    """All offers of a market that go down and come back, and what makes them."""
+    """All offers of a market that go down and come back, with their stresses and shocks."""
 
     def __init__(
         self, market: Market, settings: MarketSettings, seed: int, schedule: Schedule, on_interruption: OnInterruption
@@ -154,16 +154,18 @@ class RealisticAvailability:
         rates = MarketRates(settings)
         for offer in market.offers:
             self._open(offer, rates.of(offer.spec), seed)
-        schedule.on(Priority.STRESS, self._stress_flips)
-        schedule.on(Priority.GROUP_SHOCK, self._group_is_struck)
-        schedule.on(Priority.AVAILABILITY, self._changes)
-        schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
+        if self._offers:  # in the mode `replay` there are none, and `RecordedAvailability` handles the last two kinds
+            schedule.on(Priority.STRESS, self._stress_flips)
+            schedule.on(Priority.GROUP_SHOCK, self._shock_hits)
+            schedule.on(Priority.AVAILABILITY, self._changes)
+            schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
+        # The order decides the tickets, and so which of two events of one kind and instant comes first.
         for stress in self._stresses.values():
             self._await_flip(stress)
         for group in self._groups.values():
             self._await_shock(group)
-        for pool in self._offers.values():
-            self._await_change(pool)
+        for availability in self._offers.values():
+            self._await_change(availability)
 
     def _open(self, offer: Offer, rates: AvailabilityRates | None, seed: int) -> None:
         if rates is None:
@@ -175,13 +177,13 @@ class RealisticAvailability:
             region = self._stress(f"group/{name}", seed)
             group = self._groups[name] = Group(name, seed, region, self._under[region.name])
         lead_ms = int(self._notices.of(offer.spec.provider_id, offer.spec.provider_class))
-        pool = self._offers[offer.name] = OfferAvailability(offer, rates, lead_ms, model, group.stress, seed)
-        self._under[model.name].append(pool)
-        group.pools.append(pool)
-        self._press(pool)
-        offer.is_down = not pool.is_up
+        availability = self._offers[offer.name] = OfferAvailability(offer, rates, lead_ms, model, group.stress, seed)
+        self._under[model.name].append(availability)
+        group.offers.append(availability)
+        self._press(availability)
+        self._market.set_down(offer, is_down=not availability.is_up)
         if self._shows_stress:
-            offer.interruption_ppm = self._probability(pool)
+            self._market.set_probability(offer, self._probability(availability))
 
     def _stress(self, name: str, seed: int) -> Stress:
         if name not in self._stresses:
@@ -190,15 +192,15 @@ class RealisticAvailability:
         return self._stresses[name]
 
     def close(self) -> None:
-        """Nothing goes down any more; whoever is told of it is let go of."""
-        self._on_interruption = _tell_nobody
+        """Drop the callback, which refers to the whole simulation: no offer goes down any more."""
+        self._on_interruption = _after_close
 
     def lost_per_hour(self, offer: Offer) -> float | None:
-        """How often an offer goes down in an hour of being up; None for one that is always there."""
-        pool = self._offers.get(offer.name)
-        return None if pool is None else pool.rates.lost
+        """The rate at which an offer goes down, per hour of being up; None for one that is always available."""
+        availability = self._offers.get(offer.name)
+        return None if availability is None else availability.rates.lost
 
-    # What comes next
+    # Upcoming events
 
     def _await_flip(self, stress: Stress) -> None:
         wait = stress.wait_ms(self._stays_ms[stress.is_on])
@@ -208,112 +210,122 @@ class RealisticAvailability:
         due = self._schedule.now_ms + delay_ms(draw(group.key, group.index), float(self._shape.shock_every))
         self._schedule.at(due, Priority.GROUP_SHOCK, group)
 
-    def _await_change(self, pool: OfferAvailability) -> None:
-        """Draw anew what comes next of a pool, whatever was drawn before."""
-        self._schedule.cancel(pool.ticket)
-        change = delay_ms(pool.draw(), HOUR_MS / self._ends.of(pool.rates, pool.phase, pool.level))
-        shock = change if pool.is_up else delay_ms(pool.draw(), HOUR_MS / pool.rates.lost)
-        pool.meets_shock = shock < change
-        pool.ticket = self._schedule.at(self._schedule.now_ms + min(change, shock), Priority.AVAILABILITY, pool)
+    def _await_change(self, availability: OfferAvailability) -> None:
+        """Draw the next event of an offer anew, whatever was drawn before."""
+        self._schedule.cancel(availability.ticket)
+        change = delay_ms(
+            availability.draw(), HOUR_MS / self._ends.of(availability.rates, availability.phase, availability.level)
+        )
+        shock = change if availability.is_up else delay_ms(availability.draw(), HOUR_MS / availability.rates.lost)
+        availability.meets_shock = shock < change
+        availability.ticket = self._schedule.at(
+            self._schedule.now_ms + min(change, shock), Priority.AVAILABILITY, availability
+        )
 
-    def _probability(self, pool: OfferAvailability) -> int:
+    def _probability(self, availability: OfferAvailability) -> int:
         """The chance of interruption within the horizon, in parts per million, were the stress to stay as it is."""
-        settings, spec = self._settings, pool.offer.spec
+        settings, spec = self._settings, availability.offer.spec
         shared = settings.shared / PPM
-        times_usual = 1.0 - shared + shared * pool.rates.lost_at[pool.level] / pool.rates.lost
+        times_usual = 1.0 - shared + shared * availability.rates.lost_at[availability.level] / availability.rates.lost
         return probability_of(times_usual * settings.horizon / settings.mean_life_ms(spec.interruption_probability))
 
-    def _press(self, pool: OfferAvailability) -> None:
-        """The stress on it moves its price too, about what it is in the long run."""
-        pool.offer.path.pressure = self._on_prices[pool.level]
+    def _press(self, availability: OfferAvailability) -> None:
+        """Let the stress on the offer move its price too, up and down around the stress of the long run."""
+        self._market.press(availability.offer, self._on_prices[availability.level])
 
-    # What the schedule does
+    # Handlers of the schedule
 
     def _stress_flips(self, stress: Stress) -> None:
         stress.is_on = not stress.is_on
         self._await_flip(stress)
-        for pool in self._under[stress.name]:
-            self._press(pool)
+        for availability in self._under[stress.name]:
+            self._press(availability)
             if self._shows_stress:
-                self._market.show_probability(pool.offer, self._probability(pool))
-            if pool.phase in (SETTLED, LONG):
-                self._await_change(pool)
+                self._market.show_probability(availability.offer, self._probability(availability))
+            if availability.phase in (SETTLED, LONG):  # the rates of the others do not depend on the stress
+                self._await_change(availability)
 
-    def _group_is_struck(self, group: Group) -> None:
+    def _shock_hits(self, group: Group) -> None:
         index = group.index
         group.index = index + 1
-        for pool in group.pools:
-            if pool.is_up and happens(draw(pool.reach, index), pool.rates.hit_ppm):
-                self._change(pool)
+        for availability in group.offers:
+            if availability.is_up and happens(draw(availability.reach, index), availability.rates.hit_ppm):
+                self._change(availability)
         self._await_shock(group)
 
-    def _changes(self, pool: OfferAvailability) -> None:
-        if pool.meets_shock:
-            self._on_interruption(pool.offer)
-            self._await_change(pool)
+    def _changes(self, availability: OfferAvailability) -> None:
+        if availability.meets_shock:
+            self._on_interruption(availability.offer)
+            self._await_change(availability)
         else:
-            self._change(pool)
+            self._change(availability)
 
-    def _change(self, pool: OfferAvailability) -> None:
-        """It goes down or comes back."""
-        if pool.is_up:
-            pool.phase = LONG if happens(pool.draw(), self._shape.long) else SHORT
-            self._on_interruption(pool.offer)
+    def _change(self, availability: OfferAvailability) -> None:
+        """Let the offer go down or come back."""
+        if availability.is_up:
+            availability.phase = LONG if happens(availability.draw(), self._shape.long) else SHORT
+            self._on_interruption(availability.offer)
         else:
-            pool.phase = FRAGILE if happens(pool.draw(), self._shape.fragile) else SETTLED
-        self._schedule.at(self._schedule.now_ms + pool.lead_ms, Priority.AVAILABILITY_SHOWN, pool)
-        self._await_change(pool)
+            availability.phase = FRAGILE if happens(availability.draw(), self._shape.fragile) else SETTLED
+        self._schedule.at(self._schedule.now_ms + availability.lead_ms, Priority.AVAILABILITY_SHOWN, availability)
+        self._await_change(availability)
 
-    def _shows(self, pool: OfferAvailability) -> None:
-        """What was decided a lead ago shows: it is down now, or back."""
-        self._market.turn(pool.offer)
+    def _shows(self, availability: OfferAvailability) -> None:
+        """The change that was decided a lead ago shows: the offer is down now, or back."""
+        self._market.turn(availability.offer)
 
     # Snapshots
 
     def state(self) -> RealisticAvailabilityState:
-        """What a snapshot holds of them."""
+        """Their part of a snapshot."""
         return RealisticAvailabilityState(
             stresses=tuple((stress.is_on, stress.draws) for stress in self._stresses.values()),
             groups=tuple(group.index for group in self._groups.values()),
-            offers=tuple((pool.phase, pool.draws, pool.ticket, pool.meets_shock) for pool in self._offers.values()),
+            offers=tuple(
+                (availability.phase, availability.draws, availability.ticket, availability.meets_shock)
+                for availability in self._offers.values()
+            ),
         )
 
     def restore(self, state: RealisticAvailabilityState, awaited: AwaitedEvents) -> None:
-        """Be as the state says. Raises ValueError where that is not what the pending events make of it."""
-        for stress, told in zip(self._stresses.values(), state.stresses, strict=True):
-            stress.is_on, stress.draws = told
+        """Restore from `state`. Raises ValueError if no run leads there."""
+        for stress, saved in zip(self._stresses.values(), state.stresses, strict=True):
+            stress.is_on, stress.draws = saved
             awaited.claim_one(Priority.STRESS, stress.name)
         for group, index in zip(self._groups.values(), state.groups, strict=True):
             group.index = index
             awaited.claim_one(Priority.GROUP_SHOCK, group.name)
-        for pool, known in zip(self._offers.values(), state.offers, strict=True):
-            pool.phase, pool.draws, pool.ticket, pool.meets_shock = known
-            self._check(pool, awaited)
-            self._press(pool)
+        for availability, saved_offer in zip(self._offers.values(), state.offers, strict=True):
+            availability.phase, availability.draws, availability.ticket, availability.meets_shock = saved_offer
+            self._check(availability, awaited)
+            self._press(availability)
             if self._shows_stress:
-                pool.offer.interruption_ppm = self._probability(pool)
+                self._market.set_probability(availability.offer, self._probability(availability))
 
-    def _check(self, pool: OfferAvailability, awaited: AwaitedEvents) -> None:
-        """What comes next is pending, and what is decided and does not show yet."""
-        is_up = pool.is_up != bool(len(awaited.claim(Priority.AVAILABILITY_SHOWN, pool.name)) % 2)
-        if awaited.claim_one(Priority.AVAILABILITY, pool.name) != pool.ticket or pool.offer.is_down == is_up:
-            raise ValueError(f"{pool.name} is not where its pending events lead on from")
-        if pool.meets_shock and pool.is_up:
-            raise ValueError(f"{pool.name} cannot wait for a shock that strikes what is left, for it is up")
+    def _check(self, availability: OfferAvailability, awaited: AwaitedEvents) -> None:
+        """Raises ValueError unless the next event is pending, and each change that is decided and does not show yet."""
+        is_up = availability.is_up != bool(len(awaited.claim(Priority.AVAILABILITY_SHOWN, availability.name)) % 2)
+        if (
+            awaited.claim_one(Priority.AVAILABILITY, availability.name) != availability.ticket
+            or availability.offer.is_down == is_up
+        ):
+            raise ValueError(f"{availability.name} is not where its pending events lead on from")
+        if availability.meets_shock and availability.is_up:
+            raise ValueError(f"{availability.name} cannot wait for a shock that hits what is left, for it is up")
 
     def find_subject(self, priority: int, name: Subject) -> Stress | Group | OfferAvailability:
-        """What a snapshot's name of the subject of one of their events means."""
+        """The subject of one of their events, by its name in a snapshot."""
         if priority == Priority.STRESS:
             return self._stresses[str(name)]
         return self._groups[str(name)] if priority == Priority.GROUP_SHOCK else self._offers[str(name)]
 
 
-def _tell_nobody(offer: Offer) -> None:
-    raise AssertionError(f"{offer.name} was struck after the end")
+def _after_close(offer: Offer) -> None:
+    raise AssertionError(f"{offer.name} was interrupted after the end")
 
 
 def _phase_at(shares: Sequence[float], drawn: float) -> int:
-    """The phase in which a share of all luck finds an offer at the start."""
+    """The phase of an offer at the start, by a uniform draw and the share of each phase."""
     for phase, share in enumerate(shares[:-1]):
         if drawn < share:
             return phase

@@ -31,9 +31,9 @@ RUNGS_PER_E = 100
 
 _BRIEF_LEAST = 0.4  # h: a brief time is at most this share of the mean of its kind, in extreme settings
 _STEPS_MAX = 100
-_STEP_MAX = 1.0
+_STEP_MAX = 1.0  # of a logarithm: far from the solution Newton's method would overshoot what `exp` takes
 _CLOSE = 1e-9
-_NUDGE = 1e-6
+_NUDGE = 1e-6  # a much smaller one, and rounding would spoil the derivatives
 
 
 class AvailabilityRates(Struct, frozen=True):
@@ -73,7 +73,7 @@ def between(one: AvailabilityRates, other: AvailabilityRates, share: float, per_
 
 
 class PhaseEnds:
-    """How often in an hour the phases of offers of one shape end by themselves, shocks of their group aside."""
+    """The rates at which the phases of offers of one shape end by themselves, shocks of their group aside."""
 
     __slots__ = ("_long_downs", "_pressures")
 
@@ -82,7 +82,7 @@ class PhaseEnds:
         self._long_downs = tuple(exp(shape.long_down_log_factor(level)) for level in range(LEVELS))
 
     def of(self, rates: AvailabilityRates, phase: int, level: int) -> float:
-        """How often a phase of an offer with these rates does so at a level of stress."""
+        """The rate at which a phase of an offer with these rates ends at a level of stress."""
         if phase == SETTLED:
             return rates.settled * self._pressures[level]
         return rates.long / self._long_downs[level] if phase == LONG else rates.brief
@@ -93,14 +93,14 @@ Followers = tuple[tuple[tuple[int, float], ...], ...]
 
 
 def followers(shape: Shape) -> Followers:
-    """Those of offers of a shape."""
+    """The followers of the phases of offers of a shape."""
     long, fragile = shape.long / PPM, shape.fragile / PPM
     down, up = ((LONG, long), (SHORT, 1.0 - long)), ((FRAGILE, fragile), (SETTLED, 1.0 - fragile))
     return tuple(down if phase in UP else up for phase in range(PHASES))
 
 
 def level_rates(shape: Shape) -> tuple[tuple[float, ...], ...]:
-    """How often in an hour each level of stress becomes each other one, by one stress that comes on or goes off."""
+    """The rate at which each level of stress becomes each other one, as one stress comes on or goes off."""
     rates = [[0.0] * LEVELS for _ in range(LEVELS)]
     for level in range(LEVELS - 1):
         rates[level][level + 1] = (LEVELS - 1 - level) * shape.comes_on
@@ -121,13 +121,13 @@ def calibrate(availability: Availability, per_hour: float, shape: Shape) -> Avai
     wanted = ln(up / (1.0 - up)), ln(per_hour)
     at = [ln(per_hour / 2.0), ln(per_hour * up / (1.0 - up))]
     for _ in range(_STEPS_MAX):
-        told = chain.told(*at)
-        off = [wanted[0] - told[0], wanted[1] - told[1]]
+        reached = chain.outcome(*at)
+        off = [wanted[0] - reached[0], wanted[1] - reached[1]]
         if max(abs(off[0]), abs(off[1])) < _CLOSE:
             return chain.rates(per_hour, *at)
-        by_settled, by_long = chain.told(at[0] + _NUDGE, at[1]), chain.told(at[0], at[1] + _NUDGE)
-        a, c = ((by_settled[i] - told[i]) / _NUDGE for i in (0, 1))
-        b, d = ((by_long[i] - told[i]) / _NUDGE for i in (0, 1))
+        by_settled, by_long = chain.outcome(at[0] + _NUDGE, at[1]), chain.outcome(at[0], at[1] + _NUDGE)
+        a, c = ((by_settled[i] - reached[i]) / _NUDGE for i in (0, 1))
+        b, d = ((by_long[i] - reached[i]) / _NUDGE for i in (0, 1))
         determinant = a * d - b * c
         if abs(determinant) < 1e-12:
             break
@@ -155,7 +155,7 @@ class MarketRates:
         if availability == PPM:
             return None
         per_hour = self._interruptions.goes_down_per_hour(spec.interruption_probability)
-        at = ln(per_hour) * RUNGS_PER_E + 100_000.0
+        at = ln(per_hour) * RUNGS_PER_E + 100_000.0  # above 0, where `int` rounds down
         rung = int(at)
         return between(self._rung(availability, rung), self._rung(availability, rung + 1), at - rung, per_hour)
 
@@ -168,15 +168,15 @@ class MarketRates:
 
 
 class _Chain(Struct, frozen=True):
-    """What does not change while the rates are sought."""
+    """The Markov chain of an offer, apart from the two rates that are sought."""
 
     followers: Followers
     brief: float
     hit: float
     shocks: float
-    """How often in an hour a shock of the group takes the offer down while it is up."""
+    """The rate at which a shock of the group takes the offer down while it is up."""
     pressures: tuple[float, ...]
-    holds: tuple[float, ...]
+    long_down_log_factors: tuple[float, ...]
     given: tuple[tuple[float, ...], ...]
     """The rates from state to state but for those that are sought, which are 0 here."""
 
@@ -198,7 +198,7 @@ class _Chain(Struct, frozen=True):
             _given(shape, follow, brief, brief + shocks * hit),
         )
 
-    def told(self, ln_settled: float, ln_long: float) -> tuple[float, float]:
+    def outcome(self, ln_settled: float, ln_long: float) -> tuple[float, float]:
         """The logit of the availability and the logarithm of the rate of interruptions that these rates give."""
         up = down = lost = 0.0
         for level, (settled, fragile, short, long) in enumerate(self.stationary(ln_settled, ln_long)):
@@ -208,21 +208,21 @@ class _Chain(Struct, frozen=True):
         return ln(up / down), ln(lost / up)
 
     def _lost(self, ln_settled: float, level: int, settled: float, fragile: float) -> float:
-        """How often in an hour an offer goes down that is settled and fragile with these shares."""
+        """The rate at which an offer goes down that is settled and fragile with these shares."""
         return settled * self.settled_ends(ln_settled, level) + fragile * (self.brief + self.shocks)
 
     def settled_ends(self, ln_settled: float, level: int) -> float:
-        """How often in an hour settled times end at a level of stress, by themselves or by a shock."""
+        """The rate at which settled times end at a level of stress, by themselves or by a shock."""
         # Not by `PhaseEnds`: its product rounds otherwise, and the last digits of the rates found are in all journals.
         return exp(ln_settled + self.pressures[level]) + self.shocks
 
     def stationary(self, ln_settled: float, ln_long: float) -> list[list[float]]:
-        """How likely each phase is in the long run, at each level of stress."""
+        """The probability of each phase in the long run, at each level of stress."""
         rates = [list(row) for row in self.given]
         for level in range(LEVELS):
             start = level * PHASES
             _end(rates, start + SETTLED, self.settled_ends(ln_settled, level), self.followers)
-            _end(rates, start + LONG, exp(ln_long - self.holds[level]), self.followers)
+            _end(rates, start + LONG, exp(ln_long - self.long_down_log_factors[level]), self.followers)
         flat = _stationary(rates)
         return [flat[level * PHASES : (level + 1) * PHASES] for level in range(LEVELS)]
 
@@ -273,7 +273,7 @@ def _earlier_neighbours() -> tuple[tuple[int, ...], ...]:
 
 
 def _are_linked(state: int, other: int) -> bool:
-    """Whether one may become the other: of one level and one of them up, or of the same phase at levels in a row."""
+    """True if one may become the other: of one level and one of them up, or of the same phase at levels in a row."""
     (level, phase), (other_level, other_phase) = divmod(state, PHASES), divmod(other, PHASES)
     if level == other_level:
         return (phase in UP) != (other_phase in UP)

@@ -43,9 +43,9 @@ class Churn:
                 self._await_turn(offer)
 
     def _open(self, offer: Offer) -> None:
-        """Whether it is there at the start; its first turn has been, if it is not."""
+        """Draw if the offer is there at the start; one that is not has had its first turn."""
         terms, drawn = self._terms_of(offer), draw(self._stream(offer), 1)
-        offer.is_away = uniform(drawn) * (terms.stays + terms.away) < terms.away
+        self._market.set_away(offer, is_away=uniform(drawn) * (terms.stays + terms.away) < terms.away)
         self._turns[offer.name] = int(offer.is_away)
 
     def _await_turn(self, offer: Offer) -> None:
@@ -74,12 +74,12 @@ class Churn:
         return stream(self._seed, f"churn/{offer.name}")
 
     def state(self) -> tuple[int, ...]:
-        """What a snapshot holds of it: the turns of those that come and go, in the catalogue's order."""
+        """Its part of a snapshot: the turns of those that come and go, in the catalogue's order."""
         return tuple(self._turns.values())
 
     def restore(self, state: tuple[int, ...], awaited: AwaitedEvents) -> None:
-        """Be as the state says. Raises ValueError unless the next turn of each offer is pending."""
+        """Restore from `state`. Raises ValueError unless the next turn of each offer is pending."""
         for name, turns in zip(self._turns, state, strict=True):
             awaited.claim_one(Priority.CHURN, name)
             self._turns[name] = turns
-            self._market.named(name).is_away = turns % 2 == 1
+            self._market.set_away(self._market.named(name), is_away=turns % 2 == 1)

@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from ..events import (
     CapacityChanged,
     Event,
@@ -28,7 +30,7 @@ from .prices import PricePath, PricePaths
 from .recorded_prices import RecordedPrice
 
 RECENT_MAX = 1_000
-"""So many of the latest changes are told one by one."""
+"""So many of the latest changes are known one by one; a list that is older than that is written anew."""
 
 _PRICE = int(Priority.PRICE)
 
@@ -176,32 +178,59 @@ class Market:
     def turn(self, offer: Offer) -> None:
         """The offer goes down, or comes back."""
         offer.is_down = not offer.is_down
-        self._tell(offer, OfferWentDown if offer.is_down else OfferCameBack)
+        self._record_turn(offer, OfferWentDown if offer.is_down else OfferCameBack)
 
     def leave(self, offer: Offer) -> None:
         """The offer leaves the market; what runs there runs on."""
         offer.is_away = True
-        self._tell(offer, OfferLeft)
+        self._record_turn(offer, OfferLeft)
 
     def come_back(self, offer: Offer, drawn: int) -> None:
         """The offer is in the market again, with a price of another host where hosts set prices."""
         offer.is_away = False
-        self._tell(offer, OfferReturned)
+        self._record_turn(offer, OfferReturned)
         offer.path.start_anew(self._schedule.now_ms, drawn)
         self._show(offer)
 
-    def _tell(self, offer: Offer, event: type[OfferWentDown | OfferCameBack | OfferLeft | OfferReturned]) -> None:
-        """Tell of what may change the list. Anybody can derive it from the seed: only a full journal has it."""
+    def _record_turn(
+        self, offer: Offer, event: type[OfferWentDown | OfferCameBack | OfferLeft | OfferReturned]
+    ) -> None:
+        """Record a change of what can be rented. It follows from the seed: only a full journal has it."""
         self._touch(offer)
         if self._full:
             spec = offer.spec
             self._record(event(self._schedule.now_ms, spec.provider_id, spec.gpu_model, spec.region))
 
-    def stock(self, offer: Offer, gpus: int) -> None:
-        """There are so many GPUs, acts aside, and nothing is told: so it is at the start, or in a snapshot."""
+    # An offer as it is at the start or in a snapshot. What made it so lies before the journal goes on: nothing is
+    # recorded, and no client can have read another list that would need another version.
+
+    def set_down(self, offer: Offer, *, is_down: bool) -> None:
+        """The offer is down or up."""
+        offer.is_down = is_down
+
+    def set_away(self, offer: Offer, *, is_away: bool) -> None:
+        """The offer is away from the market or there."""
+        offer.is_away = is_away
+
+    def set_probability(self, offer: Offer, probability_ppm: int) -> None:
+        """The chance of interruption that the offer shows."""
+        offer.interruption_ppm = probability_ppm
+
+    def set_capacity_most(self, offer: Offer, gpus: int) -> None:
+        """The offer's recording never counts more GPUs than this: more can never be had (A16)."""
+        offer.spec = replace(offer.spec, capacity=gpus)
+
+    def set_stock(self, offer: Offer, gpus: int) -> None:
+        """There are so many GPUs, acts aside."""
         offer.stock = gpus
         _, offer.capacity = offer.under_acts()
         self._touch(offer)
+
+    # An offer as it becomes
+
+    def press(self, offer: Offer, pressure: float) -> None:
+        """The stress on the offer moves the anchor of its price from its next step on."""
+        offer.path.pressure = pressure
 
     def restock(self, offer: Offer, gpus: int) -> None:
         """There are so many GPUs from now on, acts aside."""
@@ -215,24 +244,23 @@ class Market:
         self._touch(offer)
 
     def shock_struck(self, offer: Offer, shock: int, severity_ppm: int) -> None:
-        """Tell of a shock, which anybody can derive from the seed: only a full journal has it."""
+        """Record a shock. It follows from the seed: only a full journal has it."""
         if self._full:
             spec = offer.spec
             now = self._schedule.now_ms
             self._record(ShockStruck(now, spec.provider_id, spec.gpu_model, spec.region, shock, severity_ppm))
 
     def state(self) -> tuple[OfferState, ...]:
-        """What a snapshot holds of the offers, in the catalogue's order."""
+        """The offers' part of a snapshot, in the catalogue's order."""
         return tuple(offer.state() for offer in self.offers)
 
     def restore(self, state: tuple[OfferState, ...], awaited: AwaitedEvents) -> None:
-        """Be as the state says, and await the steps of prices that are pending. Raises ValueError where it never is
-        so."""
-        for offer, told in zip(self.offers, state, strict=True):
+        """Restore from `state`, and claim the pending steps of prices. Raises ValueError if no run leads there."""
+        for offer, saved in zip(self.offers, state, strict=True):
             awaited_ms = [due_ms for due_ms, _ in awaited.claim(Priority.PRICE, offer.name)]
-            offer.path.restore(told.path, awaited.now_ms, awaited_ms)
-            offer.is_down, offer.used = told.is_down, told.used
-            offer.outages, offer.overlays = told.outages, told.overlays
+            offer.path.restore(saved.path, awaited.now_ms, awaited_ms)
+            offer.is_down, offer.used = saved.is_down, saved.used
+            offer.outages, offer.overlays = saved.outages, saved.overlays
             offer.price_micros_per_hour, offer.capacity = offer.under_acts()
         self.version += 1
         self.recent.clear()  # every offer may have changed

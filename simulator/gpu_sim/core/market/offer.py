@@ -15,7 +15,7 @@ from .recorded_prices import RecordedPrice
 
 
 class OfferState(Struct, frozen=True, array_like=True):
-    """What has become of an offer; price and capacity follow from it."""
+    """The state of an offer in a snapshot; price and capacity follow from it."""
 
     path: PriceState
     is_down: bool
@@ -26,8 +26,8 @@ class OfferState(Struct, frozen=True, array_like=True):
 
 class Offer:
     """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
-    `capacity` the GPUs that there are now and `stock` those without acts, `used` those that rentals hold or the market
-    has taken back, and while it `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the
+    `capacity` the GPUs that there are now and `stock` those without acts, `used` those that rentals have or the market
+    has reclaimed, and while it `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the
     chance of interruption that it shows (A1)."""
 
     __slots__ = (
@@ -65,12 +65,12 @@ class Offer:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the offers list shows it: it is there, up and not out of service, with at least one free GPU (F6)."""
+        """True if the offers list shows it: it is there, up and not out of service, with at least one free GPU (F6)."""
         return not self.outages and not self.is_down and not self.is_away and self.free > 0
 
     @property
     def provisioning(self) -> Literal["stuck", "fails"] | None:
-        """How provisioning ends here while acts decide it: as the one says that began last."""
+        """The outcome of provisioning here while acts decide it: that of the one that began last."""
         for _, kind, _ in reversed(self.overlays):
             if kind in ("stuck", "fails"):
                 return kind
@@ -78,7 +78,7 @@ class Offer:
 
     @property
     def hides_rentals(self) -> bool:
-        """Whether an act keeps the API from knowing the rentals here."""
+        """True if an act hides the rentals here from the API."""
         return any(kind == "vanish" for _, kind, _ in self.overlays)
 
     def under_acts(self) -> tuple[int, int]:
@@ -97,12 +97,12 @@ class Offer:
         return min(quantize_price(price), PRICE_MICROS_MAX), capacity
 
     def acts_beside(self, act: LastingAct) -> int:
-        """How many acts would lie over it beside this one, were it to begin now."""
+        """The number of acts that would lie over it beside this one, were it to begin now."""
         endless = act.for_ is None
         if isinstance(act, OutageAct):
             return len(self.overlays) + (0 if endless else len(self.outages))
         return len(self.outages) + len(laid_over(self.overlays, overlay_of(0, act), endless=endless)) - 1
 
     def state(self) -> OfferState:
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return OfferState(self.path.state(), self.is_down, self.used, self.outages, self.overlays)

@@ -27,16 +27,16 @@ _COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
     "fails": ("stuck", "fails"),
     "vanish": ("vanish",),
 }
-"""What of the acts before it no longer shows once an act has begun, for as long as that lasts."""
+"""The kinds of earlier acts that have no effect while an act of this kind lasts."""
 
 
 def overlay_of(number: int, act: OverlayAct) -> Overlay:
-    """What act `number` lays over an offer."""
+    """The overlay of act `number`."""
     if isinstance(act, PriceAct):
         if act.set is not None:
             return number, "price_set", int(act.set)
         assert act.multiply is not None
-        return number, "price_capped" if act.capped is True else "price_multiply", int(act.multiply)
+        return number, "price_capped" if act.capped else "price_multiply", int(act.multiply)
     if isinstance(act, CapacityAct):
         return number, "capacity", act.set
     return number, act.outcome if isinstance(act, ProvisioningAct) else "vanish", 0

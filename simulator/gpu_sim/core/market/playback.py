@@ -1,4 +1,4 @@
-"""How a recording is played in the mode `replay`: which offers follow it, and when each step comes.
+"""Playback of a recording in the mode `replay`: the offers that follow it, and the times of its steps.
 
 Step by step it is repeated at offset + scale × (ms since the recording's beginning), in whole ms, rounded down.
 """
@@ -38,7 +38,7 @@ class Playback:
         return self._offset_ms + at_ms * self._scale // PPM
 
     def is_at(self, changes: int, at_ms: int) -> bool:
-        """Whether so many changes have come by an instant, and no more."""
+        """True if so many changes have come by an instant, and no more."""
         latest_ms, next_ms = self.due_ms(changes - 1) if changes else 0, self.due_ms(changes)
         return latest_ms is not None and latest_ms <= at_ms and (next_ms is None or at_ms < next_ms)
 
@@ -69,7 +69,7 @@ def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iter
 
 
 def recorded_series(market: MarketSettings) -> dict[str, Playback]:
-    """What the prices of offers follow that have a recorded series, by their names."""
+    """The playbacks of the offers whose prices follow a recorded series, by the offers' names."""
     series = market.recordings.prices
     playbacks = [Playback(each) for each in series]
     meant = offers_meant(series, opening_offers(market)) if series else ()

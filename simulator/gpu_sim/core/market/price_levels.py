@@ -52,15 +52,15 @@ class PriceLevel:
         return self._nano
 
     def _due(self, now_ms: int) -> int:
-        """How many steps are due by an instant."""
+        """The number of steps that are due by an instant."""
         return now_ms * self._activity // (PPM * STEP_MS)
 
     def state(self) -> LevelState:
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return LevelState(self._nano, self._steps)
 
     def restore(self, state: LevelState, now_ms: int) -> None:
-        """Be as the state says. Raises ValueError where that is ahead of its time."""
+        """Restore from `state`. Raises ValueError if that is ahead of its time."""
         if state.steps > self._due(now_ms):
             raise ValueError("the level of a price is ahead of its time")
         self._nano, self._steps = state.nano, state.steps

@@ -21,7 +21,7 @@ REACH_MAX = 600.0
 
 
 class PriceProcess(Protocol):
-    """What decides the size of a step; `steps_per_day` is their mean number at activity 1."""
+    """The rule for the size of a step; `steps_per_day` is their mean number at activity 1."""
 
     @property
     def steps_per_day(self) -> float: ...

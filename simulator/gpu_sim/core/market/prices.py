@@ -89,13 +89,13 @@ class PricePath:
         self.steps = 0
 
     def first_delay_ms(self) -> int | None:
-        """How long until the first step, or None for ever."""
+        """The time until the first step; None if there is none."""
         if self._process is None:
             return None
         return delay_ms(draw(self._key, 0), self._mean_ms)
 
     def step(self, now_ms: int) -> int:
-        """Take the step that is due now, and say how long until the next."""
+        """Take the step that is due now, and return the time until the next."""
         process, key, before = self._process, self._key, self.latent_nano
         assert process is not None
         steps = self.steps
@@ -117,7 +117,7 @@ class PricePath:
             self.moved_ms = now_ms
 
     def _shift(self, process: HostSet, now_ms: int) -> float:
-        """How far the anchor is now from where it was at the start."""
+        """The distance of the anchor from where it was at the start."""
         level = 0.0 if self._level is None else self._level.move_to(now_ms) / NANO
         return level + process.stress_weight * self.pressure
 
@@ -132,11 +132,11 @@ class PricePath:
         self.price_micros = price if price > self._floor_micros else self._floor_micros
 
     def state(self) -> PriceState:
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return PriceState(self.price_micros, self.latent_nano, self.moved_ms, self.steps)
 
     def restore(self, state: PriceState, now_ms: int, awaited_ms: Sequence[int]) -> None:
-        """Be as the state says; `awaited_ms` is when steps are pending. Raises ValueError where it never is so."""
+        """Restore from `state`; `awaited_ms` are the pending steps. Raises ValueError if no run leads there."""
         if not (
             state.moved_ms <= now_ms
             and self._floor_nano <= state.latent_nano <= 0
@@ -187,10 +187,10 @@ class PricePaths:
         return level
 
     def state(self) -> tuple[LevelState, ...]:
-        """What a snapshot holds of the levels, in the order in which the catalogue has their GPU models."""
+        """The levels' part of a snapshot, in the order in which the catalogue has their GPU models."""
         return tuple(level.state() for level in self._levels.values())
 
     def restore(self, state: tuple[LevelState, ...], now_ms: int) -> None:
-        """Be as the state says. Raises ValueError where it never is so."""
-        for level, told in zip(self._levels.values(), state, strict=True):
-            level.restore(told, now_ms)
+        """Restore from `state`. Raises ValueError if no run leads there."""
+        for level, saved in zip(self._levels.values(), state, strict=True):
+            level.restore(saved, now_ms)

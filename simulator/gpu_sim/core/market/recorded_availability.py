@@ -1,12 +1,11 @@
-"""How offers go down and come back in the mode `replay`: as their traces say, to the millisecond.
+"""Availability in the mode `replay`: offers go down and come back as their traces say, to the millisecond.
 
-Only what comes next of each offer is scheduled. A loss is known as long before it shows as the offer's notice is.
+Only the next change of each offer is scheduled. A loss becomes known the offer's notice before it shows.
 """
 
 from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.randomness import PPM
@@ -37,22 +36,20 @@ class RecordedOffer:
         self.lead_ms = lead_ms
         self.counts_nodes = played.counts_nodes
         self.severity_ppm = int(played.severity)
-        if self.counts_nodes:
-            offer.spec = replace(offer.spec, capacity=played.recording.most)
         self.known = self.shown = 0
 
     @property
     def name(self) -> str:
-        """That of its offer."""
+        """The name of its offer."""
         return self.offer.name
 
     @property
     def nodes(self) -> int:
-        """What its trace says now."""
+        """The value of its trace that shows now."""
         return self.playback.value(self.shown)
 
     def loss(self) -> Loss | None:
-        """What the next change to be known takes away, if it takes anything."""
+        """The loss that the next change brings, if it is one."""
         at_ms, before, after = (
             self.playback.due_ms(self.known),
             self.playback.value(self.known),
@@ -67,7 +64,7 @@ class RecordedOffer:
 
 
 class RecordedAvailability:
-    """All offers of a market that follow a trace. `lose` is told of each loss ahead."""
+    """All offers of a market that follow a trace. `lose` is called with each loss, the notice ahead."""
 
     def __init__(
         self, market: Market, settings: MarketSettings, schedule: Schedule, lose: Callable[[Offer, Loss], None]
@@ -81,8 +78,10 @@ class RecordedAvailability:
         for spec, index in offers_meant(traces, [offer.spec for offer in market.offers]):
             offer = market.find(spec.provider_id, spec.gpu_model, spec.region)
             lead_ms = int(settings.notices.of(spec.provider_id, spec.provider_class))
-            self._recorded[offer.name] = RecordedOffer(offer, traces[index], playbacks[index], lead_ms)
-        if self._recorded:  # then no pool goes down by itself
+            recorded = self._recorded[offer.name] = RecordedOffer(offer, traces[index], playbacks[index], lead_ms)
+            if recorded.counts_nodes:
+                market.set_capacity_most(offer, traces[index].recording.most)
+        if self._recorded:  # only in the mode `replay`: in `realistic` these kinds are `RealisticAvailability`'s
             schedule.on(Priority.AVAILABILITY, self._comes)
             schedule.on(Priority.AVAILABILITY_SHOWN, self._shows)
         for recorded in self._recorded.values():
@@ -90,17 +89,17 @@ class RecordedAvailability:
             self._await(recorded)
 
     def has(self, offer: Offer) -> bool:
-        """Whether an offer follows a trace."""
+        """True if an offer follows a trace."""
         return offer.name in self._recorded
 
     def has_room(self, offer: Offer, gpu_count: int) -> bool:
-        """Whether so many GPUs can run there now, by the trace that it follows."""
+        """True if so many GPUs can run there now, by the trace that it follows."""
         recorded = self._recorded[offer.name]
         return gpu_count <= recorded.nodes if recorded.counts_nodes else recorded.nodes > 0
 
     def close(self) -> None:
-        """Nothing goes down any more; whoever is told of it is let go of."""
-        self._lose = _tell_nobody
+        """Drop the callback, which refers to the whole simulation: no offer goes down any more."""
+        self._lose = _after_close
 
     def _await(self, recorded: RecordedOffer) -> None:
         due_ms = recorded.playback.due_ms(recorded.known)
@@ -126,19 +125,19 @@ class RecordedAvailability:
             self._market.turn(recorded.offer)
 
     def _set(self, recorded: RecordedOffer) -> None:
-        """Let the offer be as its trace says, without telling."""
-        recorded.offer.is_down = recorded.nodes == 0
+        """Let the offer be as its trace says, and record nothing."""
+        self._market.set_down(recorded.offer, is_down=recorded.nodes == 0)
         if recorded.counts_nodes:
-            self._market.stock(recorded.offer, recorded.nodes)
+            self._market.set_stock(recorded.offer, recorded.nodes)
 
     # Snapshots
 
     def state(self) -> tuple[tuple[int, int], ...]:
-        """What a snapshot holds of them: how many changes of each are known, and shown."""
+        """Their part of a snapshot: the numbers of changes of each that are known, and that show."""
         return tuple((recorded.known, recorded.shown) for recorded in self._recorded.values())
 
     def restore(self, state: tuple[tuple[int, int], ...], awaited: AwaitedEvents) -> None:
-        """Be as the state says. Raises ValueError where these offers are not so by now."""
+        """Restore from `state`. Raises ValueError if no run leads there."""
         for recorded, (known, shown) in zip(self._recorded.values(), state, strict=True):
             recorded.known, recorded.shown = known, shown
             self._check(recorded, awaited)
@@ -154,9 +153,9 @@ class RecordedAvailability:
         awaited.claim_due(Priority.AVAILABILITY, recorded.name, [] if next_ms is None else [next_ms - lead_ms])
 
     def find_subject(self, name: Subject) -> RecordedOffer | None:
-        """What a snapshot's name of the subject of one of their events means, if it is one of them."""
+        """The subject of one of their events, by its name in a snapshot; None if it is none of them."""
         return self._recorded.get(str(name))
 
 
-def _tell_nobody(offer: Offer, loss: Loss) -> None:
+def _after_close(offer: Offer, loss: Loss) -> None:
     raise AssertionError(f"{offer.name} lost {loss} after the end")

@@ -18,11 +18,11 @@ class RecordedPrice:
         self.price_micros = playback.value(0)
 
     def first_delay_ms(self) -> int | None:
-        """How long until the first step, or None for ever."""
+        """The time until the first step; None if there is none."""
         return self._playback.due_ms(0)
 
     def step(self, now_ms: int) -> int | None:
-        """Take the step that is due now, and say how long until the next, or None where none is left."""
+        """Take the step that is due now, and return the time until the next, or None where none is left."""
         self.steps += 1
         self.price_micros = self._playback.value(self.steps)
         due_ms = self._playback.due_ms(self.steps)
@@ -32,11 +32,11 @@ class RecordedPrice:
         """Another host takes the offer's place: the series has its price."""
 
     def state(self) -> PriceState:
-        """What a snapshot holds of it."""
+        """Its part of a snapshot."""
         return PriceState(self.price_micros, 0, 0, self.steps)
 
     def restore(self, state: PriceState, now_ms: int, awaited_ms: Sequence[int]) -> None:
-        """Be as the state says; `awaited_ms` is when steps are pending. Raises ValueError where it never is so."""
+        """Restore from `state`; `awaited_ms` are the pending steps. Raises ValueError if no run leads there."""
         due_ms = self._playback.due_ms(state.steps)
         if not self._playback.is_at(state.steps, now_ms) or list(awaited_ms) != ([] if due_ms is None else [due_ms]):
             raise ValueError("a price is not where its series is")

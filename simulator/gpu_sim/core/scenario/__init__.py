@@ -1,1 +1,1 @@
-"""What a world is to be: scenarios, market settings, acts, catalogues, recordings, fault rules."""
+"""The conditions of a world: scenarios, market settings, acts, catalogues, recordings, fault rules."""

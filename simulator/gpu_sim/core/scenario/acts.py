@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 from ..kernel.clock import YEAR_MS
 from ..kernel.names import is_line
@@ -14,7 +14,7 @@ DOCKER_IMAGE = "vllm/vllm-openai:latest"
 CAPACITY_MAX = 1_000_000_000
 
 
-class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Which offers an act concerns: those that match every name given, all of them where none is."""
 
     provider: str | None = None
@@ -22,7 +22,7 @@ class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     region: str | None = None
 
     def matches(self, provider_id: str, gpu_model: str, region: str) -> bool:
-        """Whether the offer of these names is meant; names match whatever their case (A14)."""
+        """True if the offer of these names is meant; names match whatever their case (A14)."""
         return (
             (self.provider is None or self.provider.casefold() == provider_id.casefold())
             and (self.gpu_model is None or self.gpu_model.casefold() == gpu_model.casefold())
@@ -30,7 +30,7 @@ class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         )
 
 
-class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """A rent, as the account's client would send it; `as` names the rental for later acts."""
 
     as_: str = field(name="as")
@@ -51,7 +51,7 @@ class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise ValueError(f"{name.rstrip('_')} must be one line of 1 to 256 printable characters")
 
 
-class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """An act on offers that is over after `for`, or lasts to the end where that is not given."""
 
     for_: Duration | None = field(name="for", default=None)
@@ -61,15 +61,15 @@ class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise ValueError("for must be above 0s")
 
 
-class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers vanish from the list and cannot be rented; what runs on them goes on, or with `interrupt` is lost."""
 
     KIND: ClassVar[str] = "outage"
 
-    interrupt: bool | UnsetType = UNSET  # unset is false: journals of acts without it keep their bytes
+    interrupt: bool = False
 
 
-class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Prices are `set`, or what the price process says is multiplied: as far as the factor goes, or with `capped` no
     further than the offer's on-demand price."""
 
@@ -77,17 +77,17 @@ class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     set: Price | None = None
     multiply: Factor | None = None
-    capped: bool | UnsetType = UNSET  # unset is false: journals of acts without it keep their bytes
+    capped: bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.set is None) == (self.multiply is None):
             raise ValueError("give either set or multiply")
-        if self.set is not None and self.capped is not UNSET:
+        if self.set is not None and self.capped is not None:
             raise ValueError("capped goes with multiply: a price that is set is the price")
 
 
-class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers have this many GPUs; rentals that hold more keep them."""
 
     KIND: ClassVar[str] = "capacity"
@@ -100,7 +100,7 @@ class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError(f"set must be between 0 and {CAPACITY_MAX}")
 
 
-class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
 
     KIND: ClassVar[str] = "interrupt"
@@ -108,7 +108,7 @@ class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     share: Share = Share(1_000_000)
 
 
-class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Rentals whose provisioning would end get stuck until the act is over, or fail."""
 
     KIND: ClassVar[str] = "provisioning"
@@ -116,7 +116,7 @@ class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_on
     outcome: Literal["stuck", "fails"]
 
 
-class VanishAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class VanishAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The API does not know the rentals on these offers, which go on and are billed."""
 
     KIND: ClassVar[str] = "vanish"
@@ -127,7 +127,7 @@ MarketAct = OutageAct | PriceAct | CapacityAct | InterruptAct | ProvisioningAct 
 
 
 class Transition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What a rental is to become: now, or not before it is released (`hold: true`, later `hold: false`)."""
+    """The status that a rental is to have: now, or not before it is released (`hold: true`, later `hold: false`)."""
 
     to: Literal["running", "terminated"]
     hold: bool | None = None
@@ -145,7 +145,7 @@ class TransitionAct(Transition, frozen=True, forbid_unknown_fields=True, kw_only
     rental: str
 
 
-class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
+class CreditAct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An account is credited."""
 
     account: str
@@ -156,7 +156,7 @@ class CreditAct(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("amount must be above 0")
 
 
-class OneAct(OneOf, frozen=True):
+class OneAct(OneOf, frozen=True, omit_defaults=True):
     """Exactly one act, in the field of its name."""
 
     @property

@@ -1,9 +1,9 @@
-"""How the availability of real offers moves: the shape of the `realistic` mode, by measurement.
+"""The shape of the availability of real offers: the parameters of the mode `realistic`, by measurement.
 
 An offer is up or down. Up it is settled or fragile, down it is down shortly or for long. Two on/off stresses, one of
 its region and one of its GPU model, make settled times shorter and long downs longer, and shocks of its region take
 offers of one group down together. The shape was fitted to nine recorded zones; what each offer adds to it is its own
-availability and its own rate of interruptions (`calibration.py`).
+availability and its own rate of interruptions (`market/availability_rates.py`).
 """
 
 from msgspec import Struct
@@ -12,8 +12,8 @@ from ..kernel.clock import HOUR_MS, MINUTE_MS, YEAR_MS
 from ..kernel.quantities import Duration, Factor, Share
 
 
-class Severity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Beta(a, b): which share of an offer's running rentals an interruption of the offer takes along."""
+class Severity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Beta(a, b): the share of an offer's running rentals that an interruption of the offer ends, at random."""
 
     a: Factor = Factor(800_000)
     b: Factor = Factor(600_000)
@@ -33,7 +33,7 @@ MIDDLING = Severity()
 
 
 class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What all offers have in common.
+    """The behaviour that all offers have in common.
 
     `fragile` of the offers that come back are so, `long` of those that go down stay down for long. `brief` is the mean
     of fragile and of short times. A stress is on for the share `tight` of the time and is forgotten within
@@ -67,17 +67,17 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
 
     @property
     def comes_on(self) -> float:
-        """How often in an hour a stress that is off comes on."""
+        """The rate per hour at which a stress that is off comes on."""
         return HOUR_MS / self.stress_time * self.tight / 1_000_000
 
     @property
     def goes_off(self) -> float:
-        """How often in an hour a stress that is on goes off."""
+        """The rate per hour at which a stress that is on goes off."""
         return HOUR_MS / self.stress_time * (1_000_000 - self.tight) / 1_000_000
 
     @property
     def shocks_per_hour(self) -> float:
-        """How many shocks meet a group in an hour."""
+        """The rate per hour of the shocks of a group."""
         return HOUR_MS / self.shock_every
 
     def pressure(self, level: int) -> float:

@@ -1,4 +1,4 @@
-"""What a market offers at the start: listed offer by offer, or generated."""
+"""The offers of a market at the start: listed one by one, or generated."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,7 +16,7 @@ PROVIDER_CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyper
 
 
 REALISTIC_ONLY = ("availability", "group")
-"""What an offer says for interruptions of mode `realistic` alone."""
+"""The fields of an offer that count in interruptions of mode `realistic` alone."""
 
 
 class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -70,8 +70,8 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
         return f"{self.provider_id}|{self.gpu_model}|{self.region.rpartition(',')[2].strip()}"
 
 
-class Generate(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many offers to make."""
+class Generate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A number of offers to generate."""
 
     offers: int
 
@@ -80,8 +80,8 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("offers must be between 1 and 1000000")
 
 
-class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """A catalogue that is made rather than read."""
+class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A catalogue that is generated rather than read."""
 
     generate: Generate
 

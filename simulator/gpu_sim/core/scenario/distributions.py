@@ -12,7 +12,7 @@ from ..kernel.quantities import Duration
 _Z_95 = 1.6448536269514722  # the 95th percentile of the standard normal
 
 
-class Uniform(Struct, frozen=True, forbid_unknown_fields=True):
+class Uniform(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Equally likely anywhere between two durations."""
 
     min: Duration
@@ -23,7 +23,7 @@ class Uniform(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("min is above max")
 
 
-class LogNormal(Struct, frozen=True, forbid_unknown_fields=True):
+class LogNormal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Lognormal by its median and 95th percentile, optionally clipped to [min, max]."""
 
     median: Duration
@@ -50,7 +50,7 @@ class Distribution(OneOf, frozen=True, forbid_unknown_fields=True, omit_defaults
     KINDS: ClassVar[tuple[str, ...]] = ("fixed", "uniform", "lognormal")
 
     def sampler(self) -> Callable[[int], int]:
-        """What turns a draw into a delay in milliseconds ≥ 0."""
+        """The function from a draw to a delay in milliseconds ≥ 0."""
         if self.fixed is not None:
             delay = int(self.fixed)
             return lambda _: delay

@@ -21,7 +21,7 @@ OfferName = tuple[str, str, str]
 """An offer as a request names it: provider, model, region."""
 
 RESERVED = "header"
-"""What `x-sim-fault` says of a fault that the request itself asked for, and so no rule's name."""
+"""The value of `x-sim-fault` for a fault that the request itself asked for; no rule may have this name."""
 
 
 class FaultTarget(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -32,11 +32,11 @@ class FaultTarget(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     @property
     def has_selector(self) -> bool:
-        """Whether it depends on the offer that a request concerns."""
+        """True if it depends on the offer that a request concerns."""
         return self.provider is not None or self.gpu_model is not None or self.region is not None
 
     def meets(self, operation: Operation, account: str, offer: OfferName | None) -> bool:
-        """Whether a request is meant; with a selector it is only if it concerns a known offer."""
+        """True if a request is meant; with a selector it is only if it concerns a known offer."""
         return (
             (self.operation is None or self.operation == operation)
             and (self.account is None or self.account == account)
@@ -44,7 +44,7 @@ class FaultTarget(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
 
-class Drip(Struct, frozen=True, forbid_unknown_fields=True):
+class Drip(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An answer in pieces of so many bytes, with a pause after each."""
 
     bytes: int
@@ -57,7 +57,7 @@ class Drip(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("every must be above 0s")
 
 
-class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
+class RateLimit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A token bucket in virtual time: `limit` requests at once, refilled evenly by `limit` in `per`."""
 
     limit: int
@@ -71,7 +71,7 @@ class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FaultEffect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What happens to a request: one of the kinds, a delay, or both; the delay comes before the command.
+    """The fault that a request meets: one of the kinds, a delay, or both; the delay comes before the command.
 
     `delay` is wall time unless `clock` is `virtual`, `hang` and `drip` always are. `retry_after` is sent as it is
     written, in seconds unless `retry_after_as` says otherwise.
@@ -140,8 +140,9 @@ class FaultEffect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """At which of the requests that it is about a rule acts, counted for each account; all conditions must hold.
 
-    `after` skips the first hits, `every` takes each so-manieth from there, `times` ends it after so many injections.
-    `between` is [from, to) in virtual time since the scenario's start, `ttl` counts from when the rule was added.
+    `after` skips the first hits, `every: n` acts on each n-th of the remaining, `times` ends it after so many
+    injections. `between` is [from, to) in virtual time since the scenario's start, `ttl` counts from when the rule was
+    added.
     """
 
     probability: Share = Share(PPM)
@@ -164,7 +165,7 @@ class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
             raise ValueError("ttl must be above 0s")
 
 
-class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Requests, what happens to them, and when; the first rule in order that says yes is the one injected."""
 
     name: str
@@ -181,7 +182,7 @@ def rule_problems(
     rule: FaultRule, accounts: Collection[str], offers: OfferNames, *, added_ms: int = 0
 ) -> Iterator[tuple[Path, str]]:
     """Why a rule could never meet a request in a world with these accounts and offers if it is added at that instant
-    (ms since the start), or not be told from another."""
+    (ms since the start), or be mistaken for another."""
     if not is_name(rule.name):
         yield ("name",), "a name is 1 to 64 of A-Z a-z 0-9 _ -"
     elif rule.name == RESERVED:

@@ -1,11 +1,11 @@
-"""How a scenario's market behaves: prices, interruptions and provisioning, by provider class.
+"""The behaviour of a scenario's market: prices, interruptions and provisioning, by provider class.
 
 Defaults are the values of assumption A1 and of the behaviour measured of real markets.
 """
 
 from typing import Generic, Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 from ..kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from ..kernel.numerics import hazard_of
@@ -41,7 +41,7 @@ class ByClass(Struct, Generic[Setting], frozen=True, forbid_unknown_fields=True,
         return self.all if own is None else own
 
 
-class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True):
+class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True, omit_defaults=True):
     """Price processes by provider class; `activity` scales every rate. With `replay` the offers of a class that have a
     recorded series follow it, and the others what is set for `all` or the default of their class."""
 
@@ -52,13 +52,13 @@ class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True):
             raise ValueError("activity must be at most 1000")
 
     def process(self, provider_class: ProviderClass) -> PriceProcessName:
-        """The process of a class, apart from what is replayed: its own setting, that for all, or the default by
+        """The process of a class, apart from recorded series: its own setting, that for all, or the default by
         measurement."""
         given = (name for name in (self.own(provider_class), self.all) if name is not None and name != "replay")
         return next(given, _PRICE_DEFAULTS[provider_class])
 
     def replays(self, provider_class: ProviderClass) -> bool:
-        """Whether offers of a class follow recorded series."""
+        """True if offers of a class follow recorded series."""
         return self.given(provider_class) == "replay"
 
 
@@ -71,12 +71,12 @@ _PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
 
 
 class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How the market takes GPUs back (A1); the GPUs return after `reclaim`.
+    """Interruptions: how the market takes GPUs back (A1); the GPUs return after `reclaim`.
 
     With `poisson` each rental's hazard is constant and its offer is always there. With `realistic` offers go down and
     come back as real ones do (`shape`), and are interrupted as they go down; the advertised probability is the
     long-run one, or with `show: current` that of the stress of the moment. Of the hazard the share `shared` is the
-    offer's, and each time it takes a `severity` of the rentals along, at once or one by one over `spread`. With
+    offer's, and each time it interrupts a `severity` of the rentals, at once or one by one over `spread`. With
     `replay` offers that have a trace are there and are interrupted as that says, and the others as with `poisson`.
     """
 
@@ -100,11 +100,11 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
             raise ValueError("shared must be above 0% in mode realistic: an offer that goes down interrupts")
 
     def mean_life_ms(self, probability_ppm: int) -> float:
-        """How long a rental runs on average where its chance of interruption within the horizon is this, above 0."""
+        """The mean life of a running rental whose chance of interruption within the horizon is this, above 0."""
         return self.horizon / hazard_of(probability_ppm)
 
     def shared_mean_ms(self, probability_ppm: int) -> float:
-        """How long it runs on average until its offer's part of that hazard interrupts it, where the offer has one."""
+        """The mean time until its offer's part of that hazard interrupts it, where the offer has one."""
         return self.mean_life_ms(probability_ppm) * PPM / self.shared
 
     def own_mean_ms(self, probability_ppm: int, lost_per_hour: float) -> float | None:
@@ -114,11 +114,11 @@ class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
         return HOUR_MS / own if own > per_hour * 1e-9 else None
 
     def goes_down_per_hour(self, probability_ppm: int) -> float:
-        """How often an offer goes down in an hour of being up, so that its part of that hazard comes to `shared`."""
+        """The rate at which an offer goes down, per hour of being up, so that its part of that hazard is `shared`."""
         return HOUR_MS / (self.shared_mean_ms(probability_ppm) * self.severity.mean)
 
 
-class AvailabilitySettings(ByClass[Availability], frozen=True):
+class AvailabilitySettings(ByClass[Availability], frozen=True, omit_defaults=True):
     """The share of the time that the offers of a class can be had, where their own rows do not say it. The
     defaults are assumptions between what was measured of single providers."""
 
@@ -137,8 +137,8 @@ _USUAL = AvailabilitySettings()
 
 
 class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How long an offer stays in the market on average before it leaves, and how long it is away; with an `away` of 0s
-    it never leaves. That one offer in five leaves in a day is measured, how long it is away is an assumption."""
+    """The mean time that an offer stays in the market before it leaves, and is away; with an `away` of 0s it never
+    leaves. That one offer in five leaves in a day is measured, how long it is away is an assumption."""
 
     stays: Duration = Duration(5 * DAY_MS)
     away: Duration = Duration(DAY_MS)
@@ -150,15 +150,15 @@ class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
             raise ValueError("away must be at most 3650d")
 
 
-class ChurnSettings(ByClass[ChurnTerms], frozen=True):
-    """Which offers leave the market and return, by provider class. Unless told otherwise those of marketplaces do in
+class ChurnSettings(ByClass[ChurnTerms], frozen=True, omit_defaults=True):
+    """Which offers leave the market and return, by provider class. By default those of marketplaces do in
     interruptions of mode realistic, and no others."""
 
 
-class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True):
-    """How long before the market takes a running rental's GPUs back it says so, by provider class; `providers` is for
-    single ones, whatever their class and the case of their names. A hyperscaler gives half a minute unless told
-    otherwise, nobody else gives any."""
+class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True, omit_defaults=True):
+    """The time between an interruption's notice and the interruption, by provider class; `providers` is for
+    single ones, whatever their class and the case of their names. By default a hyperscaler gives half a
+    minute, and nobody else gives any."""
 
     providers: dict[str, Duration] = field(default_factory=dict)
 
@@ -180,8 +180,8 @@ class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True):
 
 
 class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How long a GPU takes to be set up, as one `delay` or by `parts`; the share that fails at the end of that, and the
-    share that is provisioned for ever."""
+    """The time that provisioning takes, as one `delay` or by `parts`; the share that fails at the end of that, and the
+    share that never becomes ready."""
 
     delay: Distribution | None = None
     parts: Parts | None = None
@@ -216,8 +216,8 @@ _PROVISIONING_DEFAULTS: dict[ProviderClass, ProvisioningTerms] = {
 }
 
 
-class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True):
-    """Provisioning by provider class; `all` is for what a class leaves open. `sizes` tell how much is fetched."""
+class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True, omit_defaults=True):
+    """Provisioning by provider class; `all` is for what a class leaves open. `sizes` says how much is fetched."""
 
     sizes: Sizes = Sizes()
 
@@ -236,7 +236,7 @@ class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True
         return terms
 
 
-class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The offers, from a catalogue (a name, a CSV file, or generated) or listed, and how they behave."""
 
     catalog: str | CatalogSpec | None = None
@@ -247,7 +247,7 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     churn: ChurnSettings = ChurnSettings()
     notices: NoticeSettings = NoticeSettings()
     provisioning: ProvisioningSettings = ProvisioningSettings()
-    replay: ReplaySettings | UnsetType = UNSET  # so that the journals of other scenarios do not mention it
+    recordings: ReplaySettings = field(name="replay", default=ReplaySettings())
 
     def __post_init__(self) -> None:
         if self.catalog is not None and self.offers:
@@ -258,11 +258,6 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("traces in replay.availability go with interruptions of mode replay, and that with traces")
         if bool(self.recordings.prices) != any(map(self.prices.replays, PROVIDER_CLASSES)):
             raise ValueError("series in replay.prices go with a price process replay, and that with series")
-
-    @property
-    def recordings(self) -> ReplaySettings:
-        """What is replayed, if anything is."""
-        return ReplaySettings() if self.replay is UNSET else self.replay
 
     def availability_of(self, spec: OfferSpec) -> Availability:
         """The share of the time that an offer is to be had: its own or that of its class, but always where nothing
@@ -280,8 +275,8 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.availability_of(spec)
 
     def churn_of(self, provider_class: ProviderClass) -> ChurnTerms | None:
-        """How the offers of a class leave and return: its own terms, those for all, or the default; None where they
-        stay."""
+        """The terms on which offers of a class leave and return: its own, those for all, or the default; None where
+        they stay."""
         default = self.interruptions.mode == "realistic" and provider_class == "marketplace"
         terms = self.churn.given(provider_class) or (ChurnTerms() if default else None)
         return terms if terms is not None and terms.away else None

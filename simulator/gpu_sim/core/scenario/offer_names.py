@@ -1,4 +1,4 @@
-"""What a selector may name: the names that the offers of a market have, with the nearest for one that none has."""
+"""The names that a selector may use: those that the offers of a market have, with the nearest for one that none has."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 
 
 class OfferNames:
-    """The names of these offers, gathered when they are first asked for."""
+    """The names of these offers, gathered at the first use: most worlds never need them."""
 
     __slots__ = ("_offers", "_spellings")
 
@@ -20,7 +20,7 @@ class OfferNames:
         self._spellings: dict[str, dict[str, str]] = {}
 
     def unknown(self, field: str, name: str, *, key: str | None = None) -> str | None:
-        """What is wrong with a name that no offer has in that field, with the nearest that there is (A13), or None.
+        """The problem with a name that no offer has in that field, with the nearest that there is (A13), or None.
         `key` is how the field was called where the name was written."""
         if name.casefold() in self._of(field):
             return None

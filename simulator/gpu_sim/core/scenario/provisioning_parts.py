@@ -10,8 +10,8 @@ MEGABYTES_MAX = 10_000_000
 """Nothing larger is fetched."""
 
 
-class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long each gigabyte takes that is fetched."""
+class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The time that each fetched gigabyte takes."""
 
     per_gb: Distribution
 
@@ -44,7 +44,7 @@ class Parts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
 
 
 class Sizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How large images and the weights of models are, by their exact names, and those whose names are not listed. The
+    """The sizes of images and of the weights of models, by their exact names, and those of all others. The
     defaults are those of a serving image and of a model with eight billion parameters of two bytes."""
 
     images: dict[str, Size] = {}
@@ -58,9 +58,9 @@ class Sizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
             raise ValueError(f"sizes must be at most {MEGABYTES_MAX // 1_000}GB")
 
     def of_image(self, docker_image: str) -> Size:
-        """How much is pulled for a container image."""
+        """The size of a container image, which is pulled."""
         return self.images.get(docker_image, self.unlisted_image)
 
     def of_model(self, model_id: str) -> Size:
-        """How much is loaded for a model."""
+        """The size of a model's weights, which are loaded."""
         return self.models.get(model_id, self.unlisted_model)

@@ -1,4 +1,4 @@
-"""What was recorded of a market, and which offers of the mode `replay` follow it (`playback.py` plays it).
+"""Recordings of a market, and the offers that follow them in the mode `replay` (`market/playback.py` plays them).
 
 A recording is a value that changes now and then: how many nodes could be had, or a price.
 """
@@ -16,8 +16,8 @@ LENGTH_MS_MAX = 100 * YEAR_MS
 VALUE_MAX = 10**12
 
 
-class Recording(Struct, frozen=True, forbid_unknown_fields=True):
-    """A value that changes now and then: how long it was watched, and the steps as (ms since the beginning, the value
+class Recording(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A value that changes now and then: how long it was recorded, and the steps as (ms since the beginning, the value
     from then on), the first at 0. Neighbours differ: what does not change the value is no step."""
 
     length: Duration
@@ -45,7 +45,7 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def shortest_ms(self) -> int:
-        """How long the shortest step is."""
+        """The length of the shortest step."""
         return min(span_ms for span_ms, _ in self._spans())
 
     @property
@@ -54,12 +54,12 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True):
         return sum(span_ms for span_ms, value in self._spans() if value) * PPM // self.length
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """How long each value holds."""
+        """Each value with the time that it lasts."""
         ends = (*(at_ms for at_ms, _ in self.steps[1:]), int(self.length))
         return ((end - at_ms, value) for end, (at_ms, value) in zip(ends, self.steps, strict=True))
 
 
-class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Which offers follow a recording, and how it is played to them: it begins at `offset`, takes `scale` times as
     long as it did, and begins again at its end, or holds its last value for ever where it is no `loop`. Until the
     offset has passed its first value holds."""
@@ -79,14 +79,15 @@ class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def recording(self) -> Recording:
-        """What is played."""
+        """The recording itself, once the loader has read its file."""
         assert isinstance(self.source, Recording), "the name of a file is for the loader to resolve"
         return self.source
 
 
-class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers that can be had as a trace says: a file beside this one, in the published form. Where it holds more than 0
-    and 1 it counts nodes, and so many GPUs there are. As they go down, `severity` of the running rentals fall."""
+    and 1 it counts nodes, and so many GPUs there are. As they go down, `severity` of the running rentals are
+    interrupted."""
 
     trace: str | Recording
     severity: Share = Share(PPM)
@@ -98,11 +99,11 @@ class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def counts_nodes(self) -> bool:
-        """Whether it says how many nodes could be had, not only whether any could."""
+        """True if it says how many nodes could be had, not only whether any could."""
         return self.recording.most > 1
 
 
-class PlayedSeries(Played, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PlayedSeries(Played, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers that cost what a series says: a CSV file beside this one. Written out, its values are micro-dollars."""
 
     series: str | Recording

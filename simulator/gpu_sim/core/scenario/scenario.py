@@ -13,10 +13,11 @@ from ..kernel.quantities import Duration, Factor, Instant, Money
 from .acts import Act
 from .fault_rules import FaultRule
 from .market_settings import MarketSettings
+from .shared_defaults import with_defaults_shared
 
 
-class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a server's clock runs; the simulation itself only ever advances."""
+class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The pace of a server's clock; the simulation itself only ever advances."""
 
     mode: Literal["real", "scaled", "manual"] = "real"
     speed: Factor | None = None
@@ -34,7 +35,7 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError("step must be above 0s and at most 3650d")
 
 
-class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A customer at the start: a name, a bearer token (one is minted where none is given), a balance."""
 
     name: str
@@ -42,8 +43,8 @@ class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True):
     balance: Money = Money(100_000_000)
 
 
-class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a session costs: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
+class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The rules for the cost of a session: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
 
     minimum: Duration = Duration(15 * MINUTE_MS)
     idle_timeout: Duration | None = Duration(15 * MINUTE_MS)
@@ -60,14 +61,14 @@ class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 raise ValueError(f"{name} must be above 0s, or none")
 
 
-class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the API answers: A18 and rule "unknown fields" of A13."""
+class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The form of the API's answers: A18 and rule "unknown fields" of A13."""
 
     profile: Literal["extended", "documented"] = "extended"
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
 
 
-class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """All conditions of a world but the seed's luck. `scenario_problems.find_problems` says whether it makes sense."""
 
     scenario: Literal[1] = 1
@@ -87,7 +88,8 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     until: Duration | None = None
 
 
-def without_tokens(scenario: Scenario) -> Scenario:
-    """The canonical form: what decides the run, without what only clients need."""
+def canonical(scenario: Scenario) -> Scenario:
+    """The canonical form: all that decides the run, without the tokens, which only clients need. Equal ones are the
+    same bytes: what has its default is left out, also where a file writes it out."""
     accounts = tuple(replace(account, token=None) for account in scenario.accounts)
-    return replace(scenario, accounts=accounts)
+    return with_defaults_shared(replace(scenario, accounts=accounts))

@@ -8,7 +8,7 @@ stress and shocks. All else is as the scenario says: the shape of availability, 
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ...core.kernel.clock import DAY_MS, HOUR_MS
@@ -17,6 +17,7 @@ from ...core.kernel.randomness import PPM
 from ...core.scenario.availability_shape import Shape
 from ...core.scenario.catalog import OfferSpec
 from ...core.scenario.market_settings import ChurnSettings, InterruptionSettings, PriceSettings
+from ...core.scenario.recordings import ReplaySettings
 from ...core.scenario.scenario import Scenario
 from ..runs.recorded_statistics import RecordedStatistics
 from ..runs.seed_run import LARGE, SMALL, Plan, SeedRun, recording_of
@@ -138,7 +139,7 @@ def _only_zones(scenario: Scenario, zones: Sequence[Zone], settings: Interruptio
         prices=PriceSettings(all="constant"),
         interruptions=settings,
         churn=ChurnSettings(),
-        replay=UNSET,
+        recordings=ReplaySettings(),
     )
     return replace(scenario, market=market, timeline=())
 

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpu_sim.worlds.sqlite_store import ClockRow, Part, SnapshotRow, SqliteStore, StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files.sqlite_store import (
+    ClockRow,
+    Part,
+    SnapshotRow,
+    SqliteStore,
+    StateUnavailable,
+    StateUnusable,
+)
 
 CLOCK = ClockRow(0, 1, b"{}")
 

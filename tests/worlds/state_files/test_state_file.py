@@ -1,7 +1,7 @@
 """A run in a state file: whatever was committed is there again, and what cannot be repeated is refused."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,12 +13,13 @@ from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.acts import Act, PriceAct
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.worlds import state_file as state_file_module
-from gpu_sim.worlds.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files import state_file as state_file_module
+from gpu_sim.worlds.state_files.input import Input
+from gpu_sim.worlds.state_files.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
 from gpu_sim.worlds.world import World
 
-from ..support.busy_world import ACTORS, NAMES, busy_scenario
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ...support.busy_world import ACTORS, NAMES, busy_scenario
+from ...support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -40,12 +41,12 @@ def play(of: World, steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [0, 1, 3, 4, 5, 19, 20, 21, 97])
 def test_a_killed_run_is_found_again_to_the_byte(path: Path, steps: int) -> None:
-    """Whether the kill falls before, at or after a batch of the journal or a snapshot."""
-    running, memory = kept(path, world(busy_scenario(), clock=MANUAL)), world(busy_scenario(), clock=MANUAL)
+    """Steps such that the kill comes before, at or after a part of the journal or a snapshot."""
+    running, memory = kept(path, busy_scenario(), clock=MANUAL), world(busy_scenario(), clock=MANUAL)
     for each in (running, memory):
         play(each, steps)
     killed(running)
-    again = kept(path, world(busy_scenario(), clock=MANUAL))
+    again = kept(path, busy_scenario(), clock=MANUAL)
     now = memory.simulation.now_ms
     for each in (again, memory):
         each.simulation.advance(now + DAY_MS)
@@ -126,8 +127,7 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
     with pytest.raises(StateUnavailable):
         rent(running)
     assert journal(running) == before
-    assert running.persistence.state_file is not None
-    running.persistence.state_file._store._db.execute("PRAGMA max_page_count=100000")
+    store_of(running)._db.execute("PRAGMA max_page_count=100000")
     rent(running)
     before = journal(running)
     killed(running)
@@ -138,13 +138,12 @@ def test_what_the_file_does_not_take_does_not_happen(path: Path) -> None:
 
 def test_a_batch_that_the_file_does_not_take_is_offered_again(path: Path) -> None:
     running = kept(path, pages_max=16, inputs_per_part=2)
-    assert running.persistence.state_file is not None
     for _ in range(3):
         try:
             running.execute(AddCredit("alice", 1))
         except StateUnavailable:
             break
-    running.persistence.state_file._store._db.execute("PRAGMA max_page_count=100000")
+    store_of(running)._db.execute("PRAGMA max_page_count=100000")
     for _ in range(4):
         running.execute(AddCredit("alice", 1))
     before = journal(running)
@@ -154,25 +153,20 @@ def test_a_batch_that_the_file_does_not_take_is_offered_again(path: Path) -> Non
     again.close()
 
 
-def other_scenario() -> World:
-    return world(conditions(name="other"))
-
-
-def other_seed() -> World:
-    return world(seed=77)
-
-
-@pytest.mark.parametrize(("other", "says"), [(other_scenario, "another scenario"), (other_seed, "seed 1, not of 77")])
-def test_a_file_of_another_scenario_or_seed_is_refused(path: Path, other: Callable[[], World], says: str) -> None:
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [({"scenario": conditions(name="other")}, "another scenario"), ({"seed": 77}, "seed 1, not of 77")],
+)
+def test_a_file_of_another_scenario_or_seed_is_refused(path: Path, other: dict[str, Any], says: str) -> None:
     kept(path).close()
-    started = other()
     with pytest.raises(StateUnusable, match=says):
-        kept(path, started)
+        kept(path, **other)
+    kept(path).close()  # nobody holds it
 
 
 def test_a_file_of_another_version_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(path).close()
-    monkeypatch.setattr(state_file_module, "__version__", "9.9.9")
+    monkeypatch.setattr("gpu_sim.worlds.state_files.recovery.__version__", "9.9.9")
     with pytest.raises(StateUnusable, match=r"version 0\.\d+\.\d+ of the simulator, not of 9\.9\.9"):
         kept(path)
 
@@ -211,13 +205,13 @@ def test_running_time_catches_up(
     path: Path, speed: Factor | None, factor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ClockSettings(mode="real" if speed is None else "scaled", speed=speed)
-    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
-    running = kept(path, world(conditions(clock=clock)))
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 1_000_000)
+    running = kept(path, conditions(clock=clock))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
     monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
-    again = kept(path, world(conditions(clock=clock)))
+    again = kept(path, conditions(clock=clock))
     assert 5_000 + 7_000 * factor <= again.pacer.target_ms(0) < 5_000 + 7_000 * factor + 60_000 * factor
     again.close()
 
@@ -226,7 +220,7 @@ def test_a_clock_that_is_asked_for_wins_over_the_one_in_the_file(path: Path) -> 
     running = kept(path)
     running._commit_clock(HOUR_MS)
     killed(running)
-    again = kept(path, world(clock=ClockSettings(mode="real")))
+    again = kept(path, clock=ClockSettings(mode="real"))
     assert again.pacer.settings.mode == "real"
     assert again.pacer.target_ms(0) >= HOUR_MS
     again.close()
@@ -235,25 +229,25 @@ def test_a_clock_that_is_asked_for_wins_over_the_one_in_the_file(path: Path) -> 
 def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_file_module, "EVENTS_PER_PART", 20)
     monkeypatch.setattr(state_file_module, "WORK_PER_SNAPSHOT", 100)
-    running, memory = kept(path, world(busy_scenario(), clock=MANUAL)), world(busy_scenario(), clock=MANUAL)
+    running, memory = kept(path, busy_scenario(), clock=MANUAL), world(busy_scenario(), clock=MANUAL)
     for each in (running, memory):
         for hours in range(1, 30):
             each.simulation.advance(hours * HOUR_MS)
-            each.persistence.tidy(each._run_now)
+            each.tidy()
     running._commit_clock(running.simulation.now_ms)
     killed(running)
     store = SqliteStore.open(path, lambda _: None)
     assert store.snapshot() is not None
     assert len(list(store.parts())) > 3
     store.close()
-    again = kept(path, world(busy_scenario(), clock=MANUAL))
+    again = kept(path, busy_scenario(), clock=MANUAL)
     assert journal(again) == journal(memory)
     again.close()
 
 
 def test_nothing_is_let_go_that_is_not_in_the_file(path: Path) -> None:
     """`keep` is far below what was rented, and still the whole journal is there, and the ledger's balances."""
-    running = kept(path, world(keep=1), inputs_per_part=10)
+    running = kept(path, keep=1, inputs_per_part=10)
     memory = world()
     for each in (running, memory):
         for _ in range(101):
@@ -263,7 +257,7 @@ def test_nothing_is_let_go_that_is_not_in_the_file(path: Path) -> None:
     assert held.events_dropped > 0
     assert journal(running) == journal(memory)
     killed(running)
-    again = kept(path, world(keep=1), inputs_per_part=10)
+    again = kept(path, keep=1, inputs_per_part=10)
     assert journal(again) == journal(memory)
     assert again.simulation.ledger.state() == memory.simulation.ledger.state()
     again.simulation.ledger.audit()
@@ -272,21 +266,21 @@ def test_nothing_is_let_go_that_is_not_in_the_file(path: Path) -> None:
 
 def test_the_file_has_no_lines_of_the_timeline_twice(path: Path) -> None:
     act = Act(at=Duration(MINUTE_MS), price=PriceAct(multiply=Factor(2_000_000)))
-    running, memory = kept(path, world(conditions(timeline=(act,)))), world(conditions(timeline=(act,)))
+    running, memory = kept(path, conditions(timeline=(act,))), world(conditions(timeline=(act,)))
     for each in (running, memory):
         rent(each)
         each.simulation.advance(HOUR_MS)
         each.execute(AddCredit("alice", 5))
     killed(running)
-    again = kept(path, world(conditions(timeline=(act,))))
+    again = kept(path, conditions(timeline=(act,)))
     assert journal(again) == journal(memory)
     again.close()
 
 
 def test_an_input_is_what_a_command_and_its_key_are() -> None:
     command = RentGpu("alice", "p", "g", "r", 1, "m", "i")
-    given = state_file_module.Input(command, Key("k", b"\x00\xff"))
-    decoded = msgspec.json.decode(msgspec.json.encode(given), type=state_file_module.Input)
+    given = Input(command, Key("k", b"\x00\xff"))
+    decoded = msgspec.json.decode(msgspec.json.encode(given), type=Input)
     assert decoded == given
 
 

@@ -1,7 +1,7 @@
-"""The durable form of a world: its commands in order, committed before they are applied, in one SQLite file.
+"""A state file's tables: the inputs of a world in order, committed before they are applied, in one SQLite file.
 
 A run is recovered from the latest snapshot and the commands after it. Journal lines and ended rentals up to the
-snapshot are rows written once. Only `World` uses this; nothing here knows what a command means.
+snapshot are rows written once. Only `StateFile` and `recover` use this; nothing here knows what a command means.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from ..core.kernel.errors import Refusal
+from ...core.kernel.errors import Refusal
 
 Sync = Literal["normal", "full"]
 
@@ -54,7 +54,7 @@ class StateUnavailable(Refusal):
 
 
 class ClockRow(Struct, frozen=True):
-    """Where the clock was when it was last written down: virtual ms, wall ms since 1970, its settings."""
+    """The clock when it was last written down: virtual ms, wall ms since 1970, its settings."""
 
     now_ms: int
     wall_ms: int
@@ -104,7 +104,7 @@ class SqliteStore:
         Raises StateUnusable for a file that is damaged, foreign, in use, or that cannot be written.
         """
         with explained(path):
-            wal = path.with_name(path.name + "-wal")
+            wal = _log_of(path)
             if not path.exists():
                 if wal.exists():
                     raise StateUnusable(f"{path} is missing, but {wal.name}, which belongs to it, is there")
@@ -125,7 +125,7 @@ class SqliteStore:
     def _create(cls, path: Path, begin: Callable[["SqliteStore"], None]) -> None:
         part = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
-            new = cls(part, sync="full")
+            new = cls(part, sync="full")  # whatever is asked for later: a file with a name is a whole one
             try:
                 new._db.executescript(_SCHEMA)
                 new._db.execute("INSERT INTO life VALUES (0, 0)")
@@ -141,6 +141,7 @@ class SqliteStore:
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        # Exclusive before WAL: so the log's index is in memory, with no -shm file, and a second server is refused.
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={self._sync.upper()}")
@@ -161,6 +162,7 @@ class SqliteStore:
         (is_open,) = self._row("SELECT is_open FROM life")
         if is_open and not had_wal:
             raise StateUnusable(f"{self.path}-wal is missing: what was committed last is in it, and is lost without it")
+        # Before the first write of ours, which would go over the frames that a damaged log hides.
         _, found, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if commits > found:
             raise StateUnusable(f"{self.path}-wal is damaged: of what was committed last not all can be read")
@@ -168,7 +170,7 @@ class SqliteStore:
         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Let the file go, with everything in it and nothing beside it."""
+        """Checkpoint and close: afterwards the file is complete and has no `-wal`."""
         with suppress(sqlite3.Error):  # a full disk: the file is found as after a kill
             self._db.execute("UPDATE life SET is_open = 0")
         self._db.close()
@@ -204,7 +206,7 @@ class SqliteStore:
         self._db.execute("INSERT INTO inputs VALUES (?, ?, ?, ?)", (n, at_ms, input_, seal(n, at_ms, input_)))
 
     def write_clock(self, clock: ClockRow) -> None:
-        """Where the clock is, in place of where it was."""
+        """Put the clock's row in place of the one before."""
         self._db.execute("REPLACE INTO clock VALUES (0, ?, ?, ?)", astuple(clock))
 
     def write_token(self, token: str, account: str) -> None:
@@ -232,7 +234,7 @@ class SqliteStore:
         return identity, base
 
     def clock(self) -> ClockRow:
-        """Where the clock was. Raises StateUnusable."""
+        """The clock when it was last written down. Raises StateUnusable."""
         return ClockRow(*self._row("SELECT now_ms, wall_ms, settings FROM clock"))
 
     def tokens(self) -> dict[str, str]:
@@ -284,6 +286,16 @@ class SqliteStore:
         return tuple(values)
 
 
+def is_there(path: Path) -> bool:
+    """True where there is a file, or a log that belongs to one. Raises StateUnusable where that cannot be seen."""
+    with explained(path):
+        return path.exists() or _log_of(path).exists()
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
 def seal(*values: object) -> bytes:
     """A digest of what a row holds: SQLite itself does not notice a changed byte."""
     digest = blake2b(digest_size=8)
@@ -293,7 +305,7 @@ def seal(*values: object) -> bytes:
 
 
 def _commits_in(wal: Path) -> int:
-    """How many frames of a write-ahead log, by their headers, lie before its last but one commit or are that commit.
+    """The number of frames of a write-ahead log, by their headers, up to its last but one commit, which counts too.
 
     A process that is killed leaves at most the frames of one transaction unfinished, its commit at the very end. So
     SQLite finds at least so many sound ones, unless the log was damaged; then it would silently take the rest for free
@@ -318,7 +330,7 @@ def _commits_in(wal: Path) -> int:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Say what the trouble with a file is."""
+    """Turn an error of SQLite or the system into a StateUnusable that names the file."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""Runs in a state file at their edges: what was let go, damage inside, clocks over a restart, a file that fails."""
+"""Runs in a state file at their edges: what was dropped, damage inside, clocks over a restart, a file that fails."""
 
 import asyncio
 from pathlib import Path
@@ -10,12 +10,13 @@ from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import RentalNotFound
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
-from gpu_sim.worlds.sqlite_store import StateUnavailable, StateUnusable
-from gpu_sim.worlds.state_file import StateFile
+from gpu_sim.worlds import restart
+from gpu_sim.worlds.state_files.sqlite_store import StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files.state_file import StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
-from ..support.state_files import MANUAL, conditions, journal, kept, killed, rent, world
+from ...support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -35,20 +36,20 @@ def cycle(of: World, times: int) -> list[str]:
 
 def restore(of: World, document: bytes) -> None:
     """Let the world become that of the document."""
-    asyncio.run(of.restore(document, lambda _: {"si_alice": "alice"}))
+    asyncio.run(restart.restore(of, document, lambda _: {"alice": "si_alice"}))
 
 
 def test_a_restored_snapshot_of_which_rentals_were_let_go_is_kept_and_found_again(path: Path) -> None:
     memory = world(keep=1)
     cycle(memory, 30)
     assert memory.simulation.rentals.ended_held < 5
-    running = kept(path, world(keep=1))
+    running = kept(path, keep=1)
     restore(running, memory.snapshot())
     for each in (running, memory):
         cycle(each, 30)
         each.execute(AddCredit("alice", 1))
     killed(running)
-    again = kept(path, world(keep=1))
+    again = kept(path, keep=1)
     assert again.simulation.ledger.state() == memory.simulation.ledger.state()
     assert list(again.simulation.rentals.by_id)[-1] == list(memory.simulation.rentals.by_id)[-1]
     again.close()
@@ -56,29 +57,26 @@ def test_a_restored_snapshot_of_which_rentals_were_let_go_is_kept_and_found_agai
 
 def test_whatever_could_be_found_when_an_input_came_can_be_found_when_it_comes_again(path: Path) -> None:
     """More is held than `keep`; all of that is held again after a restart."""
-    running = kept(path, world(keep=1), inputs_per_part=8)
+    running = kept(path, keep=1, inputs_per_part=8)
     ids = cycle(running, 23)
     oldest = next(iter(running.simulation.rentals.by_id))
     assert oldest != ids[-1]
     running.execute(HideRental(oldest, hidden=True))
     killed(running)
-    again = kept(path, world(keep=1), inputs_per_part=8)
-    assert journal(again) == journal(running_again(path, again))
-    again.close()
-
-
-def running_again(path: Path, again: World) -> World:
-    """The same world: a kill of a run that was just recovered loses nothing either."""
-    killed(again)
-    return kept(path, again, inputs_per_part=8)
+    again = kept(path, keep=1, inputs_per_part=8)
+    before = journal(again)
+    killed(again)  # a kill of a run that was just recovered loses nothing either
+    third = kept(path, keep=1, inputs_per_part=8)
+    assert journal(third) == before
+    third.close()
 
 
 def test_a_run_that_was_let_go_stays_let_go(path: Path) -> None:
-    running = kept(path, world(keep=2))
+    running = kept(path, keep=2)
     ids = cycle(running, 40)
     held = list(running.simulation.rentals.by_id)
     running.close()
-    again = kept(path, world(keep=2))
+    again = kept(path, keep=2)
     assert list(again.simulation.rentals.by_id) == held
     with pytest.raises(RentalNotFound):
         again.execute(TerminateRental("alice", ids[0]))
@@ -105,14 +103,14 @@ def test_damage_inside_the_file_is_noticed(path: Path, change: str) -> None:
     running = kept(path)
     for _ in range(23):
         running.execute(AddCredit("alice", 1))
-    assert running.persistence.state_file is not None
-    running.persistence.state_file._store._db.execute(change)
+    store_of(running)._db.execute(change)
     killed(running)
-    started = world()
     worlds = Worlds()
-    worlds.by_name["default"] = started
     with pytest.raises(StateUnusable):
-        worlds.keep_in_file(started, path, "normal")
+        worlds.open(path, conditions())
+    assert (worlds.by_name, list(worlds.keyring.tokens)) == ({}, [])
+    with pytest.raises(StateUnusable):  # for the damage again: the file was closed
+        worlds.open(path, conditions())
 
 
 # Clocks
@@ -122,13 +120,13 @@ def real_for(
     path: Path, monkeypatch: pytest.MonkeyPatch, before: ClockSettings, down_ms: int, after: ClockSettings | None
 ) -> World:
     """A world that was kept under one clock, was down for so long, and goes on under another."""
-    monkeypatch.setattr("gpu_sim.worlds.state_file.wall_epoch_ms", lambda: 1_000_000)
-    running = kept(path, world(conditions(clock=before)))
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 1_000_000)
+    running = kept(path, conditions(clock=before))
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
     monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + down_ms)
-    return kept(path, world(conditions(clock=before), clock=after))
+    return kept(path, conditions(clock=before), clock=after)
 
 
 FAST = ClockSettings(mode="scaled", speed=Factor(1_000_000_000))
@@ -161,7 +159,7 @@ def test_a_clock_that_was_asked_for_is_the_one_in_the_file_from_then_on(
     now = again.simulation.now_ms
     killed(again)
     monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 10_000_000)
-    third = kept(path, world(conditions(clock=FAST)))
+    third = kept(path, conditions(clock=FAST))
     assert third.pacer.settings.mode == "manual"
     assert third.simulation.now_ms == now
     third.close()
@@ -185,8 +183,8 @@ def test_an_advance_until_something_that_the_file_does_not_take_afterwards_is_of
         taken(self, now_ms, clock)
 
     monkeypatch.setattr(StateFile, "commit_clock", once)
-    advanced = asyncio.run(running.advance(lambda: HOUR_MS, lambda: running.simulation.now_ms >= MINUTE_MS))
-    assert advanced.total > 0
+    events = asyncio.run(running.advance(lambda: HOUR_MS, lambda: running.simulation.now_ms >= MINUTE_MS))
+    assert events.total > 0
     assert calls == [0, MINUTE_MS]
     running.execute(AddCredit("alice", 1))
     assert calls[-1] == MINUTE_MS
@@ -198,15 +196,15 @@ def test_an_advance_until_something_that_the_file_does_not_take_afterwards_is_of
 
 def test_a_snapshot_from_before_a_reset_may_be_taken_again(path: Path) -> None:
     """Under a running clock a reset starts at another instant of the wall."""
-    running = kept(path, world(conditions(clock=REAL)))
+    running = kept(path, conditions(clock=REAL))
     rent(running)
     document = running.snapshot()
-    running._at_start()[0].simulation.advance(1)
-    asyncio.run(running.reset(lambda _: {"si_alice": "alice"}))
+    running.at_start()[0].simulation.advance(1)
+    asyncio.run(restart.reset(running, lambda _: {"alice": "si_alice"}))
     running.simulation.start_epoch_ms += 1
     restore(running, document)
     assert running.simulation.rentals.created == 1
     killed(running)
-    again = kept(path, world(conditions(clock=REAL)))
+    again = kept(path, conditions(clock=REAL))
     assert again.simulation.rentals.created == 1
     again.close()

@@ -1,0 +1,1 @@
+"""State files: what is written of a world before it happens, and how its run is found again."""

@@ -1,0 +1,84 @@
+"""The canonical bytes of scenarios: no struct writes its defaults."""
+
+import sys
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.scenario.catalog import OfferSpec
+from gpu_sim.core.scenario.distributions import Distribution, LogNormal, fixed
+from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen
+from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, MarketSettings
+from gpu_sim.core.scenario.recordings import Recording
+from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
+from gpu_sim.core.scenario.shared_defaults import with_defaults_shared
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+
+MINUTE = 60_000
+PACKAGE = Scenario.__module__.rpartition(".")[0]
+
+
+def structs() -> Iterator[type[Struct]]:
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(f"{PACKAGE}."):
+            members = (member for member in vars(module).values() if isinstance(member, type))
+            yield from (each for each in members if issubclass(each, Struct) and each.__module__ == name)
+
+
+def test_every_struct_of_a_scenario_leaves_its_defaults_out() -> None:
+    assert len(list(structs())) > 40
+    assert [each.__name__ for each in structs() if not each.__struct_config__.omit_defaults] == []
+
+
+def test_offers_and_recordings_have_no_default_but_none() -> None:
+    for type_ in (OfferSpec, Recording):
+        assert {each.default for each in fields(type_)} <= {NODEFAULT, None}
+
+
+def encoded(struct: Struct) -> bytes:
+    return msgspec.json.encode(with_defaults_shared(struct), enc_hook=int)
+
+
+def fresh(text: str) -> str:
+    """An equal text that is another object."""
+    return "".join(list(text))
+
+
+@pytest.mark.parametrize(
+    ("written_out", "expected"),
+    [
+        (ClockSettings(mode=fresh("real")), b"{}"),  # type: ignore[arg-type]  # it is one of them
+        (FaultWhen(probability=Share(1_000_000)), b"{}"),
+        (MarketSettings(interruptions=InterruptionSettings(reclaim=fixed(30 * MINUTE))), b"{}"),
+        (
+            MarketSettings(churn=ChurnSettings(all=ChurnTerms(away=Duration(86_400_000), stays=Duration(MINUTE)))),
+            b'{"churn":{"all":{"stays":60000}}}',
+        ),
+        (
+            Scenario(
+                name="x",
+                clock=ClockSettings(mode="scaled", speed=Factor(2_000)),
+                faults=(
+                    FaultRule(
+                        name="slow",
+                        effect=FaultEffect(
+                            delay=Distribution(lognormal=LogNormal(Duration(1), Duration(2), min=Duration(0)))
+                        ),
+                    ),
+                ),
+            ),
+            b'{"name":"x","clock":{"mode":"scaled","speed":2000},'
+            b'"faults":[{"name":"slow","effect":{"delay":{"lognormal":{"median":1,"p95":2}}}}]}',
+        ),
+    ],
+)
+def test_what_equals_its_default_is_not_written_at_any_depth(written_out: Struct, expected: bytes) -> None:
+    assert with_defaults_shared(written_out) == written_out
+    assert encoded(written_out) == expected
+
+
+def test_a_struct_of_defaults_alone_stays_itself() -> None:
+    scenario = Scenario(name="x")
+    assert with_defaults_shared(scenario) is scenario
