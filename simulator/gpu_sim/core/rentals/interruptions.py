@@ -57,7 +57,8 @@ class Interruptions:
         self._interrupt = interrupt
         self._spread_ms = int(settings.interruptions.spread)
         self._notices = settings.notices
-        # In this order: both handle the events of availability, and recordings, where there are any, take them over.
+        # Both handle the events of availability, and a mode gives offers to one of them at the most: `Schedule.on`
+        # asserts that a kind of event has one handler.
         self._realistic = RealisticAvailability(market, settings, seed, schedule, self._on_interruption)
         self._recorded = RecordedAvailability(market, settings, schedule, self._on_loss)
         self._settings = settings.interruptions
@@ -204,9 +205,9 @@ class Interruptions:
     def _set_end(self, exposure: OfferExposure, rental: Rental, at_ms: int) -> None:
         """Remember the end of a rental if none is known that comes earlier, and notify it of that a notice ahead, or
         now if it is too late for that."""
-        if rental.interrupts_at_ms is not None and rental.interrupts_at_ms <= at_ms:
+        if rental.foreseen_end_ms is not None and rental.foreseen_end_ms <= at_ms:
             return
-        rental.interrupts_at_ms = at_ms
+        rental.foreseen_end_ms = at_ms
         if at_ms - exposure.notice_ms > self._schedule.now_ms:
             rental.tickets += (self._schedule.at(at_ms - exposure.notice_ms, Priority.NOTICE, rental),)
         else:
@@ -214,11 +215,11 @@ class Interruptions:
 
     def _notify(self, rental: Rental) -> None:
         """Notify a rental of its end, unless the last notice named the same end."""
-        if rental.interrupts_ms != rental.interrupts_at_ms:
-            assert rental.interrupts_at_ms is not None
+        if rental.interrupts_ms != rental.foreseen_end_ms:
+            assert rental.foreseen_end_ms is not None
             now = self._schedule.now_ms
-            rental.noticed_ms, rental.interrupts_ms = now, rental.interrupts_at_ms
-            self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.interrupts_at_ms))
+            rental.noticed_ms, rental.interrupts_ms = now, rental.foreseen_end_ms
+            self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.foreseen_end_ms))
 
     def _hit_by(self, shock: UpcomingShock, rentals: Iterable[Rental]) -> list[Rental]:
         """The rentals that a shock hits. Where a trace counts GPUs, `rentals` must be all that run on the offer."""

@@ -19,7 +19,7 @@ class Rental(Struct, eq=False, gc=False):
     `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning,
     `ready_ticket` is the end of that or of its `phase`, and none where it is never ready. It `is_due` once that end has
     come and an operator holds it back or an act leaves it stuck. `tickets` are the expiry of its hold, its notices and
-    its interruptions. `hidden` is by an operator. `interrupts_at_ms` is its known end by the market, where the offer
+    its interruptions. `hidden` is by an operator. `foreseen_end_ms` is its known end by the market, where the offer
     gives notices, and `interrupts_ms` the end that the notice at `noticed_ms` named.
     """
 
@@ -43,7 +43,7 @@ class Rental(Struct, eq=False, gc=False):
     is_due: bool = False
     phase: Phase | None = None
     hidden: bool = False
-    interrupts_at_ms: int | None = None
+    foreseen_end_ms: int | None = None
     noticed_ms: int | None = None
     interrupts_ms: int | None = None
 

@@ -73,7 +73,7 @@ def _times_fit(rental: Rental, now_ms: int) -> bool:
     return (
         times == sorted(times)
         and (rental.noticed_ms is None) == (rental.interrupts_ms is None)
-        and (rental.running_ms is not None or (rental.noticed_ms is None and rental.interrupts_at_ms is None))
+        and (rental.running_ms is not None or (rental.noticed_ms is None and rental.foreseen_end_ms is None))
     )
 
 
@@ -127,7 +127,7 @@ def _awaits_its_end(rental: Rental, pending: Mapping[Priority, list[Ticket]], bi
     return (
         not _is_in_provisioning(rental)
         and pending[Priority.IDLE_TIMEOUT] == ([] if billing.idle_timeout is None else [rental.idle_ticket])
-        and (rental.interrupts_at_ms is not None or not pending[Priority.NOTICE])
+        and (rental.foreseen_end_ms is not None or not pending[Priority.NOTICE])
     )
 
 
