@@ -6,7 +6,7 @@ import threading
 from gpu_sim.core.commands import AddCredit
 from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.scenario import ClockSettings
-from gpu_sim.worlds.restart import reset
+from gpu_sim.worlds.reset_and_restore import reset
 from gpu_sim.worlds.watchers import Watcher
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds

@@ -9,7 +9,7 @@ from gpu_sim.core.kernel.errors import AccountExists
 from gpu_sim.core.kernel.quantities import Duration, Factor, Instant, Money
 from gpu_sim.core.scenario.acts import Act, CreditAct
 from gpu_sim.core.scenario.scenario import AccountSpec, ApiSettings, ClockSettings, Scenario
-from gpu_sim.worlds.restart import reset
+from gpu_sim.worlds.reset_and_restore import reset
 from gpu_sim.worlds.tokens import Place
 from gpu_sim.worlds.world import World, WorldNotFound
 from gpu_sim.worlds.worlds import DefaultWorldKept, WorldExists, Worlds

@@ -9,7 +9,7 @@ from ..core.kernel.errors import AccountExists, Refusal
 from ..core.kernel.names import did_you_mean
 from ..core.scenario.scenario import ClockSettings, Scenario
 from ..scenario_files.library import ScenarioLibrary
-from . import restart
+from . import reset_and_restore
 from .request_log import REQUESTS_KEPT, RequestLog
 from .retention import KEEP_DEFAULT
 from .state_files.sqlite_store import is_there
@@ -134,12 +134,12 @@ class Worlds:
     async def reset(self, world: World) -> None:
         """Reset a world: accounts that came after the start are gone, and their tokens with them. Raises
         WorldNotFound or StateUnavailable."""
-        self.keyring.replace(world, await restart.reset(world, partial(self._tokens_for, world)))
+        self.keyring.replace(world, await reset_and_restore.reset(world, partial(self._tokens_for, world)))
 
     async def restore(self, world: World, document: bytes) -> None:
         """Let a world become that of a snapshot. Its accounts keep their tokens, and new ones get one. Raises
         SnapshotInvalid, WorldNotFound or StateUnavailable."""
-        self.keyring.replace(world, await restart.restore(world, document, partial(self._tokens_for, world)))
+        self.keyring.replace(world, await reset_and_restore.restore(world, document, partial(self._tokens_for, world)))
 
     def _tokens_for(self, world: World, accounts: Iterable[str]) -> dict[str, str]:
         # Only the world `default` has the tokens that its scenario names: another may be one of many from one scenario.

@@ -10,7 +10,7 @@ from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import RentalNotFound
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
-from gpu_sim.worlds import restart
+from gpu_sim.worlds import reset_and_restore
 from gpu_sim.worlds.state_files.sqlite_store import StateUnavailable, StateUnusable
 from gpu_sim.worlds.state_files.state_file import StateFile
 from gpu_sim.worlds.world import World
@@ -36,7 +36,7 @@ def cycle(of: World, times: int) -> list[str]:
 
 def restore(of: World, document: bytes) -> None:
     """Let the world become that of the document."""
-    asyncio.run(restart.restore(of, document, lambda _: {"alice": "si_alice"}))
+    asyncio.run(reset_and_restore.restore(of, document, lambda _: {"alice": "si_alice"}))
 
 
 def test_a_restored_snapshot_of_which_rentals_were_let_go_is_kept_and_found_again(path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_snapshot_from_before_a_reset_may_be_taken_again(path: Path) -> None:
     rent(running)
     document = running.snapshot()
     running.at_start()[0].simulation.advance(1)
-    asyncio.run(restart.reset(running, lambda _: {"alice": "si_alice"}))
+    asyncio.run(reset_and_restore.reset(running, lambda _: {"alice": "si_alice"}))
     running.simulation.start_epoch_ms += 1
     restore(running, document)
     assert running.simulation.rentals.created == 1

@@ -8,7 +8,7 @@ from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import body_as, enter_world, page, window
+from .call_decoding import body_as, enter_world, page, window
 from .views import account_view, entries_view
 
 

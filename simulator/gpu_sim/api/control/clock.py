@@ -17,7 +17,7 @@ from ...worlds.world import ADVANCE_MS_MAX, World
 from ..exchange import Exchange
 from ..problems import NotReached
 from ..replies import Reply, json_reply
-from .call import body_as, enter_world
+from .call_decoding import body_as, enter_world
 from .views import clock_view, event_view
 
 _ORDER: tuple[Status, ...] = ("provisioning", "running", "terminated")

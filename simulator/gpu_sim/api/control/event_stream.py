@@ -20,7 +20,7 @@ from ...worlds.worlds import Worlds
 from ..auth import header_values
 from ..exchange import Exchange
 from ..replies import Headers, Reply, Stream
-from .call import select_world, whole_number
+from .call_decoding import select_world, whole_number
 from .events import list_events
 from .views import events_view
 

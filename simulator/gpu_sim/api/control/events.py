@@ -5,7 +5,7 @@ import asyncio
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import enter_world, window
+from .call_decoding import enter_world, window
 from .views import events_view
 
 _BYTES_PER_TURN = 1 << 19  # encoded between two turns of other requests

@@ -13,7 +13,7 @@ from ...worlds import faults
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import EmptyBody, body_as, enter_world, page
+from .call_decoding import EmptyBody, body_as, enter_world, page
 
 
 class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -16,7 +16,7 @@ from ...core.scenario.acts import (
 )
 from ..exchange import Exchange, Handler
 from ..replies import Reply, json_reply
-from .call import body_as, enter_world, page
+from .call_decoding import body_as, enter_world, page
 from .views import act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)

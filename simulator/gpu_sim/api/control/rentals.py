@@ -7,7 +7,7 @@ from ...core.scenario.acts import Transition
 from .. import decoration
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import EmptyBody, body_as, enter_world, page
+from .call_decoding import EmptyBody, body_as, enter_world, page
 from .views import rental_view
 
 

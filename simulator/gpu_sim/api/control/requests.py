@@ -19,7 +19,7 @@ from ..replies import Reply, json_reply
 from ..request_log.logged_request import LoggedRequest, logged_request
 from ..request_log.redaction import Redactor
 from ..request_log.request_match import Match, Mismatch, shortened
-from .call import body_as, select_world, window
+from .call_decoding import body_as, select_world, window
 
 # Bounds of an answer, whatever the size of the log: a person or a test's failure message has to take it in.
 NEAREST_SHOWN_MAX = 5

@@ -5,7 +5,7 @@ import asyncio
 from ..bodies import check_media
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call import enter_world, select_world
+from .call_decoding import enter_world, select_world
 from .views import clock_view
 
 _EVENTS_PER_TURN = 4_000  # digested between two turns of other requests

@@ -19,7 +19,7 @@ from ..exchange import Exchange
 from ..fields import parse_query
 from ..problems import ScenarioInvalid
 from ..replies import Reply, json_reply
-from .call import body_as, enter_world, select_world
+from .call_decoding import body_as, enter_world, select_world
 from .views import clock_view
 
 SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold

@@ -21,7 +21,7 @@ from .interruptions import Interruptions
 from .provisioning import Provisioning
 from .rental import Reclaimed, Rental, RentalsState, RentPlan
 from .rental_book import RentalBook
-from .rental_checks import check_rentals
+from .snapshot_checks import check_rentals
 from .transitions import check_transition, is_transition, leads_to
 
 
