@@ -10,11 +10,9 @@ from gpu_sim.core.kernel.numerics import (
     delay_ms,
     exp,
     exponential,
-    hazard_of,
     laplace,
     ln,
     normal,
-    probability_of,
     total,
     uniform,
 )
@@ -152,20 +150,3 @@ def test_the_largest_draw_gives_the_least_delay() -> None:
 def test_a_total_is_rounded_after_each_addition_in_every_version_of_python() -> None:
     assert total([1e16, 1.0, -1e16]) == 0.0
     assert total([]) == 0.0
-
-
-@given(st.integers(0, 999_999))
-def test_a1_a_probability_is_that_of_its_hazard(probability_ppm: int) -> None:
-    hazard = hazard_of(probability_ppm)
-    assert math.isclose(hazard, -math.log1p(-probability_ppm / 1e6), rel_tol=1e-9)
-    assert probability_of(hazard) == probability_ppm
-
-
-@given(st.floats(0.0, 10.0))
-def test_a1_a_hazard_comes_to_its_probability(hazard: float) -> None:
-    assert abs(probability_of(hazard) + 1e6 * math.expm1(-hazard)) <= 0.5001
-
-
-@pytest.mark.parametrize("hazard", [20.0, 599.9, 600.0, 600.1, 1e9, math.inf])
-def test_a1_a_probability_is_below_1_however_large_the_hazard(hazard: float) -> None:
-    assert probability_of(hazard) == 999_999

@@ -1,4 +1,4 @@
-"""`ln` and `exp` built on + − × ÷ alone, and what is built on them: distributions, and the hazard of a probability.
+"""`ln` and `exp` built on + − × ÷ alone, and the distributions built on them.
 
 A platform's libm may differ from another's in the last bit, IEEE 754 basic arithmetic does not: the same
 draw gives the same bits on every machine.
@@ -7,7 +7,7 @@ draw gives the same bits on every machine.
 import math
 from collections.abc import Iterable
 
-from .randomness import DRAW_BITS, DRAW_RANGE, PPM
+from .randomness import DRAW_BITS, DRAW_RANGE
 
 NANO = 1_000_000_000
 """Latent values are whole 10⁻⁹."""
@@ -18,7 +18,6 @@ _LN2_LOW = 5.497923018708371e-14
 _LOG2_E = 1.0 / LN2
 _SQRT_HALF = 0.7071067811865476
 _SQRT_TWO = 1.4142135623730951
-_HAZARD_MAX = 600.0  # certain to more places than a float has, and within what `exp` takes
 _INVERSE_POWERS = tuple(1.0 / (1 << k) for k in range(DRAW_BITS + 2))
 _A1, _A3, _A5, _A7, _A9, _A11, _A13, _A15, _A17, _A19 = (2.0 / k for k in range(1, 21, 2))
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11, _E12, _E13 = (1.0 / math.factorial(k) for k in range(14))
@@ -74,20 +73,6 @@ def total(numbers: Iterable[float]) -> float:
     for number in numbers:
         added += number
     return added
-
-
-def hazard_of(probability_ppm: int) -> float:
-    """The hazard over a whole horizon, −ln(1 − p), that makes `probability_ppm`, below 1,000,000, the chance of an
-    interruption within it (A1)."""
-    return -ln((PPM - probability_ppm) / PPM)
-
-
-def probability_of(hazard: float) -> int:
-    """The probability in parts per million, the half up, that a hazard ≥ 0 over a whole horizon comes to: the inverse
-    of `hazard_of`. It stays below 1, however large the hazard (A1)."""
-    if hazard > _HAZARD_MAX:
-        return PPM - 1
-    return min(int((1.0 - exp(-hazard)) * PPM + 0.5), PPM - 1)
 
 
 def exponential(drawn: int) -> float:

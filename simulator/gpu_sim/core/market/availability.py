@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 
 from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.clock import HOUR_MS
-from ..kernel.numerics import delay_ms, probability_of, uniform
+from ..kernel.hazard_rate import probability_of
+from ..kernel.numerics import delay_ms, uniform
 from ..kernel.quantities import Natural, Share
 from ..kernel.randomness import PPM, draw, happens, stream
 from ..kernel.schedule import NO_TICKET, Priority, Schedule, Subject, Ticket

@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct, field
 
 from ..kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
-from ..kernel.numerics import hazard_of
+from ..kernel.hazard_rate import hazard_of
 from ..kernel.quantities import Availability, Duration, Factor, Share
 from ..kernel.randomness import PPM
 from .availability_shape import MIDDLING, Severity, Shape

@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 from ...core.kernel.clock import HOUR_MS
-from ...core.kernel.numerics import probability_of
+from ...core.kernel.hazard_rate import probability_of
 from ...core.kernel.quantities import Price, Share
 from ...core.kernel.randomness import PPM
 from ...core.scenario.availability_shape import Shape

@@ -7,7 +7,7 @@ from msgspec import Struct
 from scipy.stats import kstest
 
 from ...core.kernel.clock import HOUR_MS
-from ...core.kernel.numerics import hazard_of
+from ...core.kernel.hazard_rate import hazard_of
 from ...core.kernel.randomness import PPM
 from ...core.scenario.market_settings import InterruptionSettings
 from ..traces.arrays import NOTHING, Floats
