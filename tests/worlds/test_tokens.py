@@ -47,6 +47,18 @@ def test_accounts_that_come_back_get_what_they_had_unless_somebody_has_it(keyrin
     assert (fresh not in ("si_bob", "si_first"), keyring.is_free(fresh)) == (True, True)
 
 
+def test_a_token_that_two_accounts_had_goes_back_to_the_later_one_alone(keyring: Keyring, world: World) -> None:
+    keyring.replace(world, {"alice": "si_alice"})
+    keyring.open_account(world, "carol", "si_bob")
+    keyring.replace(world, {"alice": "si_alice"})
+    chosen = keyring.chosen(world, ["bob", "carol"], {})
+    assert (chosen["carol"], chosen["bob"] in ("si_bob", "si_alice")) == ("si_bob", False)
+    opening = keyring.chosen(world, ["carol", "bob"], {"bob": "si_bob"})
+    assert (opening["carol"], len(set(opening.values()))) == ("si_bob", 2)
+    keyring.replace(world, chosen)
+    assert keyring.place("si_bob") == Place(world, "carol")
+
+
 def test_a_world_that_is_not_there_has_no_tokens(keyring: Keyring, world: World) -> None:
     keyring.drop(world)
     assert (dict(keyring.tokens_of(world)), list(keyring.tokens), keyring.by_header) == ({}, [], {})

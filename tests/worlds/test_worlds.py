@@ -1,6 +1,7 @@
 """Worlds, their tokens and their clocks, without HTTP."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +197,33 @@ def test_after_a_reset_the_world_is_as_it_was_at_first(worlds: Worlds, world: Wo
     asyncio.run(worlds.reset(world))
     assert b"".join(world.simulation.journal()) == before
     assert world.pacer.settings == MANUAL
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_restored_accounts_that_had_one_token_one_after_the_other_have_one_each(tmp_path: Path, in_file: bool) -> None:
+    worlds = Worlds()
+    if in_file:
+        world = worlds.open(tmp_path / "state", conditions())
+    else:
+        world = World("default", conditions())
+        worlds.add(world)
+
+    def open_account(name: str, token: str) -> None:
+        world.apply(world.check(CreateAccount(name, 1)), token=(worlds.keyring.free_token(token), name))
+        worlds.keyring.open_account(world, name, token)
+
+    open_account("bob-2", "si_first")
+    open_account("carol", "si_second")
+    document = world.snapshot()
+    for name in ("bob-2", "carol"):
+        asyncio.run(worlds.reset(world))
+        open_account(name, "si_shared")
+    asyncio.run(worlds.reset(world))
+    asyncio.run(worlds.restore(world, document))
+    tokens = worlds.keyring.tokens_of(world)
+    assert set(tokens) == set(world.simulation.accounts) == {"alice", "bob", "bob-2", "carol"}
+    assert (tokens["carol"], len(set(tokens.values()))) == ("si_shared", 4)
+    assert {account: worlds.keyring.place(token) for account, token in tokens.items()} == {
+        account: Place(world, account) for account in tokens
+    }
+    world.close()

@@ -87,11 +87,14 @@ class Keyring:
         """The tokens of a world that begins anew, for these accounts. Each keeps the one it has; one without gets back
         what it had before or at the opening, unless somebody has that by now, or a fresh one. Changes nothing."""
         known = self._of_world.get(world) or _WorldTokens()
-        tokens = {}
+        tokens: dict[str, str] = {}
+        given: set[str] = set()  # one account may have had before what another has at the opening
         for name in accounts:
             earlier = (known.before.get(name), opening.get(name))
-            token = known.now.get(name) or next((t for t in earlier if t is not None and self.is_free(t)), None)
-            tokens[name] = token or self.free_token(None)
+            free = (each for each in earlier if each is not None and self.is_free(each) and each not in given)
+            token = known.now.get(name) or next(free, None) or self.free_token(None)
+            tokens[name] = token
+            given.add(token)
         return tokens
 
     # Changing
@@ -114,8 +117,10 @@ class Keyring:
             del self._places[token]
             del self.by_header[_header(token)]
             self._former[token] = None
-        known.before.update(known.now)
-        known.now.clear()
+        # A token that went from one account to another is the later one's.
+        gone = set(known.now.values())
+        known.before = {account: token for account, token in known.before.items() if token not in gone} | known.now
+        known.now = {}
         for account, token in tokens.items():
             self.open_account(world, account, token)
         if len(self._former) > 2 * FORMER_KEPT:
