@@ -1,6 +1,7 @@
 """The wheel: what it holds, that it serves from an empty folder, and that it shadows nothing of a project."""
 
 import os
+import posixpath
 import subprocess
 import sys
 import venv
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ..support.markdown import links_of
 from ..support.processes import ROOT, environment, serving
 from ..support.readmes import READMES
 
@@ -87,10 +89,19 @@ def test_the_wheel_holds_every_scenario(wheel: Path) -> None:
     assert shipped <= set(names(wheel))
 
 
-@pytest.mark.parametrize("name", [name for name in READMES if not name.startswith(("README.md", "tests/"))])
-def test_the_wheel_holds_every_readme_but_that_of_the_tests(wheel: Path, name: str) -> None:
-    inside = "gpu_sim/README.md" if name == "simulator/README.md" else name.removeprefix("simulator/")
-    assert (inside if inside.startswith("gpu_sim/") else f"gpu_sim/{inside}") in names(wheel)
+@pytest.mark.parametrize(
+    "name", [name for name in READMES if name.startswith(("simulator/gpu_sim/", "scenarios/", "contract/"))]
+)
+def test_the_wheel_holds_the_readmes_of_all_that_it_holds(wheel: Path, name: str) -> None:
+    assert f"gpu_sim/{name.removeprefix('simulator/gpu_sim/')}" in names(wheel)
+
+
+@pytest.mark.parametrize("name", [name for name in READMES if name.startswith("simulator/gpu_sim/")])
+def test_links_between_the_readmes_of_the_package_lead_somewhere_in_the_wheel(wheel: Path, name: str) -> None:
+    folder = posixpath.dirname(name.removeprefix("simulator/"))
+    held = set(names(wheel))
+    for link in links_of(READMES[name]):
+        assert not link.path or posixpath.normpath(posixpath.join(folder, link.path)) in held, link.path
 
 
 def test_the_first_page_is_the_description_of_the_wheel(wheel: Path) -> None:
