@@ -54,6 +54,7 @@ def test_the_schema_accepts_what_loads() -> None:
         ("touch: r1", "transition: {rental: r1, to: provisioning}"),
         ("outage: {", "outage: {interrupt: 1, "),
         ("outage: {", "provisioning: {outcome: slow, "),
+        ("multiply: 3", "multiply: 3, capped: null"),
         ("name: capacity-crunch", "name: 12"),
         ("name: capacity-crunch", ""),
         ("respond: 503", "respnd: 503"),

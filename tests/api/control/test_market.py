@@ -211,6 +211,8 @@ def test_a_selector_that_means_no_offer_is_refused(
         ("price", {"set": 1}, "invalid_value", "set"),
         ("price", {"set": "1", "capped": True}, "invalid_value", None),
         ("price", {"multiply": 2, "capped": 1}, "invalid_value", "capped"),
+        ("price", {"multiply": 2, "capped": None}, "invalid_value", "capped"),
+        ("price", {"set": "1", "capped": None}, "invalid_value", "capped"),
         ("price", {"set": "1", "fro": "1m"}, "unknown_field", "fro"),
         ("outage", {"for": "0s"}, "invalid_value", None),
         ("outage", {"for": 60}, "invalid_value", "for"),

@@ -77,13 +77,13 @@ class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     set: Price | None = None
     multiply: Factor | None = None
-    capped: bool | None = None
+    capped: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.set is None) == (self.multiply is None):
             raise ValueError("give either set or multiply")
-        if self.set is not None and self.capped is not None:
+        if self.set is not None and self.capped:
             raise ValueError("capped goes with multiply: a price that is set is the price")
 
 
