@@ -1,6 +1,6 @@
 """Decoding of a control call: its world, its query, its body, and its page of a list."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -48,22 +48,28 @@ def select_world(exchange: Exchange, *parameters: str, required: bool = True) ->
     return query
 
 
-def body_as(exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[str, Any]], None] = lambda _: None) -> _T:
-    """Decode the body as a struct, after `write_out` has expanded its shorthands; no body counts as an empty object.
+def body_as(
+    exchange: Exchange, type_: type[_T], *, write_out: Callable[[dict[str, Any]], Mapping[str, str]] = lambda _: {}
+) -> _T:
+    """Decode the body as a struct; no body counts as an empty object. `write_out` expands its shorthands, and returns
+    for each place that it made the one that the client wrote.
 
     Raises UnknownField, MissingField or InvalidValue.
     """
     decoded = decode_json(exchange.scope, exchange.body) if exchange.body else {}
-    write_out(decoded)
+    written = write_out(decoded)
     try:
         return msgspec.convert(decoded, type_, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error), type_) from None
+        raise _refusal(str(error), type_, written) from None
 
 
-def _refusal(message: str, type_: type[Struct]) -> UnknownField | MissingField | InvalidValue:
+def _refusal(
+    message: str, type_: type[Struct], written: Mapping[str, str]
+) -> UnknownField | MissingField | InvalidValue:
     problem = parse_type_error(message)
-    name, place = problem.name, problem.place or None
+    name = problem.name
+    place = written.get(problem.place, problem.place) or None
     match problem.kind:
         case "unknown_field":
             return UnknownField(f'no field "{name}"{did_you_mean(name, problem.known(type_))}', param=name)

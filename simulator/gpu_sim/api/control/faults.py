@@ -8,7 +8,7 @@ from msgspec import Struct
 from ...core.faults import RuleState
 from ...core.kernel.errors import InvalidValue
 from ...core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
-from ...notation import encode_quantity, shorten_distribution, write_out_distribution
+from ...notation import encode_quantity, fixed_document, is_duration_alone, shorten_distribution
 from ...worlds import faults
 from ...worlds.world import World
 from ..exchange import Exchange
@@ -64,10 +64,12 @@ def _check(rule: FaultRule, world: World) -> None:
         raise InvalidValue(problem, param=".".join(str(step) for step in path))
 
 
-def _write_out(body: dict[str, Any]) -> None:
+def _write_out(body: dict[str, Any]) -> dict[str, str]:
     effect = body.get("effect")
-    if isinstance(effect, dict) and "delay" in effect:
-        effect["delay"] = write_out_distribution(effect["delay"])
+    if not isinstance(effect, dict) or not is_duration_alone(effect.get("delay")):
+        return {}
+    effect["delay"] = fixed_document(effect["delay"])
+    return {"effect.delay.fixed": "effect.delay"}
 
 
 def _view(state: RuleState) -> dict[str, Any]:
