@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from ...core.kernel.errors import AccountNotFound, InvalidValue
 from ...core.kernel.names import did_you_mean
+from ...core.kernel.one_of import not_exactly_one
 from ...core.scenario.fault_rules import Operation
 from ...wall_clock import Slice
 from ...worlds.request_log import KeptRequest, RequestLog
@@ -44,7 +45,7 @@ class Verify(Struct, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         counts = (self.at_least, self.at_most, self.exactly)
-        if (self.match is None) == (self.in_order is None):
+        if not_exactly_one(match=self.match, in_order=self.in_order):
             raise ValueError("give either match or in_order")
         if self.in_order is not None and counts != (None, None, None):
             raise ValueError("at_least, at_most and exactly go with match")

@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from ..kernel.clock import YEAR_MS
 from ..kernel.names import is_line
-from ..kernel.one_of import OneOf
+from ..kernel.one_of import OneOf, not_exactly_one
 from ..kernel.quantities import Duration, Factor, Money, Price, Share
 
 MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
@@ -81,7 +81,7 @@ class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.set is None) == (self.multiply is None):
+        if not_exactly_one(set=self.set, multiply=self.multiply):
             raise ValueError("give either set or multiply")
         if self.set is not None and self.capped:
             raise ValueError("capped goes with multiply: a price that is set is the price")
