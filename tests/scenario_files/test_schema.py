@@ -1,5 +1,6 @@
 """The JSON Schema accepts what loads and refuses what does not."""
 
+import re
 from typing import Any
 
 import jsonschema
@@ -68,6 +69,13 @@ def test_the_schema_refuses_what_does_not_load(old: str, new: str) -> None:
     refused(text)
     validator = jsonschema.Draft202012Validator(scenario_schema())
     assert not validator.is_valid(_as_json(text))
+
+
+def test_the_schema_describes_without_names_of_the_code() -> None:
+    schema = scenario_schema()
+    texts = [each["description"] for each in (schema, *schema["$defs"].values()) if "description" in each]
+    assert len(texts) > 40
+    assert [text for text in texts if re.search(r"find_|\w\.\w+`|\.py\b|\w\(\)", text)] == []
 
 
 def test_the_schema_shows_defaults_as_a_file_writes_them() -> None:

@@ -69,7 +69,9 @@ class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """All conditions of a world but the seed's luck. `scenario_problems.find_problems` says whether it makes sense."""
+    """All conditions of a world but the seed's luck."""
+
+    # Parts are not checked against each other here: that needs the offers, which `scenario_problems` is given.
 
     scenario: Literal[1] = 1
     name: str
