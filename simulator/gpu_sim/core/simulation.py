@@ -150,7 +150,9 @@ class Simulation:
 
     def check(self, command: Command, key: Key | None = None) -> Accepted:
         """Accept a command that can be applied now. Raises a Refusal, and changes nothing either way."""
-        return COMMAND_RULES[type(command)].check(self._parts, command, key, self._turn)
+        rule = COMMAND_RULES.get(type(command))
+        assert rule is not None, f"{type(command).__name__} has no rule: only the types of `Command` do, no others"
+        return rule.check(self._parts, command, key, self._turn)
 
     def apply(self, accepted: Accepted) -> Rental | None:
         """Execute an accepted command, and return the rental that it concerns. It cannot be refused."""
@@ -301,4 +303,5 @@ class Simulation:
 
     def _execute(self, accepted: Accepted) -> Rental | None:
         command = accepted.command
+        # It has a rule: `check` has accepted it.
         return COMMAND_RULES[type(command)].execute(self._parts, command, accepted)
