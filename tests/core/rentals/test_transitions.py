@@ -8,11 +8,13 @@ from gpu_sim.core.commands import InterruptRental, MoveRental, TerminateRental
 from gpu_sim.core.events import Cause, Reason, RentalTerminated
 from gpu_sim.core.kernel.errors import RentalNotInState
 from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.rentals import rentals
 from gpu_sim.core.rentals.rental import Rental
 from gpu_sim.core.rentals.transitions import (
     TRANSITIONS,
     Status,
     StatusTransition,
+    Trigger,
     check_transition,
     is_transition,
     leads_to,
@@ -97,7 +99,14 @@ def test_each_row_of_the_table_has_a_way() -> None:
 
 
 @pytest.mark.parametrize("row", WAYS, ids=lambda row: "-".join(map(str, row)))
-def test_each_row_of_the_table_is_brought_about(row: StatusTransition) -> None:
+def test_each_row_of_the_table_is_brought_about(row: StatusTransition, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[StatusTransition] = []
+
+    def check(source: Status, target: Status, trigger: Trigger, cause: Cause | None) -> bool:
+        checked.append(StatusTransition(source, target, trigger, cause))
+        return is_transition(source, target, trigger, cause)
+
+    monkeypatch.setattr(rentals, "is_transition", check)
     way = WAYS[row]
     sim = Simulation(way.conditions)
     rental = rent(sim)
@@ -106,6 +115,7 @@ def test_each_row_of_the_table_is_brought_about(row: StatusTransition) -> None:
     way.do(sim, rental)
     sim.advance(max(way.at_ms, way.until_ms))
     assert rental.status == row.target
+    assert checked[-1] == row
     ends = [(event.reason, event.cause) for event in sim.events if isinstance(event, RentalTerminated)]
     assert ends == ([(row.trigger, row.cause)] if row.target == "terminated" else [])
 
@@ -155,12 +165,20 @@ def test_nothing_leads_back_to_provisioning() -> None:
     assert not any(leads_to(status, "provisioning", "operator") for status in get_args(Status))
 
 
-@pytest.mark.parametrize("source", ["running", "terminated"])
-def test_only_what_is_provisioning_begins_to_run(source: Status) -> None:
+@pytest.mark.parametrize("source", get_args(Status))
+@pytest.mark.parametrize("trigger", ["ready", *get_args(Reason)])
+def test_only_what_is_provisioning_begins_to_run_and_only_when_it_is_ready_or_an_operator_wants(
+    source: Status, trigger: Trigger
+) -> None:
     sim = Simulation(scenario())
     rental = rent(sim)
-    sim.advance(READY)
+    if source != "provisioning":
+        sim.advance(READY)
     if source == "terminated":
         delete(sim, rental)
-    with pytest.raises(AssertionError):
-        sim.rentals.start(rental)
+    if StatusTransition(source, "running", trigger) in WAYS:
+        sim.rentals.start(rental, trigger)
+        assert rental.status == "running"
+    else:
+        with pytest.raises(AssertionError):
+            sim.rentals.start(rental, trigger)

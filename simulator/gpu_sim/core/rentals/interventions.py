@@ -32,7 +32,7 @@ class Interventions:
             self._rentals.end(rental, "operator")
         elif command.hold is None:
             self._schedule.cancel(rental.ready_ticket)
-            self._rentals.start(rental)
+            self._rentals.start(rental, "operator")
         elif command.hold:
             rental.held_back = True
             self._record(TransitionHeld(self._schedule.now_ms, rental.account, rental.rental_id))

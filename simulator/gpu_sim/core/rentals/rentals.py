@@ -22,7 +22,7 @@ from .provisioning import Provisioning
 from .rental import Reclaimed, Rental, RentalsState, RentPlan
 from .rental_book import RentalBook
 from .snapshot_checks import check_rentals
-from .transitions import check_transition, is_transition, leads_to
+from .transitions import Trigger, check_transition, is_transition
 
 
 class Rentals(RentalBook):
@@ -176,12 +176,12 @@ class Rentals(RentalBook):
         if outcome == "fails" or self._provisioning.fails(rental) or not self.interruptions.has_room(rental):
             self.end(rental, "provisioning_failed")
         else:
-            self.start(rental)
+            self.start(rental, "ready")
 
-    def start(self, rental: Rental) -> None:
+    def start(self, rental: Rental, trigger: Trigger) -> None:
         """Run a rental from now on. Its hazard, its idle time and its charges count from here."""
         now = self._schedule.now_ms
-        assert leads_to(rental.status, "running", "ready"), rental.status
+        assert is_transition(rental.status, "running", trigger, None), (rental.status, trigger)
         rental.held_back = rental.is_due = False
         rental.phase = None
         rental.running_ms = now
