@@ -52,6 +52,7 @@ def test_its_words_are_those_of_a_rule(text: str, effect: FaultEffect) -> None:
         ("respond=99999", "Expected `int | null`, got `str`"),
         ("respond=200", "respond must be a status from 400 to 599"),
         ("delay=2", "expected a duration such as 90s"),
+        ("delay=2", " - at `delay`"),
         ("drip=100", "drip is bytes/every"),
         ("drip=x/1s", "drip is bytes/every"),
         ("drip=0/1s", "bytes must be at least 1"),

@@ -44,7 +44,9 @@ def parse_effect(text: str) -> FaultEffect:
         return msgspec.convert(fields, FaultEffect, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
         problem = parse_type_error(str(error))
-        raise _refusal(f"{problem.reason} - at `{problem.place}`" if problem.place else problem.reason) from None
+        # A header only has the short form of a delay, and `fixed` is not in it.
+        place = problem.place.removesuffix(".fixed")
+        raise _refusal(f"{problem.reason} - at `{place}`" if place else problem.reason) from None
 
 
 def _read(name: str, value: str | None) -> object:
