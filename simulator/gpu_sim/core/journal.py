@@ -26,7 +26,8 @@ from .kernel.randomness import PPM
 from .scenario.scenario import Scenario, canonical
 
 FORMAT = 2
-"""The header leaves defaults out: another default of a scenario's field is another format."""
+"""The header leaves defaults out: another default of a scenario's field is another format. A table of all defaults,
+beside the tests of `scenario`, shows when that is so."""
 
 _QUANTITY_MAX = 10**18
 _SPAN_MS_MAX = 10_000 * YEAR_MS

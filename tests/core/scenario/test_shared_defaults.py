@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from gpu_sim.core.journal import FORMAT
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
 from gpu_sim.core.scenario.catalog import OfferSpec
 from gpu_sim.core.scenario.distributions import Distribution, LogNormal, fixed
@@ -18,6 +21,14 @@ from msgspec.structs import fields
 
 MINUTE = 60_000
 PACKAGE = Scenario.__module__.rpartition(".")[0]
+TABLE = Path(__file__).with_name("defaults.json")
+
+
+class Defaults(Struct, frozen=True):
+    """The defaults of a format of the journal, as journals write values: by struct and field."""
+
+    format: int
+    defaults: dict[str, dict[str, Any]]
 
 
 def structs() -> Iterator[type[Struct]]:
@@ -30,6 +41,37 @@ def structs() -> Iterator[type[Struct]]:
 def test_every_struct_of_a_scenario_leaves_its_defaults_out() -> None:
     assert len(list(structs())) > 40
     assert [each.__name__ for each in structs() if not each.__struct_config__.omit_defaults] == []
+
+
+def defaults_of(type_: type[Struct]) -> dict[str, Any]:
+    """The defaults of a struct's fields, by their names in a journal; a default that is a struct leaves out its own."""
+    given: dict[str, Any] = {}
+    for field in fields(type_):
+        default = field.default if field.default_factory is NODEFAULT else field.default_factory()
+        if default is not NODEFAULT:
+            given[field.encode_name] = default
+    return given
+
+
+def test_no_default_changes_within_a_format_of_the_journal(regenerate_golden: bool) -> None:
+    names = [each.__name__ for each in structs()]
+    assert len(set(names)) == len(names)
+    table = Defaults(FORMAT, {each.__name__: defaults_of(each) for each in structs()})
+    text = msgspec.json.format(msgspec.json.encode(table, enc_hook=int, order="deterministic"), indent=2) + b"\n"
+    now = msgspec.json.decode(text, type=Defaults)
+    recorded = msgspec.json.decode(TABLE.read_bytes(), type=Defaults)
+    changed = [
+        f"{struct}.{name}"
+        for struct, defaults in recorded.defaults.items()
+        for name, default in defaults.items()
+        # A struct that is gone was a field's, which is gone with it, or has another name, which journals never have.
+        if struct in now.defaults and now.defaults[struct].get(name, NODEFAULT) != default
+    ]
+    assert not changed or recorded.format != FORMAT, f"journals leave {changed} out: raise FORMAT in core/journal.py"
+    if regenerate_golden:
+        TABLE.write_bytes(text)
+        recorded = now
+    assert recorded == now, "a field or a format is new: run this test with --regenerate-golden"
 
 
 def test_offers_and_recordings_have_no_default_but_none() -> None:
