@@ -163,7 +163,7 @@ def _body_limit(exchange: Exchange) -> int:
 
 
 def _as_client_sees(refusal: Refusal) -> Refusal:
-    """The refusal that an API client gets: it knows tokens, not worlds, and a deleted world takes its tokens along."""
+    """Map a refusal about worlds to the one that API clients see: a deleted world's token is unknown."""
     return unknown_token() if isinstance(refusal, WorldNotFound) else refusal
 
 

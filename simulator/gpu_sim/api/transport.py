@@ -16,7 +16,7 @@ Address = tuple[str, int]
 
 
 class InjectedDisconnect(ConnectionError):
-    """Raised by the application where a fault cuts the connection and there is none: it is called in process."""
+    """Raised in place of a cut connection where the application runs in process and has none."""
 
 
 class Connection:

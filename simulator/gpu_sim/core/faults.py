@@ -131,7 +131,7 @@ class _Rule:
         self.tallies[account].spent += 1
 
     def take_token(self, account: str) -> None:
-        """A request passes a rate limit whose `hit` has just found a token."""
+        """Take the token that `hit` has just found."""
         limit = self.rule.effect.rate_limit
         assert limit is not None
         tally = self.tallies[account]
@@ -174,7 +174,7 @@ def _is_drawn(tally: _Tally, number: int, probability: Share) -> bool:
 
 
 def _is_possible(state: RuleState, now_ms: int) -> bool:
-    """True if a run can lead to this state by an instant."""
+    """True if some run reaches this state by `now_ms`."""
     limit = state.rule.effect.rate_limit
     level_most = 0 if limit is None else limit.limit * limit.per
     return (
@@ -219,7 +219,7 @@ class FaultState:
         return tuple(name for name, rule in self._rules.items() if rule.rule.on.meets(operation, account, offer))
 
     def decide(self, operation: Operation, account: str, offer: OfferName | None, now_ms: int) -> Injection | None:
-        """The fault for a request of these names: that of the first rule in order that acts, after all have counted."""
+        """Count the request in all matching rules; return the injection of the first, in order, that acts."""
         met = self.matching(operation, account, offer)
         return self.decide_among(met, operation, account, now_ms) if met else None
 
@@ -228,8 +228,7 @@ class FaultState:
     ) -> Injection | None:
         """`decide` for a request that is known to be matched by the rules of these names, which are all there.
 
-        Of several rate limits all must let the request pass: else it takes a token of none, and the wait is until all
-        have one again.
+        All matching rate limits must have a token: otherwise none is taken, and the wait is until all have one.
         """
         injection: Injection | None = None
         passed: list[_Rule] = []
@@ -290,7 +289,7 @@ class FaultState:
         self.restore(tuple(RuleState(rule, now_ms) for rule in self._opening), now_ms)
 
     def restore(self, state: tuple[RuleState, ...], now_ms: int) -> None:
-        """Go on from a state. Raises ValueError where rules never are so by now."""
+        """Restore from `state`. Raises ValueError if no run leads there by `now_ms`."""
         names = {each.rule.name for each in state}
         if len(names) < len(state) or RESERVED in names or not all(map(is_name, names)):
             raise ValueError("a fault rule has no name, or that of another")

@@ -175,7 +175,7 @@ class Journal:
         return JournalState(self.end, self.digest().hex(), self._header.restored_from)
 
     def begin_from(self, at_ms: int, state: "JournalState") -> None:
-        """Begin a journal of its own where another run was, none of whose lines are held here."""
+        """Begin a new journal that continues another run at `at_ms`, none of whose lines are held."""
         restored_from = RestoredFrom(at_ms, state.end.events, state.digest)
         self.resume(JournalState(Mark(state.end.events), "", restored_from), [])
 

@@ -259,7 +259,7 @@ class GpuSim:
         return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
 
     def leave(self) -> None:
-        """The test is over: requests without a known token that come later are of another test's time."""
+        """End this test's share of the requests with an unknown token: later ones are another test's."""
         self._unknown_token_requests.end()
 
     def remember(self) -> None:

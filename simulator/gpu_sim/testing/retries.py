@@ -28,8 +28,8 @@ class OrderMark(Struct, frozen=True):
 def retried_after_402(
     requests: Sequence[Request], ledger: Sequence[Entry], order_marks: Sequence[OrderMark]
 ) -> Iterator[Request]:
-    """Rents of an offer that a 402 had refused, the account's credit not having grown since. `order_marks` are points
-    known besides those that can be read in log and ledger."""
+    """Rents retried after a 402 without new credit. `order_marks` are points known besides those that can be read in
+    log and ledger."""
     all_marks = [*_opening(ledger), *_answers_mark(requests, ledger), *order_marks]
     refused: dict[object, Request] = {}
     for request in requests:
@@ -55,8 +55,8 @@ def _offer(request: Request) -> str:
 
 
 def _overlap(refusal: Request, retry: Request, requests: Sequence[Request]) -> bool:
-    """True where the rent came before the 402 was answered, as the server's numbers of arrival show, or may have: at
-    one instant with another Idempotency-Key it is a rent of its own, not the same one again."""
+    """True if the rent may have arrived before the 402 was answered, by the server's numbers of arrival. At one instant
+    with another Idempotency-Key it is a rent of its own, not the same one again."""
     keys = {refusal.idempotency_key, retry.idempotency_key}
     if refusal.at == retry.at and len(keys) == 2 and None not in keys:
         return True

@@ -58,8 +58,8 @@ class GpuSimServer:
         return GpuSim(self._control, made.world, made.seed, made.tokens, request, unknown_token_requests)
 
     def retire(self, sim: GpuSim) -> None:
-        """Take a world back whose test is over. It is deleted with the next one: the test can still fail in another
-        fixture, and its world is then in the report. Later requests with an unknown token are not this test's."""
+        """Return a finished test's world to the server. It is deleted with the next one, so that a failure in a later
+        fixture can still show it. Later requests with an unknown token are not this test's."""
         sim.leave()
         self._end_retired()
         self._retired = sim

@@ -23,19 +23,19 @@ def decide_fault(world: World, operation: Operation, account: str, offer: OfferN
 
 
 def add_fault(world: World, rule: FaultRule) -> None:
-    """One rule more, or another in the place of the one of its name. Raises StateUnavailable."""
+    """Add a rule, or replace the one of its name. Raises StateUnavailable."""
     world.commit(Input(fault=FaultRuleAdded(rule)))
     world.faults.add(rule, world.simulation.now_ms)
 
 
 def remove_fault(world: World, name: str) -> None:
-    """One rule less. Raises FaultNotFound or StateUnavailable."""
+    """Remove a rule. Raises FaultNotFound or StateUnavailable."""
     world.faults.check_known(name)
     world.commit(Input(fault=FaultRuleRemoved(name)))
     world.faults.remove(name)
 
 
 def reset_faults(world: World) -> None:
-    """The scenario's rules again, counting from zero as if they were added now. Raises StateUnavailable."""
+    """Replace the rules by the scenario's, counting from zero as if they were added now. Raises StateUnavailable."""
     world.commit(Input(fault=FaultRulesReset()))
     world.faults.reset(world.simulation.now_ms)

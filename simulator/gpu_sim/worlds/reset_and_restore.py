@@ -13,7 +13,7 @@ ChooseTokens = Callable[[Iterable[str]], Mapping[str, str]]
 
 
 async def reset(world: World, choose: ChooseTokens) -> Mapping[str, str]:
-    """Back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged. Answers
+    """Go back to just after the scenario was loaded: same seed, same ids, the first clock, no request logged. Returns
     the tokens that were chosen. Raises WorldNotFound or StateUnavailable, and then nothing has changed."""
     async with world.turn():
         run, pacer = world.at_start()
@@ -24,8 +24,9 @@ async def reset(world: World, choose: ChooseTokens) -> Mapping[str, str]:
 
 
 async def restore(world: World, document: bytes, choose: ChooseTokens) -> Mapping[str, str]:
-    """Become the world of the document. The one step back that time may take. Answers the tokens that were chosen.
-    Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has changed."""
+    """Replace scenario, seed and run by the snapshot's; apart from a reset, the only way in which time goes back.
+    Returns the tokens that were chosen. Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has
+    changed."""
     state = decode_world(document)
     async with world.turn():
         is_own = (world.seed, canonical(world.scenario)) == (state.seed, state.scenario)

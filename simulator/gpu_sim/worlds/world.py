@@ -160,8 +160,8 @@ class World:
         return done
 
     async def advance(self, target_ms: Callable[[], int], done: Callable[[], bool] | None = None) -> AdvanceEvents:
-        """Move the clock to where `target_ms` says, which is asked once it is this advance's turn, or only until
-        `done` says so, and answer with the events of that time. A running clock goes on from there, ahead by as much.
+        """Advance to `target_ms()`, evaluated when this call's turn comes, or until `done()`; returns the events of
+        that time. A running clock goes on from there, ahead by as much.
         Raises WorldNotFound or StateUnavailable, and then nothing has moved."""
         async with self.turn():
             began, target = self.simulation.now_ms, target_ms()
@@ -230,7 +230,7 @@ class World:
         return self.state_file.journal(self.simulation)
 
     def keep_in(self, state_file: Persistence) -> None:
-        """Save from now on what happens in this world in a file that begins with it as it is."""
+        """Save this world in `state_file` from now on, which begins with the world as it is."""
         self.state_file = state_file
         self.tidy()
 
@@ -267,8 +267,7 @@ class World:
         self.state_file.commit_clock(now_ms, self.pacer.settings)
 
     async def change_clock(self, settings: ClockSettings) -> None:
-        """Go on by other settings, from where the clock is: time does not jump. Raises WorldNotFound or
-        StateUnavailable."""
+        """Change the clock's settings without a jump in time. Raises WorldNotFound or StateUnavailable."""
         async with self.turn():
             await self._catch_up()
             before = self.pacer.settings

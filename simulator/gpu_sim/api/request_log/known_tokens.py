@@ -18,7 +18,7 @@ class KnownTokens:
         self._firsts = _any_of("")
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """The spans of tokens in a text, in order; what could be part of one goes with it, so that they may overlap."""
+        """The spans of tokens in a text, in order, extended over adjacent token characters, and so may overlap."""
         keyring = self._keyring
         if keyring.lengths is not self._lengths:  # seldom: compiling takes longer than searching
             self._lengths = keyring.lengths

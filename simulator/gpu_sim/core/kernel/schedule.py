@@ -118,7 +118,7 @@ class Schedule:
         return False
 
     def next_due_ms(self) -> int | None:
-        """When the next event is due, or None where nothing is pending. What it sweeps away was cancelled before."""
+        """The time of the next event, or None if nothing is pending. Drops cancelled events on the way."""
         while self._heap and self._heap[0][2] not in self._pending:
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None

@@ -54,9 +54,8 @@ class AvailabilityRates(Struct, frozen=True):
 
 
 def between(one: AvailabilityRates, other: AvailabilityRates, share: float, per_hour: float) -> AvailabilityRates:
-    """The rates of an offer that goes down `per_hour` times in an hour of being up, of which two others go down a
-    little less and a little more often: so large a share of the way from the one to the other. Where those are a
-    hundredth apart it does so to within two ten-thousandths, if it goes down once in some months or more often."""
+    """Interpolate by `share` between two calibrated rates, so that the offer goes down `per_hour` times per hour of
+    being up. Where the two are 1 % apart that is met to within 0.02 %, down to one interruption in some months."""
 
     def on_the_way(here: float, there: float) -> float:
         return here + (there - here) * share

@@ -158,18 +158,18 @@ class Market:
         return [o for o in self.offers if selector.matches(o.spec.provider_id, o.spec.gpu_model, o.spec.region)]
 
     def begin_outage(self, offer: Offer, act: int, *, endless: bool = False) -> None:
-        """The offer is out of service under an act; one without an end makes those before it forgettable."""
+        """Put the offer out of service under an act; one without an end replaces those before it."""
         offer.outages = (act,) if endless else (*offer.outages, act)
         self._touch(offer)
 
     def lay_over(self, offer: Offer, overlay: Overlay, *, endless: bool = False) -> None:
-        """An act takes hold on the offer; one without an end makes what it covers forgettable."""
+        """Put an act into force on the offer; one without an end replaces what it covers."""
         offer.overlays = laid_over(offer.overlays, overlay, endless=endless)
         self._show(offer)
         self._touch(offer)
 
     def lift(self, offer: Offer, act: int) -> None:
-        """An act is over: the offer is what it would have been without it."""
+        """End an act on the offer, which is then what it would have been without it."""
         offer.outages = tuple(number for number in offer.outages if number != act)
         offer.overlays = tuple(overlay for overlay in offer.overlays if overlay[0] != act)
         self._show(offer)

@@ -106,8 +106,8 @@ def course(terms: ProvisioningTerms) -> Course:
 
 
 def delay_ms(key: bytes, sample: Callable[[int], int], phase: Phase | None = None, megabytes: int | None = None) -> int:
-    """The length of provisioning or of a phase of it in ms, at least 1; what is sampled is for each GB where there are
-    `megabytes` to fetch."""
+    """Milliseconds of provisioning, or of one phase of it, at least 1; the sample is per GB if there are `megabytes` to
+    fetch."""
     sampled = sample(draw(key, _DRAWS[phase]))
     return max(1, sampled if megabytes is None else sampled * megabytes // _GIGABYTE)
 

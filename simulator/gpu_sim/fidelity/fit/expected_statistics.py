@@ -58,7 +58,7 @@ class Setting(Struct, frozen=True):
 
 
 class _Pairs(Struct, frozen=True):
-    """The joint chains of some pairs of zones, which stand for `times` as many."""
+    """The joint chains of some pairs of zones; each counts `times`, for the pairs that were left out."""
 
     zones: tuple[tuple[int, int], ...]
     chains: tuple[SampledChain, ...]

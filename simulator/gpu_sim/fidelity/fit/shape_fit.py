@@ -36,8 +36,8 @@ _MEASURED_ZONE_DAYS = 9 * 45.5
 
 
 class Compared(Struct, frozen=True):
-    """A statistic to be met, and by how much it differs by chance between recordings of nine zones and 45 days: in its
-    own unit, or, where that is `relative`, as a share of it."""
+    """A statistic to fit, and its sampling spread between recordings of nine zones and 45 days: in the statistic's own
+    unit, or as a share of it if `relative`."""
 
     name: str
     spread: float

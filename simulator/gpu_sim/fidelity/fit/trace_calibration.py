@@ -103,8 +103,8 @@ def _shape(
 
 
 def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
-    """The rates with which an offer of this shape is recorded as this zone was; where no rate is, those with which it
-    really goes down as often as was recorded. Raises CannotCalibrate, with the zone, where there is no such offer."""
+    """Calibrate one zone; falls back to the recorded rate if no true rate is recorded so. Raises CannotCalibrate, with
+    the zone, where no offer of this shape behaves so."""
     nodes = int(trace.values.max())
     if trace.up.all():
         return Zone(trace.name, nodes, None, None)

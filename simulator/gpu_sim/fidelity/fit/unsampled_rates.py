@@ -49,7 +49,7 @@ def sampled_per_hour(rates: AvailabilityRates, shape: Shape, every_h: float) -> 
 
 
 def unsampled_rates(recorded: ZoneRates, every_h: float, shape: Shape, guess: float | None = None) -> AvailabilityRates:
-    """The rates of an offer that a recorder who looks every `every_h` hours records so; `lost` is the rate sought.
+    """The true rates behind what a recorder observed that looks every `every_h` hours; `lost` is the rate sought.
 
     `guess` is where the search for it starts. Raises CannotCalibrate where no offer of this shape is seen so.
     """
@@ -74,10 +74,10 @@ def unsampled_rates(recorded: ZoneRates, every_h: float, shape: Shape, guess: fl
 
 
 def unsampled_or_recorded_rates(recorded: ZoneRates, every_h: float, shape: Shape) -> tuple[AvailabilityRates, bool]:
-    """As `unsampled_rates`, and True; or, where each down is about a look long, so that no rate is seen so often, the
-    rates of an offer that really goes down as often as was recorded, and False.
+    """(rates, True) if `unsampled_rates` finds such rates, otherwise those calibrated to the recorded rate and False.
 
-    Raises CannotCalibrate where up and down take turns more than by chance too, which no offer does.
+    There are none where each time down is about a look long. Raises CannotCalibrate where, beyond that, up and down
+    take turns more often than by chance, which no offer does.
     """
     try:
         return unsampled_rates(recorded, every_h, shape), True

@@ -238,7 +238,7 @@ _NOTHING: dict[Part, str] = {
 
 
 def _nothing(target: Target, counts: InterruptionCounts | None) -> str:
-    """Why there was nothing to measure a target of."""
+    """The reason why a target has no data."""
     if target.measure == "lives_ks_p" and counts is not None:
         return f"{len(counts.ranks)} lifetimes, and {LIFETIMES_MIN} are needed"
     return _NOTHING[target.part]

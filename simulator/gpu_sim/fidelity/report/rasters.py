@@ -30,7 +30,7 @@ _DOWN, _UP = "#e4e4e4", BLUE
 
 
 def draw_offers(plan: Plan, history: MarketHistory, recorded: Sequence[Trace] = ()) -> Picture | None:
-    """When each offer that changes was up, under recorded zones where such are given; None where there is neither."""
+    """A raster of the offers that change, below recorded zones if such are given; None where there is neither."""
     simulated = [trace for trace in plan.observe(history, plan.looked) if not trace.up.all()]
     panels = [_panel("recorded", recorded)] if recorded else []
     if simulated:

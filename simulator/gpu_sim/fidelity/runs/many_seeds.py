@@ -28,7 +28,7 @@ def run_seeds(
 def _in_parallel(
     plan: Plan, seeds: Iterable[int], processes: int, on_days: Callable[[int], None]
 ) -> tuple[SeedRun, ...]:
-    """Processes are started afresh rather than forked, which is safe whatever this one has started."""
+    """Run seeds in spawned processes: forking is unsafe if this one has threads."""
     quiet = signal.SIGINT, signal.SIG_DFL  # an interrupted command says so once, from this process
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=signal.signal, initargs=quiet) as pool:
         pending = [pool.submit(run_seed, plan, seed, with_history=number == 0) for number, seed in enumerate(seeds)]

@@ -111,8 +111,8 @@ def run_market(
 
 
 def _watched(scenario: Scenario) -> Scenario:
-    """The scenario with a full journal and the fleets' customer, and without timeouts and faults: only the market and
-    the customer end rentals."""
+    """The scenario prepared for a run: full journal, the fleets' customer, no timeouts and no faults, so that only the
+    market and that customer end rentals."""
     return replace(
         scenario,
         journal="full",

@@ -83,7 +83,7 @@ def within_on_demand(prices: Floats, on_demand: Floats) -> bool:
 
 
 def _apart(series: Floats, days: int) -> tuple[Floats, Floats]:
-    """The values with one so many days later, and those."""
+    """Pairs of values that are `days` apart: the earlier ones, and the later ones."""
     before, after = series[:-days], series[days:]
     both = ~np.isnan(before) & ~np.isnan(after)
     return before[both], after[both]

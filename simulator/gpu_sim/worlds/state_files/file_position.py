@@ -1,4 +1,4 @@
-"""The position in a state file up to which its run is written."""
+"""The position in a state file: the part of a run that is written there."""
 
 from ...core.journal import Mark, chain_digest
 from ...core.simulation import Simulation
@@ -6,7 +6,7 @@ from .sqlite_store import Part
 
 
 class FilePosition:
-    """Counts the inputs of a run in its file, and says how far its journal and its latest snapshot reach."""
+    """The position in a state file: the inputs written, and the ends of the journal and the latest snapshot there."""
 
     __slots__ = ("digest", "ended_rentals", "inputs", "journal", "part_inputs", "parts", "snapshot_inputs", "work")
 

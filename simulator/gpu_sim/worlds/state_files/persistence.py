@@ -65,7 +65,7 @@ _NOTHING = Unsaved()
 
 
 class NoStateFile:
-    """Saves nothing, so that nothing need wait for it and nothing is found again."""
+    """Persistence of a world in memory only: it saves nothing, so nothing waits for it or is recovered."""
 
     takes_own_snapshots_only = False
 

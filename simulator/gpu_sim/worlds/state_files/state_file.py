@@ -156,7 +156,7 @@ class StateFile:
         self._owed_clock = None
 
     def follow_clock(self, now_ms: int, clock: ClockSettings) -> None:
-        """Write down where the clock has come to; what the file does not take now it is offered again."""
+        """Save the clock's position; on failure it is retried at the next `follow`."""
         self._owed_clock = clock
         with suppress(StateUnavailable):
             self.commit_clock(now_ms, clock)
@@ -254,7 +254,7 @@ class _Start(Struct, frozen=True):
                 store.write_token(token, account)
 
     def is_all_in(self, store: SqliteStore) -> bool:
-        """True where this is in the file, and nothing has been done since."""
+        """True if the file holds this start and nothing else."""
         return (
             (store.run(), store.clock()) == ((self.identity, self.base), self.clock)
             and store.tokens() == {token: account for account, token in self.tokens.items()}
