@@ -21,7 +21,7 @@ from .traces.traces import Trace, TracesUnusable, read_trace
 
 
 class HeldOutUnusable(TracesUnusable):  # named as the refusals are: by what it says
-    """The traces held out cannot be read, or cannot be held out from the zones_apart."""
+    """The held-out traces cannot be read, or cannot be separated from those fitted."""
 
 
 class CannotSimulateHeldOut(CannotCalibrate):
