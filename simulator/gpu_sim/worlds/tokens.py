@@ -72,7 +72,7 @@ class Keyring:
         return token in self._places or token in self._former
 
     def is_orphan(self, token: str) -> bool:
-        """True where the token is one of the latest that went with their world, and leads nowhere since."""
+        """True for a token of a recently deleted world that no account has got since."""
         return token in self._orphans
 
     def free_token(self, token: str | None, *, param: str = "token") -> str:
