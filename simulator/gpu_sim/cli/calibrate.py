@@ -88,6 +88,7 @@ def calibrate(
         option = "--against: " if isinstance(error, calibration.HeldOutUnusable) else ""
         raise CannotTry(f"{option}{error}") from None
     except CannotCalibrate as error:
+        # Exit code 1: it was tried, and no market is like these traces.
         option = "--against: " if isinstance(error, calibration.CannotSimulateHeldOut) else ""
         click.echo(f"{option}{error}", err=True)
         ctx.exit(1)

@@ -25,6 +25,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        # Caught here: click would make an Abort of it, with exit code 1, which says that something did not hold.
         except KeyboardInterrupt:
             click.echo("\nbroken off", err=True)
             ctx.exit(BROKEN_OFF)

@@ -81,6 +81,8 @@ def market(
         from ..fidelity.traces.observation import LookSchedule
         from .market_lines import market_document, market_lines
     _check_there(traces)
+    # The default is for the scenario's own offers: zones of traces are looked at as their recorder did, unless the
+    # option itself says otherwise.
     is_given = ctx.get_parameter_source("observe_every") is not ParameterSource.DEFAULT
     settings = MarketCheckSettings(
         scenario=load_scenario_or_end(scenario_name),
@@ -96,6 +98,7 @@ def market(
     )
     check = _checked(settings)
     if check.page is not None:
+        # On stderr: with --json stdout is one document.
         click.echo(f"{check.page} is written", err=True)
     if as_json:
         click.echo(json.dumps(market_document(settings, check), indent=2, ensure_ascii=False))

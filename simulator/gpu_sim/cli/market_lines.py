@@ -11,6 +11,8 @@ from .lines import in_color, in_columns, shortened
 def market_lines(check: MarketCheck) -> Iterator[str]:
     """The table in columns, the verdict last and in colour; and the reason why recorded zones were not simulated."""
     rows = check.rows
+    # The last cells stay out of the columns: they are cut to the screen and coloured, and codes of colours would count
+    # as width.
     table = [column_names(rows), *(columns(row, rows) for row in rows)]
     verdicts = [None, *(row.verdict for row in rows)]
     for line, cells, verdict in zip(in_columns([cells[:-1] for cells in table]), table, verdicts, strict=True):

@@ -27,6 +27,7 @@ class DurationType(click.ParamType[int]):
         from ..notation import parse_duration
 
         try:
+            # click may hand in a value that has been converted already.
             return value if isinstance(value, int) else parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)

@@ -34,6 +34,7 @@ def save(file: Path, url: str, token: str | None, world: str | None, admin_token
 @server_options
 def load(file: BinaryIO, url: str, token: str | None, world: str | None, admin_token: str | None) -> None:
     """Let the world become the one in FILE; its tokens stay."""
+    # Sent as it is: what is a snapshot, and of which version, is for the server to say.
     _call("PUT", Raw(file.read()), url=url, token=token, world=world, admin_token=admin_token)
     click.echo(f"{file.name}: loaded")
 

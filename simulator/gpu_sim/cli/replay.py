@@ -23,6 +23,7 @@ def replay(ctx: click.Context, file: BinaryIO) -> None:
         click.echo(f"{file.name}: the replay agrees, {len(simulation.events)} events")
         return
     click.echo(f"{file.name}: the replay differs first in line {difference.line}")
+    # Cut, as the header of a journal lists a whole catalogue in one line.
     for label, line in (("recorded", difference.recorded), ("replayed", difference.replayed)):
         click.echo(f"  {label}: {'nothing' if line is None else line.decode(errors='replace').rstrip()[:1000]}")
     ctx.exit(1)

@@ -27,6 +27,7 @@ class _ClockType(click.ParamType[ClockSettings]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ClockSettings:
         from ..notation import parse_factor
 
+        # click may hand in a value that has been converted already.
         if isinstance(value, ClockSettings):
             return value
         if value in ("real", "manual"):

@@ -18,6 +18,7 @@ from .options import FILE, admin_token_option, json_option, url_option
 _SIMULATOR = __package__.rpartition(".")[0]
 _FAILURES_SHOWN = 5
 _VERDICTS = ("held", "failed", "differs", "not applicable")
+# The clause, the padded verdict and the spaces between, as `_table` writes them.
 _WIDTH_BEFORE = 21
 
 
@@ -79,6 +80,7 @@ def verify(
         raise CannotTry(str(error)) from None
     finally:
         if sys.stderr.isatty():
+            # Also where the suite was ended early: what is printed next begins on a clean line.
             click.echo("\r\x1b[K", nl=False, err=True)
     if as_json:
         verdicts = import_module(f"{_package()}.verdicts.clause_verdicts")
@@ -95,6 +97,8 @@ def _package() -> str:
 
 
 def _suite() -> Any:
+    # By name and not by an import statement: the suite has two places, and in a checkout it is no part of this package,
+    # so that its folder has to be on the path.
     root = str(folder("contract").parent)
     if _package() == "contract" and root not in sys.path:
         sys.path.insert(0, root)
@@ -116,6 +120,7 @@ def _table(outcome: Any, url: str) -> Iterator[str]:
     for clause in outcome.clauses:
         tried, tests = clause.tried
         part = f" {tried}/{tests}" if 0 < tried < tests else ""
+        # Padded before it is coloured: the terminal's codes would count as width.
         verdict = in_color(f"{clause.verdict + part:<14}", clause.verdict)
         why = clause.reason if clause.verdict == "not applicable" else clause.meaning
         yield f"{clause.id:<4} {verdict}  {shortened(why, _WIDTH_BEFORE)}"
