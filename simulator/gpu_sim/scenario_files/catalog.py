@@ -85,6 +85,7 @@ def read_catalog(path: Path) -> tuple[OfferSpec, ...]:
     Prices are dollars per GPU and hour with at most three decimals, the probability is that of being interrupted
     within the scenario's horizon, one hour by default (A1).
     """
+    # newline="": csv finds the ends of lines by itself, also where one is within quotes.
     rows = csv.reader(io.StringIO(read_text(path, BYTES_MAX), newline=""), strict=True)
     problems: list[Problem] = []
     offers: list[OfferSpec] = []

@@ -28,11 +28,14 @@ def scenario_document(file: Path) -> dict[str, Any]:
     document.pop("extends", None)
     market = document.get("market", {})
     catalog = market.get("catalog")
+    # Only by its name: the server has the shipped catalogue too.
     if catalog == str(default_catalog()):
         market["catalog"] = DEFAULT_CATALOG
     elif isinstance(catalog, str):
         del market["catalog"]
         market["offers"] = [_written(offer) for offer in read_catalog(Path(catalog))]
+    # A list that was inherited or read from a catalogue is the document's own now, and one's own settings without
+    # effect are refused.
     if "offers" in market and market.get("interruptions", {}).get("mode") != "realistic":
         market["offers"] = [_for_any_mode(offer) for offer in market["offers"]]
     _embed_recordings(market.get("replay", {}))

@@ -57,6 +57,7 @@ class Folder(Struct, frozen=True):
             return None
         if not self.is_closed:
             return file
+        # Both are resolved, for the folder itself may be reached by a link.
         resolved = file.resolve()
         return resolved if resolved.is_relative_to(self.path.resolve()) else None
 
@@ -98,6 +99,7 @@ def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node
         _refuse(extends, ("extends",), f"more than {_CHAIN_MAX} scenarios extend one another")
     if path.resolve() in chain:
         _refuse(extends, ("extends",), f'"{extends.value}" extends this one in turn')
+    # A shipped scenario finds its files beside itself, even for a document that may name none.
     its_folder = Folder(path.parent) if extends.value in shipped_scenarios() else folder
     parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), its_folder, (*chain, path.resolve()))
     assert isinstance(parent.value, dict)
@@ -194,6 +196,7 @@ def _outdated(path: FieldPath, child: dict[str, Node]) -> tuple[str, ...]:
         return (("catalog",) if "offers" in child else ()) + (("offers",) if "catalog" in child else ())
     if path[:2] == ("market", "provisioning") and len(path) == 3:
         return (("delay",) if "parts" in child else ()) + (("parts",) if "delay" in child else ())
+    # Speed and step belong to one mode of the clock: they mean nothing in the child's.
     return ("speed", "step") if path == ("clock",) and "mode" in child else ()
 
 

@@ -41,6 +41,7 @@ def load_scenario(name_or_file: str) -> Scenario:
     """The shipped scenario of that name, or the one in that file. Raises ScenarioError."""
     shipped = shipped_scenarios()
     path = shipped.get(name_or_file) or Path(name_or_file)
+    # A word that is no file is a misspelt scenario more likely than a file that is missing.
     if name_or_file not in shipped and not path.suffix and not isfile(path):
         known = did_you_mean(name_or_file, shipped) or f": {', '.join(shipped)}"
         message = f"neither a file nor one of the shipped scenarios{known}"
@@ -65,6 +66,7 @@ def build_scenario(document: object, *, origin: str, folder: Folder | None) -> S
 def _complete(root: Node) -> Scenario:
     scenario = _with_recordings(_with_offers(_convert(root), root))
     found = find_problems(scenario, opening_offers(scenario.market))
+    # Found one by one: a large catalogue may have a problem in each offer.
     problems = list(islice(found, _PROBLEMS_MAX))
     listed = root.find("market", "offers")
     if listed is not None:
@@ -111,6 +113,7 @@ def scenario_schema() -> dict[str, Any]:
 def _convert(root: Node) -> Scenario:
     data = root.plain()
     problems: list[Problem] = []
+    # msgspec stops at the first problem: unknown keys are dropped one by one, so that all of them are reported at once.
     while True:
         try:
             scenario = msgspec.convert(data, Scenario, dec_hook=decode_quantity)
@@ -152,6 +155,7 @@ def _with_recordings(scenario: Scenario) -> Scenario:
     market = scenario.market
     if market.recordings == ReplaySettings():
         return scenario
+    # For this load alone: by the next one a file may have changed.
     read_trace, read_series = cache(read_trace_recording), cache(read_price_recording)
     traces = tuple(
         replace(each, trace=read_trace(Path(each.trace)) if isinstance(each.trace, str) else each.trace)

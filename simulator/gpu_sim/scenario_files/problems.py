@@ -56,12 +56,14 @@ def read_text(path: Path, bytes_max: int) -> str:
     """The text of a file in UTF-8. Raises ScenarioError where it cannot be read or is larger than allowed."""
     try:
         with path.open("rb") as file:
+            # One byte more than allowed shows that a file is too large, however large it is.
             content = file.read(bytes_max + 1)
     except OSError as error:
         raise ScenarioError(problem_at(FilePlace(str(path)), (), f"cannot be read: {error.strerror}")) from None
     if len(content) > bytes_max:
         raise ScenarioError(problem_at(FilePlace(str(path)), (), f"larger than the {bytes_max} bytes allowed"))
     try:
+        # Some editors begin a file with a byte order mark, which is no part of its text.
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = FilePlace(str(path), content.count(b"\n", 0, error.start) + 1)

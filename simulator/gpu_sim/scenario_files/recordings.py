@@ -51,6 +51,7 @@ def read_price_recording(path: Path) -> Recording:
     rows = _rows(path)
     if not rows:
         _refuse(path, None, "", "the series has no prices")
+    # The first row decides for all: a series that mixes the two has no clear beginning.
     read_time = _seconds_ms if _is_seconds(rows[0].time) else parse_instant
     times = [_cell(path, row.line, "time", row.time, read_time) for row in rows]
     prices = [_cell(path, row.line, "usd_per_gpu_hour", row.price, parse_price) for row in rows]

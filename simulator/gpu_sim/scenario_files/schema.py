@@ -91,8 +91,10 @@ def _definition(type_: inspect.StructType) -> dict[str, Any]:
 
 def _property(owner: type, field: inspect.Field) -> dict[str, Any]:
     schema = _schema(field.type)
+    # `none` is how files write it: the loader has made it null before the type is looked at.
     if owner is BillingSettings and field.name in ("idle_timeout", "hold_expiry"):
         schema = {"anyOf": [*schema["anyOf"], {"const": "none"}]}
+    # A struct's default is that of its fields, which say it themselves.
     if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple):
         schema = {**schema, "default": _default(field.default)}
     return schema
