@@ -60,6 +60,8 @@ class GpuSim:
         self._control = server.of_world(world)
         self._request = request
         self._unknown_token_requests = unknown_token_requests
+        # Virtual time alone does not order log and ledger, as a manual clock stands still: calls of the test that may
+        # move money mark what came first.
         self._order_marks: list[OrderMark] = []
         self._saved_story: str | None = None
         self.base_url = server.url

@@ -92,6 +92,7 @@ def report_on(
     deleted = {
         request.rental_id
         for request in requests
+        # A DELETE without an answer counts: the client cannot know more, and it may have been served.
         if request.operation == "terminate_rental" and (request.status == 0 or request.status in _SERVED)
     }
     entries = [entry for entry in ledger if entry.rental_id in made]
@@ -118,6 +119,7 @@ def report_on(
 
 def _posted(entries: Iterable[Entry], *accounts: str) -> Decimal:
     legs = (leg for entry in entries for leg in entry.postings if leg.account in accounts)
+    # Six decimals as the ledger has them, also where nothing was posted.
     return sum((leg.amount for leg in legs), Decimal("0.000000"))
 
 

@@ -60,6 +60,7 @@ class GpuSimServer:
     def retire(self, sim: GpuSim) -> None:
         """Return a finished test's world to the server. It is deleted with the next one, so that a failure in a later
         fixture can still show it. Later requests with an unknown token are not this test's."""
+        # First, while the log has no requests of the next test yet.
         sim.leave()
         self._end_retired()
         self._retired = sim
@@ -67,6 +68,7 @@ class GpuSimServer:
     def close(self) -> None:
         """End the last world, and remember its story."""
         if self._retired is not None:
+            # The last test's report is written after the fixtures of the session have ended, and the server with them.
             self._retired.remember()
         self._end_retired()
         self._control.close()
@@ -103,6 +105,7 @@ def own_server() -> Iterator[GpuSimServer]:
 @contextmanager
 def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServer]:
     """The server at that address. Raises ServerUnreachable where it does not answer soon, as a simulator does."""
+    # A connection of its own: the short limit is for a wrong address, and a long advance takes longer.
     with closing(ControlConnection(url, admin_token=admin_token, seconds_max=READY_SECONDS_MAX)) as hasty:
         if b'"ready"' not in ControlClient(hasty).call("GET", "ready"):
             raise ServerUnreachable(f"{url} is no simulator that is ready")

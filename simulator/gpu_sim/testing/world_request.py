@@ -110,6 +110,7 @@ def clock_of(request: WorldRequest, document: Mapping[str, Any] | None) -> dict[
     """The clock of the world: manual, and with a step where marker or scenario give one."""
     if request.step is not None:
         return {"mode": "manual", "step": request.step}
+    # The scenario's mode is not taken over: under a clock that runs, a test would depend on the speed of the machine.
     own = document.get("clock") if document is not None else None
     if isinstance(own, Mapping) and own.get("mode") == "manual" and own.get("step") is not None:
         return {"mode": "manual", "step": own["step"]}
