@@ -70,6 +70,7 @@ def calibrate(settings: CalibrationSettings, progress: Progress = no_progress) -
     CannotSimulateHeldOut for those held out. Nothing is written.
     """
     traces = _read_traces(settings)
+    # Before the fit, which takes minutes: what cannot be used is refused at once.
     held_out = _read_held_out(settings, traces)
     market = _calibrated(traces, settings, progress)
     text = _written(market, settings.name)

@@ -125,6 +125,7 @@ def probability(per_hour: float, settings: InterruptionSettings) -> Share:
     """The chance of an interruption within the horizon on an offer that goes down `per_hour` times in an hour of being
     up: the inverse of `InterruptionSettings.goes_down_per_hour`."""
     hazard = per_hour * settings.severity.mean * PPM / settings.shared * settings.horizon / HOUR_MS
+    # Not 0: an offer with no probability of interruption is always there.
     return Share(max(1, probability_of(hazard)))
 
 

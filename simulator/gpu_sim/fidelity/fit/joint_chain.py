@@ -55,6 +55,7 @@ def _joined(
         generator[here, here] += shocks
         for place, (rates, levels) in enumerate(offers):
             generator[here, here] += _placed(_phase_rates(shape, rates, int(levels[state])), place, len(offers))
+    # First, for shocks that hit nothing lead from a state to itself, and so would count as leaving it.
     np.fill_diagonal(generator, 0.0)
     np.fill_diagonal(generator, -generator.sum(axis=1))
     up = np.isin(np.arange(PHASES), UP)

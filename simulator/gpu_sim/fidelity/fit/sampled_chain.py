@@ -110,11 +110,13 @@ class SampledChain:
         enters = self.shares[~inside] @ self.step[np.ix_(~inside, inside)]
         leaves = self.step[np.ix_(inside, ~inside)].sum(axis=1)
         stays = self.step[np.ix_(inside, inside)]
+        # With a look on each of its sides a run of n looks has room at looks − 1 − n places.
         lengths = np.arange(1, looks - 1)
         return np.asarray(_powers(enters, stays, len(lengths)) @ leaves * (looks - 1 - lengths), np.float64)
 
 
 def _stationary(generator: Floats) -> Floats:
+    # One of the equations follows from the others; in its place the shares come to 1.
     equations = np.vstack([generator.T[:-1], np.ones(len(generator))])
     answer: Floats = np.linalg.solve(equations, np.r_[np.zeros(len(generator) - 1), 1.0])
     return answer

@@ -128,6 +128,7 @@ class _Search:
         self._recorded = recorded
         self._on_look = on_look
         zone_days = len(setting.recorded) * setting.length_seconds / 86_400
+        # Spreads go down with the root of what was recorded: the longer a recording, the less it differs by chance.
         self._weight = sqrt(zone_days / _MEASURED_ZONE_DAYS)
 
     def off(self, point: Floats) -> Floats:
@@ -154,6 +155,7 @@ class _Search:
         _, highest = bounds()
         for axis in range(len(point)):
             step = np.zeros(len(point))
+            # Beyond the bounds a value is cut, and the slope would be 0.
             step[axis] = _STEP if point[axis] + _STEP <= highest[axis] else -_STEP
             there = self.off(point + step)
             columns.append(np.where(np.isfinite(there), (there - here) / step[axis], 0.0))

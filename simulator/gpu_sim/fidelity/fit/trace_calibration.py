@@ -106,6 +106,7 @@ def calibrate_zone(trace: Trace, look_seconds: float, shape: Shape) -> Zone:
     """Calibrate one zone; falls back to the recorded rate if no true rate is recorded so. Raises CannotCalibrate, with
     the zone, where no offer of this shape behaves so."""
     nodes = int(trace.values.max())
+    # A zone that was always up has no rate to be found, and becomes an offer that is always there.
     if trace.up.all():
         return Zone(trace.name, nodes, None, None)
     recorded = ZoneRates.of(trace.up, trace.gap_seconds)

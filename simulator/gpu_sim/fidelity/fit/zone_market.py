@@ -120,6 +120,7 @@ def build_zone_market(
     ticks = len(aligned[0].values)
     plan = Plan(
         scenario=_only_zones(scenario, zones, settings),
+        # A market runs whole days: so many that the last tick begins in them.
         days=(ticks - 1) * recorder.gap_ms // DAY_MS + 1,
         looked=recorder,
         fleets=fleets,
@@ -136,6 +137,7 @@ def _only_zones(scenario: Scenario, zones: Sequence[Zone], settings: Interruptio
         scenario.market,
         catalog=None,
         offers=tuple(_offer(zone, settings) for zone in zones),
+        # No trace has prices, and steps of prices would only take time.
         prices=PriceSettings(all="constant"),
         interruptions=settings,
         churn=ChurnSettings(),

@@ -103,6 +103,7 @@ def _row_of_traces(target: Target, runs: Sequence[SeedRun], recorded: Mapping[st
         return JudgedTarget(target, "not shown", target.low, target.high, reason=reason, of="traces' zones")
     here = target.around(value)
     simulated, each_tick = _measured(target, runs)
+    # Bounds that are so many times what was recorded meet where that is 0.
     if here.low >= here.high or isnan(simulated.mean):
         reason = "it was not seen at all in the recording" if here.low >= here.high else _NOTHING[target.part]
         return JudgedTarget(here, "not shown", here.low, here.high, recorded=value, reason=reason, of="traces' zones")
@@ -150,6 +151,7 @@ def _simulated(
     if counts is None or not counts.expected:
         return None, None
     if target.measure == "lives_ks_p":
+        # One test of all seeds together: a p-value has no mean over seeds.
         return Spread(exponential_p(counts), NOTHING), None
     each = [
         run.interruptions.counted / run.interruptions.expected

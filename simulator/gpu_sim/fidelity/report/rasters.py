@@ -96,6 +96,7 @@ def _draw_zones(axes: Axes, traces: Sequence[Trace]) -> None:
     length = min(len(trace.values) for trace in traces)
     ups = np.array([trace.up[:length] for trace in traces])
     extent = (0, _days(traces), len(traces) - 0.5, -0.5)
+    # Nearest, as a blend of neighbouring ticks would be neither up nor down.
     axes.imshow(
         ups, aspect="auto", interpolation="nearest", extent=extent, cmap=ListedColormap([_DOWN, _UP]), vmin=0, vmax=1
     )

@@ -19,6 +19,7 @@ def run_seeds(
     `on_days` is called with the days of a market that have just been run.
     """
     processes = min(jobs or os.cpu_count() or 1, len(seeds))
+    # Without a process for one: it would only have to load everything again.
     if processes == 1:
         each_day = partial(on_days, 1)
         return tuple(run_seed(plan, seed, with_history=seed == seeds[0], on_day=each_day) for seed in seeds)
@@ -34,9 +35,11 @@ def _in_parallel(
         pending = [pool.submit(run_seed, plan, seed, with_history=number == 0) for number, seed in enumerate(seeds)]
         try:
             for done in as_completed(pending):
+                # Raises what a run has raised, before the others are over.
                 done.result()
                 on_days(plan.days)
         except BaseException:
+            # A check that was interrupted or has failed starts no other run.
             pool.shutdown(cancel_futures=True)
             raise
         return tuple(each.result() for each in pending)

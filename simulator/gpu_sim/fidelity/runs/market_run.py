@@ -159,6 +159,7 @@ class _Log:
         """Run to an instant; with fleets, rent at every instant at which GPUs have become free."""
         simulation, events = self._simulation, self._events
         self._read()
+        # In one go where nobody rents: nothing of what is read changes the run.
         if self._customer.is_idle:
             simulation.advance(to_ms)
         else:
@@ -196,6 +197,7 @@ class _Log:
             with self._noting_turns(
                 (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at
             ) as status:
+                # For either event: an act that is in force ends, one that is not begins.
                 status.outages ^= {event.act}
 
     def _capacity_changed(self, event: CapacityChanged) -> None:
@@ -250,6 +252,7 @@ def _node_rentals(rentals: Iterable[NodeRental], length_ms: int) -> NodeRentals:
     return NodeRentals(
         slot=np.array([rental.slot for rental in ran], np.int64),
         began_ms=np.array([rental.began_ms for rental in ran], np.int64),
+        # A rental that still runs is counted up to the end of the run.
         ended_ms=np.array([length_ms if rental.ended_ms is None else rental.ended_ms for rental in ran], np.int64),
         interrupted=np.array([rental.is_interrupted for rental in ran], np.bool_),
     )

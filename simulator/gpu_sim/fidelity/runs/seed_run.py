@@ -104,6 +104,7 @@ def run_seed(
         lifts=measure_lifts(traces),
         lost_together=lost_together([fleet_counts(offer, market.length_ms) for offer in _fleets(market, LARGE)]),
         interruptions=count_interruptions(market, settings) if settings.mode == "poisson" else None,
+        # Large, and sent from process to process: only the pictures need one.
         history=market if with_history else None,
     )
 

@@ -79,6 +79,8 @@ def co_interruption(
     total, hits, by_chance = 0, 0, 0.0
     for own, other in pairs:
         near = _near(events[other], length, window)
+        # Shifted and not drawn anew: each zone keeps its own bursts. Small shifts would keep what the zones have in
+        # common.
         shifts = generator.integers(length // 10, length - length // 10, SHIFTS)
         shifted = (events[own] + shifts[:, np.newaxis]) % length
         total += len(events[own])

@@ -74,6 +74,7 @@ def fit_weibull(lifetimes_h: Floats) -> Weibull:
     """The most likely Weibull distribution from 0 on. NaN for fewer than three lifetimes, or where all are equal."""
     if len(lifetimes_h) < LIFETIMES_MIN or np.ptp(lifetimes_h) == 0:
         return Weibull(NOTHING, NOTHING)
+    # Ages begin at 0: with its place left open, the fit would begin at the shortest lifetime.
     k, _, scale_h = weibull_min.fit(lifetimes_h, floc=0)
     return Weibull(float(k), float(scale_h))
 

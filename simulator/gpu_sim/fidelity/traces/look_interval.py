@@ -25,11 +25,14 @@ def find_look_interval(ups: Sequence[Marks], gap_seconds: float) -> float:
     tick, or every other time at the least."""
     none = np.zeros(0, np.int64)
     lengths = np.concatenate([none, *(np.diff(np.flatnonzero(up[1:] != up[:-1])) for up in ups)])
+    # A run of one tick is seen only where each tick is looked at.
     if len(lengths) < RUNS_MIN or lengths.min() < 2:
         return gap_seconds
     shortest = int(lengths.min())
     counts = np.bincount(lengths[lengths <= _LOOKS_MAX * shortest])
+    # The shortest run is taken for one look, which ticks cut to so many of them or to one more.
     frequencies = np.linspace(1 / (shortest + 1), 1 / shortest, _GRID)
+    # A run that is a whole number of looks counts 1, one that ends halfway between two of them −1.
     fits = np.cos(2 * np.pi * np.outer(frequencies, np.arange(len(counts)))) @ counts / counts.sum()
     best = int(np.argmax(fits))
     return float(gap_seconds / frequencies[best]) if fits[best] >= COHERENT else gap_seconds

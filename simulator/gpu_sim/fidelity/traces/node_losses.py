@@ -50,6 +50,7 @@ def fit_losses(traces: Sequence[Trace]) -> NodeLosses | None:
         running += before[seen].tolist()
     if len(shares) < LOSSES_MIN:
         return None
+    # To a tenth of a percent, as more digits would be chance; never 0, since a hazard is divided by it.
     shared = Share(max(1, round(together / (alone + together) * 1_000)) * PPM // 1_000)
     severity = _severity(float(np.mean(shares)), float(np.var(shares)), float(np.mean(running)))
     return NodeLosses(shared, severity, len(shares))

@@ -32,6 +32,7 @@ class TraceName(Struct, frozen=True):
     recording: str = ""
 
     def __post_init__(self) -> None:
+        # Written and parsed again: what a trace is exported as must be read as the same zone.
         matched = _name(f"{self.recording}__{self}")
         if matched is None or matched.groups() != (
             self.recording,
