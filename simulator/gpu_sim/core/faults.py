@@ -162,6 +162,7 @@ class _Rule:
         limit = self.rule.effect.rate_limit
         if limit is None:
             return 0
+        # In tokens × ms of `per`, which are whole numbers: however often it is asked, no part of a token is lost.
         refilled = tally.level + limit.limit * (now_ms - tally.level_ms)
         tally.level, tally.level_ms = min(limit.limit * limit.per, refilled), now_ms
         return max(0, -(-(limit.per - tally.level) // limit.limit))

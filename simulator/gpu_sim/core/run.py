@@ -33,6 +33,7 @@ class Run(NamedTuple):
         of the rules. Raises a Refusal."""
         faults, now_ms = self.faults, self.simulation.now_ms
         if isinstance(line, FaultDecision):
+            # Not matched again: the line names the rules, and not the offer that the request was about.
             faults.decide_among(faults.known(line.matched), line.operation, line.account, now_ms)
         elif isinstance(line, FaultRuleAdded):
             faults.add(line.rule, now_ms)

@@ -33,6 +33,7 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
 def _market_problems(
     market: MarketSettings, offers: tuple[OfferSpec, ...], names: OfferNames
 ) -> Iterator[tuple[Path, str]]:
+    # Calibrated here, so that no world fails as it is made; the rates are cached for the world.
     rates = MarketRates(market)
     for offer in offers:
         try:

@@ -38,6 +38,7 @@ def offer_name(provider_id: str, gpu_model: str, region: str) -> str:
 
 def rental_name(account: str, offer: str, ordinal: int) -> str:
     """The name of a rental, which its luck and id derive from: `ordinal` counts the account's rentals of the offer."""
+    # Counted for each account and offer alone, so that the luck of a rental does not depend on what others rent.
     return f"{account}|{offer}|{ordinal}"
 
 

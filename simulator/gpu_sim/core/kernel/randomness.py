@@ -28,4 +28,5 @@ def draw(key: bytes, n: int) -> int:
 
 def happens(drawn: int, probability_ppm: int) -> bool:
     """True if an event of that probability happens under this draw: 0 never does, 1,000,000 always does."""
+    # In whole numbers, so that no rounding decides what happens.
     return drawn * PPM >> DRAW_BITS < probability_ppm

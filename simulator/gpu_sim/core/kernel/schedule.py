@@ -12,12 +12,14 @@ from .quantities import NOW_MS_MAX, Natural
 Ticket = int
 """Identifies a scheduled event, to cancel it."""
 
+# No event has it, so that `cancel` passes it over and nobody need ask first.
 NO_TICKET: Ticket = -1
 
 
 class Priority(IntEnum):
     """The order of events due at one instant, first to last; also what kind of event it is."""
 
+    # Snapshots hold these numbers, and journals the order that they decide: another one is another format.
     ACT_END = 0
     TIMELINE = 1
     HOLD_EXPIRY = 2
@@ -96,6 +98,7 @@ class Schedule:
     def run(self, until_ms: int) -> None:
         """Run everything due at or before `until_ms`, and move there: `step` until it says no."""
         assert until_ms >= self.now_ms, (until_ms, self.now_ms)
+        # Not by `step`: this is the innermost loop of a run. The heap is looked up anew, as a sweep replaces it.
         pending, handlers = self._pending, self._handlers
         while (heap := self._heap) and heap[0][0] <= until_ms:
             due_ms, priority, ticket, subject = heappop(heap)

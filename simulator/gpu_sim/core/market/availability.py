@@ -95,6 +95,7 @@ class OfferAvailability:
         self.rates = rates
         self.model = model
         self.region = region
+        # This name stays, whatever an offer is called elsewhere: another one would change the luck of every run.
         self.key = stream(seed, f"pool/{offer.name}")
         self.reach = stream(seed, f"reach/{offer.name}")
         self.draws = 1
@@ -217,6 +218,7 @@ class RealisticAvailability:
         change = delay_ms(
             availability.draw(), HOUR_MS / self._ends.of(availability.rates, availability.phase, availability.level)
         )
+        # Only while it is down: shocks then hit what still runs there, as often as it would go down.
         shock = change if availability.is_up else delay_ms(availability.draw(), HOUR_MS / availability.rates.lost)
         availability.meets_shock = shock < change
         availability.ticket = self._schedule.at(
@@ -305,6 +307,7 @@ class RealisticAvailability:
 
     def _check(self, availability: OfferAvailability, awaited: AwaitedEvents) -> None:
         """Raises ValueError unless the next event is pending, and each change that is decided and does not show yet."""
+        # Each change that does not show yet turns the offer: an odd number of them, and it shows the other state.
         is_up = availability.is_up != bool(len(awaited.claim(Priority.AVAILABILITY_SHOWN, availability.name)) % 2)
         if (
             awaited.claim_one(Priority.AVAILABILITY, availability.name) != availability.ticket

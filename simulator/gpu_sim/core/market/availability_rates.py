@@ -185,6 +185,7 @@ class _Chain(Struct, frozen=True):
         mean_up, mean_down = 1.0 / per_hour, (1.0 - up) / (up * per_hour)
         brief = HOUR_MS / shape.brief * max(1.0, _BRIEF_LEAST / mean_down, _BRIEF_LEAST / mean_up)
         hit = min(shape.shock_reach / PPM, shape.shock_share / PPM * per_hour / shocks)
+        # To the parts per million with which it is drawn: the rates are those of the chain that is run.
         hit = int(hit * PPM) / PPM
         follow = followers(shape)
         return cls(

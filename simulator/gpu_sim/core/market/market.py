@@ -119,6 +119,7 @@ class Market:
 
     def check_free(self, offer: Offer, gpu_count: int) -> None:
         """Raises OfferUnavailable where so many GPUs cannot be had now (A13), or ever (A16)."""
+        # Before what passes: a client need not wait for what the offer never has (A16).
         most = max(offer.capacity, offer.spec.capacity)
         if gpu_count > most:
             raise OfferUnavailable(
@@ -142,6 +143,7 @@ class Market:
         assert not offer.is_away, offer.name
         assert 1 <= gpu_count <= offer.free, (offer.name, gpu_count)
         offer.used += gpu_count
+        # The list shows offers with a free GPU and not how many: until the last is gone nothing of it changes.
         if offer.free == 0:
             self._touch(offer)
 

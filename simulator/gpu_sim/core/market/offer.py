@@ -101,6 +101,7 @@ class Offer:
         endless = act.for_ is None
         if isinstance(act, OutageAct):
             return len(self.overlays) + (0 if endless else len(self.outages))
+        # One less: the act itself is among those laid over.
         return len(self.outages) + len(laid_over(self.overlays, overlay_of(0, act), endless=endless)) - 1
 
     def state(self) -> OfferState:

@@ -34,6 +34,7 @@ class Playback:
         if n >= count and (self._period_ms is None or not count):
             return None
         rounds, index = divmod(n, count)
+        # Always from the beginning: what is rounded off must not add up over the rounds.
         at_ms = rounds * (self._period_ms or 0) + self._changes[index][0]
         return self._offset_ms + at_ms * self._scale // PPM
 
@@ -51,6 +52,7 @@ def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iter
     """Each offer together with the index of each of these selectors that means it."""
     if not played:
         return
+    # Full names are looked up: with a recording for each offer, trying them all would take their number squared.
     by_names: dict[tuple[str, str, str], list[int]] = {}
     others: list[int] = []
     for index, selector in enumerate(played):

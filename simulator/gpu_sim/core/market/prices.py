@@ -73,6 +73,7 @@ class PricePath:
         provider_class: ProviderClass,
         level: PriceLevel | None = None,
     ) -> None:
+        # In price steps and rounded up: no price is below the floor.
         class_floor = -(-on_demand_micros * _FLOORS_PPM[provider_class] // (PPM * PRICE_STEP_MICROS))
         self._key = key
         self._process = process if activity else None

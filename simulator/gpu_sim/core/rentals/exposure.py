@@ -47,6 +47,7 @@ class OfferExposure(Struct, eq=False, gc=False):
     offer: Offer
     shocks: ShockClock
     notice_ms: int
+    # msgspec gives each instance empty collections of its own.
     running: dict[str, Rental] = {}
     announced: list[UpcomingShock] = []
     unannounced: list[UpcomingShock] = []

@@ -158,6 +158,7 @@ class Rentals(RentalBook):
     def interrupt(self, act: InterruptAct) -> None:
         """Interrupt ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
         offers = {offer.name for offer in self._market.matching(act)}
+        # A list of its own: to end a rental changes those that live.
         matching = [rental for rental in self.live() if rental.offer.name in offers]
         drawn: list[tuple[int, str]] = []
         for rental in matching:
@@ -185,6 +186,7 @@ class Rentals(RentalBook):
         rental.held_back = rental.is_due = False
         rental.phase = None
         rental.running_ms = now
+        # Before the interruptions, which may notify the rental at once: in the journal it runs first.
         self._record(RentalRunning(now, rental.account, rental.rental_id))
         self.interruptions.begin(rental)
         self._await_idleness(rental)
@@ -240,6 +242,7 @@ class Rentals(RentalBook):
             ended_total=self.ended_total,
             live=tuple(self.live_in_order()),
             ended=tuple(self.ended()) if with_ended else (),
+            # Apart from the rentals: an ended one may be hidden or shown long after a state file has it.
             hidden=tuple(rental.rental_id for rental in self.ended() if rental.hidden),
             ordinals=tuple((account, offer, count) for (account, offer), count in self._ordinals.items()),
             exhaustion=dict(self._exhaustion),

@@ -41,6 +41,7 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
 
     def __post_init__(self) -> None:
         for name, text in (("provider_id", self.provider_id), ("gpu_model", self.gpu_model), ("region", self.region)):
+            # `|` separates the parts of an offer's name.
             if not is_line(text) or "|" in text:
                 raise ValueError(f"{name} must be 1 to 256 printable characters other than |")
         if self.group is not None and not is_line(self.group):
