@@ -1,4 +1,4 @@
-"""Commands that load the experiments: without their extra, and while they run."""
+"""Commands of the extra `market`: without it, and while they run."""
 
 import io
 import subprocess

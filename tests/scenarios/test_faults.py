@@ -79,7 +79,7 @@ def test_a_flaky_api_stumbles_now_and_then_and_a_client_that_tries_again_gets_th
     api.world.simulation.ledger.audit()
 
 
-def test_a_flaky_api_strikes_each_account_by_its_own_luck_and_repeats_under_a_seed(runner: asyncio.Runner) -> None:
+def test_a_flaky_api_hits_each_account_by_its_own_luck_and_repeats_under_a_seed(runner: asyncio.Runner) -> None:
     alone = lives(serve(runner, "flaky-api"), ALICE)
     crowded = serve(runner, "flaky-api")
     of_bob = lives(crowded, BOB)

@@ -32,10 +32,10 @@ def test_in_a_price_spike_only_the_chosen_model_is_dear() -> None:
         assert offer.price_micros_per_hour == factor * offer.spec.spot_price
 
 
-def test_in_a_replay_rentals_fall_and_prices_move_as_was_recorded() -> None:
+def test_in_a_playback_rentals_are_interrupted_and_prices_move_as_was_recorded() -> None:
     simulation = run("replayed")
-    fallen = [end.at for end in ends(simulation).values() if end.reason == "interrupted"]
-    assert fallen == [2 * HOUR] * 6 + [3 * HOUR + 55 * MINUTE] * 5
+    interruptions = [end.at for end in ends(simulation).values() if end.reason == "interrupted"]
+    assert interruptions == [2 * HOUR] * 6 + [3 * HOUR + 55 * MINUTE] * 5
     assert {notice.at for notice in simulation.events if isinstance(notice, InterruptionNotified)} == {
         2 * HOUR - 30 * SECOND,
         3 * HOUR + 55 * MINUTE - 30 * SECOND,

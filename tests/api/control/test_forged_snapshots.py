@@ -100,7 +100,7 @@ def test_one_change_is_refused_or_does_no_harm(
 FORGERIES: dict[str, tuple[str, tuple[str, ...], tuple[int, ...], Any]] = {
     "prices that moved in the far future": ("poisson", ("offers",), (0, 2), 10**15),
     "draws below none": ("poisson", ("interruptions", "offers"), (0,), -1),
-    "no strikes to come": ("poisson", ("interruptions", "offers"), (4,), []),
+    "no shocks to come": ("poisson", ("interruptions", "offers"), (4,), []),
     "a phase that there is not": ("realistic", ("interruptions", "realistic", "offers"), (0,), 9),
     "a trace far ahead": ("replay", ("interruptions", "recorded"), (0,), 10**15),
 }

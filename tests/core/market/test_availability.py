@@ -118,7 +118,7 @@ def _first_turns(sim: Simulation, number: int) -> Iterator[tuple[int, str, bool]
         yield turns(sim)[index]
 
 
-def test_each_way_down_strikes_what_runs_and_so_may_others_while_it_is_down() -> None:
+def test_each_way_down_hits_what_runs_and_so_may_others_while_it_is_down() -> None:
     sim = world(zone("a", available=500_000))
     sim.advance(30 * DAY)
     shocks = [event.at for event in seen(sim, ShockStruck)]

@@ -64,7 +64,7 @@ def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, 
     rates = hazard(spec.interruption_probability, InterruptionSettings(shared=Share(shared_ppm)))
     clock = ShockClock(stream(seed, f"shock/{name}"), rates)
     shock_ms = clock.delay_ms() or math.inf
-    rentals, fallen, now = rentals_for(spec), 0, 0
+    rentals, interruptions, now = rentals_for(spec), 0, 0
     for ordinal in range(rentals):
         rental = rental_name("alice", name, ordinal)
         end = now + HOUR
@@ -79,9 +79,9 @@ def interrupted(spec: OfferSpec, seed: int, shared_ppm: int) -> tuple[int, int, 
             if is_hit(stream(seed, f"hit/{rental}"), shock, severity):
                 is_interrupted, end = True, hit_ms
                 break
-        fallen += is_interrupted
+        interruptions += is_interrupted
         now = end
-    return rentals, fallen, now / HOUR
+    return rentals, interruptions, now / HOUR
 
 
 @seeds
@@ -90,11 +90,11 @@ def test_a1_every_offer_interrupts_the_advertised_share_of_its_rentals(seed: int
     least, where = 1.0, ""
     assert len(catalog()) == OFFERS
     for spec in catalog():
-        rentals, fallen, hours = interrupted(spec, seed, shared_ppm)
+        rentals, interruptions, hours = interrupted(spec, seed, shared_ppm)
         assert hours >= RENTAL_HOURS
-        test = binomtest(fallen, rentals, spec.interruption_probability / 1e6)
+        test = binomtest(interruptions, rentals, spec.interruption_probability / 1e6)
         interval = test.proportion_ci(confidence_level=1 - FAMILY / OFFERS)
-        assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (spec.name, fallen, rentals)
+        assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (spec.name, interruptions, rentals)
         least, where = min((least, where), (float(test.pvalue), spec.name))
     print(f"seed {seed}, shared {shared_ppm / 1e6}: smallest p-value {least:.5f} of {OFFERS} ({where})")
 
@@ -117,20 +117,20 @@ def test_a1_it_does_so_end_to_end(seed: int, place: int) -> None:
         ),
         seed=seed,
     )
-    rentals, fallen, ran_ms = rentals_for(spec), 0, 0
+    rentals, interruptions, ran_ms = rentals_for(spec), 0, 0
     for _ in range(rentals):
         rental = rent(simulation, spec=spec)
         simulation.advance(simulation.now_ms + 1 + HOUR)
-        fallen += rental.reason == "interrupted"
+        interruptions += rental.reason == "interrupted"
         simulation.execute(TerminateRental("alice", rental.rental_id))
         assert rental.running_ms is not None
         assert rental.terminated_ms is not None
         ran_ms += rental.terminated_ms - rental.running_ms
     assert ran_ms >= RENTAL_HOURS * HOUR
-    test = binomtest(fallen, rentals, spec.interruption_probability / 1e6)
+    test = binomtest(interruptions, rentals, spec.interruption_probability / 1e6)
     interval = test.proportion_ci(confidence_level=1 - FAMILY / END_TO_END)
     print(f"seed {seed}, {spec.name}: p-value {test.pvalue:.5f} end to end")
-    assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (fallen, rentals)
+    assert interval.low <= spec.interruption_probability / 1e6 <= interval.high, (interruptions, rentals)
 
 
 @seeds

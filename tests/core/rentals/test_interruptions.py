@@ -218,14 +218,14 @@ def test_one_after_the_other_is_interrupted_where_shocks_are_spread() -> None:
 def test_the_advertised_probability_is_exact_where_shocks_are_spread_too(shared: int, spread: int) -> None:
     """Of rentals of an hour, one after the other."""
     sim = world(notice=0, spread=Duration(spread), shared=Share(shared), provisioning_ms=1)
-    fallen, rentals = 0, 3_000
+    interruptions, rentals = 0, 3_000
     for _ in range(rentals):
         rental = rent(sim)
         sim.advance(sim.now_ms + 1 + HOUR)
-        fallen += rental.reason == "interrupted"
+        interruptions += rental.reason == "interrupted"
         sim.execute(TerminateRental("alice", rental.rental_id))
-    interval = binomtest(fallen, rentals, 0.3).proportion_ci(confidence_level=0.999)
-    assert interval.low <= 0.3 <= interval.high, fallen / rentals
+    interval = binomtest(interruptions, rentals, 0.3).proportion_ci(confidence_level=0.999)
+    assert interval.low <= 0.3 <= interval.high, interruptions / rentals
 
 
 @pytest.mark.parametrize("spread", [2 * MINUTE, HOUR])

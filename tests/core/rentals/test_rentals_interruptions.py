@@ -182,11 +182,14 @@ def storm(share_ppm: int, seed: int = 1, **names: str) -> tuple[Simulation, list
 
 
 @pytest.mark.parametrize(
-    ("share_ppm", "fallen"), [(0, 0), (1, 1), (83_333, 1), (83_334, 2), (500_000, 6), (999_999, 12), (1_000_000, 12)]
+    ("share_ppm", "interruptions"),
+    [(0, 0), (1, 1), (83_333, 1), (83_334, 2), (500_000, 6), (999_999, 12), (1_000_000, 12)],
 )
-def test_an_interrupt_act_takes_the_share_of_the_matching_rentals_rounded_up(share_ppm: int, fallen: int) -> None:
+def test_an_interrupt_act_takes_the_share_of_the_matching_rentals_rounded_up(
+    share_ppm: int, interruptions: int
+) -> None:
     _, rentals = storm(share_ppm)
-    assert sum(rental.reason == "interrupted" for rental in rentals) == fallen
+    assert sum(rental.reason == "interrupted" for rental in rentals) == interruptions
 
 
 def test_an_interrupt_act_concerns_only_what_its_selector_means() -> None:
@@ -195,8 +198,8 @@ def test_an_interrupt_act_concerns_only_what_its_selector_means() -> None:
 
 
 def test_which_rentals_an_act_takes_is_luck_of_theirs() -> None:
-    fallen = [tuple(rental.reason for rental in storm(500_000, seed)[1]) for seed in range(1, 6)]
-    assert len(set(fallen)) > 1
+    interruptions = [tuple(rental.reason for rental in storm(500_000, seed)[1]) for seed in range(1, 6)]
+    assert len(set(interruptions)) > 1
     assert storm(500_000, 3)[0].events == storm(500_000, 3)[0].events
 
 

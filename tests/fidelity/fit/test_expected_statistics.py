@@ -62,7 +62,7 @@ def test_many_pairs_are_stood_for_by_some(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_looks_at_each_tick_are_expected_too() -> None:
-    """Neighbouring ticks then count as near, so that more falls together than in one tick alone."""
+    """Neighbouring ticks then count as near, so that more goes down together than in one tick alone."""
     zones = recordings(30)[:2]
     slow, quick = (expect(setting_of(zones, seconds), UNLIKE) for seconds in (LOOK_SECONDS, 195.0))
     assert 1 < quick["co_interruption_lift"] < 20

@@ -254,7 +254,7 @@ def _draw_lifts(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) ->
     text = (
         "How much likelier than by chance a zone goes down near an interruption of another: median and 80 % of seeds."
     )
-    return Picture("lifts", "Falling together", text, png_of(figure), "zones")
+    return Picture("lifts", "Going down together", text, png_of(figure), "zones")
 
 
 def _draw_strip(axes: Axes, row: float, values: Floats, color: str, label: str | None) -> None:
