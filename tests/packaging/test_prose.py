@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.processes import ROOT
 
@@ -32,6 +33,14 @@ GIVEN_UP_MODULES = re.compile(
 """Names of modules and packages that have another one now, `test_` in front apart."""
 GIVEN_UP_WORDS = frozenset({"aviary", "deprobe", "durable", "foretold", "keeping", "takeback", "takebacks"})
 """Words that no name may contain: the glossary has others for all that they stood for."""
+GIVEN_UP_PROSE = re.compile(
+    r"\b(?:(?:is|are|was|were) struck|strikes (?:a|an|the)\b|take-?backs?|foretold|aviary|deprobe"
+    r"|(?:rentals?|offers?|zones?|fleets?|nodes?|of (?:four|five|six|them)) (?:all )?falls?\b"
+    r"|fall(?:s|ing|en)? together)",
+    re.IGNORECASE,
+)
+"""What an interruption was called in docstrings, READMEs and the descriptions of scenarios: they say that it hits, and
+that rentals are interrupted."""
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """The words of a name in any case."""
 
@@ -73,6 +82,19 @@ def names_in(tree: ast.Module) -> Iterator[str]:
                 yield from (name.rpartition(".")[2], other or name.rpartition(".")[2])
 
 
+def prose() -> Iterator[tuple[str, str]]:
+    """The texts that are read by people, each with its place: docstrings, READMEs and descriptions of scenarios."""
+    for path, tree in trees().items():
+        yield from ((str(path), text) for text in docstrings(tree))
+    pages = [path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith(".")]
+    assert len(pages) > 8
+    for path in pages:
+        yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+    for name in shipped_scenarios():
+        scenario = load_scenario(name)
+        yield f"scenario {name}", f"{scenario.description} {scenario.expect}"
+
+
 def modules_in(path: Path) -> Iterator[str]:
     """The names of a module and of the packages around it."""
     for part in path.with_suffix("").parts:
@@ -110,6 +132,34 @@ def test_modules_do_not_have_names_that_were_given_up() -> None:
     assert [
         str(path) for path in trees() if any(is_given_up(part, GIVEN_UP_MODULES) for part in modules_in(path))
     ] == []
+
+
+def test_prose_has_no_words_that_were_given_up() -> None:
+    found = [(place, " ".join(text.split())) for place, text in prose()]
+    assert len(found) > 2_000
+    assert [(place, given_up[0]) for place, text in found for given_up in GIVEN_UP_PROSE.finditer(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the whole offer is struck",
+        "The hazard strikes a whole offer",
+        "Take-backs of the market",
+        "all six rentals fall at once",
+        "Fleets fall as seen",
+        "five of six fall",
+        "how they fall together",
+        "an end that was foretold",
+    ],
+)
+def test_prose_that_was_given_up_would_be_found(text: str) -> None:
+    assert GIVEN_UP_PROSE.search(text) is not None
+
+
+@pytest.mark.parametrize("text", ["prices fall", "events fall due", "a striking rate", "a pool of strings"])
+def test_other_prose_is_left_alone(text: str) -> None:
+    assert GIVEN_UP_PROSE.search(text) is None
 
 
 def test_given_up_names_would_be_found() -> None:
