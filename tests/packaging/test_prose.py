@@ -39,8 +39,7 @@ GIVEN_UP_PROSE = re.compile(
     r"|fall(?:s|ing|en)? together)",
     re.IGNORECASE,
 )
-"""What an interruption was called in docstrings, READMEs and the descriptions of scenarios: they say that it hits, and
-that rentals are interrupted."""
+"""Other words for interruptions, which the glossary has given up: they hit an offer, and rentals are interrupted."""
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """The words of a name in any case."""
 

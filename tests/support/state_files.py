@@ -56,7 +56,7 @@ def store_of(running: World) -> SqliteStore:
 
 
 def killed(running: World) -> None:
-    """What a kill leaves: the files as they are at that instant, whatever closing them would have tidied up."""
+    """Leave the files as a kill does: as they are at that instant, without what closing them tidies up."""
     store = store_of(running)
     files = [store.path, store.path.with_name(store.path.name + "-wal")]
     left = {file: file.read_bytes() for file in files if file.exists()}

@@ -24,7 +24,7 @@ def worlds() -> Worlds:
 
 
 def found(known: KnownTokens, text: str) -> list[str]:
-    """What stands there."""
+    """The text there."""
     return [text[start:end] for start, end in known.spans(text)]
 
 

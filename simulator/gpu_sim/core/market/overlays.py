@@ -43,6 +43,6 @@ def overlay_of(number: int, act: OverlayAct) -> Overlay:
 
 
 def laid_over(before: tuple[Overlay, ...], overlay: Overlay, *, endless: bool) -> tuple[Overlay, ...]:
-    """The overlays with one more on top; one without an end makes what it covers forgettable."""
+    """The overlays with one more on top; one without an end replaces what it covers."""
     covered = _COVERED[overlay[1]] if endless else ()
     return (*(each for each in before if each[1] not in covered), overlay)
