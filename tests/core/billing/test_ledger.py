@@ -168,3 +168,14 @@ def test_the_audit_finds_entries_out_of_order() -> None:
     ledger = ledger_of([HOLD, CREDIT])
     with pytest.raises(AssertionError, match=r"^entries out of order$"):
         ledger.audit()
+
+
+def test_dropped_entries_live_on_in_the_opening_balances() -> None:
+    ledger = ledger_of([CREDIT, HOLD, RentalSettled(2, "alice", "r", 300, 120)])
+    ledger.drop(1)
+    assert (ledger.opening, ledger.dropped) == ({REVENUE: 0, FUNDING: -1_000, available("alice"): 1_000}, 1)
+    ledger.drop(1)
+    assert (ledger.opening[available("alice")], ledger.opening[held("alice")], ledger.dropped) == (700, 300, 2)
+    assert len(ledger.entries) == 1
+    assert (ledger.available("alice"), ledger.held("alice")) == (880, 0)
+    ledger.audit()

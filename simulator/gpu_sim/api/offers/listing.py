@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import islice
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import msgspec
 
@@ -14,7 +14,6 @@ from ...core.kernel.errors import InvalidValue
 from ...core.kernel.money import MICROS_PER_DOLLAR, format_price
 from ...core.kernel.randomness import PPM
 from ...core.market.offer import Offer
-from ...core.simulation import Simulation
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..fields import parse_query
@@ -190,8 +189,9 @@ class Listings:
 
     def __init__(self) -> None:
         # A listing refers to the market and not to the simulation, whose `close` cuts the ties from the one to the
-        # other: otherwise each listing would keep its own key here, and no deleted or reset world would be freed.
-        self._by_simulation: WeakKeyDictionary[Simulation, Listing] = WeakKeyDictionary()
+        # other: otherwise no deleted or reset world would be freed. By identity, since a weak dictionary costs each
+        # request several times as much; a listing goes before its simulation's identity can be another's.
+        self._by_identity: dict[int, Listing] = {}
 
     async def list_offers(self, exchange: Exchange) -> Reply:
         """Answer with the offers that match the query (F3–F6)."""
@@ -199,9 +199,11 @@ class Listings:
 
     def of(self, world: World) -> Listing:
         """The listing of the world's present simulation: a reset or a restored snapshot begins a new one."""
-        listing = self._by_simulation.get(world.simulation)
+        simulation = world.simulation
+        listing = self._by_identity.get(id(simulation))
         if listing is None:
-            listing = self._by_simulation[world.simulation] = Listing(world)
+            listing = self._by_identity[id(simulation)] = Listing(world)
+            finalize(simulation, self._by_identity.pop, id(simulation)).atexit = False
         return listing
 
 
