@@ -285,6 +285,16 @@ def test_a_listing_is_freed_with_the_simulation_it_is_of(
     assert of_other() is not None
 
 
+def test_a_world_that_nobody_closed_goes_with_the_server_that_listed_it() -> None:
+    """Many servers may come and go in one process, such as that of a test suite."""
+    world, listings = World("default", scenario()), Listings()
+    assert listings.of(world) is listings.of(world)
+    seen = ref(world.simulation)
+    del world, listings
+    gc.collect()
+    assert seen() is None
+
+
 @pytest.mark.parametrize("end", ["reset", "restored"])
 def test_a_world_that_begins_anew_gets_a_new_listing(runner: asyncio.Runner, end: str) -> None:
     listings, worlds = Listings(), Worlds()

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import islice
-from weakref import finalize
+from weakref import finalize, ref
 
 import msgspec
 
@@ -203,8 +203,19 @@ class Listings:
         listing = self._by_identity.get(id(simulation))
         if listing is None:
             listing = self._by_identity[id(simulation)] = Listing(world)
-            finalize(simulation, self._by_identity.pop, id(simulation)).atexit = False
+            # Weakly: what `finalize` refers to lives as long as the simulation, to which the listings lead in turn.
+            finalize(simulation, _forget, ref(self), id(simulation)).atexit = False
         return listing
+
+    def forget(self, identity: int) -> None:
+        """Drop the listing of a simulation that is no more."""
+        del self._by_identity[identity]
+
+
+def _forget(reference: ref[Listings], identity: int) -> None:
+    listings = reference()
+    if listings is not None:
+        listings.forget(identity)
 
 
 def _by_names(row: Row) -> tuple[Filter, ...]:
