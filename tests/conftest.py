@@ -1,6 +1,12 @@
-"""The flag that writes golden files anew, for all tests."""
+"""For all tests: the profiles of Hypothesis, and the flag that writes golden files anew."""
 
 import pytest
+from hypothesis import settings
+
+from contract.model.profiles import register_profiles
+
+register_profiles()
+settings.load_profile("ci")  # the same examples every time; `--hypothesis-profile` takes `dev` or `deep` instead
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
