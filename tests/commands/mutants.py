@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..support.processes import ROOT
 
-COPIED = ("scenarios", "tests")
+COPIED = ("scenarios", "contract", "tests")
 
 
 def copy_checkout(folder: Path) -> None:
