@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -29,6 +30,18 @@ def printed(*arguments: str) -> str:
     result = CliRunner().invoke(main, ["contract", *arguments])
     assert result.exit_code == 0
     return result.output
+
+
+@pytest.fixture(scope="module")
+def contract() -> Node:
+    """The document as it is written, read once; who changes it takes a copy."""
+    return load_contract()
+
+
+@pytest.fixture(scope="module")
+def documented(contract: Node) -> Node:
+    """What the facts leave of it."""
+    return documented_only(contract)
 
 
 def every(node: Any) -> Iterator[Node]:
@@ -75,43 +88,39 @@ def test_the_command_prints_the_document_as_it_is_written() -> None:
     assert json.loads(printed("--json")) == load_contract() == yaml.safe_load(printed())
 
 
-def test_what_is_documented_is_printed_as_yaml_and_as_json() -> None:
-    expected = documented_only(load_contract())
-    assert yaml.safe_load(printed("--documented-only")) == expected
-    assert json.loads(printed("--documented-only", "--json")) == expected
+def test_what_is_documented_is_printed_as_yaml_and_as_json(documented: Node) -> None:
+    assert yaml.safe_load(printed("--documented-only")) == documented
+    assert json.loads(printed("--documented-only", "--json")) == documented
 
 
-def test_what_is_documented_is_valid_openapi_on_facts_alone() -> None:
-    document = documented_only(load_contract())
-    validate(document)
-    assert complaints(document, FACTS) == []
-    assert not any("x-assumed" in node for node in every(document))
+def test_what_is_documented_is_valid_openapi_on_facts_alone(documented: Node) -> None:
+    validate(documented)
+    assert complaints(documented, FACTS) == []
+    assert not any("x-assumed" in node for node in every(documented))
 
 
-def test_what_is_documented_refers_to_nothing_that_is_gone_and_keeps_nothing_unused() -> None:
-    document = documented_only(load_contract())
-    references = {node["$ref"] for node in every(document) if "$ref" in node}
+def test_what_is_documented_refers_to_nothing_that_is_gone_and_keeps_nothing_unused(documented: Node) -> None:
+    references = {node["$ref"] for node in every(documented) if "$ref" in node}
     there = {
         f"#/components/{group}/{name}"
-        for group, parts in document["components"].items()
+        for group, parts in documented["components"].items()
         for name in parts
         if group != "securitySchemes"
     }
     assert references == there
 
 
-def test_what_is_documented_has_all_operations_filters_fields_and_statuses_of_the_facts() -> None:
-    document = documented_only(load_contract())
-    operations = [node for node in every(document) if "operationId" in node and "responses" in node]
+def test_what_is_documented_has_all_operations_filters_fields_and_statuses_of_the_facts(documented: Node) -> None:
+    operations = [node for node in every(documented) if "operationId" in node and "responses" in node]
     assert {operation["operationId"]: list(operation["responses"]) for operation in operations} == {
         "list_offers": ["200"],
         "rent_gpu": ["2XX", "402"],
         "get_rental": ["200"],
         "terminate_rental": ["2XX"],
     }
-    names = [parameter["name"] for parameter in document["components"]["parameters"].values()]
+    names = [parameter["name"] for parameter in documented["components"]["parameters"].values()]
     assert names == ["gpu_model", "provider", "min_vram", "max_price", "rental_id"]
-    schemas = document["components"]["schemas"]
+    schemas = documented["components"]["schemas"]
     assert list(schemas["RentRequest"]["properties"]) == [
         "gpu_model",
         "provider_id",
@@ -125,12 +134,11 @@ def test_what_is_documented_has_all_operations_filters_fields_and_statuses_of_th
     assert len(schemas["Offer"]["properties"]) == 7
 
 
-def test_no_example_that_is_left_has_a_property_that_only_an_assumption_explains() -> None:
-    document = documented_only(load_contract())
-    components = closed(document["components"])
+def test_no_example_that_is_left_has_a_property_that_only_an_assumption_explains(documented: Node) -> None:
+    components = closed(documented["components"])
     examples = [
         (media["schema"], example["value"])
-        for node in every(document)
+        for node in every(documented)
         if isinstance(node.get("content"), dict)
         for media in node["content"].values()
         for example in media.get("examples", {}).values()
@@ -149,32 +157,30 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def test_examples_that_are_left_have_the_values_of_the_reference_alone() -> None:
-    document = documented_only(load_contract())
-    shown = [node["example"] for node in every(document) if "in" in node and "example" in node]
-    named = [example for node in every(document) for example in node.get("examples", {}).values()]
+def test_examples_that_are_left_have_the_values_of_the_reference_alone(documented: Node) -> None:
+    shown = [node["example"] for node in every(documented) if "in" in node and "example" in node]
+    named = [example for node in every(documented) for example in node.get("examples", {}).values()]
     assert (len(shown), len(named)) == (4, 4)
     for value in leaves([*shown, *(example["value"] for example in named)]):
         assert (type(value), value) in {(type(known), known) for known in REFERENCE}
-    assert not [node for node in every(document) if "rent_" in str(node.get("example", node.get("value", "")))]
+    assert not [node for node in every(documented) if "rent_" in str(node.get("example", node.get("value", "")))]
 
 
-def test_of_all_constraints_are_left_what_the_facts_say_and_the_types_that_they_name() -> None:
+def test_of_all_constraints_are_left_what_the_facts_say_and_the_types_that_they_name(documented: Node) -> None:
     """Written out here, so that a mistake in the document's own lists shows."""
-    document = documented_only(load_contract())
     left = [
         (keyword, node[keyword])
-        for node in every(document)
+        for node in every(documented)
         for keyword in sorted((CONSTRAINTS - OF_THE_CLAUSE - {"example"}) & set(node))
     ]
     assert left == [("const", "list"), ("enum", ["provisioning", "running", "terminated"])]
-    assert document["components"]["parameters"]["MinVram"]["schema"] == {}
+    assert documented["components"]["parameters"]["MinVram"]["schema"] == {}
 
 
 @pytest.mark.parametrize("keyword", sorted(CONSTRAINTS - OF_THE_CLAUSE))
-def test_no_constraint_is_left_unless_a_fact_is_named_for_it(keyword: str) -> None:
+def test_no_constraint_is_left_unless_a_fact_is_named_for_it(keyword: str, contract: Node, documented: Node) -> None:
     """Put beside a documented statement without a word it is complained of; as an assumption it is taken out."""
-    document = load_contract()
+    document = deepcopy(contract)
     spot = document["components"]["schemas"]["Offer"]["properties"]["spot"]
     spot[keyword] = False
     place = "/components/schemas/Offer/properties/spot"
@@ -182,7 +188,7 @@ def test_no_constraint_is_left_unless_a_fact_is_named_for_it(keyword: str) -> No
     assert complaints(documented_only(document), FACTS) == [says]
     assert says in complaints(document, [*FACTS, *(f"A{number}" for number in range(1, 26))])
     spot["x-assumed"] = [{"x-provenance": "A18", "description": "d", "keywords": [keyword]}]
-    assert documented_only(document) == documented_only(load_contract())
+    assert documented_only(document) == documented
 
 
 @pytest.mark.parametrize(
