@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--base-url", default=None, metavar="URL", help="check this server, not one of our own")
     group.addoption("--token", default=None, metavar="TOKEN", help="token of an account there")
     group.addoption("--admin-token", default=None, metavar="SECRET", help="what its control plane asks for")
-    group.addoption("--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: ci")
+    group.addoption("--contract-profile", default=None, choices=sorted(PROFILES), help="how many examples: dev")
     group.addoption("--allow-spend", default=None, type=spend_limit, metavar="USD", help="what a live rental may cost")
     group.addoption("--model-id", default=None, metavar="MODEL", help="the model that the live rental names")
     group.addoption("--docker-image", default=None, metavar="IMAGE", help="the image that the live rental names")
@@ -39,7 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def profile(pytestconfig: pytest.Config) -> settings:
-    """The profile that --contract-profile or --hypothesis-profile names, otherwise `ci`."""
+    """The profile that --contract-profile or --hypothesis-profile names, otherwise `dev`.
+
+    That is for pytest in a checkout, where `.ci/run` asks for `ci` as well: `gpu-sim verify` always names a profile.
+    """
     return PROFILES[_profile(pytestconfig)]
 
 
@@ -138,7 +141,7 @@ def one_rental(server: Target, pytestconfig: pytest.Config, request: pytest.Fixt
 
 def _profile(config: pytest.Config) -> str:
     names = [config.getoption(option, None) for option in ("--contract-profile", "--hypothesis-profile")]
-    return next((name for name in names if name in PROFILES), "ci")
+    return next((name for name in names if name in PROFILES), "dev")
 
 
 def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
