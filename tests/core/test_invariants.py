@@ -202,11 +202,13 @@ def check_end(sim: Simulation) -> None:
         assert seconds in {0 if rental.running_ms is None else used, max(used, sim.scenario.billing.minimum // 1_000)}
 
 
-@settings(max_examples=150, deadline=None)
-@given(scenarios, doings)
-def test_whatever_is_done_the_invariants_hold_and_the_journal_replays(
-    conditions: Scenario, done: list[tuple[str, str, int, int]]
-) -> None:
+@pytest.mark.parametrize("examples", [50, pytest.param(150, marks=pytest.mark.slow)])
+def test_whatever_is_done_the_invariants_hold_and_the_journal_replays(examples: int) -> None:
+    settings(max_examples=examples)(given(scenarios, doings)(do_and_replay))()
+
+
+def do_and_replay(conditions: Scenario, done: list[tuple[str, str, int, int]]) -> None:
+    """A life with its invariants after each step, run again from its journal, and both brought to an end."""
     sim = Simulation(conditions)
     sim.advance(0)
     check_invariants(sim)
@@ -236,7 +238,7 @@ def test_whatever_is_done_the_invariants_hold_and_the_journal_replays(
     assert journal(sim) == journal(again)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scenarios, doings, st.integers(1, HOUR), st.integers(1, HOUR))
 def test_advancing_by_x_and_then_y_is_advancing_by_both(
     conditions: Scenario, done: list[tuple[str, str, int, int]], x: int, y: int
@@ -253,7 +255,7 @@ def test_advancing_by_x_and_then_y_is_advancing_by_both(
     assert journal(once) == journal(twice)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scenarios, doings)
 def test_topping_up_by_the_amount_needed_is_enough_and_a_micro_dollar_less_is_not(
     conditions: Scenario, done: list[tuple[str, str, int, int]]

@@ -68,11 +68,13 @@ def dated(sim: Simulation, what: tuple[str, str, int, int]) -> tuple[str, str, i
     return "until", account, max(sim.now_ms, due[number % len(due)] + amount), 0
 
 
-@settings(max_examples=60, deadline=None)
-@given(scenarios, lives)
-def test_57_restore_then_go_on_is_to_go_on_at_every_boundary(
-    conditions: Scenario, parts: list[list[tuple[str, str, int, int]]]
-) -> None:
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.slow)])
+def test_57_restore_then_go_on_is_to_go_on_at_every_boundary(examples: int) -> None:
+    settings(max_examples=examples)(given(scenarios, lives)(go_on_from_every_boundary))()
+
+
+def go_on_from_every_boundary(conditions: Scenario, parts: list[list[tuple[str, str, int, int]]]) -> None:
+    """A life, and each of its rests after a restore: the same lines and the same state."""
     conditions = replace(conditions, faults=(FLAKY, LIMIT))
     planned = [what for part in parts for what in part]
     done: list[tuple[str, str, int, int]] = []

@@ -55,7 +55,7 @@ steps_of_a_run = st.lists(
 ).map(lambda steps: sorted(steps, key=lambda step: step.at_ms))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)  # each restores up to ten worlds
 @given(steps=steps_of_a_run, seed=st.integers(0, 1_000))
 def test_57_restore_then_advance_is_advance_at_every_command_boundary(steps: list[Step], seed: int) -> None:
     whole = Simulation(busy_scenario(), seed=seed)

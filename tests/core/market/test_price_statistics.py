@@ -25,7 +25,8 @@ DAYS = 360
 SEED = 1
 Mode = Literal["poisson", "realistic"]
 
-modes = pytest.mark.parametrize("mode", ["poisson", "realistic"])
+modes = pytest.mark.parametrize("mode", [pytest.param("poisson", marks=pytest.mark.slow), "realistic"])
+"""The mode of interruptions decides who is listed, not what moves prices."""
 
 
 class Prices(NamedTuple):
