@@ -40,7 +40,7 @@ def ready_file(tmp_path: Path) -> Path:
 
 def serve_here(*arguments: str, **env: str) -> Result:
     """`gpu-sim serve` in this process, where it is to end before it serves."""
-    ours = {name: None for name in os.environ if name.startswith("GPU_SIM_")}
+    ours: dict[str, str | None] = {name: None for name in os.environ if name.startswith("GPU_SIM_")}
     return CliRunner().invoke(main, ["serve", *arguments], env=ours | env)
 
 
