@@ -55,9 +55,13 @@ steps_of_a_run = st.lists(
 ).map(lambda steps: sorted(steps, key=lambda step: step.at_ms))
 
 
-@settings(max_examples=25)  # each restores up to ten worlds
-@given(steps=steps_of_a_run, seed=st.integers(0, 1_000))
-def test_57_restore_then_advance_is_advance_at_every_command_boundary(steps: list[Step], seed: int) -> None:
+@pytest.mark.parametrize("examples", [8, pytest.param(25, marks=pytest.mark.slow)])
+def test_57_restore_then_advance_is_advance_at_every_command_boundary(examples: int) -> None:
+    settings(max_examples=examples)(given(steps=steps_of_a_run, seed=st.integers(0, 1_000))(go_on_from_every_command))()
+
+
+def go_on_from_every_command(steps: list[Step], seed: int) -> None:
+    """A run, and each of its rests after a restore: the same lines and the same end."""
     whole = Simulation(busy_scenario(), seed=seed)
     snapshots: list[tuple[int, bytes, int]] = []
     for number, step in enumerate(steps):

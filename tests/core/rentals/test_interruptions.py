@@ -25,6 +25,7 @@ from scipy.stats import binomtest
 from ...support.builders import DAY, HOUR, MINUTE, market, offer, rent, scenario, seen
 
 NOTICE = 2 * MINUTE
+few_or_many = pytest.mark.parametrize("rentals", [800, pytest.param(3_000, marks=pytest.mark.slow)])
 CROWDED = replace(offer(capacity=100_000, probability_ppm=300_000), availability=Availability(700_000))
 
 
@@ -61,12 +62,15 @@ def began(sim: Simulation) -> dict[str, int]:
     return {event.rental_id: event.at for event in seen(sim, RentalRunning)}
 
 
+@few_or_many
 @pytest.mark.parametrize("spread", [0, NOTICE // 2, HOUR])
 @pytest.mark.parametrize("mode", ["poisson", "realistic"])
-def test_each_interruption_is_notified_once_so_long_before_or_when_the_rental_began(mode: str, spread: int) -> None:
+def test_each_interruption_is_notified_once_so_long_before_or_when_the_rental_began(
+    mode: str, spread: int, rentals: int
+) -> None:
     """However late after its shock a rental is interrupted: the notice is about its own end, not the shock."""
     sim = world(mode=mode, spread=Duration(spread), shared=Share(500_000))
-    crowd(sim, rentals=3_000, every_ms=20_000)
+    crowd(sim, rentals, every_ms=60_000_000 // rentals)
     given, running = notices(sim), began(sim)
     ends = [event for event in seen(sim, RentalTerminated) if event.reason == "interrupted"]
     assert {event.cause for event in ends} == {"shock", "own"}
@@ -213,12 +217,15 @@ def test_one_after_the_other_is_interrupted_where_shocks_are_spread() -> None:
     assert len(set(ends[0].values())) < len(set(ends[1].values()))
 
 
+@few_or_many
 @pytest.mark.parametrize("spread", [2 * MINUTE, HOUR])
 @pytest.mark.parametrize("shared", [500_000, 1_000_000])
-def test_the_advertised_probability_is_exact_where_shocks_are_spread_too(shared: int, spread: int) -> None:
+def test_the_advertised_probability_is_exact_where_shocks_are_spread_too(
+    shared: int, spread: int, rentals: int
+) -> None:
     """Of rentals of an hour, one after the other."""
     sim = world(notice=0, spread=Duration(spread), shared=Share(shared), provisioning_ms=1)
-    interruptions, rentals = 0, 3_000
+    interruptions = 0
     for _ in range(rentals):
         rental = rent(sim)
         sim.advance(sim.now_ms + 1 + HOUR)
@@ -228,17 +235,17 @@ def test_the_advertised_probability_is_exact_where_shocks_are_spread_too(shared:
     assert interval.low <= 0.3 <= interval.high, interruptions / rentals
 
 
+@few_or_many
 @pytest.mark.parametrize("spread", [2 * MINUTE, HOUR])
-def test_it_is_exact_also_for_who_rents_again_as_soon_as_a_gpu_is_lost(spread: int) -> None:
+def test_it_is_exact_also_for_who_rents_again_as_soon_as_a_gpu_is_lost(spread: int, rentals: int) -> None:
     """A rental that begins after the shock that interrupted the one before is not hit by it."""
     sim = world(notice=0, spread=Duration(spread), shared=Share(1_000_000), provisioning_ms=1)
-    lost = 3_000
-    for _ in range(lost):
+    for _ in range(rentals):
         rental = rent(sim)
         while rental.status != "terminated":
             sim.step(sim.now_ms + DAY)
     due = sim.now_ms / sim.scenario.market.interruptions.mean_life_ms(300_000)
-    assert abs(lost - due) < 3.5 * due**0.5, lost / due
+    assert abs(rentals - due) < 3.5 * due**0.5, rentals / due
 
 
 def test_a_rental_that_is_to_be_interrupted_is_not_hit_twice() -> None:
