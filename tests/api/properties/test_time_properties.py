@@ -259,10 +259,7 @@ def many_acts(instants: int, at_once: int) -> Scenario:
     return scenario(timeline=(*(act for act in acts for _ in range(at_once)), last))
 
 
-@pytest.mark.parametrize(
-    ("instants", "at_once"),
-    [(400, 5), pytest.param(1_000, 500, marks=pytest.mark.slow, id="half a million")],
-)
+@pytest.mark.parametrize(("instants", "at_once"), [(400, 5), pytest.param(1_000, 500, marks=pytest.mark.slow)])
 def test_property_29_all_events_of_one_advance_are_there_and_others_are_served(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, instants: int, at_once: int
 ) -> None:
