@@ -1,7 +1,6 @@
 """The pytest plugin in other people's tests: what it offers, what it refuses, and what it says when a test fails."""
 
 import re
-import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -9,35 +8,27 @@ import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 
-from ..support.plugin_project import TEST, PluginProject, run_tests
+from ..support.plugin_project import TEST, FileResult, PluginProject, run_tests
 
 RENTERS = Path(__file__).parents[1] / "renters"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> PluginProject:
-    return PluginProject(tmp_path)
-
-
-def test_each_test_has_a_world_of_its_own(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     @pytest.mark.parametrize("number", range(3))
     def test_it(gpu_sim, number):
         assert listed(gpu_sim) == 200
         assert len(gpu_sim.requests) == 1
         gpu_sim.advance("1h")
         assert f"{gpu_sim.now:%H:%M}" == "01:00"
-    """,
-    )
-    result.assert_outcomes(passed=3)
+    """
+)
+def test_each_test_has_a_world_of_its_own(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 3}
 
 
-def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     pytestmark = pytest.mark.gpu_sim(scenario="low-credit", seed=4)
 
     def test_module(gpu_sim):
@@ -46,19 +37,23 @@ def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(project: P
     @pytest.mark.gpu_sim(seed=5)
     def test_nearer(gpu_sim):
         assert (gpu_sim.seed, str(gpu_sim.balance)) == (5, "0.100000")
+    """
+)
+def test_a_marker_says_which_world_and_a_nearer_one_has_the_last_word(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 2}
+
+
+@pytest.mark.project(
+    """
+    @pytest.mark.gpu_sim(scenario="mine.yaml")
+    def test_it(gpu_sim):
+        assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, "0.100000")
     """,
-    )
-    result.assert_outcomes(passed=2)
-
-
-def test_a_scenario_may_be_a_file_beside_the_test(project: PluginProject) -> None:
-    project.write("deep/mine.yaml", "scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n")
-    project.write(
-        "deep/test_it.py",
-        "import pytest\n\n@pytest.mark.gpu_sim(scenario='mine.yaml')\ndef test_it(gpu_sim):\n"
-        "    assert (gpu_sim.seed, str(gpu_sim.balance)) == (77, '0.100000')\n",
-    )
-    project.test().assert_outcomes(passed=1)
+    name="deep/test_beside.py",
+    files={"deep/mine.yaml": "scenario: 1\nname: mine\nextends: low-credit\nseed: 77\n"},
+)
+def test_a_scenario_may_be_a_file_beside_the_test(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 1}
 
 
 IMPOSSIBLE = {
@@ -78,18 +73,20 @@ IMPOSSIBLE = {
 }
 
 
-def test_a_world_that_cannot_be_is_an_error_that_names_the_field(project: PluginProject) -> None:
-    tests = "".join(
+@pytest.mark.project(
+    "\n    from datetime import timedelta\n"
+    + "".join(
         f"\n    @pytest.mark.gpu_sim({marker})\n    def test_{number}(gpu_sim):\n        pass\n"
         for number, marker in enumerate(IMPOSSIBLE)
     )
-    result = run_tests(project, f"\n    from datetime import timedelta\n{tests}")
-    result.assert_outcomes(errors=len(IMPOSSIBLE))
-    lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+)
+def test_a_world_that_cannot_be_is_an_error_that_names_the_field(result: FileResult) -> None:
+    assert result.outcomes == {"errors": len(IMPOSSIBLE)}
+    lines = [line for line in result.lines if line.startswith("the world of this test cannot be made: ")]
     assert len(lines) == len(IMPOSSIBLE)
     for says, line in zip(IMPOSSIBLE.values(), lines, strict=True):
         assert says in line
-    assert not [line for line in result.outlines if "During handling" in line]
+    assert not [line for line in result.lines if "During handling" in line]
 
 
 def test_a_marker_is_judged_also_where_the_test_has_no_world(project: PluginProject) -> None:
@@ -124,10 +121,6 @@ def test_a_marker_is_judged_also_where_the_test_has_no_world(project: PluginProj
     def test_sound():
         assert not {"starlette", "uvicorn", "yaml"} & set(sys.modules)
     """,
-        "-p",
-        "no:hypothesispytest",
-        "-p",
-        "no:schemathesis",
     )
     result.assert_outcomes(errors=3, passed=1, skipped=1)
     lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
@@ -138,10 +131,8 @@ def test_a_marker_is_judged_also_where_the_test_has_no_world(project: PluginProj
     assert "a fixture was made" not in result.stdout.str()
 
 
-def test_a_document_may_have_any_values_that_can_be_sent(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     import types
     from datetime import UTC, datetime
     from decimal import Decimal
@@ -172,11 +163,12 @@ def test_a_document_may_have_any_values_that_can_be_sent(project: PluginProject)
     @pytest.mark.gpu_sim(scenario={"name": "own", "extends": "calm", "tags": {1, 2}})
     def test_set(gpu_sim):
         pass
-    """,
-    )
-    result.assert_outcomes(failed=1, errors=4)
-    result.stdout.fnmatch_lines(["scenario own (a document), seed *", "such a world: *"])
-    lines = [line for line in result.outlines if line.startswith("the world of this test cannot be made: ")]
+    """
+)
+def test_a_document_may_have_any_values_that_can_be_sent(result: FileResult) -> None:
+    assert result.outcomes == {"failed": 1, "errors": 4}
+    result.shown.fnmatch_lines(["scenario own (a document), seed *", "such a world: *"])
+    lines = [line for line in result.lines if line.startswith("the world of this test cannot be made: ")]
     says = ["<object object at *> is no JSON value", "the document contains itself", "surrogates not allowed", "tags"]
     assert len(lines) == len(says)
     for expected, line in zip(says, lines, strict=True):
@@ -208,10 +200,8 @@ def test_a_world_that_a_test_ended_itself_is_fine(project: PluginProject) -> Non
     result.stdout.fnmatch_lines(["scenario calm, seed *; nothing more is known: the server answered 404: *"])
 
 
-def test_a_test_that_is_a_coroutine_can_use_it(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     import asyncio, aiohttp
 
     @pytest.fixture
@@ -229,8 +219,10 @@ def test_a_test_that_is_a_coroutine_can_use_it(project: PluginProject) -> None:
             gpu_sim.advance("1m")
             assert len(gpu_sim.requests) == 5
     """,
-    )
-    result.assert_outcomes(passed=1)
+    options=("-p", "anyio"),
+)
+def test_a_test_that_is_a_coroutine_can_use_it(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 1}
 
 
 def test_the_plugin_loads_nothing_until_a_fixture_is_used(project: PluginProject) -> None:
@@ -247,9 +239,7 @@ def test_the_plugin_loads_nothing_until_a_fixture_is_used(project: PluginProject
             assert not {"starlette", "uvicorn", "msgspec", "yaml"} & set(sys.modules)
         """,
     )
-    # Other plugins of the environment load what they like.
-    result = project.test("-p", "no:hypothesispytest", "-p", "no:schemathesis")
-    result.assert_outcomes(passed=1)
+    project.test().assert_outcomes(passed=1)
 
 
 def test_the_marker_is_listed_with_what_it_takes(project: PluginProject) -> None:
@@ -257,11 +247,15 @@ def test_the_marker_is_listed_with_what_it_takes(project: PluginProject) -> None
     assert "@pytest.mark.gpu_sim(scenario, seed, profile, step): " in listed
 
 
-def test_four_workers_run_a_hundred_tests_each_without_meeting(project: PluginProject) -> None:
-    tests = """
+@pytest.mark.parametrize(
+    ("workers", "tests"),
+    [pytest.param(2, 12, id="few"), pytest.param(4, 400, id="a hundred each", marks=pytest.mark.slow)],
+)
+def test_workers_run_many_tests_without_meeting(project: PluginProject, workers: int, tests: int) -> None:
+    text = """
     import os
 
-    @pytest.mark.parametrize("number", range(400))
+    @pytest.mark.parametrize("number", range(TESTS))
     def test_it(gpu_sim, number, record_property):
         assert gpu_sim.requests == []
         assert listed(gpu_sim) == 200
@@ -273,27 +267,38 @@ def test_four_workers_run_a_hundred_tests_each_without_meeting(project: PluginPr
         assert not gpu_sim.report().problems
         record_property("server", os.environ["PYTEST_XDIST_WORKER"] + " " + gpu_sim.base_url)
     """
-    project.write("test_it.py", TEST + tests)
-    result = project.test("-n", "4", "--junitxml=report.xml")
-    result.assert_outcomes(passed=400)
+    project.write("test_it.py", TEST + text.replace("TESTS", str(tests)))
+    result = project.test("-p", "xdist", "-n", str(workers), "--junitxml=report.xml")
+    result.assert_outcomes(passed=tests)
     servers = set(re.findall(r'name="server" value="(gw\d) (\S+)"', (project.path / "report.xml").read_text()))
-    assert len(servers) == len({worker for worker, _ in servers}) == len({url for _, url in servers}) == 4
+    assert len(servers) == len({worker for worker, _ in servers}) == len({url for _, url in servers}) == workers
+
+
+def team(client: str) -> pytest.MarkDecorator:
+    """A package with this client of the API, and the tests of it."""
+    texts = {name: (RENTERS / f"{name}.py").read_text(encoding="utf-8") for name in ("sound", client, "checks")}
+    files = {
+        "__init__": "",
+        "client": f"from .{client} import Renter\n",
+        "sound": texts["sound"],
+        client: texts[client],
+    }
+    return pytest.mark.project(
+        texts["checks"],
+        name=f"{client}_team/test_client.py",
+        head="",
+        files={f"{client}_team/{name}.py": text for name, text in files.items()},
+    )
 
 
 @pytest.mark.parametrize(
-    ("client", "caught"),
+    "caught",
     [
-        ("sound", []),
-        ("forgetful", ["test_a_job_that_fails_leaves_nothing_running"]),
-        ("stubborn", ["test_a_refusal_for_lack_of_credit_is_not_tried_again"]),
+        pytest.param([], id="sound", marks=team("sound")),
+        pytest.param(["test_a_job_that_fails_leaves_nothing_running"], id="forgetful", marks=team("forgetful")),
+        pytest.param(["test_a_refusal_for_lack_of_credit_is_not_tried_again"], id="stubborn", marks=team("stubborn")),
     ],
 )
-def test_a_team_catches_the_bugs_of_its_client(project: PluginProject, client: str, caught: list[str]) -> None:
-    package = project.write("project/__init__.py", "").parent
-    for name in ("sound", client):
-        shutil.copy(RENTERS / f"{name}.py", package)
-    package.joinpath("client.py").write_text(f"from .{client} import Renter\n")
-    shutil.copy(RENTERS / "checks.py", package / "test_client.py")
-    result = project.test()
-    result.assert_outcomes(passed=3 - len(caught), failed=len(caught))
-    assert [line.split("::")[1].split()[0] for line in result.outlines if line.startswith("FAILED ")] == caught
+def test_a_team_catches_the_bugs_of_its_client(result: FileResult, caught: list[str]) -> None:
+    passed = 3 - len(caught)
+    assert (result.outcomes.get("passed"), result.failed) == (passed, caught)

@@ -11,13 +11,8 @@ from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.testing import GpuSimServer
 from gpu_sim.testing.world_request import WorldRequest
 
-from ..support.plugin_project import PluginProject, run_tests
+from ..support.plugin_project import FileResult, PluginProject, run_tests
 from ..support.processes import serving
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> PluginProject:
-    return PluginProject(tmp_path)
 
 
 def test_a_failure_tells_of_the_world_and_how_to_make_it_again(project: PluginProject, tmp_path: Path) -> None:
@@ -47,22 +42,28 @@ def test_a_failure_tells_of_the_world_and_how_to_make_it_again(project: PluginPr
         assert httpx.get(f"{server.url}/_sim/health").json()["seed"] == 4
 
 
-@pytest.mark.parametrize(
-    ("scenario", "name"), [({"name": "it's mine", "extends": "calm"}, "it's mine"), ("it is.yaml", "of-a-test")]
-)
-def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_served(
-    project: PluginProject, scenario: object, name: str
-) -> None:
-    project.write("it is.yaml", "scenario: 1\nname: file\nextends: calm\n")
-    result = run_tests(
-        project,
-        f"""
+def not_shipped(file: str, scenario: object) -> pytest.MarkDecorator:
+    """A test that fails in a world of this scenario."""
+    test = f"""
     @pytest.mark.gpu_sim(scenario={scenario!r}, seed=4, step="5s")
     def test_it(gpu_sim):
         assert False
-    """,
-    )
-    (line,) = (line for line in result.outlines if line.startswith("such a world: "))
+    """
+    return pytest.mark.project(test, name=file, files={"it is.yaml": "scenario: 1\nname: file\nextends: calm\n"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("it's mine", marks=not_shipped("test_mine.py", {"name": "it's mine", "extends": "calm"})),
+        pytest.param("of-a-test", marks=not_shipped("test_of_a_test.py", "it is.yaml")),
+    ],
+)
+def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_served(
+    project: PluginProject, result: FileResult, name: str
+) -> None:
+    project.write("it is.yaml", "scenario: 1\nname: file\nextends: calm\n")
+    (line,) = (line for line in result.lines if line.startswith("such a world: "))
     prepare, _, serve = line.removeprefix("such a world: ").partition(" && ")
     project.run("sh", "-c", prepare)
     program, command, flag, file, *seed = shlex.split(serve)
@@ -71,8 +72,8 @@ def test_the_line_for_what_is_no_shipped_scenario_makes_a_file_that_can_be_serve
     assert (made.name, made.clock.mode, made.clock.step) == (name, "manual", 5_000)
 
 
-def test_the_line_for_a_document_overwrites_no_file_of_anybodys(project: PluginProject) -> None:
-    tests = "".join(
+@pytest.mark.project(
+    "".join(
         f"""
     @pytest.mark.gpu_sim(scenario={{"name": "{name}", "extends": "calm"}})
     def test_{name}(gpu_sim):
@@ -80,7 +81,9 @@ def test_the_line_for_a_document_overwrites_no_file_of_anybodys(project: PluginP
     """
         for name in ("one", "two")
     )
-    lines = [line for line in run_tests(project, tests).outlines if line.startswith("such a world: ")]
+)
+def test_the_line_for_a_document_overwrites_no_file_of_anybodys(result: FileResult) -> None:
+    lines = [line for line in result.lines if line.startswith("such a world: ")]
     files = {shlex.split(line.partition("--scenario")[2])[0] for line in lines}
     assert len(files) == 2
     assert all(re.fullmatch(r"gpu-sim-[0-9a-f]{8}\.yaml", file) for file in files)
@@ -147,10 +150,8 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(project: PluginPr
     result.stdout.fnmatch_lines([f"  #2 00:00:00 {listed}"])
 
 
-def test_requests_without_a_known_token_are_told_of(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     def test_it(gpu_sim):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(gpu_sim.base_url + "/v1/gpu/offers")
@@ -158,16 +159,15 @@ def test_requests_without_a_known_token_are_told_of(project: PluginProject) -> N
 
     def test_after(gpu_sim):
         assert gpu_sim.report().unauthorized == 0
-    """,
-    )
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
+    """
+)
+def test_requests_without_a_known_token_are_told_of(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 1, "failed": 1}
+    result.shown.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
 
 
-def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     def stray(url):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(url + "/v1/gpu/offers")
@@ -188,9 +188,10 @@ def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_al
 
     def test_in_time(checked):
         stray(checked.base_url)
-    """,
-    )
-    result.assert_outcomes(passed=4)
+    """
+)
+def test_requests_without_a_known_token_are_told_of_by_the_test_of_their_time_alone(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 4}
 
 
 def test_requests_after_its_end_are_not_told_of(gpu_sim_server: GpuSimServer) -> None:
@@ -200,10 +201,10 @@ def test_requests_after_its_end_are_not_told_of(gpu_sim_server: GpuSimServer) ->
     assert sim.report().unauthorized == 0
 
 
-def test_a_test_without_a_world_is_told_nothing_of_one(project: PluginProject) -> None:
-    result = run_tests(project, "\n    def test_it():\n        assert False\n")
-    result.assert_outcomes(failed=1)
-    assert "- gpu-sim -" not in result.stdout.str()
+@pytest.mark.project("\n    def test_it():\n        assert False\n")
+def test_a_test_without_a_world_is_told_nothing_of_one(result: FileResult) -> None:
+    assert result.outcomes == {"failed": 1}
+    assert "- gpu-sim -" not in result.shown.str()
 
 
 @pytest.mark.parametrize(("url", "token"), [("http://me:hush@127.0.0.1:1", "admin"), ("http://127.0.0.1:1", "hush\n")])
@@ -214,10 +215,8 @@ def test_secrets_of_a_running_server_are_not_printed(project: PluginProject, url
     assert "hush" not in result.stdout.str()
 
 
-def test_tokens_of_accounts_are_not_printed(project: PluginProject) -> None:
-    result = run_tests(
-        project,
-        """
+@pytest.mark.project(
+    """
     import os
 
     ACCOUNTS = [{"name": "me", "token": os.environ["SECRET"], "balance": "1"}]
@@ -227,8 +226,9 @@ def test_tokens_of_accounts_are_not_printed(project: PluginProject) -> None:
         assert gpu_sim.token.startswith("si_")
         assert gpu_sim.accounts() == {}
     """,
-        SECRET="hush-hush",
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Account(name='me', token=..., balance=*", "such a world: *"])
-    assert not re.findall("hush-hush|si_[0-9a-f]", result.stdout.str())
+    settings={"SECRET": "hush-hush"},
+)
+def test_tokens_of_accounts_are_not_printed(result: FileResult) -> None:
+    assert result.outcomes == {"failed": 1}
+    result.shown.fnmatch_lines(["*Account(name='me', token=..., balance=*", "such a world: *"])
+    assert not re.findall("hush-hush|si_[0-9a-f]", result.shown.str())

@@ -1,38 +1,35 @@
 """The fixture under Hypothesis, whose examples share one world: what it says, and the way that works."""
 
-from pathlib import Path
-
 import pytest
 
-from ..support.plugin_project import PluginProject, run_tests
+from ..support.plugin_project import TEST, FileResult
 
-IMPORTS = """
+HEAD = f"""{TEST}
     from hypothesis import HealthCheck, given, settings, strategies as st
 
     shared = settings(
         suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, database=None, deadline=None
     )
 """
+WITH_HYPOTHESIS = ("-p", "hypothesispytest")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> PluginProject:
-    return PluginProject(tmp_path)
-
-
-def test_hypothesis_refuses_examples_that_share_a_world_unasked(project: PluginProject) -> None:
-    tests = """
+@pytest.mark.project(
+    """
     @given(st.integers())
     def test_it(gpu_sim, number):
         pass
+    """,
+    head=HEAD,
+    options=WITH_HYPOTHESIS,
+)
+def test_hypothesis_refuses_examples_that_share_a_world_unasked(result: FileResult) -> None:
+    assert result.outcomes == {"failed": 1}
+    result.shown.fnmatch_lines(["*FailedHealthCheck: *uses a function-scoped fixture 'gpu_sim'*"])
+
+
+@pytest.mark.project(
     """
-    result = run_tests(project, IMPORTS + tests)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*FailedHealthCheck: *uses a function-scoped fixture 'gpu_sim'*"])
-
-
-def test_after_a_reset_each_example_is_the_first_one(project: PluginProject) -> None:
-    tests = """
     SEEN, STARTS = set(), set()
 
     @settings(shared, max_examples=20)
@@ -49,12 +46,16 @@ def test_after_a_reset_each_example_is_the_first_one(project: PluginProject) -> 
     def test_examples():
         assert len(SEEN) > 1
         assert len(STARTS) == 1
+    """,
+    head=HEAD,
+    options=WITH_HYPOTHESIS,
+)
+def test_after_a_reset_each_example_is_the_first_one(result: FileResult) -> None:
+    assert result.outcomes == {"passed": 2}
+
+
+@pytest.mark.project(
     """
-    run_tests(project, IMPORTS + tests).assert_outcomes(passed=2)
-
-
-def test_a_failure_tells_of_the_shortest_example_alone(project: PluginProject) -> None:
-    tests = """
     @shared
     @given(st.integers(0, 20))
     def test_it(gpu_sim, hours):
@@ -62,10 +63,13 @@ def test_a_failure_tells_of_the_shortest_example_alone(project: PluginProject) -
         gpu_sim.advance(f"{hours}h")
         listed(gpu_sim)
         assert hours < 7
-    """
-    result = run_tests(project, IMPORTS + tests)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+    """,
+    head=HEAD,
+    options=WITH_HYPOTHESIS,
+)
+def test_a_failure_tells_of_the_shortest_example_alone(result: FileResult) -> None:
+    assert result.outcomes == {"failed": 1}
+    result.shown.fnmatch_lines(
         [
             "scenario calm, seed *, virtual time 2026-01-01T07:00:00Z",
             "the latest of 1 requests:",

@@ -1,18 +1,13 @@
 """The pytest plugin on a server: a running one, and one that is gone, absent or silent."""
 
 import socket
-from pathlib import Path
 
 import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.testing.server import READY_SECONDS_MAX
 
 from ..support.plugin_project import PluginProject, run_tests
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> PluginProject:
-    return PluginProject(tmp_path)
 
 
 def test_a_server_that_goes_away_is_told_of_in_a_sentence_and_only_where_it_is_asked(project: PluginProject) -> None:
@@ -66,6 +61,8 @@ def test_a_server_that_is_not_there_is_an_error(project: PluginProject) -> None:
 
 
 def test_a_server_that_is_silent_is_an_error_soon_and_asked_once(project: PluginProject) -> None:
+    # The limit is the product's, but shorter: the whole of it passes.
+    project.write("conftest.py", "from gpu_sim.testing import server\n\nserver.READY_SECONDS_MAX /= 10\n")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         tests = "\n    def test_one(gpu_sim):\n        pass\n\n    def test_two(gpu_sim):\n        pass\n"
@@ -75,5 +72,9 @@ def test_a_server_that_is_silent_is_an_error_soon_and_asked_once(project: Plugin
         with pytest.raises(BlockingIOError):
             silent.accept()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines([f"GPU_SIM_URL: {url} did not answer within 5 s"] * 2)
+    result.stdout.fnmatch_lines([f"GPU_SIM_URL: {url} did not answer within 0.5 s"] * 2)
     assert "Traceback" not in result.stdout.str()
+
+
+def test_a_silent_server_is_given_five_seconds() -> None:
+    assert READY_SECONDS_MAX == 5.0
