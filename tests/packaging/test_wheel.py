@@ -1,10 +1,7 @@
 """The wheel: what it holds, that it serves from an empty folder, and that it shadows nothing of a project."""
 
-import os
 import posixpath
 import subprocess
-import sys
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 from ..support.markdown import links_of
 from ..support.processes import ROOT, environment, serving
 from ..support.readmes import READMES
+from ..support.wheel_environment import build_wheel, environment_with
 
 RENT = {
     "gpu_model": "RTX 4090",
@@ -25,6 +23,7 @@ RENT = {
 }
 PLUGIN_TEST = """
 import pytest
+import simulator
 
 @pytest.mark.gpu_sim(scenario="low-credit")
 def test_by_name(gpu_sim):
@@ -33,25 +32,18 @@ def test_by_name(gpu_sim):
 @pytest.mark.gpu_sim(scenario="mine.yaml", profile="documented")
 def test_by_file(gpu_sim):
     assert gpu_sim.seed == 8
-"""
-OWN_PACKAGE_TEST = """
-import simulator
 
-def test_it(gpu_sim):
+def test_own_package(gpu_sim):
     assert simulator.OWNER == "the project"
     assert gpu_sim.balance == 100
 """
-PYTEST = ("-W", "error", "--strict-markers", "-p", "no:cacheprovider")
+PYTEST = ("-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--no-deps", "--quiet", "--wheel-dir", str(folder)]
-    subprocess.run([*command, "--disable-pip-version-check"], check=True, cwd=folder)
-    (built,) = folder.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def names(wheel: Path) -> list[str]:
@@ -118,12 +110,7 @@ def test_the_wheel_holds_no_leftovers(wheel: Path) -> None:
 @pytest.fixture(scope="module")
 def binaries(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of a virtual environment with the wheel and what the wheel asks for, and nothing else."""
-    place = tmp_path_factory.mktemp("installed") / "venv"
-    venv.create(place, with_pip=True)
-    found = place / ("Scripts" if os.name == "nt" else "bin")
-    install = [str(found / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, f"{wheel}[contract]"], check=True)
-    return found
+    return environment_with(wheel, "contract", tmp_path_factory.mktemp("installed") / "venv")
 
 
 @pytest.fixture(scope="module")
@@ -168,14 +155,6 @@ def test_the_installed_command_finds_what_is_shipped(
     subprocess.run(command, check=True, cwd=empty, env=env, capture_output=True)
 
 
-def test_a_project_tests_with_the_installed_plugin(binaries: Path, env: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(PLUGIN_TEST)
-    (tmp_path / "mine.yaml").write_text("scenario: 1\nname: mine\nextends: calm\nseed: 8\n")
-    command = [str(binaries / "python"), "-m", "pytest", *PYTEST]
-    tested = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert (tested.returncode, "2 passed" in tested.stdout) == (0, True), tested
-
-
 @pytest.mark.parametrize("command", [["python", "-m", "pytest"], ["pytest"]], ids=" ".join)
 def test_a_project_with_a_package_simulator_tests_with_the_installed_plugin(
     binaries: Path, env: dict[str, str], tmp_path: Path, command: list[str]
@@ -184,7 +163,8 @@ def test_a_project_with_a_package_simulator_tests_with_the_installed_plugin(
     package = tmp_path / "simulator"
     package.mkdir()
     (package / "__init__.py").write_text('OWNER = "the project"\n')
-    (tmp_path / "test_it.py").write_text(OWN_PACKAGE_TEST)
+    (tmp_path / "mine.yaml").write_text("scenario: 1\nname: mine\nextends: calm\nseed: 8\n")
+    (tmp_path / "test_it.py").write_text(PLUGIN_TEST)
     command = [str(binaries / command[0]), *command[1:], *PYTEST]
     tested = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert (tested.returncode, "1 passed" in tested.stdout) == (0, True), tested
+    assert (tested.returncode, "3 passed" in tested.stdout) == (0, True), tested
