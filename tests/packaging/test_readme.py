@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ..support.markdown import Block, blocks_of, check_forms, indented_blocks_of
+from ..support.plugin_project import WITH_HYPOTHESIS, FileResult, PluginProject, TestFile, run_together
 from ..support.processes import GPU_SIM, environment, serving
 from ..support.readmes import READMES
 
@@ -113,7 +115,7 @@ def test_every_shell_block_is_in_a_session(readme: str) -> None:
 
 def test_the_server_and_the_tests_are_one_line_each_on_the_first_screen() -> None:
     first_screen = READMES["README.md"].splitlines()[:40]
-    for ending in ("gpu-sim serve", "python -m pytest -n auto --maxprocesses 4 --dist loadfile"):
+    for ending in ("gpu-sim serve", "python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'not slow'"):
         one_line = re.compile(rf"python3 -m venv \S+ && .*/{ending}")
         assert sum(one_line.fullmatch(line) is not None for line in first_screen) == 1
 
@@ -125,7 +127,14 @@ def test_the_first_session_rents_on_the_default_scenario_and_shows_what_comes_of
     assert '"termination_reason":"interrupted"' in first.printed[0].text
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def tier(session: Session) -> object:
+    """The session as a parameter: slow if it tries the whole contract, which takes the most time of all."""
+    whole = re.compile(r"gpu-sim verify (?!.*--only)")
+    slow = any(whole.search(block.text) for block in session.blocks)
+    return pytest.param(session, marks=pytest.mark.slow) if slow else session
+
+
+@pytest.mark.parametrize("session", [tier(session) for session in SESSIONS], ids=str)
 def test_the_session_runs_as_it_stands_there(session: Session, tmp_path: Path) -> None:
     command = tmp_path / "bin" / "gpu-sim"
     command.parent.mkdir()
@@ -166,15 +175,21 @@ def test_there_are_test_files_with_and_without_http() -> None:
     assert [program for program in TESTS if "Simulation(" in program.block.text]
 
 
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, FileResult]:
+    """What came of all test files, which run together."""
+    files = [TestFile(_file_name(program), program.block.text, options=WITH_HYPOTHESIS) for program in TESTS]
+    return run_together(PluginProject(tmp_path_factory.mktemp("project")), files)
+
+
+def _file_name(program: Program) -> str:
+    return f"test_{TESTS.index(program)}.py"
+
+
 @pytest.mark.parametrize("program", TESTS, ids=str)
-def test_every_test_file_passes_as_it_stands_there(program: Program, tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(program.block.text)
-    command = [sys.executable, "-m", "pytest", "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-rA"]
-    ended = subprocess.run(
-        command, check=False, cwd=tmp_path, env=environment(), timeout=SECONDS_MAX, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stdout
-    assert ended.stdout.count("PASSED ") == program.block.text.count("def test_")
+def test_every_test_file_passes_as_it_stands_there(program: Program, results: Mapping[str, FileResult]) -> None:
+    result = results[_file_name(program)]
+    assert result.outcomes == {"passed": program.block.text.count("def test_")}, result.lines
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -138,6 +138,7 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(
             rented = client.post("/v1/gpu/rent", json=RENT)
             assert (rented.status_code, rented.json()["status"]) == (201, "provisioning")
             assert client.get("/openapi.json").status_code == 200
+            assert client.get("/metrics").status_code == 200
             assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
         verify = [str(binaries / "gpu-sim"), "verify", "--url", server.url, "--token", server.ready["token"]]
         verified = subprocess.run(

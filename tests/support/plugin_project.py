@@ -31,6 +31,7 @@ TEST = """
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 """Without the other plugins of the environment, whose imports would take most of the time."""
 STRICT = ("-p", "gpu_sim", "--strict-markers", "-W", "error", "-p", "no:cacheprovider")
+WITH_HYPOTHESIS = ("-p", "hypothesispytest")
 REPORTS = "reports.ndjson"
 RECORDER = f"""
     import json

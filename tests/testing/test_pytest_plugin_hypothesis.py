@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..support.plugin_project import TEST, FileResult
+from ..support.plugin_project import TEST, WITH_HYPOTHESIS, FileResult
 
 HEAD = f"""{TEST}
     from hypothesis import HealthCheck, given, settings, strategies as st
@@ -11,7 +11,6 @@ HEAD = f"""{TEST}
         suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, database=None, deadline=None
     )
 """
-WITH_HYPOTHESIS = ("-p", "hypothesispytest")
 
 
 @pytest.mark.project(
