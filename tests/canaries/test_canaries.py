@@ -4,7 +4,7 @@ defect's sake."""
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -15,6 +15,8 @@ from .catalogue import CANARIES, UNFIT, Canary
 from .verdict import BY_MACHINE, Verdict
 
 PROCESSES = 2
+FEW = 16
+"""Canaries that one process tries sooner than a second one has started."""
 SECONDS_MAX = 300
 
 Verdicts = Mapping[str, Verdict]
@@ -25,8 +27,9 @@ def verdicts(request: pytest.FixtureRequest) -> Verdicts:
     """The verdicts on the canaries that the selected tests are about; several processes share them out."""
     asking = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = [str(item.callspec.params["watched"]) for item in asking if "verdicts" in item.fixturenames]
-    shares = [wanted[first::PROCESSES] for first in range(PROCESSES)]
-    with ThreadPoolExecutor(PROCESSES) as pool:
+    processes = PROCESSES if len(wanted) > FEW else 1
+    shares = [wanted[first::processes] for first in range(processes)]
+    with ThreadPoolExecutor(processes) as pool:
         found = [verdict for verdicts in pool.map(_watch, shares) for verdict in verdicts]
     names = (name for share in shares for name in share)
     return dict(zip(names, found, strict=True))
@@ -43,13 +46,23 @@ def _watch(names: Sequence[str]) -> list[Verdict]:
     return [msgspec.json.decode(line, type=Verdict) for line in told.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("watched", [bird.name for bird in CANARIES])
+def tiers(birds: Iterable[Canary]) -> Iterator[object]:
+    """The names of canaries as parameters: all are slow but the first of each kind of defect."""
+    kinds = set[str]()
+    for bird in birds:
+        kind = bird.defect.__module__
+        yield bird.name if kind not in kinds else pytest.param(bird.name, marks=pytest.mark.slow)
+        kinds.add(kind)
+
+
+@pytest.mark.parametrize("watched", [*tiers(CANARIES)])
 def test_the_clause_catches(watched: str, verdicts: Verdicts) -> None:
     [bird] = [bird for bird in CANARIES if bird.name == watched]
     found = verdicts[watched]
     assert found.why_not_caught(bird.shows, crashes=bird.crashes) is None, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watched", [bird.name + BY_MACHINE for bird in CANARIES if bird.machine])
 def test_the_state_machine_finds_it_too(watched: str, verdicts: Verdicts) -> None:
     """By generated requests alone."""
