@@ -14,7 +14,7 @@ TEXT = READMES["tests/README.md"]
 SECTIONS = dict(re.findall(r"^## (.+)\n((?:(?!^## ).*\n?)*)", TEXT, re.MULTILINE))
 MODULES = sorted({*re.findall(r"python -m (tests\.[\w.]+)", TEXT)})
 FILES = sorted({*re.findall(r"(?:python|pytest) (tests/[\w/.]+)", TEXT)})
-SLOW = re.findall(r"`([\w/]+(?:\.py|/))`", SECTIONS["What is slow"])
+SLOW = re.findall(r"`([\w/]+(?:\.py|/))`", SECTIONS["The tiers"])
 
 
 def test_every_folder_of_the_tests_is_in_the_table_and_no_other() -> None:
@@ -48,4 +48,8 @@ def test_every_file_or_folder_that_is_to_be_run_is_there(path: str) -> None:
 
 @pytest.mark.parametrize("path", SLOW)
 def test_all_that_is_called_slow_is_there(path: str) -> None:
-    assert (ROOT / "tests" / path).exists()
+    assert (ROOT / path).exists()
+
+
+def test_the_slowest_are_ten() -> None:
+    assert len(SLOW) == 10

@@ -12,7 +12,7 @@ import pytest
 from ..support.markdown import links_of
 from ..support.processes import ROOT, environment, serving
 from ..support.readmes import READMES
-from ..support.wheel_environment import build_wheel, environment_with
+from .wheel_environment import build_wheel, environment_with
 
 RENT = {
     "gpu_model": "RTX 4090",

@@ -5,16 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 GPU_SIM = (sys.executable, "-m", "gpu_sim")
-POLLS = 400
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
+SECONDS_MAX = 240
+"""When a process counts as hanging: far more than any takes on a busy machine."""
+POLLS = int(SECONDS_MAX / POLL_SECONDS)
 
 
 class Serving:
@@ -28,7 +29,7 @@ class Serving:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Send a signal; exit code and all that it printed."""
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=SECONDS_MAX)
         return self.process.returncode, out, err
 
 
@@ -42,7 +43,9 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Com
     """A command that ends by itself."""
     given = environment() if env is None else env
     command = [*GPU_SIM, *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=240, env=given)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=SECONDS_MAX, env=given
+    )
 
 
 @contextmanager
@@ -75,15 +78,21 @@ def serving_by(
     )
     with process:
         try:
-            for _ in range(POLLS):
-                if ready_file.exists() or process.poll() is not None:
-                    break
-                time.sleep(POLL_SECONDS)
-            if not ready_file.exists():
-                process.kill()
-                raise AssertionError(process.communicate())
+            _until_ready(process, ready_file)
             yield Serving(process, json.loads(ready_file.read_text()))
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.wait(30)
+                process.wait(SECONDS_MAX)
+
+
+def _until_ready(process: subprocess.Popen[str], ready_file: Path) -> None:
+    """Wait until the ready file is there, or the process has ended without one."""
+    for _ in range(POLLS):
+        if ready_file.exists():
+            return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+            assert ready_file.exists(), process.communicate()
+    process.kill()
+    raise AssertionError(process.communicate())
