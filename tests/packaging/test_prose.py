@@ -69,6 +69,12 @@ def docstrings(tree: ast.Module) -> Iterator[str]:
                         yield text
 
 
+@cache
+def all_docstrings() -> dict[Path, tuple[str, ...]]:
+    """The docstrings of each Python file."""
+    return {path: tuple(docstrings(tree)) for path, tree in trees().items()}
+
+
 def names_in(tree: ast.Module) -> Iterator[str]:
     """The names that a module defines or uses, except those of modules."""
     for node in ast.walk(tree):
@@ -83,8 +89,8 @@ def names_in(tree: ast.Module) -> Iterator[str]:
 
 def prose() -> Iterator[tuple[str, str]]:
     """The texts that are read by people, each with its place: docstrings, READMEs and descriptions of scenarios."""
-    for path, tree in trees().items():
-        yield from ((str(path), text) for text in docstrings(tree))
+    for path, texts in all_docstrings().items():
+        yield from ((str(path), text) for text in texts)
     pages = [path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith(".")]
     assert len(pages) > 8
     for path in pages:
@@ -108,7 +114,7 @@ def is_given_up(name: str, names: re.Pattern[str] = GIVEN_UP_NAMES) -> bool:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_few_docstrings_open_with_what_whether_or_how(room: str) -> None:
-    texts = [text for path, tree in trees().items() if path.parts[0] == room for text in docstrings(tree)]
+    texts = [text for path, found in all_docstrings().items() if path.parts[0] == room for text in found]
     indirect = [text.splitlines()[0] for text in texts if OPENS_INDIRECTLY.match(text)]
     assert len(texts) > 300
     assert len(indirect) <= INDIRECT_SHARE_MAX * len(texts), f"{len(indirect)} of {len(texts)}: {indirect}"
@@ -123,8 +129,8 @@ def test_every_kind_of_docstring_is_read() -> None:
 
 
 def test_names_that_were_given_up_stay_away() -> None:
-    names = {f"{path}: {name}" for path, tree in trees().items() for name in names_in(tree) if is_given_up(name)}
-    assert sorted(names) == []
+    named = ((path, name) for path, tree in trees().items() for name in {*names_in(tree)})
+    assert sorted(f"{path}: {name}" for path, name in named if is_given_up(name)) == []
 
 
 def test_modules_do_not_have_names_that_were_given_up() -> None:
