@@ -14,7 +14,7 @@ from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.worlds.request_log import RequestLog
-from gpu_sim.worlds.state_files.sqlite_store import StateUnavailable
+from gpu_sim.worlds.state_files.refusals import StateUnavailable
 from gpu_sim.worlds.state_files.state_file import FileOptions, StateFile
 
 from ..support.asgi import ALICE, BOB, RENT, Answer, Api, scenario

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..core.kernel import errors
 from ..core.kernel.errors import Refusal
 from ..core.kernel.money import format_usd
-from ..worlds.state_files.sqlite_store import StateUnavailable
+from ..worlds.state_files.refusals import StateUnavailable
 from ..worlds.world import WorldNotFound
 from ..worlds.worlds import DefaultWorldKept, WorldExists
 from .replies import Headers, Reply, json_reply

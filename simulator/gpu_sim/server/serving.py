@@ -25,8 +25,11 @@ from ..core.scenario.scenario import ClockSettings, Scenario
 from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
-from ..worlds.state_files.sqlite_store import StateUnusable, Sync
+from ..worlds.state_files.refusals import StateUnusable
+from ..worlds.state_files.resumption import OnResume
+from ..worlds.state_files.sqlite_store import Sync
 from ..worlds.state_files.state_file import FileOptions
+from ..worlds.state_files.state_reader import Report, unheard
 from ..worlds.world import Profile, World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter
@@ -63,6 +66,10 @@ class Options(Struct, frozen=True, kw_only=True):
     keep: int = KEEP_DEFAULT
     state: Path | None = None
     sync: Sync = "normal"
+    on_resume: OnResume = "catch-up"
+    accept_loss: bool = False
+    report: Report = unheard
+    """Hears what a start from a state file has to say."""
 
 
 class Ready(Struct, frozen=True):
@@ -182,7 +189,8 @@ class _Serving:
 def _default_world(worlds: Worlds, options: Options) -> World:
     scenario, seed, clock = options.scenario, options.seed, options.clock
     if options.state is not None:
-        return worlds.open(options.state, scenario, seed=seed, clock=clock, options=FileOptions(options.sync))
+        file = FileOptions(options.sync, options.on_resume, options.accept_loss, options.report)
+        return worlds.open(options.state, scenario, seed=seed, clock=clock, options=file)
     world = World(DEFAULT_WORLD, scenario, seed=seed, clock=clock, profile=options.profile, keep=options.keep)
     worlds.add(world)
     return world

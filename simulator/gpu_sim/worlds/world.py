@@ -17,12 +17,13 @@ from ..core.run import Run, new_run
 from ..core.scenario.scenario import ClockSettings, Scenario, canonical
 from ..wall_clock import Pacer, Slice, wall_epoch_ms
 from .advance_events import AdvanceEvents
+from .catch_up import catch_up
 from .request_log import RequestLog
 from .retention import KEEP_DEFAULT, Retention
 from .snapshot import WorldState, encode_world
 from .state_files.input import Input
 from .state_files.persistence import NoStateFile, Persistence
-from .state_files.sqlite_store import StateUnavailable
+from .state_files.refusals import StateUnavailable
 from .state_files.state_file import SavedWorld
 from .string_pool import StringPool
 from .watchers import Watcher
@@ -236,15 +237,12 @@ class World:
 
     def _resume(self, saved: SavedWorld) -> None:
         """Let time go on from where it was saved: while no server ran it went by as the clock then ran."""
-        resume_ms = max(saved.now_ms, self.simulation.now_ms)
-        self.pacer = Pacer(saved.clock, now_ms=resume_ms)
-        self.pacer.skip(self.pacer.in_virtual_ms(max(0, wall_epoch_ms() - saved.wall_ms)))
+        way_on = saved.resumption
+        self.pacer = Pacer(way_on.clock, now_ms=way_on.target_ms)
+        catch_up(self, way_on.target_ms, saved.report)
         if self._insists_on_clock:  # what has gone by was by the clock before
-            resume_ms = min(self.pacer.target_ms(resume_ms), self.last_ms)
-        while self.simulation.step(resume_ms):
-            self.tidy()
-        if self._insists_on_clock:
             self.pacer.change(self.first_clock, self.simulation.now_ms)
+        if self._insists_on_clock or way_on.stands:
             self.state_file.follow_clock(self.simulation.now_ms, self.pacer.settings)
         self.tidy()
 

@@ -1,6 +1,7 @@
 """All worlds of a server, and how a token finds its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,8 +13,8 @@ from ..scenario_files.library import ScenarioLibrary
 from . import reset_and_restore
 from .request_log import REQUESTS_KEPT, RequestLog
 from .retention import KEEP_DEFAULT
-from .state_files.sqlite_store import is_there
 from .state_files.state_file import DEFAULT_OPTIONS, FileOptions, StateFile
+from .state_files.state_reader import is_there
 from .tokens import Keyring
 from .world import Profile, World, WorldNotFound
 
@@ -75,12 +76,16 @@ class Worlds:
         make = partial(World, DEFAULT_WORLD, scenario, seed=seed, clock=clock, profile=self.profile, keep=self.keep)
         if is_there(path):
             saved = StateFile.open(path, scenario, seed, options)
-            world, tokens = make(saved=saved), saved.tokens
+            with _released(saved.state_file):
+                world = make(saved=saved)
+                self._take_in(world, saved.tokens)
         else:
             # In this order the run is built once: a file has its name only once it is complete, with a run and tokens.
             world, tokens = make(), self._opening_tokens(scenario)
-            world.keep_in(StateFile.create(path, world.run, world.pacer.settings, tokens, options))
-        self._take_in(world, tokens)
+            state_file = StateFile.create(path, world.run, world.pacer.settings, tokens, options)
+            with _released(state_file):
+                world.keep_in(state_file)
+                self._take_in(world, tokens)
         return world
 
     def _opening_tokens(self, scenario: Scenario, given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -145,3 +150,13 @@ class Worlds:
         # Only the world `default` has the tokens that its scenario names: another may be one of many from one scenario.
         opening = {spec.name: spec.token for spec in world.scenario.accounts if world.name == DEFAULT_WORLD}
         return self.keyring.chosen(world, accounts, opening)
+
+
+@contextmanager
+def _released(state_file: StateFile) -> Iterator[None]:
+    """Close the file where the start is broken off, by whatever that may be."""
+    try:
+        yield
+    except BaseException:
+        state_file.release()
+        raise

@@ -15,7 +15,8 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
 from gpu_sim.worlds.state_files import state_file as state_file_module
 from gpu_sim.worlds.state_files.input import Input
-from gpu_sim.worlds.state_files.sqlite_store import SqliteStore, StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files.refusals import StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files.state_reader import inspected
 from gpu_sim.worlds.world import World
 
 from ...support.busy_world import ACTORS, NAMES, busy_scenario
@@ -74,10 +75,9 @@ def test_a_run_that_ended_well_needs_no_replay(path: Path) -> None:
     rental_id = rent(running)
     before = journal(running)
     running.close()
-    store = SqliteStore.open(path, lambda _: None)
-    assert list(store.inputs(0)) == []
-    assert store.snapshot() is not None
-    store.close()
+    with inspected(path) as reader:
+        assert list(reader.inputs()) == []
+        assert reader.snapshot() is not None
     again = kept(path)
     assert journal(again) == before
     assert again.simulation.rentals.find(rental_id).status == "provisioning"
@@ -103,9 +103,8 @@ def test_an_input_is_written_before_it_happens_and_refusals_and_repetitions_are_
     with pytest.raises(Refusal):
         running.execute(AddCredit("nobody", 1))
     killed(running)
-    store = SqliteStore.open(path, lambda _: None)
-    assert len(list(store.inputs(0))) == 2
-    store.close()
+    with inspected(path) as reader:
+        assert len(list(reader.inputs())) == 2
 
 
 def fill(running: World) -> int:
@@ -210,7 +209,7 @@ def test_running_time_catches_up(
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
-    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + 7_000)
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 1_000_000 + 7_000)
     again = kept(path, conditions(clock=clock))
     assert 5_000 + 7_000 * factor <= again.pacer.target_ms(0) < 5_000 + 7_000 * factor + 60_000 * factor
     again.close()
@@ -236,10 +235,9 @@ def test_the_clock_alone_has_a_batch_and_a_snapshot_written(path: Path, monkeypa
             each.tidy()
     running._commit_clock(running.simulation.now_ms)
     killed(running)
-    store = SqliteStore.open(path, lambda _: None)
-    assert store.snapshot() is not None
-    assert len(list(store.parts())) > 3
-    store.close()
+    with inspected(path) as reader:
+        assert reader.snapshot() is not None
+        assert len(list(reader.parts())) > 3
     again = kept(path, busy_scenario(), clock=MANUAL)
     assert journal(again) == journal(memory)
     again.close()

@@ -11,12 +11,12 @@ from gpu_sim.core.kernel.errors import RentalNotFound
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import reset_and_restore
-from gpu_sim.worlds.state_files.sqlite_store import StateUnavailable, StateUnusable
+from gpu_sim.worlds.state_files.refusals import StateUnavailable, StateUnusable
 from gpu_sim.worlds.state_files.state_file import StateFile
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
-from ...support.state_files import MANUAL, conditions, journal, kept, killed, rent, store_of, world
+from ...support.state_files import MANUAL, conditions, files_of, journal, kept, killed, rent, store_of, world
 
 
 @pytest.fixture
@@ -88,27 +88,58 @@ def test_a_run_that_was_let_go_stays_let_go(path: Path) -> None:
     "change",
     [
         "UPDATE snapshot SET state = replace(state, '1000000000', '9000000000')",
+        "UPDATE snapshot SET inputs_seal = x'00'",
+        "UPDATE snapshot SET held_rentals = 'x'",
+        "DELETE FROM snapshot",
         "UPDATE inputs SET input = x'7b7d'",
-        "DELETE FROM inputs WHERE n = (SELECT min(n) FROM inputs)",
-        "UPDATE parts SET content = replace(content, 'alice', 'carol') WHERE number = 2",
+        "UPDATE inputs SET at_ms = at_ms - 1",
+        "DELETE FROM inputs WHERE number = (SELECT min(number) FROM inputs)",
+        "DELETE FROM inputs WHERE number = (SELECT max(number) FROM inputs)",
+        "UPDATE inputs SET number = number + 1 WHERE number = (SELECT max(number) FROM inputs)",
+        "INSERT INTO inputs SELECT number + 1, at_ms, input, seal FROM inputs ORDER BY number DESC LIMIT 1",
+        "UPDATE parts SET content = replace(content, 'alice', 'carol') WHERE number = 1",
+        "UPDATE parts SET content = x'' WHERE number = 1",
+        "UPDATE parts SET at_ms = at_ms + 1 WHERE number = (SELECT max(number) FROM parts)",
         "DELETE FROM parts WHERE number = 2",
+        "DELETE FROM parts WHERE number = (SELECT max(number) FROM parts)",
+        "DELETE FROM ended WHERE number = 1",
+        "DELETE FROM ended WHERE number = (SELECT max(number) FROM ended)",
+        "UPDATE ended SET number = number + 1 WHERE number = (SELECT max(number) FROM ended)",
+        "UPDATE ended SET rental = (SELECT rental FROM ended WHERE number = 1) WHERE number = 2",
+        "UPDATE tokens SET token = 'si_other'",
+        "UPDATE tokens SET token = ''",
+        "UPDATE tokens SET account = 'bob'",
+        "DELETE FROM tokens",
+        "INSERT INTO tokens VALUES (2, 'si_mallory', 'alice', x'00')",
         "DELETE FROM run",
-        "DELETE FROM clock",
         "UPDATE run SET identity = x'00'",
-        "UPDATE clock SET settings = x'00'",
+        "UPDATE run SET base = x'00'",
+        "UPDATE run SET ended_before = 1",
+        "DELETE FROM head",
+        "UPDATE head SET content = x'00'",
+        "UPDATE head SET seal = 'x'",
         "DROP TABLE inputs",
+        "CREATE TABLE more (x)",
+        "CREATE INDEX more ON tokens (token)",
+        "PRAGMA application_id=1",
     ],
 )
-def test_damage_inside_the_file_is_noticed(path: Path, change: str) -> None:
+def test_damage_inside_the_file_is_noticed_and_the_file_left_as_it_was(path: Path, change: str) -> None:
     running = kept(path)
-    for _ in range(23):
+    ids = [rent(running) for _ in range(3)]
+    for id_ in ids:
+        running.execute(TerminateRental("alice", id_))
+    for _ in range(17):
         running.execute(AddCredit("alice", 1))
     store_of(running)._db.execute(change)
     killed(running)
+    before = files_of(path)
     worlds = Worlds()
-    with pytest.raises(StateUnusable):
+    with pytest.raises(StateUnusable) as refused:
         worlds.open(path, conditions())
+    assert "\n" not in str(refused.value)
     assert (worlds.by_name, list(worlds.keyring.tokens)) == ({}, [])
+    assert files_of(path) == before
     with pytest.raises(StateUnusable):  # for the damage again: the file was closed
         worlds.open(path, conditions())
 
@@ -125,7 +156,7 @@ def real_for(
     running.simulation.advance(5_000)
     running._commit_clock(5_000)
     killed(running)
-    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 1_000_000 + down_ms)
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 1_000_000 + down_ms)
     return kept(path, conditions(clock=before), clock=after)
 
 
@@ -158,7 +189,7 @@ def test_a_clock_that_was_asked_for_is_the_one_in_the_file_from_then_on(
     again = real_for(path, monkeypatch, FAST, 4_000, MANUAL)
     now = again.simulation.now_ms
     killed(again)
-    monkeypatch.setattr("gpu_sim.worlds.world.wall_epoch_ms", lambda: 10_000_000)
+    monkeypatch.setattr("gpu_sim.worlds.state_files.state_file.wall_epoch_ms", lambda: 10_000_000)
     third = kept(path, conditions(clock=FAST))
     assert third.pacer.settings.mode == "manual"
     assert third.simulation.now_ms == now

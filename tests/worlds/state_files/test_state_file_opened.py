@@ -8,7 +8,7 @@ from gpu_sim.core.commands import CreateAccount
 from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.core.simulation import Simulation
-from gpu_sim.worlds.state_files.sqlite_store import StateUnusable
+from gpu_sim.worlds.state_files.refusals import StateUnusable
 from gpu_sim.worlds.state_files.state_file import StateFile
 from gpu_sim.worlds.tokens import Place
 from gpu_sim.worlds.worlds import Worlds
@@ -73,7 +73,7 @@ def test_a_file_that_another_server_began_meanwhile_is_refused_and_left_alone(pa
     first = kept(path)
     rent(first)
     before = journal(first)
-    with pytest.raises(StateUnusable, match="in use by another server"):
+    with pytest.raises(StateUnusable, match="made by another server meanwhile"):
         StateFile.create(path, late.run, MANUAL, {})
     first.close()
     with pytest.raises(StateUnusable, match="made by another server meanwhile"):

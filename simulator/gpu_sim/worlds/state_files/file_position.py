@@ -2,7 +2,7 @@
 
 from ...core.journal import Mark, chain_digest
 from ...core.simulation import Simulation
-from .sqlite_store import Part
+from .rows import Part
 
 
 class FilePosition:

@@ -7,7 +7,6 @@ down with their digest, every five thousand a snapshot is, and both sooner where
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -22,16 +21,11 @@ from .file_position import FilePosition
 from .input import Input
 from .persistence import Unsaved
 from .recovery import Identity, recover
-from .sqlite_store import (
-    ClockRow,
-    Part,
-    SnapshotRow,
-    SqliteStore,
-    StateUnavailable,
-    StateUnusable,
-    Sync,
-    explained,
-)
+from .refusals import StateUnavailable, damaged
+from .resumption import OnResume, Resumption, resumption
+from .rows import ClockRow, Part, SnapshotRow
+from .sqlite_store import SqliteStore, Sync
+from .state_reader import Report, inspected, unheard
 
 INPUTS_PER_PART = 1_000
 """Inputs after which the journal's lines are written down. Until then they are held in memory, so there should not be
@@ -50,9 +44,13 @@ the time that was advanced again."""
 
 
 class FileOptions(Struct, frozen=True):
-    """The settings of a state file. Only tests set more than `sync`."""
+    """The settings of a state file. Only tests set the last two."""
 
     sync: Sync = "normal"
+    on_resume: OnResume = "catch-up"
+    accept_loss: bool = False
+    """True goes on with a file although commits are missing from it."""
+    report: Report = unheard
     inputs_per_part: int = INPUTS_PER_PART
     pages_max: int | None = None
 
@@ -61,14 +59,13 @@ DEFAULT_OPTIONS = FileOptions()
 
 
 class SavedWorld(Struct, frozen=True):
-    """A world as its state file knows it: the run, where its clock was at which wall time, tokens by account."""
+    """A world as its state file knows it: the run, the way on of its clock, tokens by account."""
 
     state_file: "StateFile"
     run: Run
-    now_ms: int
-    wall_ms: int
-    clock: ClockSettings
+    resumption: Resumption
     tokens: Mapping[str, str]
+    report: Report
 
 
 class StateFile:
@@ -96,38 +93,24 @@ class StateFile:
     ) -> "StateFile":
         """A new file that begins with this run. Raises StateUnusable, and then there is none, or that of another."""
         start = _Start.of(run, clock, tokens)
-        with explained(path):
-            store = SqliteStore.open(path, start.write, sync=options.sync, pages_max=options.pages_max)
-            try:
-                if not start.is_all_in(store):  # another server made the file first, or opened it first
-                    raise StateUnusable(f"{path} was made by another server meanwhile")
-            except BaseException:
-                store.close()
-                raise
+        store = SqliteStore.create(path, start.write, sync=options.sync, pages_max=options.pages_max)
         return cls(store, FilePosition(run.simulation), options.inputs_per_part)
 
     @classmethod
     def open(cls, path: Path, scenario: Scenario, seed: int, options: FileOptions = DEFAULT_OPTIONS) -> SavedWorld:
         """The world in the file, of which the run is built once. Raises StateUnusable for another scenario, seed or
-        version, and for a damaged file; it is closed then, and as it was."""
-
-        def refuse(_: SqliteStore) -> NoReturn:
-            raise StateUnusable(f"{path} is missing")
-
-        with explained(path):
-            store = SqliteStore.open(path, refuse, sync=options.sync, pages_max=options.pages_max)
+        version, for a damaged file, and for one whose clock cannot go on; then the file is as it was."""
+        with inspected(path, accept_loss=options.accept_loss, report=options.report) as reader:
+            run, position = recover(reader, scenario, seed)
+            head, tokens = reader.head(), reader.tokens()
+            _check_tokens(path, tokens, run)
             try:
-                run, position = recover(store, scenario, seed)
-                row, tokens = store.clock(), {account: token for token, account in store.tokens().items()}
-                clock = msgspec.json.decode(row.settings, type=ClockSettings, dec_hook=plain_quantity)
+                clock = msgspec.json.decode(head.clock.settings, type=ClockSettings, dec_hook=plain_quantity)
             except msgspec.MsgspecError as error:
-                store.close()
-                raise StateUnusable(f"{path} is damaged: {error}") from None
-            except BaseException:
-                store.close()
-                raise
-        state_file = cls(store, position, options.inputs_per_part)
-        return SavedWorld(state_file, run, row.now_ms, row.wall_ms, clock, tokens)
+                raise damaged(path, error) from None
+            way_on = resumption(path, run.simulation, clock, head.clock, wall_epoch_ms(), options.on_resume)
+        store = SqliteStore.open(path, head, sync=options.sync, pages_max=options.pages_max)
+        return SavedWorld(cls(store, position, options.inputs_per_part), run, way_on, tokens, options.report)
 
     # Writing
 
@@ -142,7 +125,7 @@ class StateFile:
         """Write an input down, and with it where a running clock is and the token and account that it opens. Raises
         StateUnavailable: then it must not be applied."""
         with self._store.transaction():
-            self._store.write_input(self._position.inputs + 1, now_ms, encode_state(input_))
+            self._store.write_input(now_ms, encode_state(input_))
             if clock.mode != "manual":  # that of a manual clock is written down whenever it moves
                 self._store.write_clock(_row(now_ms, clock))
             if token is not None:
@@ -227,7 +210,7 @@ class StateFile:
         number = 0
         while number < self._position.parts:  # more may come meanwhile
             number += 1
-            yield self._store.part(number).content
+            yield self._store.reader.part(number).content
         yield b"".join(simulation.journal_lines(self._position.journal)) + end_line(simulation.now_ms)
 
 
@@ -236,6 +219,7 @@ class _Start(Struct, frozen=True):
 
     identity: bytes
     base: bytes
+    ended_before: int
     clock: ClockRow
     tokens: Mapping[str, str]
 
@@ -243,24 +227,23 @@ class _Start(Struct, frozen=True):
     def of(cls, run: Run, clock: ClockSettings, tokens: Mapping[str, str], base: bytes = b"") -> "_Start":
         simulation = run.simulation
         identity = Identity.of(simulation.scenario, seed=simulation.seed, start_epoch_ms=simulation.start_epoch_ms)
-        return cls(encode_state(identity), base, _row(simulation.now_ms, clock), dict(tokens))
+        ended_before = FilePosition(simulation).ended_rentals
+        return cls(encode_state(identity), base, ended_before, _row(simulation.now_ms, clock), dict(tokens))
 
     def write(self, store: SqliteStore) -> None:
         """Begin a file, or begin it anew, in one transaction. Raises StateUnavailable."""
         with store.transaction():
-            store.begin_run(self.identity, self.base)
+            store.begin_run(self.identity, self.base, self.ended_before)
             store.write_clock(self.clock)
             for account, token in self.tokens.items():
                 store.write_token(token, account)
 
-    def is_all_in(self, store: SqliteStore) -> bool:
-        """True if the file holds this start and nothing else."""
-        return (
-            (store.run(), store.clock()) == ((self.identity, self.base), self.clock)
-            and store.tokens() == {token: account for account, token in self.tokens.items()}
-            and not (store.snapshot() or any(store.inputs(0)) or any(store.parts()))
-        )
-
 
 def _row(now_ms: int, clock: ClockSettings) -> ClockRow:
     return ClockRow(now_ms, wall_epoch_ms(), encode_state(clock))
+
+
+def _check_tokens(path: Path, tokens: Mapping[str, str], run: Run) -> None:
+    """Check that each account has one token. Raises StateUnusable."""
+    if tokens.keys() != run.simulation.accounts.keys() or len({*tokens.values()} - {""}) != len(tokens):
+        raise damaged(path, "its tokens are not those of its accounts")
