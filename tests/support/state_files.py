@@ -8,10 +8,11 @@ from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.scenario import AccountSpec, ClockSettings, Scenario
 from gpu_sim.worlds.retention import KEEP_DEFAULT
 from gpu_sim.worlds.state_files.refusals import StateUnavailable
+from gpu_sim.worlds.state_files.resumption import OnResume
 from gpu_sim.worlds.state_files.rows import ClockRow
 from gpu_sim.worlds.state_files.sqlite_store import SqliteStore
 from gpu_sim.worlds.state_files.state_file import FileOptions, StateFile
-from gpu_sim.worlds.state_files.state_reader import inspected
+from gpu_sim.worlds.state_files.state_reader import Report, inspected, unheard
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -74,13 +75,15 @@ def kept(
     inputs_per_part: int = 4,
     pages_max: int | None = None,
     keep: int = KEEP_DEFAULT,
+    on_resume: OnResume = "catch-up",
+    report: Report = unheard,
     **options: Any,
 ) -> World:
     """A world kept in that file."""
     return Worlds(keep=keep).open(
         path,
         conditions() if scenario is None else scenario,
-        options=FileOptions(inputs_per_part=inputs_per_part, pages_max=pages_max),
+        options=FileOptions(on_resume=on_resume, report=report, inputs_per_part=inputs_per_part, pages_max=pages_max),
         **options,
     )
 

@@ -99,7 +99,18 @@ def test_a_copy_of_some_of_the_files_is_refused(path: Path, tmp_path: Path, kept
     copy.write_bytes(path.read_bytes())
     if kept:
         beside(copy, kept).write_bytes(beside(path, kept).read_bytes())
-    refused(copy, "-count is missing" if kept != "-count" else "the last 5 commits are not there")
+    refused(copy, "-count is missing or empty" if kept != "-count" else "the last 5 commits are not there")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(56)])
+def test_an_empty_count_is_as_none(path: Path, content: bytes) -> None:
+    """A kill right after it was made leaves it beside a closed file."""
+    beside(path, "-count").write_bytes(content)
+    refused(path, "-count is missing or empty")
+    opened(path, accept_loss=True).close()
+    beside(path, "-count").write_bytes(content)
+    opened(path).close()
+    assert list(files_of(path)) == [path]
 
 
 @pytest.mark.parametrize("left", ["-wal", "-count"])

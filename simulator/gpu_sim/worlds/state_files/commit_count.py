@@ -68,8 +68,10 @@ def check_count(path: Path, head: Head, head_seal: bytes) -> None:
     try:
         content = file.read_bytes()
     except FileNotFoundError:
+        content = b""
+    if not content.strip(b"\0"):  # nothing yet: the start that made it was broken off
         if head.is_open:
-            raise CommitsMissing(f"{file} is missing: it says if {path.name} has all that was committed") from None
+            raise CommitsMissing(f"{file} is missing or empty: it says if {path.name} has all that was committed")
         return
     if len(content) != _COUNT.size + SEAL_BYTES or seal(content[: _COUNT.size]) != content[_COUNT.size :]:
         raise CommitsMissing(f"{file} is damaged: it says if {path.name} has all that was committed")
