@@ -16,6 +16,7 @@ from .options import FILE
 from .scenarios import load_scenario_or_end
 
 if TYPE_CHECKING:
+    from ..server.ready_file import ReadyFile
     from ..server.serving import Ready
 
 
@@ -116,6 +117,19 @@ class _ClockType(click.ParamType[ClockSettings]):
     help="With --state: what survives a crash of the server (normal), or of the machine too (full, slow).",
 )
 @click.option(
+    "--on-resume",
+    type=click.Choice(["catch-up", "stand"]),
+    default="catch-up",
+    show_default=True,
+    envvar="GPU_SIM_ON_RESUME",
+    help="With --state: a running clock catches up with the time that went by, or goes on from where it stood.",
+)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="With --state: go on with what is there of a file of which the last commits are missing, and say how many.",
+)
+@click.option(
     "--keep",
     type=click.IntRange(1, 10_000_000),
     default=100_000,
@@ -148,14 +162,16 @@ def serve(
     log_requests: bool,
     state: Path | None,
     sync: Literal["normal", "full"],
+    on_resume: Literal["catch-up", "stand"],
+    accept_loss: bool,
     keep: int,
     scenario_dir: Path | None,
     ready_file: Path | None,
 ) -> None:
     """Serve the API and its control plane until interrupted."""
     from ..server import serving
+    from ..server.ready_file import ReadyFileUnusable
 
-    ready_file = None if ready_file is None else ready_file.resolve()
     options = serving.Options(
         scenario=load_scenario_or_end(scenario_name),
         seed=seed,
@@ -170,25 +186,23 @@ def serve(
         keep=keep,
         state=state,
         sync=sync,
+        on_resume=on_resume,
+        accept_loss=accept_loss,
+        report=partial(click.echo, err=True),
         scenario_dir=scenario_dir,
     )
 
     try:
-        with _own_file(ready_file):
-            serving.serve(options, partial(_announce, ready_file))
-    except (serving.PortUnavailable, serving.StateUnusable) as error:
+        with _own_file(ready_file) as own:
+            serving.serve(options, partial(_announce, own))
+    except (serving.PortUnavailable, serving.StateUnusable, ReadyFileUnusable) as error:
         raise CannotTry(str(error)) from None
 
 
-def _announce(ready_file: Path | None, ready: "Ready") -> None:
+def _announce(ready_file: "ReadyFile | None", ready: "Ready") -> None:
     """Announce the ready server and the ways to call it, on stdout and in the ready file."""
-    from ..server.serving import write_ready_file
-
     if ready_file is not None:
-        try:
-            write_ready_file(ready_file, ready)
-        except OSError as error:
-            raise CannotTry(f"{ready_file} cannot be written: {error.strerror}") from None
+        ready_file.write(ready)
     kept = "" if ready.state is None else f" state={ready.state} (of the world {ready.world} only)"
     click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}{kept}")
     if ready.token:
@@ -201,15 +215,16 @@ def _announce(ready_file: Path | None, ready: "Ready") -> None:
 
 
 @contextmanager
-def _own_file(file: Path | None) -> Iterator[None]:
-    """Remove the file before the server starts and after it ends: an earlier server's must not announce this one."""
-    if file is None:
-        yield
+def _own_file(path: Path | None) -> Iterator["ReadyFile | None"]:
+    """The ready file, which is removed before the server starts and after it ends."""
+    from ..server.ready_file import ReadyFile
+
+    if path is None:
+        yield None
         return
-    if file.exists() and not file.is_file():
-        raise CannotTry(f"{file} is no regular file")
-    file.unlink(missing_ok=True)
+    file = ReadyFile(path.absolute())
+    file.clear()
     try:
-        yield
+        yield file
     finally:
-        file.unlink(missing_ok=True)
+        file.remove()

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import signal
@@ -35,7 +34,7 @@ from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter
 from .pacemaker import Pacemaker
 
-__all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread", "write_ready_file"]
+__all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4780
@@ -222,12 +221,3 @@ def serve_in_thread(
         serving.worlds.stop()
         serving.server.should_exit = True
         thread.join()
-
-
-def write_ready_file(path: Path, ready: Ready) -> None:
-    """Write what clients need to know as JSON, atomically."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(
-        json.dumps({name: getattr(ready, name) for name in ("url", "world", "seed", "token", "pid")}) + "\n"
-    )
-    part.replace(path)
