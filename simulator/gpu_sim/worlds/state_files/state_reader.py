@@ -246,10 +246,12 @@ def _opened_aside(path: Path, *, with_log: bool = True) -> Iterator[sqlite3.Conn
         if with_log and log.exists():
             log_aside.hardlink_to(log)
         with closing(connect(aside)) as db:
-            # The first use opens the log and takes the lock; to begin to write says if that is possible at all.
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
-            _unlink(names)
+            try:
+                # The first use opens the log and takes the lock; to begin to write says if that is possible at all.
+                db.execute("BEGIN IMMEDIATE")
+                db.execute("ROLLBACK")
+            finally:  # before it is closed
+                _unlink(names)
             yield db
     finally:
         _unlink(names)
