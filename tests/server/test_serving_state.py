@@ -73,6 +73,38 @@ def test_a_file_that_is_no_state_file_is_refused_in_one_line(tmp_path: Path) -> 
     assert state.read_text().startswith("something else")
 
 
+def test_a_log_that_was_cut_short_is_refused_unless_the_loss_is_accepted(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    arguments = ["--scenario", "calm", "--clock", "manual", "--state", str(state)]
+    with serving(tmp_path / "ready.json", *arguments) as server:
+        for _ in range(3):
+            httpx.post(f"{server.url}/_sim/accounts/alice/credit", json={"amount": "1.00"}).raise_for_status()
+        server.stop(signal.SIGKILL)
+    (tmp_path / "ready.json").unlink()
+    log = tmp_path / "state.db-wal"
+    log.write_bytes(log.read_bytes()[:-1])
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    refused = run("serve", *arguments, "--port", "0")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    assert "the last 1 commit is not there (--accept-loss goes on with what is there)" in refused.stderr
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    with serving(tmp_path / "ready.json", *arguments, "--accept-loss") as server:
+        entries = httpx.get(f"{server.url}/_sim/ledger").json()["data"]
+        code, _, told = server.stop()
+    assert sum(entry["kind"] == "credit_added" for entry in entries) == 3  # the first is the balance at the start
+    assert code == 0
+    assert told.endswith("the last 1 commit is not there: going on with what is there\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
+
+
+def test_a_state_file_behind_a_symbolic_link_is_refused_and_nothing_is_made_at_its_target(tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "target.db")
+    ended = run("serve", "--scenario", "calm", "--state", str(link), "--port", "0")
+    assert (ended.returncode, ended.stderr) == (2, f"Error: {link} is a symbolic link: give the file itself\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["link.db"]
+
+
 def test_keep_bounds_what_is_held(tmp_path: Path) -> None:
     with serving(tmp_path / "ready.json", "--scenario", "calm", "--keep", "1") as server, httpx.Client() as client:
         for _ in range(150):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gpu_sim.worlds.state_files.commit_count import CommitCount
 from gpu_sim.worlds.state_files.refusals import StateUnavailable, StateUnusable
 from gpu_sim.worlds.state_files.rows import ClockRow, Part, SnapshotRow
 from gpu_sim.worlds.state_files.sqlite_store import SqliteStore
@@ -295,3 +296,33 @@ def test_a_full_file_takes_nothing_and_takes_again_once_there_is_room(path: Path
     store.close()
     with inspected(path) as reader:
         assert len(list(reader.inputs())) == written + 1
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk is full")])
+def test_a_start_on_a_full_disk_is_one_line_and_changes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    SqliteStore.create(path, begin).close()
+    before = files_of(path)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CommitCount, "begin", fail)
+        with pytest.raises(StateUnusable, match=r"state.db cannot be used: .*(No space|full)[^\n]*$"):
+            opened(path)
+    assert files_of(path) == before
+    opened(path).close()
+
+
+def test_a_new_file_on_a_full_disk_is_one_line_and_leaves_nothing(path: Path) -> None:
+    def fill_up(store: SqliteStore) -> None:
+        store._db.execute("PRAGMA max_page_count=1")
+        begin(store)
+        fill(store)
+        write(store)
+
+    with pytest.raises(StateUnusable, match=r"state.db cannot be used: the state file takes nothing: .* full$"):
+        SqliteStore.create(path, fill_up)
+    assert list(path.parent.iterdir()) == []

@@ -33,13 +33,15 @@ def damaged(path: Path, reason: object) -> StateUnusable:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn an error of SQLite or the system into a StateUnusable that names the file."""
+    """Turn an error of SQLite or the system at a start into a StateUnusable that names the file."""
     try:
         yield
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == _IN_USE:
             raise in_use(path) from None
         raise StateUnusable(f"{path} cannot be used: {one_line(error)}") from None
+    except StateUnavailable as unavailable:
+        raise StateUnusable(f"{path} cannot be used: {unavailable.message}") from None
     except OSError as error:
         raise StateUnusable(f"{path} cannot be used: {error.strerror or error}") from None
 

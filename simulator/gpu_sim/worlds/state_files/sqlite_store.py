@@ -91,10 +91,8 @@ class SqliteStore:
             store = cls(path, sync=sync, pages_max=pages_max)
             try:
                 store._begin(expected)
-            except BaseException as error:
+            except BaseException:
                 store._give_up()
-                if isinstance(error, StateUnavailable):
-                    raise StateUnusable(f"{path} cannot be used: {error.message}") from None
                 raise
             return store
 
