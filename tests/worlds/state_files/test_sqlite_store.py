@@ -326,3 +326,16 @@ def test_a_new_file_on_a_full_disk_is_one_line_and_leaves_nothing(path: Path) ->
     with pytest.raises(StateUnusable, match=r"state.db cannot be used: the state file takes nothing: .* full$"):
         SqliteStore.create(path, fill_up)
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_file_system_that_takes_nothing_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SqliteStore.create(path, begin).close()
+    before = files_of(path)
+
+    def fail(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "hardlink_to", fail)
+    with pytest.raises(StateUnusable, match=r"state.db cannot be used: Read-only file system$"):
+        opened(path)
+    assert files_of(path) == before
