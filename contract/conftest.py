@@ -11,10 +11,11 @@ from .document.document import load_document
 from .model.examples import Examples
 from .model.fresh_world import ALICE, BOB, own_world, reset_world
 from .model.profiles import LIVE, PROFILES, register_profiles
+from .target.exit_signals import UnheardSignals
 from .target.request_trace import RequestTrace
 from .target.simulator_process import running_server
 from .target.target import NotApplicable, Target
-from .verdicts.clause_reports import ONE_RENTAL, SERVER, SIMULATED, TRACE, ClauseReports
+from .verdicts.clause_reports import ONE_RENTAL, SERVER, SIGNALS, SIMULATED, TRACE, ClauseReports
 
 register_profiles()
 
@@ -147,13 +148,22 @@ def _profile(config: pytest.Config) -> str:
 def _connected(config: pytest.Config, url: str, token: str) -> Iterator[Target]:
     is_live = _profile(config) == LIVE
     admin_token = config.getoption("--admin-token", None)
-    target = Target(url, token, load_document(), trace=config.stash[TRACE], admin_token=admin_token, is_live=is_live)
+    signals = config.stash.get(SIGNALS, UnheardSignals())
+    target = Target(
+        url,
+        token,
+        load_document(),
+        trace=config.stash[TRACE],
+        admin_token=admin_token,
+        is_live=is_live,
+        signals=signals,
+    )
     try:
         unfit = target.why_unfit() or target.why_closed()
         if unfit is not None:
             pytest.exit(f"the contract cannot be tried: {unfit}", returncode=2)
         config.stash[SIMULATED] = target.has_control
-        config.stash[SERVER] = target
+        config.stash[SERVER] = target  # before anything is made there
         yield target
     finally:
         target.close()

@@ -1,10 +1,7 @@
 """Run the suite against any server, by one call: the work of `gpu-sim verify`."""
 
 import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,13 +14,14 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from . import FOLDER
 from .clauses.one_rental import as_text, spend_limit
-from .verdicts.clause_reports import ONE_RENTAL, SIMULATED
+from .model.fresh_world import delete_world
+from .target.exit_signals import ExitSignals, UnheardSignals
+from .target.server import LeftBehind
+from .verdicts.clause_reports import ONE_RENTAL, SERVER, SIGNALS, SIMULATED
 from .verdicts.clause_verdicts import Clause, VerdictCollector, meanings
 
 CLAUSES = FOLDER / "clauses"
-
-RESEND_SECONDS = 0.1
-"""The delay in seconds before a lost signal is sent again."""
+JUNIT = "junit.xml"
 
 
 class CannotTry(Exception):
@@ -57,7 +55,8 @@ class VerifyRequest:
     allow_spend: str | None = None
     model_id: str | None = None
     docker_image: str | None = None
-    junit: Path | None = None
+    write_junit: Callable[[bytes], None] | None = None
+    """Called with the JUnit file of a run that came to its end."""
 
     def options(self) -> list[str]:
         """The command-line options for pytest."""
@@ -69,53 +68,113 @@ class VerifyRequest:
             "--allow-spend": self.allow_spend,
             "--model-id": self.model_id,
             "--docker-image": self.docker_image,
-            "--junitxml": None if self.junit is None else str(self.junit),
         }
         return [f"{name}={value}" for name, value in given.items() if value is not None]
 
 
-def verify(request: VerifyRequest, on_test: Callable[[int, int, str], None] | None = None) -> Outcome:
-    """Try the clauses on the server. Raises CannotTry."""
+def verify(
+    request: VerifyRequest,
+    on_test: Callable[[int, int, str], None] | None = None,
+    signals: ExitSignals | None = None,
+) -> Outcome:
+    """Try the clauses on the server. Raises CannotTry, also where one of the `signals` came: then everything that was
+    made on the server is deleted."""
+    signals = signals or UnheardSignals()
     only = [_clause_id(name) for name in request.only]
     _check(request)
-    # With this root, test names begin with the file, which is how JUnit files and the README name them.
-    arguments = [str(CLAUSES), "--rootdir", str(CLAUSES), "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
-    arguments += ["-p", "no:unraisableexception"]  # it would take the place of `_resending_lost_signals`
-    arguments += request.options()
-    if only:
-        arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
-    verdicts, stash = VerdictCollector(on_test), _RunFacts()
-    with _isolated_pytest(), _sigterm_as_ctrl_c(), redirect_stdout(StringIO()) as output:
+    verdicts, run = VerdictCollector(on_test), _Run(signals)
+    # Held but for the run itself: whatever ends that, files and worlds are cleaned up afterwards.
+    with signals.held(), _isolated_pytest() as folder, redirect_stdout(StringIO()) as output:
+        left_behind = []
         try:
-            code = pytest.main(arguments, plugins=[verdicts, stash])
-        except AssertionError as error:  # what could not be put in order when the run was broken off
-            verdicts.ended_early = "; ".join(filter(None, [verdicts.ended_early, str(error)]))
-    if verdicts.ended_early is not None:
-        told = "" if stash.spent is None else f" (spent: ${stash.spent})"
-        raise CannotTry(verdicts.ended_early + told)
-    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise CannotTry(f"nothing here shows {', '.join(only)}: see the end of contract/README.md")
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise CannotTry(output.getvalue().strip() or f"pytest ended with {code}")
-    outcome = Outcome(verdicts.clauses(only), stash.simulated, stash.spent)
+            with signals.released():
+                code = pytest.main(_arguments(request, only, folder / JUNIT), plugins=[verdicts, run])
+        except LeftBehind as error:
+            left_behind.append(str(error))
+        except BaseException:
+            if signals.number is None:
+                raise
+        left_behind += run.clean_up()
+        if signals.number is not None:  # whatever libraries have made of the exception that it raised
+            verdicts.ended_early = "interrupted"
+        if left_behind or verdicts.ended_early is not None:
+            told = "" if run.spent is None else f" (spent: ${run.spent})"
+            raise CannotTry("; ".join(filter(None, [verdicts.ended_early, *left_behind])) + told)
+        if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+            raise CannotTry(f"nothing here shows {', '.join(only)}: see the end of contract/README.md")
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            raise CannotTry(output.getvalue().strip() or f"pytest ended with {code}")
+        if request.write_junit is not None:
+            request.write_junit((folder / JUNIT).read_bytes())
+    outcome = Outcome(verdicts.clauses(only), run.simulated, run.spent)
     if not any(clause.tried[0] for clause in outcome.clauses):
         raise CannotTry(f"nothing could be tried: {outcome.clauses[0].reason}")
     return outcome
 
 
-class _RunFacts:
-    """A pytest plugin that keeps what the run found out about the server."""
+def _arguments(request: VerifyRequest, only: Sequence[str], junit: Path) -> list[str]:
+    """The command line of pytest."""
+    # With this root, test names begin with the file, which is how JUnit files and the README name them.
+    arguments = [str(CLAUSES), "--rootdir", str(CLAUSES), "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider"]
+    # It would take the place of the hook by which a signal is raised again that an interpreter's callback has lost.
+    arguments += ["-p", "no:unraisableexception"]
+    arguments += request.options()
+    if request.write_junit is not None:
+        arguments.append(f"--junitxml={junit}")
+    if only:
+        arguments += ["-k", " or ".join(f"test_{name.lower()}_" for name in only)]
+    return arguments
 
-    simulated = False
-    spent: str | None = None
+
+class _Run:
+    """A pytest plugin that ends the run after the test in which a signal came, deletes what is left on the server, and
+    keeps what the run found out about it."""
+
+    def __init__(self, signals: ExitSignals) -> None:
+        self._signals = signals
+        self._stash = pytest.Stash()
+
+    @property
+    def simulated(self) -> bool:
+        """True if the server has a control plane and it was used."""
+        return self._stash.get(SIMULATED, False)
+
+    @property
+    def spent(self) -> str | None:
+        """The cost of the one rental in US dollars, None if none was allowed to cost money."""
+        rental = self._stash.get(ONE_RENTAL, None)
+        return None if rental is None or rental.limit is None else as_text(rental.spent)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        stash = session.config.stash
-        self.simulated = stash.get(SIMULATED, False)
-        one_rental = stash.get(ONE_RENTAL, None)
-        if one_rental is not None and one_rental.limit is not None:
-            self.spent = as_text(one_rental.spent)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self._stash = config.stash
+        self._stash[SIGNALS] = self._signals
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        finally:
+            if self._signals.number is not None:
+                item.session.shouldstop = "interrupted"
+
+    def clean_up(self) -> list[str]:
+        """Delete what is left on the server; what could not be deleted."""
+        server, one_rental = self._stash.get(SERVER, None), self._stash.get(ONE_RENTAL, None)
+        left_behind = []
+        if one_rental is not None:
+            try:
+                one_rental.settle()
+            except LeftBehind as error:
+                left_behind.append(str(error))
+        if server is not None:
+            for name in sorted(server.worlds_made):
+                try:
+                    delete_world(server, name)
+                except AssertionError as error:
+                    left_behind.append(f"the world {name} may be left: {error}")
+            server.close()
+        return left_behind
 
 
 def _check(request: VerifyRequest) -> None:
@@ -131,11 +190,6 @@ def _check(request: VerifyRequest) -> None:
     for name, value in (("--model-id", request.model_id), ("--docker-image", request.docker_image)):
         if value is not None and request.allow_spend is None:
             raise CannotTry(f"{name} is for the rental that --allow-spend allows, and that is not given")
-    if request.junit is not None:
-        try:
-            request.junit.open("ab").close()
-        except OSError as error:
-            raise CannotTry(f"--junit: {request.junit} cannot be written: {error.strerror}") from None
 
 
 def _clause_id(name: str) -> str:
@@ -147,53 +201,16 @@ def _clause_id(name: str) -> str:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does: the rental is deleted, and so are the suite's worlds."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with _resending_lost_signals():
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _resending_lost_signals() -> Iterator[None]:
-    """Send a signal again that was lost. An exception that a signal raises during a callback of the interpreter goes
-    nowhere, and Hypothesis has such a callback on each garbage collection."""
-    before = sys.unraisablehook
-    again: list[threading.Timer] = []
-
-    def hear(lost: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            before(lost)
-            return
-        again.append(threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
-        again[-1].start()
-
-    sys.unraisablehook = hear
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
-        for each in again:
-            each.cancel()
-            each.join()
-
-
-@contextmanager
-def _isolated_pytest() -> Iterator[None]:
-    """Run pytest without the plugins and options of the caller's own tests, and leave no files where it was called."""
+def _isolated_pytest() -> Iterator[Path]:
+    """Run pytest without the plugins and options of the caller's own tests, and leave no files where it was called.
+    Gives a folder that goes with the block."""
     before = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         with TemporaryDirectory() as folder:
             set_hypothesis_home_dir(folder)
-            yield
+            yield Path(folder)
     finally:
         set_hypothesis_home_dir(None)
         os.environ.clear()

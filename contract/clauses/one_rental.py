@@ -13,6 +13,7 @@ from ..model.rental_history import Offer
 from ..model.strategies import ValidRent
 from ..target.money import MICRO, dollars
 from ..target.request_trace import SentRequest
+from ..target.server import LeftBehind
 from ..target.target import Answer, NotApplicable, Target, rental_path
 
 DELETED = (200, 202, 204)
@@ -63,10 +64,16 @@ class OneRental:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for rental_id in self._open:
-            self._insist(rental_id)
-        if self._is_nameless:
-            raise AssertionError("F10: no rental_id came by which a rental could be deleted: it may still cost money")
+        self.settle()
+
+    def settle(self) -> None:
+        """Delete what was rented, at the first call. Raises LeftBehind."""
+        with self.target.signals.held():
+            open_, is_nameless, self._open, self._is_nameless = self._open, self._is_nameless, [], False
+            for rental_id in open_:
+                self._insist(rental_id)
+            if is_nameless:
+                raise LeftBehind("F10: no rental_id came by which a rental could be deleted: it may still cost money")
 
     def answers(self) -> RentalAnswers:
         """The answers of the one rental, which is made at the first call. Later calls give the same answers, or raise
@@ -107,12 +114,13 @@ class OneRental:
         """Rent. What it may cost and what it may have made is noted before its answer is judged, since a failure there
         must not keep a rental from being deleted. Only a refusal has certainly made nothing: a server that fails, or
         gives no answer, may have failed after it rented."""
-        self.spent, self._is_nameless = least, True
-        rented = self.target.exchange("POST", RENT, body=body)
-        if rented.status in REFUSED:
-            self.spent, self._is_nameless = Fraction(0), False
-        elif found := _ids_in(rented.content):
-            self._open, self._is_nameless = found, False
+        with self.target.signals.held(patient=False):  # the answer has the id by which the rental can be deleted
+            self.spent, self._is_nameless = least, True
+            rented = self.target.exchange("POST", RENT, body=body)
+            if rented.status in REFUSED:
+                self.spent, self._is_nameless = Fraction(0), False
+            elif found := _ids_in(rented.content):
+                self._open, self._is_nameless = found, False
         if rented.status == 402:
             raise NotApplicable("the account cannot pay for the cheapest minimum session")
         self.target.judge(rented)
@@ -129,7 +137,7 @@ class OneRental:
             with suppress(AssertionError):  # no answer: once more
                 if self.target.exchange("DELETE", rental_path(rental_id)).status in self._gone():
                     return
-        raise AssertionError(f"F13: {rental_id} could not be deleted: it may still cost money")
+        raise LeftBehind(f"F13: {rental_id} could not be deleted: it may still cost money")
 
 
 def _ids_in(content: bytes) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx
 
+from .exit_signals import ExitSignals, UnheardSignals
 from .instants import parse_instant
 from .request_trace import RequestTrace
 
@@ -32,6 +33,10 @@ class NotApplicable(Exception):
 
 class Unanswered(AssertionError):
     """Raised where a request got no readable answer. The clause has failed, if the server still lives."""
+
+
+class LeftBehind(AssertionError):
+    """Raised where what the suite made on the server could not be ended or deleted."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,6 +84,10 @@ class Server:
     is_live: bool = field(default=False, kw_only=True)
     """True if it may be a real service: a control plane is left alone even where there is one, and a request is sent
     again after a 429."""
+    signals: ExitSignals = field(default_factory=UnheardSignals, kw_only=True)
+    """A request that is sent after a signal ends the run, in case the signal's own exception was lost."""
+    worlds_made: set[str] = field(default_factory=set, kw_only=True)
+    """The names of worlds that the suite may have made here and has not tried to delete yet."""
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -118,6 +127,7 @@ class Server:
     ) -> Answer:
         """Send one request, with the server's own token unless another is given, and `body` as JSON or `content` as it
         is. Raises Unanswered."""
+        self.signals.check()
         sent = [*self._authorization(token, path), *headers]
         if body is not None:
             content = json.dumps(body).encode()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ..clauses.one_rental import OneRental
+from ..target.exit_signals import ExitSignals
 from ..target.request_trace import RequestTrace, Secrets, redacted
 from ..target.server import Unanswered
 from ..target.target import NotApplicable, Target
@@ -24,6 +25,7 @@ SERVER: pytest.StashKey[Target] = pytest.StashKey()
 SIMULATED: pytest.StashKey[bool] = pytest.StashKey()
 """True if the target has a control plane and it is used."""
 ONE_RENTAL: pytest.StashKey[OneRental] = pytest.StashKey()
+SIGNALS: pytest.StashKey[ExitSignals] = pytest.StashKey()
 TRACE: pytest.StashKey[RequestTrace] = pytest.StashKey()
 
 

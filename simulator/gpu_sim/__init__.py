@@ -5,9 +5,11 @@ micro-dollars. `serve_in_thread` is the whole server on a free port. `load_scena
 file that is no scenario.
 """
 
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here at run time: the command listens to signals only once this module is loaded.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .core.scenario.scenario import Scenario
     from .core.simulation import Simulation
     from .scenario_files.load import load_scenario
@@ -24,7 +26,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name when it is first used, so that each command loads only what it needs."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

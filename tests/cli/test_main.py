@@ -1,7 +1,10 @@
 """The command line: what it prints, what it refuses, exit codes (0 it held, 1 it did not, 2 not to be tried)."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from gpu_sim.core.commands import RentGpu
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.builders import QUIET, scenario
-from ..support.processes import ROOT, run
+from ..support.processes import ROOT, environment, run
 
 
 def invoke(*arguments: str) -> Result:
@@ -220,10 +223,34 @@ def test_the_version_is_that_of_the_project() -> None:
     assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
 
 
-def test_who_breaks_a_command_off_gets_the_exit_code_of_shells_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_off() -> None:
-        raise KeyboardInterrupt
+HEARS = """
+import os, signal, sys
+from gpu_sim.__main__ import main
+import gpu_sim.scenario_files.load as load
 
-    monkeypatch.setattr("gpu_sim.scenario_files.load.shipped_scenarios", break_off)
-    result = invoke("scenarios")
-    assert (result.exit_code, "broken off" in result.stderr) == (130, True)
+def hear():
+    {heard}
+
+load.shipped_scenarios = hear
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "swallowed",
+    ["os.kill(os.getpid(), {number})", "try: os.kill(os.getpid(), {number})\n    finally: raise ImportError('x')"],
+)
+def test_who_breaks_a_command_off_gets_the_exit_code_of_shells_for_that(swallowed: str, number: int) -> None:
+    """Whatever a library has made of the exception."""
+    program = HEARS.format(heard=swallowed.format(number=int(number)))
+    command = [sys.executable, "-c", program, "scenarios"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (128 + number, "", "broken off")
+
+
+def test_what_no_signal_has_broken_off_is_told_in_full() -> None:
+    program = HEARS.format(heard="raise ZeroDivisionError")
+    command = [sys.executable, "-c", program, "scenarios"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=60)
+    assert (ended.returncode, "ZeroDivisionError" in ended.stderr) == (1, True)

@@ -132,7 +132,7 @@ def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
         (["--profile", "live", "--only", "F16"], "nothing could be tried: needs a hand in reset"),
         (["--only", ""], 'no clause ""'),
         (["--token", "t\u00f6k"], "--token: a token is printable ASCII"),
-        (["--junit", "/nowhere/x.xml"], "--junit: /nowhere/x.xml cannot be written: No such file"),
+        (["--junit", "/nowhere/x.xml"], "--junit: /nowhere/x.xml cannot be written: /nowhere is no folder"),
         (["--allow-spend", "nan"], '--allow-spend: "nan" is no amount'),
         (["--allow-spend", "lots"], '--allow-spend: "lots" is no amount'),
         (["--allow-spend", "-1"], '--allow-spend: "-1" is no amount'),

@@ -1,10 +1,12 @@
 """`gpu-sim verify` and the server it checks: what of it is closed, who else is there, and what stays behind."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -72,12 +74,13 @@ def await_that(process: Process, happens: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen")
 
 
-def terminated(process: Process, happens: Callable[[], bool]) -> tuple[int, str, str]:
-    """Exit code and output of a run that gets SIGTERM as soon as something has happened."""
+def terminated(process: Process, happens: Callable[[], bool], times: int = 1) -> tuple[int, str, str]:
+    """Exit code and output of a run that gets SIGTERM as soon as something has happened, and SIGINT if twice."""
     with process:
         try:
             await_that(process, happens)
-            process.terminate()
+            for number in (signal.SIGTERM, signal.SIGINT)[:times]:
+                process.send_signal(number)
             out, err = process.communicate(timeout=SECONDS_MAX)
         finally:
             process.kill()
@@ -145,12 +148,36 @@ def test_sigterm_leaves_no_rental_behind(sound: Serving) -> None:
     assert [rental["status"] for rental in asked(sound, "rentals")] == ["terminated"]
 
 
-def test_broken_off_while_it_rents_it_tells_what_may_be_left(tmp_path: Path) -> None:
+@pytest.fixture
+def slow_service(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """A service that answers a rent after so many seconds."""
+    with ExitStack() as stack:
+
+        def start(seconds: str) -> str:
+            command = [sys.executable, NONSENSE, "--port", "0", "--rents-after", seconds]
+            return stack.enter_context(serving_by(command, tmp_path / "ready.json")).url
+
+        yield start
+
+
+def rents(url: str) -> tuple[Process, Callable[[], bool]]:
+    """A run that rents, and the question whether it has asked for that."""
+    renting = begin(url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
+    return renting, lambda: "POST /v1/gpu/rent" in httpx.get(f"{url}/asked").json()
+
+
+def test_broken_off_while_it_rents_it_waits_for_the_answer_and_deletes(slow_service: Callable[[str], str]) -> None:
+    url = slow_service("2")
+    code, out, err = terminated(*rents(url))
+    assert (code, out) == (2, "")
+    assert err == "Error: interrupted (spent: $0.100000)\n"
+    sent = [each for each in httpx.get(f"{url}/asked").json() if each != "GET /asked"]
+    assert sent[-2:] == ["POST /v1/gpu/rent", "DELETE /v1/gpu/rentals/r1"]
+
+
+def test_broken_off_twice_while_it_rents_it_tells_what_may_be_left(slow_service: Callable[[str], str]) -> None:
     """No answer has come yet, and so no id by which to delete what the service may have made."""
-    command = [sys.executable, NONSENSE, "--port", "0", "--rents-after", "30"]
-    with serving_by(command, tmp_path / "ready.json") as service:
-        renting = begin(service.url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
-        code, out, err = terminated(renting, lambda: "POST /v1/gpu/rent" in httpx.get(f"{service.url}/asked").json())
+    code, out, err = terminated(*rents(slow_service("30")), times=2)
     assert (code, out) == (2, "")
     assert "interrupted; F10: no rental_id came by which a rental could be deleted" in err
     assert "(spent: $0.100000)" in err

@@ -1,58 +1,106 @@
-"""A signal ends the suite in order, also one that comes while the interpreter calls back."""
+"""A signal ends `gpu-sim verify` in order wherever it lands, and leaves no world on the server."""
 
-import gc
 import signal
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 
-from contract import verify
-from contract.verify import _sigterm_as_ctrl_c
+from ..support.processes import ROOT, Serving, environment, serving
 
-PAUSES = 1_000
+SECONDS_MAX = 120
+HEAD = """
+import os, signal, sys, threading
+from gpu_sim.__main__ import main
+import httpx, hypothesis.core
+from _pytest._code.code import ExceptionInfo
+
+def hear():
+    os.kill(os.getpid(), signal.{number})
+"""
+IN_THE_KEY = """
+digest = hypothesis.core.function_digest
+
+def interrupted_digest(function):
+    hear()
+    return digest(function)
+
+hypothesis.core.function_digest = interrupted_digest
+"""
+"""The key of a test in Hypothesis' database is being made: there an AssertionError takes the place of any exception."""
+WITHOUT_A_LINE = """
+shown = ExceptionInfo.getrepr
+
+def broken(self, *given, **named):
+    if isinstance(self.value, KeyboardInterrupt):
+        return None - 1
+    return shown(self, *given, **named)
+
+ExceptionInfo.getrepr = broken
+"""
+"""An instruction without a line: pytest fails when it is to show what was raised there."""
+WHILE_A_WORLD_IS_MADE = """
+send, gone = httpx.HTTPTransport.handle_request, threading.Event()
+
+def slow(self, request):
+    if request.url.path != "/_sim/worlds" or request.method != "POST":
+        answer = send(self, request)
+        if request.method == "DELETE":
+            gone.set()
+        return answer
+    answers = []
+
+    def make():
+        gone.wait()
+        answers.append(send(self, request))
+
+    making = threading.Thread(target=make)
+    making.start()
+    hear()
+    gone.set()
+    making.join()
+    return answers[0]
+
+httpx.HTTPTransport.handle_request = slow
+"""
+"""The server makes the world only once the suite waits for it, or has given it up and tried to delete it."""
+MAIN = """
+main()
+"""
 
 
-def work() -> None:
-    """Some seconds of it."""
-    for _ in range(PAUSES):
-        time.sleep(0.01)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A simulator."""
+    with serving(tmp_path_factory.mktemp("served") / "ready.json") as running:
+        yield running
 
 
-@contextmanager
-def collecting(raises: type[BaseException]) -> Iterator[None]:
-    """The next collection of garbage is called back for, and that raises; nobody can catch it."""
-
-    def call_back(phase: str, info: dict[str, int]) -> None:
-        gc.callbacks.remove(call_back)
-        raise raises
-
-    gc.callbacks.append(call_back)
-    gc.collect()
-    assert call_back not in gc.callbacks
-    yield
-
-
-def test_a_signal_that_is_lost_in_a_callback_is_sent_again() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _sigterm_as_ctrl_c(), collecting(KeyboardInterrupt):
-        work()
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_run_that_ends_before_that_is_not_ended_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "RESEND_SECONDS", 3_600)
-    with _sigterm_as_ctrl_c(), collecting(KeyboardInterrupt):
-        assert any(isinstance(each, threading.Timer) for each in threading.enumerate())
-    assert not any(isinstance(each, threading.Timer) for each in threading.enumerate())
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_else_is_lost_goes_where_it_went_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[object] = []
-    monkeypatch.setattr("sys.unraisablehook", lambda lost: told.append(lost.exc_type))
-    with _sigterm_as_ctrl_c(), collecting(OSError):
-        pass
-    assert told == [OSError]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "where",
+    [IN_THE_KEY, WITHOUT_A_LINE + IN_THE_KEY, WHILE_A_WORLD_IS_MADE],
+    ids=["in the key", "without a line", "while a world is made"],
+)
+def test_wherever_a_signal_lands_the_run_ends_in_order(
+    server: Serving, tmp_path: Path, where: str, number: signal.Signals
+) -> None:
+    program = HEAD.format(number=number.name) + where + MAIN
+    file = tmp_path / "junit.xml"
+    options = ["verify", "--url", server.url, "--token", "si_test_alice", "--profile", "dev", "--only", "F16"]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *options, "--junit", str(file)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=SECONDS_MAX,
+        env=environment(TMPDIR=str(tmp_path)),
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "Error: interrupted\n")
+    found = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
+    assert [world["name"] for world in found] == ["default"]
+    assert [*tmp_path.iterdir()] == []

@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from ..output_file import why_unwritable, write_file
 from .exit_codes import CannotTry
 from .lines import print_lines
 from .options import FILE, TRACE, DurationType
@@ -66,8 +67,8 @@ def calibrate(
         raise CannotTry("--observe-every is above 0s")
     if against and not seeds:
         raise CannotTry("--against needs --seeds above 0")
-    if not output.parent.is_dir():  # said before all the work
-        raise CannotTry(f"--output {output} cannot be written: {output.parent} is no folder")
+    if reason := why_unwritable(output):  # said before all the work
+        raise CannotTry(f"--output {output} cannot be written: {reason}")
     with needs_extra("calibrate"):
         from ..fidelity import calibration
         from ..fidelity.traces.traces import TracesUnusable
@@ -94,7 +95,7 @@ def calibrate(
         ctx.exit(1)
     print_lines(calibration_lines(found))  # before the file: a file that cannot be written costs no result
     try:
-        output.write_text(found.text)
+        write_file(output, found.text.encode())
     except OSError as error:
         raise CannotTry(f"{output} cannot be written: {error.strerror}") from None
     click.echo(f"{output} is written")

@@ -1,9 +1,10 @@
-"""The exit codes: 0 it held, 1 it did not, 2 it could not be tried, and 130 somebody broke it off."""
+"""The exit codes: 0 it held, 1 it did not, 2 it could not be tried, and 130 or 143 somebody broke it off.
+
+130 and 143 are what shells say of SIGINT and SIGTERM. On both `verify` ends
+with 2, and `serve`, once it is ready, with 0.
+"""
 
 import click
-
-BROKEN_OFF = 130
-"""Shells take this for an end by ^C: it is none of the three others."""
 
 
 class CannotTry(click.ClickException):

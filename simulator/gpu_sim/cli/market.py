@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from ..exit_signals import ExitSignals
 from .exit_codes import CannotTry
 from .lines import print_lines
 from .options import FOLDER, TRACE, DurationType, json_option
@@ -96,7 +97,7 @@ def market(
         page=out,
         export=export,
     )
-    check = _checked(settings)
+    check = _checked(settings, ctx.ensure_object(ExitSignals))
     if check.page is not None:
         # On stderr: with --json stdout is one document.
         click.echo(f"{check.page} is written", err=True)
@@ -119,7 +120,7 @@ def _check_there(traces: Sequence[Path]) -> None:
             raise CannotTry(f"--trace {file}: there is no such file{did_you_mean(file.name, others)}")
 
 
-def _checked(settings: "MarketCheckSettings") -> "MarketCheck":
+def _checked(settings: "MarketCheckSettings", signals: ExitSignals) -> "MarketCheck":
     """The check. Raises CannotTry, which names the option."""
     from ..fidelity.market_check import FolderUnusable, check_market
     from ..fidelity.traces.traces import TracesUnusable
@@ -127,7 +128,7 @@ def _checked(settings: "MarketCheckSettings") -> "MarketCheck":
 
     try:
         with needs_extra("market"):
-            return check_market(settings, progress)
+            return check_market(settings, progress, signals)
     except ScenarioError as error:
         raise CannotTry(f"--trace {error}") from None
     except TracesUnusable as error:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import click
 from msgspec import Raw
 
+from ..output_file import write_file
 from .exit_codes import CannotTry
 from .options import FILE, DurationType, admin_token_option, server_options, url_option
 
@@ -23,7 +24,7 @@ def save(file: Path, url: str, token: str | None, world: str | None, admin_token
     """Save the world as it is now."""
     content = _call("GET", None, url=url, token=token, world=world, admin_token=admin_token)
     try:
-        file.write_bytes(content)
+        write_file(file, content)
     except OSError as error:
         raise CannotTry(f"{file} cannot be written: {error.strerror}") from None
     click.echo(f"{file}: {len(content)} bytes")

@@ -11,6 +11,7 @@ import click
 
 from ..core.kernel.quantities import Factor
 from ..core.scenario.scenario import ClockSettings
+from ..exit_signals import ExitSignals
 from .exit_codes import CannotTry
 from .options import FILE
 from .scenarios import load_scenario_or_end
@@ -149,7 +150,9 @@ class _ClockType(click.ParamType[ClockSettings]):
     envvar="GPU_SIM_READY_FILE",
     help="Write url, world, seed, token and pid there as JSON once it serves.",
 )
+@click.pass_context
 def serve(
+    ctx: click.Context,
     scenario_name: str,
     seed: int | None,
     clock: ClockSettings | None,
@@ -194,7 +197,7 @@ def serve(
 
     try:
         with _own_file(ready_file) as own:
-            serving.serve(options, partial(_announce, own))
+            serving.serve(options, partial(_announce, own), ctx.ensure_object(ExitSignals))
     except (serving.PortUnavailable, serving.StateUnusable, ReadyFileUnusable) as error:
         raise CannotTry(str(error)) from None
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from textwrap import shorten
@@ -10,6 +11,8 @@ from typing import Any
 
 import click
 
+from ..exit_signals import ExitSignals
+from ..output_file import why_unwritable, write_file
 from ..shipped_files import folder
 from .exit_codes import CannotTry
 from .lines import in_color, print_lines, shortened
@@ -62,6 +65,10 @@ def verify(
     without a control plane is only read from, and sent what it must refuse. Exit code 0: nothing failed, 1: something
     did, 2: it could not be tried.
     """
+    signals = ctx.ensure_object(ExitSignals)
+    signals.end_with(CannotTry.exit_code, "Error: interrupted")
+    if junit is not None and (reason := why_unwritable(junit)):
+        raise CannotTry(f"--junit: {junit} cannot be written: {reason}")
     suite = _suite()
     try:
         request = suite.VerifyRequest(
@@ -73,11 +80,16 @@ def verify(
             allow_spend,
             model_id,
             docker_image,
-            junit,
+            None if junit is None else partial(write_file, junit),
         )
-        outcome = suite.verify(request, _progress if sys.stderr.isatty() else None)
+        outcome = suite.verify(request, _progress if sys.stderr.isatty() else None, signals)
     except suite.CannotTry as error:
+        signals.end_with(CannotTry.exit_code, f"Error: {error}")
         raise CannotTry(str(error)) from None
+    except OSError as error:
+        if junit is None or error.filename != str(junit):
+            raise
+        raise CannotTry(f"--junit: {junit} cannot be written: {error.strerror}") from None
     finally:
         if sys.stderr.isatty():
             # Also where the suite was ended early: what is printed next begins on a clean line.

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from ..core.market.availability_rates import CannotCalibrate
 from ..core.scenario.scenario import Scenario
+from ..exit_signals import ExitSignals
 from .fit.zone_market import RecordedComparison, RecordedMarkets, ZoneMarketRuns, build_recorded_markets
 from .progress import Progress, no_progress
 from .report.judged_targets import JudgedTarget, judge
@@ -58,8 +59,10 @@ class MarketCheck(Struct, frozen=True, eq=False):
         return any(row.verdict == "missed" for row in self.rows)
 
 
-def check_market(settings: MarketCheckSettings, progress: Progress = no_progress) -> MarketCheck:
-    """Run the market for each seed and judge every statistic of it.
+def check_market(
+    settings: MarketCheckSettings, progress: Progress = no_progress, signals: ExitSignals | None = None
+) -> MarketCheck:
+    """Run the market for each seed and judge every statistic of it; what `signals` break off leaves no process behind.
 
     Raises ScenarioError for a file that is no trace, TracesUnusable for traces that cannot be compared or simulated,
     FolderUnusable, OSError for a file that cannot be written, and ImportError where a page cannot be drawn.
@@ -74,7 +77,7 @@ def check_market(settings: MarketCheckSettings, progress: Progress = no_progress
     )
     markets = _markets_of(plan, recorded, settings.trace_look_seconds)
     _made(settings.page)  # before the runs, which take minutes: a folder that cannot be made is refused at once
-    runs, comparison = _run(plan, markets, settings, progress)
+    runs, comparison = _run(plan, markets, settings, progress, signals or ExitSignals())
     rows = judge(plan, runs, None if recorded is None else recorded.statistics, comparison)
     page = None if settings.page is None else _write_page(settings.page, plan, runs, rows, recorded, comparison)
     return MarketCheck(plan, rows, comparison, page)
@@ -110,14 +113,18 @@ def _markets_of(plan: Plan, recorded: RecordedStatistics | None, look_seconds: f
 
 
 def _run(
-    plan: Plan, markets: RecordedMarkets, settings: MarketCheckSettings, progress: Progress
+    plan: Plan,
+    markets: RecordedMarkets,
+    settings: MarketCheckSettings,
+    progress: Progress,
+    signals: ExitSignals,
 ) -> tuple[tuple[SeedRun, ...], RecordedComparison]:
     """The runs of the scenario's own offers, and those of recorded zones and fleets."""
     seeds, jobs = settings.seeds, settings.jobs
     with progress((plan.days + markets.days) * len(seeds), "days of a market") as on_days:
 
         def run(each: Plan) -> tuple[SeedRun, ...]:
-            return run_seeds(each, seeds, jobs=jobs, on_days=on_days)
+            return run_seeds(each, seeds, jobs=jobs, on_days=on_days, signals=signals)
 
         own = run(plan)
         zones = None if markets.zones is None else ZoneMarketRuns(markets.zones, run(markets.zones.plan))

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -21,6 +20,7 @@ from ..api.app import build_app
 from ..api.auth import ControlAccess, is_loopback
 from ..api.transport import Connections
 from ..core.scenario.scenario import ClockSettings, Scenario
+from ..exit_signals import ExitSignals
 from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
@@ -111,6 +111,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, worlds: Worlds, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self.is_announced = False
+        """True from when it says that it serves."""
         self._worlds = worlds
         self._on_ready = on_ready
         self._pacemaker: asyncio.Task[None] | None = None
@@ -118,7 +120,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._pacemaker = asyncio.create_task(Pacemaker(self._worlds).run())
-        self._on_ready()
+        if not self.should_exit:
+            self.is_announced = True
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._pacemaker is not None:
@@ -127,18 +131,11 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """SIGINT and SIGTERM stop the server; the process goes on to its own end, with exit code 0."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        """Leave signals to `serve`, which hears them before this server runs and after."""
+        yield
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Stop the server because of a signal, also one that comes before it runs."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off from here on is no error
         self._worlds.stop()
         self.handle_exit(number, frame)
@@ -147,14 +144,8 @@ class Server(uvicorn.Server):
 class _Serving:
     """A server over one world, ready to run."""
 
-    def __init__(self, options: Options, on_ready: Callable[[Ready], None]) -> None:
+    def __init__(self, options: Options, worlds: Worlds, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
-        worlds = Worlds(
-            ScenarioLibrary(options.scenario_dir),
-            profile=options.profile,
-            keep=options.keep,
-            requests_kept=options.request_log,
-        )
         world = _default_world(worlds, options)
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
@@ -174,15 +165,20 @@ class _Serving:
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         )
-        self.worlds = worlds
         self.server = Server(config, worlds, lambda: on_ready(self.ready))
 
     def run(self) -> None:
         with self._log or nullcontext():
-            try:
-                self.server.run(sockets=[self._socket])
-            finally:
-                self.worlds.close()
+            self.server.run(sockets=[self._socket])
+
+
+def _no_worlds(options: Options) -> Worlds:
+    return Worlds(
+        ScenarioLibrary(options.scenario_dir),
+        profile=options.profile,
+        keep=options.keep,
+        requests_kept=options.request_log,
+    )
 
 
 def _default_world(worlds: Worlds, options: Options) -> World:
@@ -195,13 +191,31 @@ def _default_world(worlds: Worlds, options: Options) -> World:
     return world
 
 
-def serve(options: Options, on_ready: Callable[[Ready], None]) -> None:
-    """Serve until a signal comes. Raises PortUnavailable or StateUnusable."""
-    serving = _Serving(options, on_ready)
-    # What is loaded by now stays to the end, and requests leave no cycles behind: look for garbage rarely.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    serving.run()
+def serve(options: Options, on_ready: Callable[[Ready], None], signals: ExitSignals | None = None) -> None:
+    """Serve until a signal comes. Raises PortUnavailable or StateUnusable, and KeyboardInterrupt where the start is
+    broken off."""
+    if signals is None:
+        signals = ExitSignals()
+        signals.listen()
+    heard = signals
+
+    def announce(ready: Ready) -> None:
+        heard.expect()
+        on_ready(ready)
+
+    worlds = _no_worlds(options)
+    try:
+        serving = _Serving(options, worlds, announce)
+        # From here to the end a signal only stops the server: nothing that it closes is left half closed.
+        signals.hand_over(serving.server.stop)
+        # What is loaded by now stays to the end, and requests leave no cycles behind: look for garbage rarely.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        serving.run()
+    finally:
+        worlds.close()
+    if not serving.server.is_announced:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -211,13 +225,15 @@ def serve_in_thread(
     """A server on a free loopback port in a thread of this process, for tests; it ends with the block."""
     started = threading.Event()
     options = Options(scenario=scenario, seed=seed, clock=clock, profile=profile, port=0)
-    serving = _Serving(options, lambda _: started.set())
+    worlds = _no_worlds(options)
+    serving = _Serving(options, worlds, lambda _: started.set())
     thread = threading.Thread(target=serving.run, name="gpu-sim", daemon=True)
     thread.start()
     started.wait()
     try:
         yield serving.ready
     finally:
-        serving.worlds.stop()
+        worlds.stop()
         serving.server.should_exit = True
         thread.join()
+        worlds.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from ...core.kernel.randomness import PPM
+from ...output_file import write_file
 from ..fit.trace_calibration import Zone
 from ..fit.zone_market import RecordedComparison, ZoneMarketRuns
 from ..runs.seed_run import Plan
@@ -82,9 +83,9 @@ def write_page(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
-        (folder / f"{picture.name}.png").write_bytes(picture.png)
+        write_file(folder / f"{picture.name}.png", picture.png)
     page = folder / PAGE
-    page.write_text(page_text(plan, seeds, rows, pictures, comparison), encoding="utf-8")
+    write_file(page, page_text(plan, seeds, rows, pictures, comparison).encode())
     return page
 
 

@@ -91,7 +91,7 @@ def run_seed(
     market = run_market(plan.scenario, seed, plan.days, fleets=plan.fleets, on_day=on_day)
     traces = plan.observe(market, plan.looked)
     if plan.export is not None:
-        export(plan.export / f"seed-{seed}", traces)
+        export(export_folder(plan.export, seed), traces)
     settings = plan.scenario.market.interruptions
     return SeedRun(
         seed=seed,
@@ -107,6 +107,11 @@ def run_seed(
         # Large, and sent from process to process: only the pictures need one.
         history=market if with_history else None,
     )
+
+
+def export_folder(parent: Path, seed: int) -> Path:
+    """The folder of the traces of one seed."""
+    return parent / f"seed-{seed}"
 
 
 def export(folder: Path, traces: Sequence[Trace]) -> None:

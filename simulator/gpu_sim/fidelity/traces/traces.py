@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from ...output_file import write_file
 from ...scenario_files.problems import Problem, ScenarioError
 from ...scenario_files.traces import TraceDocument, TraceMetadata, read_trace_file
 from .arrays import Marks, Whole
@@ -94,7 +95,7 @@ def write_trace(folder: Path, trace: Trace) -> Path:
     """Write a trace under its name into a folder that exists; answers the file's path."""
     path = folder / trace.name.file_name
     document = TraceDocument(TraceMetadata(trace.gap_seconds), trace.values.tolist())
-    path.write_bytes(msgspec.json.encode(document) + b"\n")
+    write_file(path, msgspec.json.encode(document) + b"\n")
     return path
 
 
