@@ -12,6 +12,8 @@ def main() -> None:
     try:
         try:
             signals.listen()
+            if sys.argv[1:2] == ["verify"]:  # here, so that it holds from the first instant on
+                signals.end_with(2, "Error: interrupted")
             from .cli.main import run  # noqa: PLC0415  # only once signals are heard
 
             code = run(signals)
@@ -21,7 +23,8 @@ def main() -> None:
         failure = error
     signals.close()  # also where a signal came between the end of the command and the first time
     if signals.number is not None:
-        sys.stderr.write(f"{signals.message}\n")
+        begin = "\n" if sys.stderr.isatty() else ""  # a terminal has ^C in this line
+        sys.stderr.write(f"{begin}{signals.message}\n")
         code = signals.exit_code
     elif failure is not None:
         raise failure

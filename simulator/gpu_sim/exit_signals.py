@@ -14,10 +14,15 @@ _QUIET_MAX = 2
 """The number of signals after which each raises again: who insists ends what does not end by itself."""
 
 
+class BrokenOff(KeyboardInterrupt):
+    """Raised by the handler. Once a plain KeyboardInterrupt has come out of `exec`, which libraries use, `python -m`
+    ends by SIGINT, whoever has caught it."""
+
+
 class ExitSignals:
     """The signals of this process that ask it to end.
 
-    The first one raises KeyboardInterrupt, at once or where the block ends that holds it back. Libraries lose such an
+    The first one raises BrokenOff, at once or where the block ends that holds it back. Libraries lose such an
     exception, or make another one of it, so only `number` says that one came. The second is noted and raises nothing,
     so that no cleanup is broken off; those after it raise again.
     """
@@ -68,10 +73,10 @@ class ExitSignals:
         self.number = None
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal has come that is not held back."""
+        """Raise BrokenOff if a signal has come that is not held back."""
         if self.number is not None and not self._holds:
             self._is_raised = True
-            raise KeyboardInterrupt
+            raise BrokenOff
 
     @contextmanager
     def held(self, *, patient: bool = True) -> Iterator[None]:
@@ -110,16 +115,16 @@ class ExitSignals:
             return
         if not self._is_raised or self._heard > _QUIET_MAX:
             self._is_raised = True
-            raise KeyboardInterrupt
+            raise BrokenOff
 
     def _after_unraisable(
         self, before: Callable[["sys.UnraisableHookArgs"], object]
     ) -> Callable[["sys.UnraisableHookArgs"], None]:
         """A hook for exceptions raised in callbacks of the interpreter, such as those at a garbage collection, which
-        nobody can catch: a KeyboardInterrupt of ours is raised again soon, others are told as before."""
+        nobody can catch: one of ours is raised again soon, others are told as before."""
 
         def hear(lost: "sys.UnraisableHookArgs") -> None:
-            if self.number is None or not issubclass(lost.exc_type, KeyboardInterrupt):
+            if self.number is None or not issubclass(lost.exc_type, BrokenOff):
                 before(lost)
                 return
             self._is_raised = False

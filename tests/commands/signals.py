@@ -24,8 +24,8 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.scenario_files.load import load_scenario
 from gpu_sim.worlds.worlds import Worlds
 
-from ..support.clean_ends import Trial, Unclean, carry_out, expect, is_json, is_xml, nothing_left_on, pages, whole
 from ..support.processes import Serving, run, serving
+from .clean_ends import Trial, Unclean, carry_out, expect, is_json, is_xml, nothing_left_on, pages, whole
 
 ALICE = {"authorization": "Bearer si_test_alice"}
 LATEST = 1.1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.clean_ends import Trial, Unclean, carry_out, is_json, pages, whole
+from .clean_ends import Trial, Unclean, carry_out, is_json, pages, whole
 from .signals import run_trials
 
 PROGRAM = """
@@ -20,7 +20,7 @@ def hear(number, frame):
     if fault == "traceback":
         raise ZeroDivisionError
     if fault == "process":
-        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     if fault == "temporary":
         tempfile.mkstemp()
     if fault == "half":

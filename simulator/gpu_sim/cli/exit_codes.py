@@ -6,6 +6,9 @@ with 2, and `serve`, once it is ready, with 0.
 
 import click
 
+BROKEN_OFF = 130
+"""Without a signal that says more: shells take it for an end by ^C."""
+
 
 class CannotTry(click.ClickException):
     """The command could not try what it was asked for."""

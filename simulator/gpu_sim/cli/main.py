@@ -3,12 +3,15 @@
 Each command imports what it needs when it runs, so that none waits for what another one needs.
 """
 
+from typing import Any
+
 import click
 
 from .. import __version__
 from ..exit_signals import ExitSignals
 from .calibrate import calibrate
 from .contract import contract
+from .exit_codes import BROKEN_OFF
 from .market import market
 from .remote import snapshot, wait
 from .replay import replay
@@ -17,7 +20,17 @@ from .serve import serve
 from .verify import verify
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """A group whose commands, when broken off, print nothing about it: click would print an empty line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(BROKEN_OFF) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gpu-sim")
 def main() -> None:
     """A spot-GPU rental API on localhost, with a simulated market behind it and a clock that you can hold still."""

@@ -20,7 +20,7 @@ from ..api.app import build_app
 from ..api.auth import ControlAccess, is_loopback
 from ..api.transport import Connections
 from ..core.scenario.scenario import ClockSettings, Scenario
-from ..exit_signals import ExitSignals
+from ..exit_signals import BrokenOff, ExitSignals
 from ..scenario_files.library import ScenarioLibrary
 from ..worlds.request_log import REQUESTS_KEPT
 from ..worlds.retention import KEEP_DEFAULT
@@ -192,7 +192,7 @@ def _default_world(worlds: Worlds, options: Options) -> World:
 
 
 def serve(options: Options, on_ready: Callable[[Ready], None], signals: ExitSignals | None = None) -> None:
-    """Serve until a signal comes. Raises PortUnavailable or StateUnusable, and KeyboardInterrupt where the start is
+    """Serve until a signal comes. Raises PortUnavailable or StateUnusable, and BrokenOff where the start is
     broken off."""
     if signals is None:
         signals = ExitSignals()
@@ -215,7 +215,7 @@ def serve(options: Options, on_ready: Callable[[Ready], None], signals: ExitSign
     finally:
         worlds.close()
     if not serving.server.is_announced:
-        raise KeyboardInterrupt
+        raise BrokenOff
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Seeds run one after the other and in processes of their own, and what they export."""
 
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,18 @@ def test_where_nothing_goes_down_there_are_no_zones_to_measure() -> None:
     assert (run.looked, run.each_tick, len(run.lifetimes_h)) == ({}, {}, 0)
     assert run.interruptions is not None
     assert run.interruptions.counted > 0
+
+
+def test_broken_off_it_leaves_no_process_and_no_part_of_a_file(tmp_path: Path) -> None:
+    def break_off(days: int) -> None:
+        raise KeyboardInterrupt
+
+    others = active_children()
+    with pytest.raises(KeyboardInterrupt):
+        run_seeds(replace(plan(CONDITIONS, days=1), export=tmp_path), [1, 2, 3], jobs=2, on_days=break_off)
+    assert active_children() == others
+    assert [path.name for path in tmp_path.rglob("*.part")] == []
+    assert (tmp_path / "seed-1").is_dir() or (tmp_path / "seed-2").is_dir()
 
 
 def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import httpx
 
-from .processes import GPU_SIM, ROOT, Serving, environment
+from ..support.processes import GPU_SIM, ROOT, Serving, environment
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 END_SECONDS_MAX = 90.0
