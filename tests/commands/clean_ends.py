@@ -21,6 +21,8 @@ END_SECONDS_MAX = 90.0
 SECOND_SIGNAL = 0.25
 """The share of trials in which a second signal follows within `SECOND_SECONDS_MAX`."""
 SECOND_SECONDS_MAX = 0.2
+FROM_TERMINAL = 0.5
+"""The share of SIGINTs that all processes of a command get, as a terminal sends them."""
 BY_ITSELF, TOO_EARLY = "had ended", "did not listen yet"
 
 
@@ -128,7 +130,10 @@ def interrupt(process: "subprocess.Popen[bytes]", number: signal.Signals, luck: 
     before = hears(process.pid)
     if process.poll() is not None:
         return BY_ITSELF
-    process.send_signal(number)
+    if number == signal.SIGINT and luck.random() < FROM_TERMINAL:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     after = hears(process.pid)
     if luck.random() < SECOND_SIGNAL:
         try:
