@@ -259,6 +259,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", metavar="COMMAND", help="those whose name has this in it")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # with the server and the files gone
     with tempfile.TemporaryDirectory() as name:
         try:
             counted = run_trials(arguments.trials, arguments.seed, Path(name), arguments.only)
