@@ -18,6 +18,8 @@ from ..support.processes import GPU_SIM, ROOT, Serving, environment
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 END_SECONDS_MAX = 90.0
+LEFT_SECONDS_MAX = 5.0
+"""The longest that a process may outlive its command: one of the multiprocessing module ends only when that has."""
 SECOND_SIGNAL = 0.25
 """The share of trials in which a second signal follows within `SECOND_SECONDS_MAX`."""
 SECOND_SECONDS_MAX = 0.2
@@ -148,7 +150,7 @@ def interrupt(process: "subprocess.Popen[bytes]", number: signal.Signals, luck: 
 
 def end_session(process: "subprocess.Popen[bytes]") -> None:
     """See that nothing of a command goes on. Raises Unclean after it has ended what does."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + LEFT_SECONDS_MAX
     while (left := session(process.pid)) and process.poll() is not None and time.monotonic() < until:
         time.sleep(0.02)
     if left:

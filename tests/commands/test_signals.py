@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from . import clean_ends
 from .clean_ends import Trial, Unclean, carry_out, is_json, pages, whole
 from .signals import run_trials
 
@@ -45,6 +46,7 @@ def trial(folder: Path, fault: str) -> Trial:
     return Trial(
         fault,
         [str(folder), fault],
+        undisturbed=(7,),  # it never ends by itself
         looks=[whole(folder / "out" / "file", is_json)],
         starts=lambda: (folder / "listens").open().close(),  # waits for the program to open it
         program=(sys.executable, "-c", PROGRAM),
@@ -62,7 +64,11 @@ def trial(folder: Path, fault: str) -> Trial:
         ("code", "exit code 0"),
     ],
 )
-def test_an_end_that_is_not_clean_is_found(tmp_path: Path, fault: str, says: str) -> None:
+def test_an_end_that_is_not_clean_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, says: str
+) -> None:
+    if fault == "process":
+        monkeypatch.setattr(clean_ends, "LEFT_SECONDS_MAX", 0.1)
     with pytest.raises(Unclean) as found:
         carry_out(trial(tmp_path, fault), tmp_path, random.Random(1), 0.0)
     assert says in str(found.value)

@@ -47,7 +47,7 @@ def serve_here(*arguments: str, **env: str) -> Result:
 def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **env: str) -> Options:
     """The options that `gpu-sim serve` would serve with."""
     given: list[Options] = []
-    monkeypatch.setattr("gpu_sim.server.serving.serve", lambda options, _: given.append(options))
+    monkeypatch.setattr("gpu_sim.server.serving.serve", lambda options, *_: given.append(options))
     assert serve_here(*arguments, **env).exit_code == 0
     return given[0]
 
