@@ -26,6 +26,8 @@ SECOND_SECONDS_MAX = 0.2
 FROM_TERMINAL = 0.5
 """The share of SIGINTs that all processes of a command get, as a terminal sends them."""
 BY_ITSELF, TOO_EARLY = "had ended", "did not listen yet"
+PYTHON_HAS_NOT_BEGUN = "Fatal Python error: init_import_site"
+"""What the interpreter tells of a signal that comes before it runs anybody's code; its exit code is 1 then."""
 
 
 class Unclean(Exception):
@@ -164,6 +166,8 @@ def check_end(trial: Trial, code: int, number: int, how: str, err: str, out: str
     right = trial.interrupted(number, out)
     if how == TOO_EARLY:
         allowed = (*right, *trial.undisturbed, -number, 128 + number)
+        if PYTHON_HAS_NOT_BEGUN in err:
+            allowed = (*allowed, 1)
     elif how == BY_ITSELF:
         allowed = trial.undisturbed
     elif how.endswith("at the end"):
