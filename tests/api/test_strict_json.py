@@ -112,3 +112,9 @@ def test_a13_deep_nesting_is_refused(api: Api, body: bytes) -> None:
 def test_a13_nesting_within_bounds_is_judged_by_its_fields(api: Api) -> None:
     body = changed(b"{", b'{"a":' + b'{"a":' * 60 + b"1" + b"}" * 60 + b", ")
     api.call("POST", RENT_PATH, body=body).refused(400, "unknown_field", "a")
+
+
+def test_a13_a_key_that_stands_there_twice_is_named_in_part(api: Api) -> None:
+    key = b"k" * 1_000
+    message = api.call("POST", RENT_PATH, body=b'{"%b": 1, "%b": 2}' % (key, key)).refused(400, "invalid_json")
+    assert f'the key "{"k" * 64}" stands there twice' in message["message"]

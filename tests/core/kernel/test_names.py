@@ -47,3 +47,11 @@ def test_the_nearest_name_is_found_whatever_the_case(name: str, close: str | Non
 def test_the_hint_names_the_nearest_or_says_nothing() -> None:
     assert did_you_mean("H10", ["H100"]) == '; did you mean "H100"?'
     assert did_you_mean("zzz", ["H100"]) == ""
+
+
+def test_a_long_name_is_compared_with_none_and_a_name_with_200_at_most() -> None:
+    assert nearest("x" * 64, ["x" * 60]) == "x" * 60
+    assert nearest("x" * 65, ["x" * 65]) is None
+    others = [f"offer {number}" for number in range(199)]
+    assert nearest("H10", [*others, "H100"]) == "H100"
+    assert nearest("H10", [*others, "L40S", "H100"]) is None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from hashlib import blake2b
+from itertools import islice
 
 NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 """Names of accounts and worlds."""
@@ -11,7 +12,8 @@ NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 _is_token = re.compile(r"[\x21-\x7e]{1,256}").fullmatch
 _is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
 
-
+_COMPARED_LENGTH_MAX = 64
+_COMPARED_NAMES_MAX = 200
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
 
@@ -50,8 +52,11 @@ def rental_id(seed: int, name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, whatever its case, or None where none is near."""
-    spelling = {candidate.casefold(): candidate for candidate in known}
+    """The known name most like `name`, whatever its case, or None where none is near. Nothing is near to a name of more
+    than 64 characters, and of the known names the first 200 count: a comparison takes long."""
+    if len(name) > _COMPARED_LENGTH_MAX:
+        return None
+    spelling = {candidate.casefold(): candidate for candidate in islice(known, _COMPARED_NAMES_MAX)}
     close = get_close_matches(name.casefold(), spelling, n=1, cutoff=0.5)
     return spelling[close[0]] if close else None
 
