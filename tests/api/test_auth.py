@@ -110,6 +110,9 @@ def test_the_control_plane_refuses_a_foreign_host(api: Api, host: str | None) ->
         "evil",
         "http://[",
         "",
+        "chrome-extension://127.0.0.1",
+        "file://localhost",
+        "//localhost",
     ],
 )
 def test_the_control_plane_refuses_a_foreign_origin(api: Api, origin: str) -> None:
@@ -121,6 +124,38 @@ def test_the_control_plane_refuses_a_foreign_origin(api: Api, origin: str) -> No
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:80"])
 def test_the_control_plane_answers_a_loopback_origin(api: Api, origin: str) -> None:
     assert api.call("GET", "/_sim/clock", headers=[("origin", origin)]).status == 200
+
+
+def test_the_control_plane_refuses_what_comes_from_a_page_of_another_site(api: Api) -> None:
+    for site in ("same-origin", "same-site", "none"):
+        assert api.call("POST", "/_sim/reset", headers=[("sec-fetch-site", site)]).status == 200
+    for method, path in (("POST", "/_sim/reset"), ("GET", "/_sim/market"), ("GET", "/metrics")):
+        with api.unchanged():
+            answer = api.call(method, path, headers=[("sec-fetch-site", "cross-site")])
+        answer.problem(403, "control_refused", "sec-fetch-site")
+    own = [("sec-fetch-site", "cross-site"), ("origin", "http://localhost:3000")]
+    assert api.call("GET", "/_sim/clock", headers=own).status == 200
+    assert api.call("GET", "/v1/gpu/offers", headers=own[:1]).status == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/_sim/clock",
+        "/_sim/nothing",
+        "/_sim/events?after=0",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/docs/page.js",
+        "/x",
+    ],
+)
+def test_no_answer_but_those_of_the_api_is_sniffed_for_its_type(api: Api, target: str) -> None:
+    for headers in ([], [("accept", "text/event-stream")], [("host", "evil.example")]):
+        answer = api.call("GET", target, headers=headers)
+        assert answer.header("x-content-type-options") == "nosniff"
+    assert api.call("PUT", "/_sim/clock", body=b"{", host="x").header("x-content-type-options") == "nosniff"
 
 
 def test_one_foreign_header_among_several_is_enough_to_be_refused(api: Api) -> None:

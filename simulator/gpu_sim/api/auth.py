@@ -69,9 +69,13 @@ def guard_control(scope: Scope, access: ControlAccess) -> None:
     hosts = header_values(scope, b"host")
     if not hosts or not all(_is_allowed(host.decode("latin-1"), access) for host in hosts):
         raise ControlRefused("the Host is neither loopback nor an --allow-host", param="host")
-    for origin in header_values(scope, b"origin"):
+    origins = header_values(scope, b"origin")
+    for origin in origins:
         if not _is_allowed(_host_of(origin.decode("latin-1")), access):
             raise ControlRefused("the Origin is neither loopback nor an --allow-host", param="origin")
+    # Browsers leave the Origin out of what they take for harmless. A page on another loopback port is of the same site.
+    if not origins and b"cross-site" in header_values(scope, b"sec-fetch-site"):
+        raise ControlRefused("the request comes from a page of another site", param="sec-fetch-site")
 
 
 def is_loopback(host: str) -> bool:
@@ -90,6 +94,7 @@ def _without_port(host_and_port: str) -> str:
 
 def _host_of(origin: str) -> str:
     try:
-        return urlsplit(origin).netloc
+        parts = urlsplit(origin)
     except ValueError:
         return ""
+    return parts.netloc if parts.scheme in ("http", "https") else ""

@@ -79,7 +79,7 @@ async def asset(exchange: Exchange) -> Reply:
     media = _MEDIA.get(name)
     if media is None:
         raise NotFound(f'the page has no file "{name[:256]}"')
-    return Reply(200, _content(name), ((b"content-type", media), (b"x-content-type-options", b"nosniff")))
+    return Reply(200, _content(name), ((b"content-type", media),))
 
 
 @cache
