@@ -12,6 +12,7 @@ from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .bodies import check_media, send_stream
 from .problems import MethodNotAllowed
 from .replies import Reply, Stream
+from .transport import Connection
 
 OFFERS_PATH = "/v1/gpu/offers"
 RENT_PATH = "/v1/gpu/rent"
@@ -22,6 +23,9 @@ FAULT_HEADER = b"x-sim"
 """The header by which a request asks for a fault itself."""
 
 _ON_A_RENTAL: dict[str, Operation] = {"GET": "get_rental", "HEAD": "get_rental", "DELETE": "terminate_rental"}
+
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""A browser shall not take an answer for another type than it says, such as a name in it for HTML."""
 
 _is_request_id = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 
@@ -35,6 +39,7 @@ class Exchange:
         "authorization",
         "began_ns",
         "body",
+        "connection",
         "fault",
         "has_unread_body",
         "is_api",
@@ -59,6 +64,8 @@ class Exchange:
         self.world: World = worlds.by_name[DEFAULT_WORLD]
         self.account = ""
         self.body = b""
+        self.connection: Connection | None = None
+        """The connection of a control call; None in process, and for other requests."""
         self.is_api = path.startswith("/v1/") or path == "/v1"
         """True for a path of the API, which is not one of the simulator's own."""
         self.is_control = not self.is_api and (path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH))
@@ -115,6 +122,8 @@ class Exchange:
         """The headers that every answer has; they fix its virtual time."""
         self.now = self.world.now
         common = (b"x-request-id", self.request_id), (b"x-sim-now", self.now.encode())
+        if not self.is_api:
+            return (*common, _NO_SNIFFING)
         return (*common, (b"x-sim-fault", self.fault.encode())) if self.fault else common
 
 

@@ -94,6 +94,7 @@ class FrontController:
         """Guard the control plane, then read the body. Raises ControlRefused or PayloadTooLarge."""
         # The guard is first: whoever may not use the control plane must not make the server read 256 MB either.
         if exchange.is_control:
+            exchange.connection = self._connections.of(exchange.scope)
             guard_control(exchange.scope, self._access)
         if exchange.has_unread_body:
             exchange.body = await read_body(exchange.scope, receive, _body_limit(exchange))
@@ -127,7 +128,7 @@ class FrontController:
                 reply = api_problem(_as_client_sees(refusal))
             await exchange.answer(send, reply)
 
-        await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope, send))
+        await carry_out(injection, exchange, perform, send, self._connections.of(exchange.scope))
 
     def _resolve_control_world(self, exchange: Exchange) -> None:
         """Find the world of a control call's token, if it has one; other paths have no world. Raises InvalidToken."""

@@ -3,9 +3,8 @@
 import asyncio
 import socket
 import struct
-from typing import Any, ClassVar
 
-from starlette.types import Scope, Send
+from starlette.types import Scope
 
 CLOSE_SECONDS_MAX = 2.0
 """The longest that a client which does not read can delay the end of its connection."""
@@ -22,37 +21,33 @@ class InjectedDisconnect(ConnectionError):
 class Connection:
     """An open TCP connection from a client."""
 
-    __slots__ = ("_closed", "_transport", "request_cycle")
+    __slots__ = ("_closed", "_transport", "is_stalled")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._closed = asyncio.Event()
-        self.request_cycle: Any = None
-        """uvicorn's RequestResponseCycle of the latest request on this connection that gets a fault."""
+        self.is_stalled = False
+        """True where it was cut off because the client took nothing of an answer for too long."""
 
     @property
     def is_open(self) -> bool:
         """True while neither side has ended it."""
         return not self._transport.is_closing()
 
-    def mark_disconnected(self) -> None:
-        """Let the running request know that its client is gone.
-
-        uvicorn does so for the last of pipelined requests alone, and the one that runs may be an earlier one.
-        """
-        if self.request_cycle is not None and not self.request_cycle.response_complete:
-            self.request_cycle.disconnected = True
-
     def mark_closed(self) -> None:
         """Wake whoever waits for the end of the connection."""
         self._closed.set()
 
-    async def reset(self) -> None:
-        """End it by a TCP reset: the client gets ECONNRESET, and what was not sent yet is dropped."""
+    def abort(self) -> None:
+        """Begin to end it by a TCP reset: the client gets ECONNRESET, and what was not sent yet is dropped."""
         transport_socket = self._transport.get_extra_info("socket")
         if transport_socket is not None and self.is_open:
             transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
+
+    async def reset(self) -> None:
+        """End it as `abort` does, and wait for that."""
+        self.abort()
         await self._closed.wait()
 
     async def close(self) -> None:
@@ -72,17 +67,10 @@ class Connections:
     def __init__(self) -> None:
         self._open: dict[Address, Connection] = {}
 
-    def protocol(self, base: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
-        """A protocol class of uvicorn that registers its connections here, for the `http` of `uvicorn.Config`."""
-        return type(f"Registered{base.__name__}", (_RegisteringProtocol, base), {"registry": self})
-
-    def of(self, scope: Scope, send: Send) -> Connection | None:
-        """The connection that a request came on and `send` answers on, or None in process."""
+    def of(self, scope: Scope) -> Connection | None:
+        """The connection that a request came on, or None in process."""
         client = scope.get("client")
-        connection = None if client is None else self._open.get((client[0], client[1]))
-        if connection is not None:
-            connection.request_cycle = getattr(send, "__self__", None)
-        return connection
+        return None if client is None else self._open.get((client[0], client[1]))
 
     def add(self, address: Address, transport: asyncio.Transport) -> Connection:
         """Register a connection."""
@@ -95,26 +83,3 @@ class Connections:
         if self._open.get(address) is connection:
             del self._open[address]
         connection.mark_closed()
-
-
-class _RegisteringProtocol(asyncio.Protocol):
-    """A mixin over a protocol of uvicorn that registers each connection and removes it at its end."""
-
-    registry: ClassVar[Connections]
-    registration: tuple[Address, Connection] | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            address = peer[0], peer[1]
-            self.registration = address, self.registry.add(address, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.registration is not None:
-            self.registration[1].mark_disconnected()
-        # uvicorn's protocol comes first, before whoever waits in `reset` or `close` goes on: it logs an error for a
-        # request that returns without a complete answer on a connection that it still takes for open.
-        super().connection_lost(exc)
-        if self.registration is not None:
-            self.registry.remove(*self.registration)

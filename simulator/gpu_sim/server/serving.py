@@ -18,6 +18,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ..api.app import build_app
 from ..api.auth import ControlAccess, is_loopback
+from ..api.guarded_protocol import guarded
 from ..api.transport import Connections
 from ..core.scenario.scenario import ClockSettings, Scenario
 from ..exit_signals import BrokenOff, ExitSignals
@@ -156,7 +157,7 @@ class _Serving:
         self._log = LineWriter(sys.stderr.fileno()) if options.log_requests else None
         config = uvicorn.Config(
             build_app(worlds, access, connections, log=None if self._log is None else self._log.write),
-            http=connections.protocol(AutoHTTPProtocol),
+            http=guarded(AutoHTTPProtocol, connections),
             lifespan="off",
             ws="none",
             log_level="error",

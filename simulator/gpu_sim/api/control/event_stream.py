@@ -42,7 +42,7 @@ class EventStreams:
         self.open = 0
         """Streams that are open now."""
         self.dropped_total = 0
-        """Streams that were cut off because their reader fell behind."""
+        """Streams that were cut off because their reader fell behind, or took nothing for too long."""
         self._heartbeat_seconds = heartbeat_seconds
         self._behind_max = behind_max
 
@@ -60,11 +60,10 @@ class EventStreams:
         query = select_world(exchange, "after")
         simulation = exchange.world.simulation
         cursor = _last_seen(exchange.scope, query, simulation.events_total)
-        return Stream(self._parts(exchange.worlds, exchange.world, simulation, cursor), _HEADERS)
+        return Stream(self._parts(exchange, simulation, cursor), _HEADERS)
 
-    async def _parts(
-        self, worlds: Worlds, world: World, simulation: Simulation, cursor: int
-    ) -> AsyncGenerator[bytes, None]:
+    async def _parts(self, exchange: Exchange, simulation: Simulation, cursor: int) -> AsyncGenerator[bytes, None]:
+        worlds, world, connection = exchange.worlds, exchange.world, exchange.connection
         clock, slice_ = asyncio.get_running_loop(), Slice()
         waited_for = 0  # events that came while a part was being sent, since the reader was last up to date
         watcher = Watcher()
@@ -95,6 +94,8 @@ class EventStreams:
                     await asyncio.sleep(0)  # a long history holds nobody up
                     slice_ = Slice()
         finally:
+            if connection is not None and connection.is_stalled:
+                self.dropped_total += 1
             self.open -= 1
             world.watchers.remove(watcher)
 

@@ -1,0 +1,204 @@
+"""uvicorn's HTTP protocol within bounds: on the bytes and the time that a head may take, on the requests that may queue
+up on a connection, and on the time that a client may take nothing of its answers."""
+
+import asyncio
+from collections import deque
+from typing import Any, ClassVar
+
+from .transport import Address, Connection, Connections
+
+HEAD_BYTES_MAX = 64 << 10
+HEAD_SECONDS_MAX = 15.0
+"""Bounds of a request's head: its request line and headers. The parser keeps all of it and appends piece by piece."""
+
+STALL_SECONDS_MAX = 60.0
+"""The longest that a client may take nothing of what waits for it; it is cut off when this has passed, or twice this at
+the latest."""
+
+QUEUED_MAX = 100
+"""The requests of a connection that are parsed ahead of their turn."""
+
+_PIECE_BYTES = 16 << 10
+"""Parsed at once: the event loop reads up to 256 KB, which may be many thousand requests."""
+
+_HEAD_TOO_LARGE = b"the head of a request is above 65536 bytes\n"
+_TOO_LARGE_ANSWER = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_HEAD_TOO_LARGE), _HEAD_TOO_LARGE)
+)
+
+
+def guarded(base: type[asyncio.Protocol], connections: Connections) -> type[asyncio.Protocol]:
+    """A protocol class of uvicorn within these bounds that registers its connections, for uvicorn's option `http`."""
+    counts = hasattr(base, "on_headers_complete")
+    return type(f"Guarded{base.__name__}", (_GuardedProtocol, base), {"registry": connections, "counts_bytes": counts})
+
+
+class _HeadTooLarge(Exception):
+    """Raised out of a callback of the parser, which then reads no further."""
+
+
+class _GuardedProtocol(asyncio.Protocol):
+    """A mixin over a protocol of uvicorn: the one on httptools or, with bounds of its own on bytes, the one on h11."""
+
+    registry: ClassVar[Connections]
+    counts_bytes: ClassVar[bool]
+    """False over h11, which bounds heads itself and has no callbacks."""
+    registration: tuple[Address, Connection] | None = None
+
+    # What uvicorn's protocols have.
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    flow: Any
+    cycle: Any
+    headers: Any
+    url: bytes
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        self._unparsed = b""
+        self._bytes_without_progress = 0
+        self._progress = False
+        self._earlier_cycles: deque[Any] = deque()
+        """The requests before the latest one that are not answered yet, but for some that are."""
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            address = peer[0], peer[1]
+            self.registration = address, self.registry.add(address, transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unparsed = b""
+        self._stop_head_timer()
+        # uvicorn tells the last of pipelined requests alone, and the one that runs may be an earlier one.
+        for cycle in self._earlier_cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+        # uvicorn's protocol comes first, before whoever waits in `reset` or `close` goes on: it logs an error for a
+        # request that returns without a complete answer on a connection that it still takes for open.
+        super().connection_lost(exc)
+        self._stop_stall_timer()  # after it: it resumes writing
+        if self.registration is not None:
+            self.registry.remove(*self.registration)
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        self._unparsed = self._unparsed + data if self._unparsed else data
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parse what has come, piece by piece, until too many requests queue up; their answers bring it here again."""
+        while self._unparsed and len(self._earlier_cycles) <= QUEUED_MAX and not self.transport.is_closing():
+            piece, self._unparsed = self._unparsed[:_PIECE_BYTES], self._unparsed[_PIECE_BYTES:]
+            self._progress = False
+            super().data_received(piece)
+            if self._progress or not self.counts_bytes:
+                self._bytes_without_progress = 0
+            else:
+                self._bytes_without_progress += len(piece)
+                if self._bytes_without_progress > HEAD_BYTES_MAX and not self.transport.is_closing():
+                    self.send_400_response("")
+        if self._unparsed and not self.transport.is_closing():
+            self.flow.pause_reading()
+        if self._is_idle():
+            self._await_head()
+        else:
+            self._stop_head_timer()
+
+    def on_headers_complete(self) -> None:
+        """A callback of httptools."""
+        self._progress = True
+        if self._bytes_without_progress and self._head_bytes() > HEAD_BYTES_MAX:
+            self._bytes_without_progress = HEAD_BYTES_MAX + 1
+            raise _HeadTooLarge
+        if self._stall_timer is not None and not self.flow.write_paused:
+            self._stop_stall_timer()  # from here on more is written, by which the next look would be misled
+        before = self.cycle
+        super().on_headers_complete()  # type: ignore[misc]  # uvicorn's
+        if before is not None and not before.response_complete:
+            self._earlier_cycles.append(before)
+
+    def on_body(self, body: bytes) -> None:
+        """A callback of httptools."""
+        self._progress = True
+        super().on_body(body)  # type: ignore[misc]  # uvicorn's
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has too large a head, and close."""
+        if self._bytes_without_progress <= HEAD_BYTES_MAX:
+            super().send_400_response(msg)  # type: ignore[misc]  # uvicorn's
+            return
+        self.transport.write(_TOO_LARGE_ANSWER)
+        self.transport.close()
+
+    def _is_idle(self) -> bool:
+        """True while no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _await_head(self) -> None:
+        """Close the connection unless a whole head comes in time."""
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._is_idle():
+            self.transport.close()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    # Writing
+
+    def on_response_complete(self) -> None:
+        """A callback of uvicorn's request cycles."""
+        super().on_response_complete()  # type: ignore[misc]  # uvicorn's
+        if self.transport.get_write_buffer_size():
+            self._await_reader()
+        while self._earlier_cycles and self._earlier_cycles[0].response_complete:
+            self._earlier_cycles.popleft()
+        if self._unparsed:
+            self._parse()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def _await_reader(self) -> None:
+        if self._stall_timer is None:
+            waiting = self.transport.get_write_buffer_size()
+            self._stall_timer = self.loop.call_later(STALL_SECONDS_MAX, self._look_at_reader, waiting)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_stall_timer()
+        if self._is_idle() and self.transport.get_write_buffer_size():
+            self._await_reader()
+
+    def _look_at_reader(self, before: int) -> None:
+        """Cut off a client that has taken nothing since the last look."""
+        self._stall_timer = None
+        waiting = self.transport.get_write_buffer_size()
+        if not waiting:
+            return
+        if waiting < before:
+            self._await_reader()
+            return
+        if self.registration is None:
+            self.transport.abort()
+        else:
+            self.registration[1].is_stalled = True
+            self.registration[1].abort()
+
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
