@@ -265,7 +265,7 @@ def _kind(line: bytes) -> type[Command] | type[FaultLine] | None:
 def _decode(line: bytes, type_: type[_T], number: int) -> _T:
     try:
         return msgspec.json.decode(line, type=type_, dec_hook=plain_quantity)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise JournalInvalid(str(error), param=f"line {number}") from None
 
 

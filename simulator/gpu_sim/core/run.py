@@ -61,7 +61,7 @@ def restored_run(
     """A run restored from its state; see `Simulation.restored`. Raises SnapshotInvalid."""
     try:
         decoded = msgspec.json.decode(state, type=RunState, dec_hook=plain_quantity)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise SnapshotInvalid(f"the snapshot does not fit: {error}") from None
     simulation = Simulation.restored(
         scenario, bytes(decoded.simulation), seed=seed, start_epoch_ms=start_epoch_ms, history=history

@@ -70,7 +70,7 @@ def decode_state(encoded: bytes, type_: type[_T], offer: Callable[[str], Offer])
 
     try:
         return msgspec.json.decode(encoded, type=type_, dec_hook=find)
-    except (msgspec.MsgspecError, KeyError) as error:
+    except (msgspec.MsgspecError, KeyError, RecursionError) as error:
         raise SnapshotInvalid(f"the snapshot does not fit: {error}") from None
 
 

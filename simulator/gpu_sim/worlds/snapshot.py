@@ -1,7 +1,7 @@
 """The whole of a world as one JSON document: versioned, checksummed, without tokens and without a server."""
 
+import re
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,13 @@ from ..core.scenario.scenario import ClockSettings, Scenario
 from ..core.scenario_problems import find_problems
 
 FORMAT = 2
+
+SPACED_BYTES_MAX = 32 << 20
+"""The largest world whose white space may have changed: it is taken out in one go, while all else waits."""
+
+_HEAD_BYTES_MAX = 1_000
+_world_begins = re.compile(rb',\s*"world"\s*:\s*').search
+_white_space = re.compile(rb"\s")
 
 
 class WorldState(Struct, frozen=True):
@@ -35,34 +42,32 @@ class WorldState(Struct, frozen=True):
         return run
 
 
-class _Document(Struct, frozen=True, forbid_unknown_fields=True):
+class _Head(Struct, frozen=True, forbid_unknown_fields=True):
+    """The fields before the world."""
+
     snapshot: int
     version: str
     checksum: str
-    world: msgspec.Raw
 
 
 def encode_world(state: WorldState) -> bytes:
     """The document of a state."""
     world = msgspec.json.encode(state, enc_hook=int)
-    document = _Document(FORMAT, __version__, _checksum(msgspec.json.decode(world)), msgspec.Raw(world))
-    return msgspec.json.encode(document)
+    head = msgspec.json.encode(_Head(FORMAT, __version__, _checksum(world)))
+    return b'%b,"world":%b}' % (head[:-1], world)
 
 
 def decode_world(document: bytes) -> WorldState:
-    """The state in a document; white space may have changed, nothing else. Raises SnapshotInvalid."""
+    """The state in a document; of one that is not too large white space may have changed, nothing else. Raises
+    SnapshotInvalid.
+
+    What is no snapshot, or a damaged one, is refused before it is decoded: other threads wait while that is done."""
     try:
-        found = msgspec.json.decode(document, type=_Document)
-        if found.snapshot != FORMAT:
-            raise SnapshotInvalid(
-                f"format {found.snapshot} is not format {FORMAT}, the one read here", param="snapshot"
-            )
-        if found.version != __version__:
-            raise SnapshotInvalid(f"it was made by version {found.version}, this is {__version__}", param="version")
-        if found.checksum != _checksum(msgspec.json.decode(found.world)):
+        head, world = _split(document)
+        if head.checksum != _checksum(world):
             raise SnapshotInvalid("the checksum is another: the snapshot is damaged", param="checksum")
-        state = msgspec.json.decode(found.world, type=WorldState, dec_hook=plain_quantity)
-    except msgspec.MsgspecError as error:
+        state = msgspec.json.decode(world, type=WorldState, dec_hook=plain_quantity)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise SnapshotInvalid(f"this is no snapshot: {error}") from None
     if not 0 <= state.start_epoch_ms < epoch_ms(CALENDAR_END):
         raise SnapshotInvalid("its start is outside the calendar", param="world")
@@ -72,5 +77,25 @@ def decode_world(document: bytes) -> WorldState:
     return state
 
 
-def _checksum(world: Any) -> str:
-    return blake2b(msgspec.json.encode(world), digest_size=16).hexdigest()
+def _split(document: bytes) -> tuple[_Head, memoryview]:
+    """The head of a document, and its world without white space. Raises SnapshotInvalid or MsgspecError."""
+    whole = memoryview(document)
+    end = len(document.rstrip())
+    begin = _world_begins(document, 0, _HEAD_BYTES_MAX)
+    if begin is None or document[end - 1 : end] != b"}":
+        raise SnapshotInvalid("this is no snapshot: it has no head or no end")
+    head = msgspec.json.decode(document[: begin.start()] + b"}", type=_Head)
+    if head.snapshot != FORMAT:
+        raise SnapshotInvalid(f"format {head.snapshot} is not format {FORMAT}, the one read here", param="snapshot")
+    if head.version != __version__:
+        raise SnapshotInvalid(f"it was made by version {head.version}, this is {__version__}", param="version")
+    world = whole[begin.end() : end - 1]
+    if _white_space.search(document, 0, begin.end() + 1) is None:
+        return head, world
+    if len(world) > SPACED_BYTES_MAX:
+        raise SnapshotInvalid(f"white space was added, which is read up to {SPACED_BYTES_MAX} bytes")
+    return head, memoryview(msgspec.json.format(bytes(world), indent=-1))
+
+
+def _checksum(world: bytes | memoryview) -> str:
+    return blake2b(world, digest_size=16).hexdigest()  # other threads go on meanwhile

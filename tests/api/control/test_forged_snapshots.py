@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from gpu_sim.core.run import Run
 from gpu_sim.worlds import snapshot as world_snapshot
@@ -41,7 +42,7 @@ def put_changed(api: Api, snapshot: bytes, *changes: tuple[Path, Change]) -> Ans
         for key in path[:-1]:
             node = node[key]
         node[path[-1]] = change(node[path[-1]])
-    document["checksum"] = world_snapshot._checksum(document["world"])
+    document["checksum"] = world_snapshot._checksum(msgspec.json.encode(document["world"]))
     return api.call("PUT", "/_sim/snapshot", body=json.dumps(document).encode())
 
 

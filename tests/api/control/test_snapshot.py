@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+from gpu_sim import __version__
 from gpu_sim.core.scenario.market_settings import InterruptionSettings
 from gpu_sim.core.scenario.scenario import BillingSettings, ClockSettings
 from gpu_sim.worlds import snapshot as world_snapshot
@@ -123,6 +127,21 @@ def changed(document: bytes, **fields: Any) -> bytes:
     return json.dumps(json.loads(document) | fields).encode()
 
 
+def nested(depth: int) -> bytes:
+    """A document whose world is nested so deep, under the right checksum."""
+    world = b"[" * depth + b"]" * depth
+    head = {"snapshot": world_snapshot.FORMAT, "version": __version__, "checksum": world_snapshot._checksum(world)}
+    return json.dumps(head).encode()[:-1] + b',"world":' + world + b"}"
+
+
+def replaced(snapshot: bytes, key: bytes, value: bytes) -> bytes:
+    """The snapshot with a value of its world in the place of another, and the right checksum."""
+    before, _, world = snapshot.partition(b',"world":')
+    world = re.sub(b'"%b":("[^"]*"|[0-9]+|{}|\\[\\])' % key, b'"%b":%b' % (key, value), world[:-1], count=1)
+    checksum = world_snapshot._checksum(world).encode()
+    return re.sub(rb'"checksum":"\w+"', b'"checksum":"%b"' % checksum, before) + b',"world":' + world + b"}"
+
+
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str | None]] = {
     "a foreign format": (lambda snapshot: changed(snapshot, snapshot=99), "snapshot"),
     "a foreign version": (lambda snapshot: changed(snapshot, version="0.0.1"), "version"),
@@ -130,6 +149,13 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str | None]] = {
     "a changed balance": (lambda snapshot: snapshot.replace(b"99928250", b"99928251"), "checksum"),
     "half of it": (lambda snapshot: snapshot[: len(snapshot) // 2], None),
     "an empty object": (lambda _: b"{}", None),
+    "nothing": (lambda _: b"", None),
+    "white space": (lambda _: b" " * 100, None),
+    "no end": (lambda snapshot: snapshot[:-1], "checksum"),
+    "nested lists": (lambda _: nested(100_000), None),
+    "nested lists and white space": (lambda _: nested(100_000).replace(b"[[", b"[ ["), None),
+    "a nested run": (lambda snapshot: replaced(snapshot, b"faults", b"[" * 50_000 + b"]" * 50_000), None),
+    "a nested seed": (lambda snapshot: replaced(snapshot, b"seed", b"[" * 50_000 + b"]" * 50_000), None),
     "one field too many": (lambda snapshot: changed(snapshot, more=1), None),
 }
 
@@ -145,10 +171,48 @@ def test_what_is_foreign_or_damaged_changes_nothing(api: Api, damage: str) -> No
         put(api, breaks(snapshot)).problem(400, "snapshot_invalid", param)
 
 
+def test_white_space_may_not_change_in_a_very_large_one(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = take(api)
+    monkeypatch.setattr(world_snapshot, "SPACED_BYTES_MAX", 1_000)
+    assert put(api, snapshot + b"\n").status == 200
+    with api.unchanged():
+        put(api, json.dumps(json.loads(snapshot)).encode()).problem(400, "snapshot_invalid", None)
+
+
+def test_a_snapshot_is_decoded_beside_the_event_loop(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, threads = world_snapshot.decode_world, []
+
+    def decode_world(document: bytes) -> world_snapshot.WorldState:
+        threads.append(threading.current_thread())
+        return decode(document)
+
+    monkeypatch.setattr("gpu_sim.worlds.reset_and_restore.decode_world", decode_world)
+    snapshot = take(api)
+    for document, status in ((snapshot, 200), (snapshot[:-1], 400)):
+        assert put(api, document).status == status
+    assert threading.main_thread() not in threads
+    assert len(threads) == 2
+
+
+def test_what_is_no_snapshot_is_never_decoded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+    decode = msgspec.json.decode
+
+    def counting(document: Any, **options: Any) -> Any:
+        decoded.append(len(document))
+        return decode(document, **options)
+
+    monkeypatch.setattr(msgspec.json, "decode", counting)
+    head = b'{"snapshot":2,"version":"%b","checksum":"x","world":' % __version__.encode()
+    for junk in (b"[" * 5_000_000, b'{"a":[' + b"1," * 2_000_000 + b"1]}", head + b"[" * 5_000_000 + b"]}"):
+        put(api, junk).problem(400, "snapshot_invalid", "checksum" if junk.startswith(head) else None)
+    assert max(decoded) < 1_000
+
+
 def test_one_that_was_made_to_fit_its_checksum_and_makes_no_sense_changes_nothing(api: Api) -> None:
     document = json.loads(take(api))
     document["world"]["scenario"]["accounts"].append({"name": "no name", "token": None, "balance": 1})
-    document["checksum"] = world_snapshot._checksum(document["world"])
+    document["checksum"] = world_snapshot._checksum(msgspec.json.encode(document["world"]))
     with api.unchanged():
         put(api, json.dumps(document).encode()).problem(400, "snapshot_invalid", "world")
 
@@ -158,7 +222,7 @@ def test_one_outside_the_calendar_changes_nothing(api: Api, start: int) -> None:
     api.advance("1h")
     document = json.loads(take(api))
     document["world"]["start_epoch_ms"] = start
-    document["checksum"] = world_snapshot._checksum(document["world"])
+    document["checksum"] = world_snapshot._checksum(msgspec.json.encode(document["world"]))
     with api.unchanged():
         put(api, json.dumps(document).encode()).problem(400, "snapshot_invalid", "world")
 
