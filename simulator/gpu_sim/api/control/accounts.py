@@ -1,5 +1,7 @@
 """Money on the control plane: accounts, credit and the ledger."""
 
+from functools import partial
+
 from msgspec import Struct
 
 from ...core.commands import AddCredit, CreateAccount
@@ -8,7 +10,8 @@ from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call_decoding import body_as, enter_world, page, window
+from .call_decoding import body_as, enter_world, window
+from .lists import list_reply, page
 from .views import account_view, entries_view
 
 
@@ -29,9 +32,12 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 async def list_accounts(exchange: Exchange) -> Reply:
     """List accounts with their tokens, balances and held credit."""
     world, query = await enter_world(exchange, "after", "limit")
-    token_of = exchange.worlds.keyring.tokens_of(world)
-    names = world.simulation.accounts
-    return page(((name, account_view(world, name, token_of[name])) for name in names), query, names)
+
+    def accounts() -> dict[str, str]:
+        token_of = exchange.worlds.keyring.tokens_of(world)
+        return {name: token_of[name] for name in world.simulation.accounts}
+
+    return await page(world, query, accounts, partial(account_view, world))
 
 
 async def create_account(exchange: Exchange) -> Reply:
@@ -66,4 +72,4 @@ async def get_ledger(exchange: Exchange) -> Reply:
     """List ledger entries."""
     world, query = await enter_world(exchange, "after", "limit")
     after, limit = window(query)
-    return json_reply(200, {"data": entries_view(world, after, limit)})
+    return await list_reply(world, lambda: entries_view(world, after, limit))

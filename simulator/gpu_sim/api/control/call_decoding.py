@@ -1,7 +1,6 @@
-"""Decoding of a control call: its world, its query, its body, and its page of a list."""
+"""Decoding of a control call: its world, its query, and its body."""
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +15,6 @@ from ..bodies import decode_json
 from ..exchange import Exchange
 from ..fields import parse_query
 from ..problems import MissingField, UnknownField, WorldRequired
-from ..replies import Reply, json_reply
 
 PAGE_DEFAULT = 100
 
@@ -96,19 +94,6 @@ def whole_number(query: dict[str, str], name: str, default: int) -> int:
     given = query.get(name)
     if given is None:
         return default
-    if not (given.isascii() and given.isdigit() and len(given) <= 15):  # `islice` wants less than 2**63
+    if not (given.isascii() and given.isdigit() and len(given) <= 15):  # far below 2**63, which indexes want
         raise InvalidValue(f"{name} must be a whole number", param=name)
     return int(given)
-
-
-def page(items: Iterable[tuple[str, Any]], query: dict[str, str], known: Iterable[str]) -> Reply:
-    """Answer with a page of a list: `limit` items after the one whose id is `after`. Raises InvalidValue."""
-    limit, after = limit_of(query), query.get("after")
-    remaining = iter(items)
-    if after is not None:
-        if after not in known:
-            raise InvalidValue(f'after: no item "{after}"', param="after")
-        for id_, _ in remaining:
-            if id_ == after:
-                break
-    return json_reply(200, {"data": [item for _, item in islice(remaining, limit)]})

@@ -80,7 +80,7 @@ class EventStreams:
                         continue
                     part = f": now {world.now}\n\n".encode()
                 else:
-                    events = events_view(world, cursor, _EVENTS_PER_PART)
+                    events = list(events_view(world, cursor, _EVENTS_PER_PART))
                     if waited_for > self._behind_max or not events or events[0]["seq"] != cursor + 1:
                         self.dropped_total += 1
                         yield b'event: dropped\ndata: {"missed":%d}\n\n' % (total - cursor)

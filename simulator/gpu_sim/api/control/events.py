@@ -4,8 +4,9 @@ import asyncio
 
 from ...worlds.world import World
 from ..exchange import Exchange
-from ..replies import Reply, json_reply
+from ..replies import Reply
 from .call_decoding import enter_world, window
+from .lists import list_reply
 from .views import events_view
 
 _BYTES_PER_TURN = 1 << 19  # encoded between two turns of other requests
@@ -15,7 +16,7 @@ async def list_events(exchange: Exchange) -> Reply:
     """List events in order."""
     world, query = await enter_world(exchange, "after", "limit")
     after, limit = window(query)
-    return json_reply(200, {"data": events_view(world, after, limit)})
+    return await list_reply(world, lambda: events_view(world, after, limit))
 
 
 async def get_journal(exchange: Exchange) -> Reply:

@@ -13,7 +13,8 @@ from ...worlds import faults
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call_decoding import EmptyBody, body_as, enter_world, page
+from .call_decoding import EmptyBody, body_as, enter_world
+from .lists import page
 
 
 class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -28,8 +29,9 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
 async def list_faults(exchange: Exchange) -> Reply:
     """List rules in their order, with their counters."""
     world, query = await enter_world(exchange, "after", "limit")
-    views = {state.rule.name: _view(state) for state in world.faults.state()}
-    return page(views.items(), query, views)
+    return await page(
+        world, query, lambda: {state.rule.name: state for state in world.faults.state()}, lambda _, state: _view(state)
+    )
 
 
 async def add_fault(exchange: Exchange) -> Reply:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ...core.commands import PlayAct
+from ...core.market.offer import Offer
 from ...core.scenario.acts import (
     CapacityAct,
     InterruptAct,
@@ -16,7 +17,8 @@ from ...core.scenario.acts import (
 )
 from ..exchange import Exchange, Handler
 from ..replies import Reply, json_reply
-from .call_decoding import body_as, enter_world, page
+from .call_decoding import body_as, enter_world
+from .lists import page
 from .views import act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)
@@ -26,8 +28,11 @@ async def get_market(exchange: Exchange) -> Reply:
     """List all offers, listed or not, by provider, gpu_model and region, with fields that the API does not show."""
     world, query = await enter_world(exchange, "provider", "gpu_model", "region", "after", "limit")
     selector = Selector(**{name: query[name] for name in ("provider", "gpu_model", "region") if name in query})
-    offers = {offer.name: offer for offer in world.simulation.market.matching(selector)}
-    return page(((name, offer_view(world, offer)) for name, offer in offers.items()), query, offers)
+
+    def offers() -> dict[str, Offer]:
+        return {offer.name: offer for offer in world.simulation.market.matching(selector)}
+
+    return await page(world, query, offers, lambda _, offer: offer_view(world, offer))
 
 
 def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:

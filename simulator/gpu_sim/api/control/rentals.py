@@ -7,7 +7,8 @@ from ...core.scenario.acts import Transition
 from .. import decoration
 from ..exchange import Exchange
 from ..replies import Reply, json_reply
-from .call_decoding import EmptyBody, body_as, enter_world, page
+from .call_decoding import EmptyBody, body_as, enter_world
+from .lists import page
 from .views import rental_view
 
 
@@ -23,7 +24,9 @@ async def list_rentals(exchange: Exchange) -> Reply:
     rentals = world.simulation.rentals.by_id
     if any(rental.command.ssh for rental in rentals.values()):
         await decoration.prepare()
-    return page(((id_, rental_view(world, rental)) for id_, rental in rentals.items()), query, rentals)
+    return await page(
+        world, query, lambda: world.simulation.rentals.by_id, lambda _, rental: rental_view(world, rental)
+    )
 
 
 async def interrupt_rental(exchange: Exchange) -> Reply:

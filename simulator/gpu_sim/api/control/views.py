@@ -1,6 +1,7 @@
 """Views of the control plane: its JSON shapes, with durations as text, instants RFC 3339, money with six decimals."""
 
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -53,17 +54,18 @@ def entry_view(world: World, seq: int, entry: Entry) -> dict[str, Any]:
     }
 
 
-def entries_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+def entries_view(world: World, after: int, limit: int) -> Iterator[dict[str, Any]]:
     """Up to `limit` ledger entries after number `after`.
 
     Entries that are no longer in memory are summed up in an `opening_balance`, so that the postings of a list from the
     start always add up to the balances.
     """
     ledger = world.simulation.ledger
-    shown = [_opening_view(world)] if after < ledger.dropped and limit else []
+    opening = [_opening_view(world)] if after < ledger.dropped and limit else []
     first = max(0, after - ledger.dropped)
-    entries = islice(ledger.entries, first, first + limit - len(shown))
-    return shown + [entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1)]
+    entries = ledger.entries[first : first + limit - len(opening)]
+    views = (entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1))
+    return chain(opening, views)
 
 
 def _opening_view(world: World) -> dict[str, Any]:
@@ -97,12 +99,12 @@ def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
     return name, value
 
 
-def events_view(world: World, after: int, limit: int) -> list[dict[str, Any]]:
+def events_view(world: World, after: int, limit: int) -> Iterator[dict[str, Any]]:
     """Up to `limit` events after number `after`, of those in memory."""
     dropped = world.simulation.events_dropped
     first = max(0, after - dropped)
-    events = islice(world.simulation.events, first, first + limit)
-    return [event_view(world, seq, event) for seq, event in enumerate(events, dropped + first + 1)]
+    events = world.simulation.events[first : first + limit]
+    return (event_view(world, seq, event) for seq, event in enumerate(events, dropped + first + 1))
 
 
 def rental_view(world: World, rental: Rental) -> dict[str, Any]:
