@@ -13,6 +13,7 @@ from itertools import count
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.kernel.errors import Refusal
+from ..core.kernel.names import printable
 from ..core.scenario.fault_rules import Operation
 from ..worlds.world import WorldNotFound
 from ..worlds.worlds import Worlds
@@ -176,6 +177,7 @@ async def _fail(exchange: Exchange, error: Exception, send: Send) -> None:
     """Log a failure of the simulator and answer with 500. Re-raises an InjectedDisconnect, which is no failure."""
     if isinstance(error, InjectedDisconnect):
         raise error
-    _log.error("%s %s failed", exchange.scope["method"], exchange.scope["path"], exc_info=error)
+    method, path = exchange.scope["method"], printable(exchange.scope["path"])
+    _log.error("%s %s failed", method, path, exc_info=error)
     said = {"message": "the simulator failed; its log says why", "type": "api_error", "param": None, "code": "failure"}
     await exchange.answer(send, json_reply(500, {"error": said}))

@@ -7,7 +7,7 @@ import click
 
 from ..output_file import why_unwritable, write_file
 from .exit_codes import CannotTry
-from .lines import print_lines
+from .lines import echo, print_lines
 from .options import FILE, TRACE, DurationType
 from .progress import needs_extra, progress
 
@@ -91,12 +91,12 @@ def calibrate(
     except CannotCalibrate as error:
         # Exit code 1: it was tried, and no market is like these traces.
         option = "--against: " if isinstance(error, calibration.CannotSimulateHeldOut) else ""
-        click.echo(f"{option}{error}", err=True)
+        echo(f"{option}{error}", err=True)
         ctx.exit(1)
     print_lines(calibration_lines(found))  # before the file: a file that cannot be written costs no result
     try:
         write_file(output, found.text.encode())
     except OSError as error:
         raise CannotTry(f"{output} cannot be written: {error.strerror}") from None
-    click.echo(f"{output} is written")
+    echo(f"{output} is written")
     ctx.exit(1 if found.is_missed else 0)

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from .lines import echo
 from .options import json_option
 
 
@@ -19,12 +20,12 @@ def contract(as_json: bool, documented_only: bool) -> None:
     from .. import openapi
 
     if not as_json and not documented_only:
-        click.echo(openapi.contract_text(), nl=False)
+        echo(openapi.contract_text(), nl=False)
         return
     document = openapi.load_contract()
     if documented_only:
         document = openapi.documented_only(document)
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        click.echo(openapi.as_yaml(document), nl=False)
+        echo(openapi.as_yaml(document), nl=False)

@@ -3,6 +3,8 @@
 Each command imports what it needs when it runs, so that none waits for what another one needs.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -12,6 +14,7 @@ from ..exit_signals import ExitSignals
 from .calibrate import calibrate
 from .contract import contract
 from .exit_codes import BROKEN_OFF
+from .lines import printable_lines
 from .market import market
 from .remote import snapshot, wait
 from .replay import replay
@@ -20,12 +23,28 @@ from .serve import serve
 from .verify import verify
 
 
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Make errors fit for a terminal: those of click itself, too, repeat arguments."""
+    try:
+        yield
+    except click.ClickException as error:
+        message = printable_lines(error.format_message())
+        error.format_message = lambda: message  # type: ignore[method-assign]
+        raise
+
+
 class _Commands(click.Group):
     """A group whose commands, when broken off, print nothing about it: click would print an empty line."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _printable_errors():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _printable_errors():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise SystemExit(BROKEN_OFF) from None
 

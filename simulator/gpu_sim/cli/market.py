@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from ..exit_signals import ExitSignals
 from .exit_codes import CannotTry
-from .lines import print_lines
+from .lines import echo, print_lines
 from .options import FOLDER, TRACE, DurationType, json_option
 from .progress import needs_extra, progress
 from .scenarios import load_scenario_or_end
@@ -100,9 +100,9 @@ def market(
     check = _checked(settings, ctx.ensure_object(ExitSignals))
     if check.page is not None:
         # On stderr: with --json stdout is one document.
-        click.echo(f"{check.page} is written", err=True)
+        echo(f"{check.page} is written", err=True)
     if as_json:
-        click.echo(json.dumps(market_document(settings, check), indent=2, ensure_ascii=False))
+        echo(json.dumps(market_document(settings, check), indent=2, ensure_ascii=False))
     else:
         print_lines(market_lines(check))
     ctx.exit(1 if check.is_missed else 0)

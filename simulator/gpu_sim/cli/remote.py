@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from ..output_file import write_file
 from .exit_codes import CannotTry
+from .lines import echo
 from .options import FILE, DurationType, admin_token_option, server_options, url_option
 
 
@@ -27,7 +28,7 @@ def save(file: Path, url: str, token: str | None, world: str | None, admin_token
         write_file(file, content)
     except OSError as error:
         raise CannotTry(f"{file} cannot be written: {error.strerror}") from None
-    click.echo(f"{file}: {len(content)} bytes")
+    echo(f"{file}: {len(content)} bytes")
 
 
 @snapshot.command()
@@ -37,7 +38,7 @@ def load(file: BinaryIO, url: str, token: str | None, world: str | None, admin_t
     """Let the world become the one in FILE; its tokens stay."""
     # Sent as it is: what is a snapshot, and of which version, is for the server to say.
     _call("PUT", Raw(file.read()), url=url, token=token, world=world, admin_token=admin_token)
-    click.echo(f"{file.name}: loaded")
+    echo(f"{file.name}: loaded")
 
 
 def _call(
@@ -78,6 +79,6 @@ def wait(ctx: click.Context, url: str, timeout: int, admin_token: str | None) ->
     except UrlImpossible as error:
         raise CannotTry(str(error)) from None
     if reason is not None:
-        click.echo(f"{url} is not ready: {reason}", err=True)
+        echo(f"{url} is not ready: {reason}", err=True)
         ctx.exit(1)
-    click.echo(f"{url} is ready")
+    echo(f"{url} is ready")

@@ -5,6 +5,7 @@ from typing import BinaryIO
 import click
 
 from .exit_codes import CannotTry
+from .lines import echo
 
 
 @click.command()
@@ -20,10 +21,10 @@ def replay(ctx: click.Context, file: BinaryIO) -> None:
     except JournalInvalid as error:
         raise CannotTry(f"{file.name}: {error.param}: {error.message}") from None
     if difference is None:
-        click.echo(f"{file.name}: the replay agrees, {len(simulation.events)} events")
+        echo(f"{file.name}: the replay agrees, {len(simulation.events)} events")
         return
-    click.echo(f"{file.name}: the replay differs first in line {difference.line}")
+    echo(f"{file.name}: the replay differs first in line {difference.line}")
     # Cut, as the header of a journal lists a whole catalogue in one line.
     for label, line in (("recorded", difference.recorded), ("replayed", difference.replayed)):
-        click.echo(f"  {label}: {'nothing' if line is None else line.decode(errors='replace').rstrip()[:1000]}")
+        echo(f"  {label}: {'nothing' if line is None else line.decode(errors='replace').rstrip()[:1000]}")
     ctx.exit(1)

@@ -6,6 +6,7 @@ import click
 
 from ..core.scenario.scenario import Scenario
 from .exit_codes import CannotTry
+from .lines import echo
 
 
 def load_scenario_or_end(name: str) -> Scenario:
@@ -30,9 +31,9 @@ def check(ctx: click.Context, file: str) -> None:
     except ScenarioError as error:
         if all(problem.line is None for problem in error.problems):  # there is nothing to check
             raise CannotTry(str(error)) from None
-        click.echo(str(error), err=True)
+        echo(str(error), err=True)
         ctx.exit(1)
-    click.echo(f"{file}: scenario {scenario.name} is fine")
+    echo(f"{file}: scenario {scenario.name} is fine")
 
 
 @click.command()
@@ -42,8 +43,8 @@ def scenarios() -> None:
 
     for name in shipped_scenarios():
         scenario = load_scenario(name)
-        click.echo(f"{name}\n    {' '.join(scenario.description.split())}")
-        click.echo(f"    Expect: {' '.join(scenario.expect.split())}")
+        echo(f"{name}\n    {' '.join(scenario.description.split())}")
+        echo(f"    Expect: {' '.join(scenario.expect.split())}")
 
 
 @click.command()
@@ -51,4 +52,4 @@ def schema() -> None:
     """Print the JSON Schema of scenario files."""
     from ..scenario_files.load import scenario_schema
 
-    click.echo(json.dumps(scenario_schema(), indent=2))
+    echo(json.dumps(scenario_schema(), indent=2))

@@ -13,6 +13,7 @@ from ..core.kernel.quantities import Factor
 from ..core.scenario.scenario import ClockSettings
 from ..exit_signals import ExitSignals
 from .exit_codes import CannotTry
+from .lines import echo
 from .options import FILE
 from .scenarios import load_scenario_or_end
 
@@ -207,14 +208,14 @@ def _announce(ready_file: "ReadyFile | None", ready: "Ready") -> None:
     if ready_file is not None:
         ready_file.write(ready)
     kept = "" if ready.state is None else f" state={ready.state} (of the world {ready.world} only)"
-    click.echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}{kept}")
+    echo(f"gpu-sim ready: {ready.url} world={ready.world} seed={ready.seed} token={ready.token or '-'}{kept}")
     if ready.token:
         header = shlex.quote(f"Authorization: Bearer {ready.token}")
-        click.echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
+        echo(f"try: curl -s -H {header} '{ready.url}/v1/gpu/offers?gpu_model=RTX%204090'")
     if not ready.control:
-        click.echo("the control plane is off: off loopback it needs --admin-token")
+        echo("the control plane is off: off loopback it needs --admin-token")
     elif not ready.token:
-        click.echo(f"no account yet; make one: curl -s -X POST {ready.url}/_sim/accounts")
+        echo(f"no account yet; make one: curl -s -X POST {ready.url}/_sim/accounts")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ..exit_signals import ExitSignals
 from ..output_file import why_unwritable, write_file
 from ..shipped_files import folder
 from .exit_codes import CannotTry
-from .lines import in_color, print_lines, shortened
+from .lines import echo, in_color, print_lines, printable_lines, shortened
 from .options import FILE, admin_token_option, json_option, url_option
 
 _SIMULATOR = __package__.rpartition(".")[0]
@@ -96,7 +96,7 @@ def verify(
     if as_json:
         verdicts = import_module(f"{_package()}.verdicts.clause_verdicts")
         about = {"url": url, "profile": profile, "simulated": outcome.simulated, "spent": outcome.spent}
-        click.echo(json.dumps(verdicts.as_json(outcome.clauses, **about), indent=2))
+        echo(json.dumps(verdicts.as_json(outcome.clauses, **about), indent=2))
     else:
         print_lines(_table(outcome, url))
     ctx.exit(1 if outcome.failed else 0)
@@ -148,7 +148,7 @@ def _failure(clause: Any, url: str) -> Iterator[str]:
     failed = [check for check in clause.checks if check.verdict == clause.verdict]
     for check in failed[:_FAILURES_SHOWN]:
         yield f"  {check.test.removeprefix('test_').replace('_', ' ')}"
-        yield f"    {check.reason}"
+        yield f"    {printable_lines(check.reason)}"
     if len(failed) > _FAILURES_SHOWN:
         yield f"  and {len(failed) - _FAILURES_SHOWN} more (--json tells all)"
     shortest = min((check for check in failed if check.requests), key=lambda check: len(check.requests), default=None)
@@ -156,7 +156,7 @@ def _failure(clause: Any, url: str) -> Iterator[str]:
         lines = "\n".join(shortest.requests)
         names = "TOKEN and ADMIN_TOKEN" if "$ADMIN_TOKEN" in lines else "TOKEN"
         yield f"  the shortest way there (URL={url}, {names} as given):"
-        yield from (f"    {line}" for line in shortest.requests)
+        yield from (f"    {printable_lines(line)}" for line in shortest.requests)
 
 
 def _totals(outcome: Any) -> Iterator[str]:

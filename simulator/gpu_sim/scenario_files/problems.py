@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from ..core.kernel.names import printable
+
 FieldPath: TypeAlias = tuple[str | int, ...]
 """The way from a document's root to a value: keys and, in lists, indexes."""
 
@@ -31,7 +33,8 @@ class Problem(Struct, frozen=True):
 
     def __str__(self) -> str:
         where = FilePlace(self.file, self.line, self.column)
-        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+        text = f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+        return printable(text)  # names in a file may hold anything, escape sequences of terminals too
 
 
 class ScenarioError(Exception):

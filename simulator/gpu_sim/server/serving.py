@@ -93,6 +93,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
     except OSError as error:
         raise PortUnavailable(f"cannot listen on {host}: {error.strerror}") from None
+    except (UnicodeError, ValueError) as error:  # a name that cannot be that of a host
+        raise PortUnavailable(f"cannot listen on {host}: {error}") from None
     try:
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
