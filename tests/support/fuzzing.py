@@ -105,24 +105,22 @@ TARGETS = st.one_of(
     st.tuples(METHODS, ROUTED.flatmap(lambda target: _disturbed(target[1]))),
     st.tuples(METHODS, st.text(st.characters(codec="utf-8"), max_size=20).map(lambda text: "/" + text)),
 )
-NAMES = st.sampled_from(
-    [
-        *("gpu_model", "provider", "min_vram", "max_price", "world", "limit", "after", "gpu_count", "ssh_key"),
-        *("by", "to", "until", "mode", "speed", "step", "name", "token", "balance", "amount", "rental", "status"),
-        *("operation", "account", "fault", "match", "in_order", "at_least", "at_most", "exactly", "body", "method"),
-        *("path", "fine_tuned", "scenario", "seed", "clock", "tokens", "only", "on", "effect", "when", "probability"),
-        *RENT,
-    ]
-)
-WORDS = st.sampled_from(
-    [
-        *RENT.values(),
-        *("1", "0.5", "1h", "-1h", "1d", "90s", "10m", "manual", "real", "next_event", "running", "terminated", "5%"),
-        *("2026-01-02T00:00:00Z", "4xx", "rent_gpu", "list_offers", "alice", "bob", "default", "other", "requests"),
-        *(RENTAL, "POST", "/v1/gpu/rent", LONG_NAME, "calm.yaml"),
-        *("ssh-ed25519 AAAA me@host", ALICE, "\x00", "🙂", "\u202e", "é", " ", "'; --", "../../etc/passwd"),
-    ]
-)
+NAME_LIST = [
+    *("gpu_model", "provider", "min_vram", "max_price", "world", "limit", "after", "gpu_count", "ssh_key"),
+    *("by", "to", "until", "mode", "speed", "step", "name", "token", "balance", "amount", "rental", "status"),
+    *("operation", "account", "fault", "match", "in_order", "at_least", "at_most", "exactly", "body", "method"),
+    *("path", "fine_tuned", "scenario", "seed", "clock", "tokens", "only", "on", "effect", "when", "probability"),
+    *RENT,
+]
+NAMES = st.sampled_from(NAME_LIST)
+WORD_LIST = [
+    *RENT.values(),
+    *("1", "0.5", "1h", "-1h", "1d", "90s", "10m", "manual", "real", "next_event", "running", "terminated", "5%"),
+    *("2026-01-02T00:00:00Z", "4xx", "rent_gpu", "list_offers", "alice", "bob", "default", "other", "requests"),
+    *(RENTAL, "POST", "/v1/gpu/rent", LONG_NAME, "calm.yaml"),
+    *("ssh-ed25519 AAAA me@host", ALICE, "\x00", "🙂", "\u202e", "é", " ", "'; --", "../../etc/passwd"),
+]
+WORDS = st.sampled_from(WORD_LIST)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -135,32 +133,30 @@ SCALARS = st.one_of(
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=3)
 )
-ODD_BODIES = st.sampled_from(
-    [
-        *(b"", b"{", b"}", b"{}", b"[]", b"null", b"0", b'""', b"\xff\xfe", b"\xef\xbb\xbf{}", b"{}{}", b"NaN"),
-        *(b"[" * 5_000, b'{"a":' * 70 + b"1" + b"}" * 70, b'{"by":' * 2_000, b'{"gpu_count":' + b"9" * 6_000 + b"}"),
-        *(b'{"amount":1e999}', b'{"a":"\\ud800"}', b'{"a":1,"a":2}', b'{"by":"' + b"9" * 400 + b'd"}'),
-        *(b'{"gpu_model":"' + b"x" * 66_000 + b'"}', b'{"x":"' + "🙂".encode() * 1_000 + b'"}', b"a=b&c=d"),
-    ]
-)
-USEFUL_BODIES: st.SearchStrategy[bytes] = st.sampled_from(
-    [
-        RENT,
-        {"by": "1m"},
-        {"by": "1h"},
-        {"until": "next_event"},
-        {"amount": "1"},
-        {"mode": "scaled", "speed": 2},
-        {"mode": "manual", "step": "1s"},
-        {"match": {"operation": "rent_gpu", "status": "2xx"}, "at_least": 2},
-        {"in_order": [{"operation": "rent_gpu"}, {"operation": "get_rental", "status": 404}]},
-        {},
-        {"name": "other"},
-        {"name": "other", "scenario": "calm"},
-        {"name": "other", "scenario": "calm.yaml"},
-        {"scenario": {"name": "x", "extends": LONG_NAME}},
-    ]
-).map(lambda content: json.dumps(content).encode())
+ODD_BODY_LIST = [
+    *(b"", b"{", b"}", b"{}", b"[]", b"null", b"0", b'""', b"\xff\xfe", b"\xef\xbb\xbf{}", b"{}{}", b"NaN"),
+    *(b"[" * 5_000, b'{"a":' * 70 + b"1" + b"}" * 70, b'{"by":' * 2_000, b'{"gpu_count":' + b"9" * 6_000 + b"}"),
+    *(b'{"amount":1e999}', b'{"a":"\\ud800"}', b'{"a":1,"a":2}', b'{"by":"' + b"9" * 400 + b'd"}'),
+    *(b'{"gpu_model":"' + b"x" * 66_000 + b'"}', b'{"x":"' + "🙂".encode() * 1_000 + b'"}', b"a=b&c=d"),
+]
+ODD_BODIES = st.sampled_from(ODD_BODY_LIST)
+USEFUL_BODY_LIST: list[dict[str, Any]] = [
+    RENT,
+    {"by": "1m"},
+    {"by": "1h"},
+    {"until": "next_event"},
+    {"amount": "1"},
+    {"mode": "scaled", "speed": 2},
+    {"mode": "manual", "step": "1s"},
+    {"match": {"operation": "rent_gpu", "status": "2xx"}, "at_least": 2},
+    {"in_order": [{"operation": "rent_gpu"}, {"operation": "get_rental", "status": 404}]},
+    {},
+    {"name": "other"},
+    {"name": "other", "scenario": "calm"},
+    {"name": "other", "scenario": "calm.yaml"},
+    {"scenario": {"name": "x", "extends": LONG_NAME}},
+]
+USEFUL_BODIES = st.sampled_from(USEFUL_BODY_LIST).map(lambda content: json.dumps(content).encode())
 BODIES = st.one_of(
     st.binary(max_size=60),
     ODD_BODIES,
@@ -206,34 +202,35 @@ HEADERS = st.lists(
 MEDIA = st.sampled_from(
     [*["application/json"] * 6, "text/plain", "", None, "application/json; charset=utf-8", "APPLICATION/JSON", "a/b"]
 )
-PLAUSIBLE = st.sampled_from(
-    [
-        ("POST", "/v1/gpu/rent", RENT),
-        ("POST", "/v1/gpu/rent", RENT | {"ssh_key": "ssh-ed25519 AAAA me@host"}),
-        ("GET", "/v1/gpu/offers", None),
-        ("GET", f"/v1/gpu/rentals/{RENTAL}", None),
-        ("DELETE", f"/v1/gpu/rentals/{RENTAL}", None),
-        ("POST", f"/_sim/rentals/{RENTAL}/touch", None),
-        ("POST", f"/_sim/rentals/{RENTAL}/interrupt", None),
-        ("POST", "/_sim/clock/advance", {"by": "90s"}),
-        ("POST", "/_sim/clock/advance", {"by": "1h"}),
-        ("POST", "/_sim/clock/advance", {"until": "next_event"}),
-        ("PUT", "/_sim/clock", {"mode": "scaled", "speed": 1_000}),
-        ("PUT", "/_sim/clock", {"mode": "manual", "step": "1s"}),
-        ("POST", "/_sim/accounts", {}),
-        ("POST", "/_sim/accounts", {"name": "carol", "token": "si_test_carol", "balance": "1"}),
-        ("POST", "/_sim/accounts/alice/credit", {"amount": "1"}),
-        ("POST", "/_sim/worlds", {"name": "other"}),
-        ("POST", "/_sim/worlds", {"scenario": "calm.yaml"}),
-        ("POST", "/_sim/worlds", {"scenario": LONG_NAME}),
-        ("DELETE", "/_sim/worlds/other", None),
-        ("POST", "/_sim/faults", {"name": "r", "on": {"operation": "list_offers"}, "effect": {"respond": 503}}),
-        ("DELETE", "/_sim/faults/r", None),
-        ("POST", "/_sim/requests/verify", {"match": {"operation": "rent_gpu", "status": "2xx"}, "at_least": 2}),
-        ("POST", "/_sim/requests/verify", {"in_order": [{"operation": "rent_gpu"}, {"account": "bob"}]}),
-        ("POST", "/_sim/reset", {}),
-    ]
-).map(
+PLAUSIBLE_LIST: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("POST", "/v1/gpu/rent", RENT),
+    ("POST", "/v1/gpu/rent", RENT | {"ssh_key": "ssh-ed25519 AAAA me@host"}),
+    ("GET", "/v1/gpu/offers", None),
+    ("GET", f"/v1/gpu/rentals/{RENTAL}", None),
+    ("DELETE", f"/v1/gpu/rentals/{RENTAL}", None),
+    ("POST", f"/_sim/rentals/{RENTAL}/touch", None),
+    ("POST", f"/_sim/rentals/{RENTAL}/interrupt", None),
+    ("POST", "/_sim/clock/advance", {"by": "90s"}),
+    ("POST", "/_sim/clock/advance", {"by": "1h"}),
+    ("POST", "/_sim/clock/advance", {"until": "next_event"}),
+    ("PUT", "/_sim/clock", {"mode": "scaled", "speed": 1_000}),
+    ("PUT", "/_sim/clock", {"mode": "manual", "step": "1s"}),
+    ("POST", "/_sim/accounts", {}),
+    ("POST", "/_sim/accounts", {"name": "carol", "token": "si_test_carol", "balance": "1"}),
+    ("POST", "/_sim/accounts/alice/credit", {"amount": "1"}),
+    ("POST", "/_sim/worlds", {"name": "other"}),
+    ("POST", "/_sim/worlds", {"scenario": "calm.yaml"}),
+    ("POST", "/_sim/worlds", {"scenario": LONG_NAME}),
+    ("DELETE", "/_sim/worlds/other", None),
+    ("POST", "/_sim/faults", {"name": "r", "on": {"operation": "list_offers"}, "effect": {"respond": 503}}),
+    ("DELETE", "/_sim/faults/r", None),
+    ("POST", "/_sim/requests/verify", {"match": {"operation": "rent_gpu", "status": "2xx"}, "at_least": 2}),
+    ("POST", "/_sim/requests/verify", {"in_order": [{"operation": "rent_gpu"}, {"account": "bob"}]}),
+    ("POST", "/_sim/reset", {}),
+]
+"""Calls that mostly succeed, so that the others meet a world in which something happens."""
+
+PLAUSIBLE = st.sampled_from(PLAUSIBLE_LIST).map(
     lambda call: Request(
         target=call[:2],
         query="",
@@ -244,7 +241,6 @@ PLAUSIBLE = st.sampled_from(
         host="localhost",
     )
 )
-"""Requests that mostly succeed, so that the others meet a world in which something happens."""
 
 WILD = st.builds(
     Request,
