@@ -5,20 +5,26 @@ import logging
 import select
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api import guarded_protocol
+from gpu_sim.api.control import worlds as control_worlds
+from gpu_sim.api.transport import Address, Connection, Connections
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
 from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.server import serving as server
 from gpu_sim.server.serving import Ready
+from gpu_sim.worlds.world import World
+from gpu_sim.worlds.worlds import Worlds
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -293,3 +299,34 @@ def test_a_stream_whose_client_never_reads_is_dropped_and_counted(monkeypatch: p
             if "gpu_sim_event_streams 0.0\n" in figures:
                 break
     assert "gpu_sim_event_streams_dropped_total 1.0\n" in figures
+
+
+def test_a_world_whose_client_went_away_before_it_was_made_is_not_added(
+    either: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, remove = control_worlds._build, Connections.remove
+    added: list[str] = []
+    begun, gone, built = threading.Event(), threading.Event(), threading.Event()
+
+    def build_slowly(*arguments: Any) -> World:
+        begun.set()
+        assert gone.wait(PATIENCE_MS / 1000)
+        try:
+            return build(*arguments)
+        finally:
+            built.set()
+
+    def remove_and_tell(registry: Connections, address: Address, connection: Connection) -> None:
+        remove(registry, address, connection)
+        gone.set()
+
+    monkeypatch.setattr(control_worlds, "_build", build_slowly)
+    monkeypatch.setattr(Connections, "remove", remove_and_tell)
+    monkeypatch.setattr(Worlds, "add", lambda *given: added.append(given[1].name))
+    with connect(either.url) as connection:
+        connection.sendall(f"POST /_sim/worlds HTTP/1.1\r\n{AUTHORIZED}\r\n".encode())
+        assert begun.wait(PATIENCE_MS / 1000)
+    assert built.wait(PATIENCE_MS / 1000)
+    for _ in range(20):  # the thread hands the world over within a turn or two of the event loop
+        assert httpx.get(f"{either.url}/_sim/ready").status_code == 200
+    assert added == []

@@ -34,6 +34,11 @@ class Connection:
         """True while neither side has ended it."""
         return not self._transport.is_closing()
 
+    @property
+    def is_gone(self) -> bool:
+        """True once its end has come, and whoever runs a request on it has been told."""
+        return self._closed.is_set()
+
     def mark_closed(self) -> None:
         """Wake whoever waits for the end of the connection."""
         self._closed.set()

@@ -15,6 +15,7 @@ from ...scenario_files.problems import Problem, ScenarioError
 from ...worlds.faults import reset_faults
 from ...worlds.world import World
 from ...worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
+from ..bodies import Disconnected
 from ..exchange import Exchange
 from ..fields import parse_query
 from ..problems import ScenarioInvalid
@@ -92,6 +93,8 @@ async def create_world(exchange: Exchange) -> Reply:
     if wanted.name in worlds.by_name:
         raise WorldExists(f'the world "{wanted.name}" is there already', param="name")
     world = await _make(worlds, wanted)
+    if exchange.connection is not None and exchange.connection.is_gone:
+        raise Disconnected  # nobody would know of the world, nor delete it
     tokens = wanted.tokens if wanted.tokens is not None else {}
     _check_tokens(world.scenario, tokens)
     # Nothing is awaited from here on: a name that is free now still is when the world takes it.
