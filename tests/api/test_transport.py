@@ -1,5 +1,6 @@
 """Faults over a real socket, with both HTTP parsers: resets, short bodies, closes, and a server that goes on."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -10,12 +11,15 @@ import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api import transport
+from gpu_sim.api.app import build_app
+from gpu_sim.api.auth import ControlAccess
 from gpu_sim.server import serving as server
 from gpu_sim.server.serving import Ready
+from starlette.types import Message
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ..support.asgi import ALICE, RENT, scenario
+from ..support.asgi import ALICE, RENT, Api, scenario
 from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, send_alone
 
 BODY = json.dumps(RENT).encode()
@@ -200,3 +204,30 @@ def test_pipelined_requests_behind_a_cut_one_are_dropped_with_it(serving: Ready)
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
     assert rentals(serving) == []
+
+
+def test_a_connection_that_ended_before_its_request_was_looked_at_is_gone() -> None:
+    connections, scope = transport.Connections(), {"client": ("127.0.0.1", 1)}
+    assert connections.of(scope) is None
+    connections.are_registered = True
+    gone = connections.of(scope)
+    assert gone is not None
+    assert (gone.is_open, gone.is_gone, gone.is_stalled) == (False, True, False)
+    asyncio.run(gone.reset())
+    asyncio.run(gone.close())
+    assert connections.of({}) is None
+
+
+def test_a_fault_on_a_connection_that_is_gone_is_no_failure(runner: asyncio.Runner) -> None:
+    connections = transport.Connections()
+    connections.are_registered = True
+    api = Api(runner, scenario())
+    app = build_app(api.worlds, ControlAccess(), connections)
+    for words in ("reset", "lose_response", "hang=10ms", "truncate=50%"):
+        headers = [(b"authorization", f"Bearer {ALICE}".encode()), (b"x-sim", words.encode())]
+        scope = {"type": "http", "method": "GET", "path": "/v1/gpu/offers", "query_string": b"", "headers": headers}
+
+        async def send(message: Message) -> None:
+            pass
+
+        runner.run(app(scope | {"client": ("127.0.0.1", 1)}, None, send))  # type: ignore[arg-type]  # nothing is received

@@ -30,6 +30,7 @@ _TOO_LARGE_ANSWER = (
 
 def guarded(base: type[asyncio.Protocol], connections: Connections) -> type[asyncio.Protocol]:
     """A protocol class of uvicorn within these bounds that registers its connections, for uvicorn's option `http`."""
+    connections.are_registered = True
     counts = hasattr(base, "on_headers_complete")
     return type(f"Guarded{base.__name__}", (_GuardedProtocol, base), {"registry": connections, "counts_bytes": counts})
 

@@ -66,16 +66,41 @@ class Connection:
             await self._closed.wait()
 
 
+class _GoneConnection(Connection):
+    """A connection that ended before a request that came on it was looked at."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._closed = asyncio.Event()
+        self._closed.set()
+        self.is_stalled = False
+
+    @property
+    def is_open(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
 class Connections:
     """The open connections of a server, by client address as in `client` of an ASGI scope."""
 
     def __init__(self) -> None:
         self._open: dict[Address, Connection] = {}
+        self.are_registered = False
+        """True where a server registers all its connections here; in process nobody does."""
 
     def of(self, scope: Scope) -> Connection | None:
         """The connection that a request came on, or None in process."""
         client = scope.get("client")
-        return None if client is None else self._open.get((client[0], client[1]))
+        if client is None or not self.are_registered:
+            return None
+        return self._open.get((client[0], client[1])) or _GoneConnection()
 
     def add(self, address: Address, transport: asyncio.Transport) -> Connection:
         """Register a connection."""
