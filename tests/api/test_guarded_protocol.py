@@ -330,3 +330,12 @@ def test_a_world_whose_client_went_away_before_it_was_made_is_not_added(
     for _ in range(20):  # the thread hands the world over within a turn or two of the event loop
         assert httpx.get(f"{either.url}/_sim/ready").status_code == 200
     assert added == []
+
+
+def test_clients_that_reset_at_once_are_no_failures(either: Ready) -> None:
+    request = f"GET /v1/gpu/offers HTTP/1.1\r\n{AUTHORIZED}x-sim: reset\r\n\r\n".encode()
+    for _ in range(200):
+        with connect(either.url) as connection:
+            connection.sendall(request * 2)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    assert httpx.get(f"{either.url}/_sim/health").status_code == 200

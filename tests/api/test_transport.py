@@ -207,15 +207,16 @@ def test_pipelined_requests_behind_a_cut_one_are_dropped_with_it(serving: Ready)
 
 
 def test_a_connection_that_ended_before_its_request_was_looked_at_is_gone() -> None:
-    connections, scope = transport.Connections(), {"client": ("127.0.0.1", 1)}
-    assert connections.of(scope) is None
-    connections.are_registered = True
-    gone = connections.of(scope)
-    assert gone is not None
-    assert (gone.is_open, gone.is_gone, gone.is_stalled) == (False, True, False)
-    asyncio.run(gone.reset())
-    asyncio.run(gone.close())
-    assert connections.of({}) is None
+    connections = transport.Connections()
+    for scope in ({"client": ("127.0.0.1", 1)}, {"client": None}):
+        connections.are_registered = False
+        assert connections.of(scope) is None
+        connections.are_registered = True
+        gone = connections.of(scope)
+        assert gone is not None
+        assert (gone.is_open, gone.is_gone, gone.is_stalled) == (False, True, False)
+        asyncio.run(gone.reset())
+        asyncio.run(gone.close())
 
 
 def test_a_fault_on_a_connection_that_is_gone_is_no_failure(runner: asyncio.Runner) -> None:

@@ -48,7 +48,7 @@ class Watch:
 
     def _run(self) -> None:
         with socket.create_connection(self._address) as connection:
-            while not self._stopped.is_set():
+            while not self._stopped.is_set() or not self.longest:
                 began = time.perf_counter()
                 connection.sendall(_HEALTH)
                 answer = b""
@@ -102,7 +102,7 @@ def kinds(megabytes: int, snapshot: bytes) -> dict[str, Callable[[], bytes]]:
         "junk as snapshot": lambda: put("/_sim/snapshot", b"[" * size, "PUT"),
         "a damaged snapshot": lambda: put("/_sim/snapshot", head + b',"world":' + b"[1]" * (size // 3) + b"}", "PUT"),
         "a damaged snapshot with spaces": lambda: put(
-            "/_sim/snapshot", head + b', "world": [1' + b" ,1" * (min(size, 30 << 20) // 3) + b"]}", "PUT"
+            "/_sim/snapshot", head + b', "world": [1' + b" ,1" * (min(size, 4 << 20) // 3) + b"]}", "PUT"
         ),
         "a valid snapshot": lambda: put("/_sim/snapshot?world=other", snapshot, "PUT"),
         "its download": lambda: get("/_sim/snapshot?world=default"),

@@ -19,4 +19,4 @@ def test_every_kind_of_request_is_answered_or_cut_off_as_it_should_be(tmp_path: 
     assert statuses.pop("10,000 requests ahead") == 404
     assert statuses["a valid snapshot"] == 200
     assert statuses["a world of 40,000 accounts"] == 201
-    assert all(pause.longest > 0 for pause in pauses.values())
+    assert min(pause.longest for pause in pauses.values()) > 0

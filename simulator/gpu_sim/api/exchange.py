@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from ..core.kernel.errors import Refusal
 from ..core.scenario.fault_rules import Operation
 from ..wall_clock import stopwatch_ns
 from ..worlds.world import World
@@ -46,6 +48,7 @@ class Exchange:
         "is_control",
         "now",
         "operation",
+        "parsed",
         "rental_id",
         "request_id",
         "scope",
@@ -64,6 +67,8 @@ class Exchange:
         self.world: World = worlds.by_name[DEFAULT_WORLD]
         self.account = ""
         self.body = b""
+        self.parsed: dict[str, Any] | Refusal | None = None
+        """A long body of a control call as JSON, or the refusal of it; None where it is short or absent."""
         self.connection: Connection | None = None
         """The connection of a control call; None in process, and for other requests."""
         self.is_api = path.startswith("/v1/") or path == "/v1"

@@ -65,9 +65,11 @@ class _GuardedProtocol(asyncio.Protocol):
         self._stall_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            address = peer[0], peer[1]
-            self.registration = address, self.registry.add(address, transport)
+        if not isinstance(peer, tuple):  # the client has reset it already
+            transport.abort()
+            return
+        address = peer[0], peer[1]
+        self.registration = address, self.registry.add(address, transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

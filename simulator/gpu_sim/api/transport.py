@@ -98,9 +98,10 @@ class Connections:
     def of(self, scope: Scope) -> Connection | None:
         """The connection that a request came on, or None in process."""
         client = scope.get("client")
-        if client is None or not self.are_registered:
+        if not self.are_registered:
             return None
-        return self._open.get((client[0], client[1])) or _GoneConnection()
+        found = None if client is None else self._open.get((client[0], client[1]))
+        return found or _GoneConnection()
 
     def add(self, address: Address, transport: asyncio.Transport) -> Connection:
         """Register a connection."""

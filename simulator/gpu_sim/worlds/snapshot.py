@@ -17,7 +17,7 @@ from ..core.scenario_problems import find_problems
 
 FORMAT = 2
 
-SPACED_BYTES_MAX = 32 << 20
+SPACED_BYTES_MAX = 4 << 20
 """The largest world whose white space may have changed: it is taken out in one go, while all else waits."""
 
 _HEAD_BYTES_MAX = 1_000

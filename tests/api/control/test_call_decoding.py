@@ -1,6 +1,10 @@
 """The world that a control call is about, and decoding of its body and query."""
 
+import threading
+from typing import Any
+
 import pytest
+from gpu_sim.api import strict_json
 from gpu_sim.core.scenario.scenario import AccountSpec
 
 from ...support.asgi import BOB, Api, scenario
@@ -195,3 +199,21 @@ def test_bodies_of_the_control_plane_may_have_a_mebibyte(api: Api) -> None:
     for size, status in ((1 << 20, 400), ((1 << 20) + 1, 413)):
         answer = api.call("POST", "/_sim/reset", body=b" " * size)
         assert answer.status == status
+
+
+def test_a_long_body_is_parsed_beside_the_event_loop(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, threads = strict_json.parse_json, set()
+
+    def parse_json(body: bytes) -> dict[str, Any]:
+        threads.add(threading.current_thread())
+        return parse(body)
+
+    monkeypatch.setattr("gpu_sim.api.front.parse_json", parse_json)
+    blank = b" " * (64 << 10)
+    assert api.call("POST", "/_sim/clock/advance", body=b'{"by": "1s"}' + blank).status == 200
+    api.call("POST", "/_sim/clock/advance", body=b'{"by": "1s"' + blank).problem(400, "invalid_json", None)
+    api.call("POST", "/_sim/clock/advance", body=b'{"bye": 1}' + blank).problem(400, "unknown_field", "bye")
+    refused = api.call("POST", "/_sim/clock/advance", body=b"{" + blank, media="a/b")
+    refused.problem(415, "unsupported_media_type", "content-type")
+    assert threads
+    assert threading.main_thread() not in threads

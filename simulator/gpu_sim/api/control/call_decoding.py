@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from ...core.kernel.errors import InvalidValue
+from ...core.kernel.errors import InvalidValue, Refusal
 from ...core.kernel.names import did_you_mean
 from ...notation import decode_quantity
 from ...type_errors import parse_type_error
 from ...worlds.world import World
-from ..bodies import decode_json
+from ..bodies import check_media, decode_json
 from ..exchange import Exchange
 from ..fields import parse_query
 from ..problems import MissingField, UnknownField, WorldRequired
@@ -54,12 +54,21 @@ def body_as(
 
     Raises UnknownField, MissingField or InvalidValue.
     """
-    decoded = decode_json(exchange.scope, exchange.body) if exchange.body else {}
+    decoded = _decoded(exchange) if exchange.body else {}
     written = write_out(decoded)
     try:
         return msgspec.convert(decoded, type_, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
         raise _refusal(str(error), type_, written) from None
+
+
+def _decoded(exchange: Exchange) -> dict[str, Any]:
+    if exchange.parsed is None:
+        return decode_json(exchange.scope, exchange.body)
+    check_media(exchange.scope)
+    if isinstance(exchange.parsed, Refusal):
+        raise exchange.parsed
+    return exchange.parsed
 
 
 def _refusal(
