@@ -102,7 +102,7 @@ def kinds(megabytes: int, snapshot: bytes) -> dict[str, Callable[[], bytes]]:
         "junk as snapshot": lambda: put("/_sim/snapshot", b"[" * size, "PUT"),
         "a damaged snapshot": lambda: put("/_sim/snapshot", head + b',"world":' + b"[1]" * (size // 3) + b"}", "PUT"),
         "a damaged snapshot with spaces": lambda: put(
-            "/_sim/snapshot", head + b', "world": [1' + b" ,1" * (min(size, 4 << 20) // 3) + b"]}", "PUT"
+            "/_sim/snapshot", head + b', "world": [1' + b" ,1" * (min(size, 3 << 20) // 3) + b"]}", "PUT"
         ),
         "a valid snapshot": lambda: put("/_sim/snapshot?world=other", snapshot, "PUT"),
         "its download": lambda: get("/_sim/snapshot?world=default"),

