@@ -192,7 +192,7 @@ def serve(
         sync=sync,
         on_resume=on_resume,
         accept_loss=accept_loss,
-        report=partial(click.echo, err=True),
+        report=partial(echo, err=True),
         scenario_dir=scenario_dir,
     )
 

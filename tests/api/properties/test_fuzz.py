@@ -1,6 +1,6 @@
 """Random requests: never a 5xx, always an envelope of the right shape, and a refusal changes nothing.
 
-`python -m tests.commands.fuzz_http` sends many more of them, over sockets.
+`python -m tests.commands.hostile.fuzz_http` sends many more of them, over sockets.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A few rounds of the commands that send a million: `python -m tests.commands.fuzz_http` and `fuzz_sockets`."""
+"""A few rounds of the commands that send a million: `python -m tests.commands.hostile.fuzz_http` and `fuzz_sockets`."""
 
 from collections.abc import Iterator
 

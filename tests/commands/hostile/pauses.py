@@ -1,4 +1,4 @@
-"""The longest pause that one request imposes on another: `python -m tests.commands.pauses`.
+"""The longest pause that one request imposes on another: `python -m tests.commands.hostile.pauses`.
 
 While a request of each kind is answered, another client asks a server in a process for its health all the time, and the
 longest wait for that is printed, beside the time and the size of the request. It measures time: on a busy machine the
@@ -19,7 +19,7 @@ import httpx
 from gpu_sim import __version__
 from gpu_sim.worlds.snapshot import FORMAT
 
-from ..support.asgi import RENT
+from ...support.asgi import RENT
 from .fuzzed_server import FuzzedServer, fuzzed_server
 from .random_requests import request_bytes
 

@@ -1,4 +1,4 @@
-"""Hostile connections to a server in a process: `python -m tests.commands.fuzz_sockets --requests 1000000`.
+"""Hostile connections to a server in a process: `python -m tests.commands.hostile.fuzz_sockets --requests 1000000`.
 
 Requests are pipelined, split, cut off, changed in some bytes, given broken chunks, lengths and heads, or never read;
 clients abort, close one side, and leave connections open with half a head. None may give a 5xx that was not asked for

@@ -3,8 +3,8 @@
 import json
 from random import Random
 
-from ..support.asgi import ALICE, BOB, RENT
-from ..support.fuzzing import (
+from ...support.asgi import ALICE, BOB, RENT
+from ...support.fuzzing import (
     EFFECTS,
     NAME_LIST,
     ODD_BODY_LIST,

@@ -1,4 +1,4 @@
-"""Random requests to all routes of a server in a process: `python -m tests.commands.fuzz_http --requests 1000000`.
+"""Random requests to all routes of a server in a process: `python -m tests.commands.hostile.fuzz_http`.
 
 Many go on one connection. None may give a 5xx that was not asked for, an answer in another form than the contract's, or
 a traceback; no token may be on stderr, and memory, descriptors and tasks must not grow. A failure prints the `--seed`

@@ -1,4 +1,4 @@
-"""A small run of the command that measures pauses: `python -m tests.commands.pauses`."""
+"""A small run of the command that measures pauses: `python -m tests.commands.hostile.pauses`."""
 
 from pathlib import Path
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ..support.asgi import ALICE, BOB
-from ..support.processes import ROOT, environment
+from ...support.asgi import ALICE, BOB
+from ...support.processes import ROOT, environment
 
 ANSWER_SECONDS_MAX = 20
 GROWTH_MB_MAX = 16.0
