@@ -11,46 +11,47 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
+from gpu_sim import load_scenario, serve_in_thread
+from gpu_sim.server.serving import Ready
 
-from ..support.processes import ROOT, Serving, environment, run, serving, serving_by
+from ..canaries import nonsense
+from ..support.processes import ROOT, serving_by
+from .forked_commands import Ended, run_forked
 
 TOKEN = "si_test_alice"
 CANARY = (sys.executable, "-m", "tests.canaries.serve", "max_price_is_exclusive")
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def sound() -> Iterator[Ready]:
     """The simulator on its default scenario, whose market moves."""
-    with serving(tmp_path_factory.mktemp("sound") / "ready.json") as server:
+    with serve_in_thread(load_scenario("default")) as server:
         yield server
 
 
-@pytest.fixture
-def broken(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a simulator with a defect: an offer at exactly the maximum price is left out."""
-    ready = tmp_path / "ready.json"
-    command = [*CANARY, "--port", "0", "--ready-file", str(ready)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment()) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield str(json.loads(ready.read_text())["url"])
-        process.terminate()
+    with serving_by([*CANARY, "--port", "0"], tmp_path_factory.mktemp("broken") / "ready.json") as server:
+        yield server.url
 
 
-def verify(url: str, *options: str) -> "subprocess.CompletedProcess[str]":
+def verify(url: str, *options: str, few_examples: bool = False) -> Ended:
     """The command, few examples."""
-    return run("verify", "--url", url, "--token", TOKEN, "--profile", "dev", *options)
+    given = ["--url", url, "--token", TOKEN, "--profile", "dev", *options]
+    return run_forked("verify", *given, few_examples=few_examples)
 
 
-def journal(server: Serving) -> bytes:
+def journal(server: Ready) -> bytes:
     """The journal of the world that the token leads to, but for its end."""
     lines = httpx.get(f"{server.url}/_sim/journal", params={"world": "default"}).content.splitlines()
     return b"\n".join(lines[:-1])
 
 
-def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound: Serving) -> None:
+@pytest.mark.parametrize("few_examples", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound: Ready, few_examples: bool) -> None:
     before = journal(sound)
-    result = verify(sound.url)
+    result = verify(sound.url, few_examples=few_examples)
     lines = result.stdout.splitlines()
     assert (result.returncode, lines[-1], result.stderr) == (0, "50 clauses: 43 held, 7 not applicable", "")
     assert {line.split()[1] for line in lines[:50]} == {"held", "not"}
@@ -60,13 +61,13 @@ def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound:
     assert [world["name"] for world in worlds] == ["default"]
 
 
-def test_some_clauses_only(sound: Serving) -> None:
+def test_some_clauses_only(sound: Ready) -> None:
     result = verify(sound.url, "--only", "f5,A15")
     assert [line.split()[:2] for line in result.stdout.splitlines()[:2]] == [["F5", "held"], ["A15", "held"]]
     assert result.stdout.splitlines()[-1] == "2 clauses: 2 held"
 
 
-def test_a_live_service_is_left_alone_unless_spending_is_allowed(sound: Serving) -> None:
+def test_a_live_service_is_left_alone_unless_spending_is_allowed(sound: Ready) -> None:
     before = journal(sound)
     result = verify(sound.url, "--profile", "live", "--only", "F3,F7")
     assert (result.returncode, result.stdout.splitlines()[0].split()[:2]) == (0, ["F3", "held"])
@@ -74,7 +75,7 @@ def test_a_live_service_is_left_alone_unless_spending_is_allowed(sound: Serving)
     assert journal(sound) == before
 
 
-def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving) -> None:
+def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Ready) -> None:
     result = verify(sound.url, "--profile", "live", "--only", "F7,F13", "--allow-spend", "1")
     assert result.stdout.splitlines()[-1].startswith("spent: $0.0")
     [rental] = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
@@ -82,7 +83,7 @@ def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Serving
     assert (rental["model_id"], rental["docker_image"]) == ("org/model", "image:latest")
 
 
-def test_the_rental_names_the_model_and_the_image_that_were_asked_for(sound: Serving) -> None:
+def test_the_rental_names_the_model_and_the_image_that_were_asked_for(sound: Ready) -> None:
     named = ["--model-id", "org/tiny", "--docker-image", "registry.example/tiny:1"]
     result = verify(sound.url, "--profile", "live", "--only", "F7", "--allow-spend", "1", *named)
     assert result.returncode == 0
@@ -90,7 +91,7 @@ def test_the_rental_names_the_model_and_the_image_that_were_asked_for(sound: Ser
     assert (rental["model_id"], rental["docker_image"]) == ("org/tiny", "registry.example/tiny:1")
 
 
-def test_a_limit_below_the_cheapest_session_rents_nothing(sound: Serving) -> None:
+def test_a_limit_below_the_cheapest_session_rents_nothing(sound: Ready) -> None:
     result = verify(sound.url, "--profile", "live", "--only", "F7,F3", "--allow-spend", "0.000001")
     assert "the cheapest minimum session costs $0.0" in result.stdout
     assert result.stdout.splitlines()[-1] == "spent: $0.000000"
@@ -110,7 +111,7 @@ def test_a_defect_is_told_by_clause_with_lines_that_show_it(broken: str) -> None
 
 def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
-    result = verify(broken, "--only", "F5,F3", "--json", "--junit", str(file))
+    result = verify(broken, "--only", "F5,F3", "--json", "--junit", str(file), few_examples=True)
     verdicts: dict[str, Any] = json.loads(result.stdout)
     assert (result.returncode, verdicts["url"], verdicts["profile"], verdicts["simulated"]) == (1, broken, "dev", True)
     assert {clause["id"]: clause["verdict"] for clause in verdicts["clauses"]} == {"F3": "held", "F5": "failed"}
@@ -142,7 +143,7 @@ def test_the_verdicts_as_json_and_junit(broken: str, tmp_path: Path) -> None:
         (["--profile", "fast"], "'fast' is not one of"),
     ],
 )
-def test_what_cannot_be_tried_is_said_in_a_line(sound: Serving, options: list[str], says: str) -> None:
+def test_what_cannot_be_tried_is_said_in_a_line(sound: Ready, options: list[str], says: str) -> None:
     result = verify(sound.url, *options)
     assert (result.returncode, result.stdout) == (2, "")
     assert says in result.stderr
@@ -156,53 +157,49 @@ def test_without_the_extra_it_says_what_is_missing() -> None:
     assert "httpx is missing: the suite needs the extra, pip install 'gpu-market-simulator[contract]'" in result.stderr
 
 
-def test_a_service_that_answers_nonsense_is_rented_from_once_and_what_it_rented_is_deleted(tmp_path: Path) -> None:
+def test_a_service_that_answers_nonsense_is_rented_from_once_and_what_it_rented_is_deleted() -> None:
     """Its rent answers a status that is none: seven clauses ask for the rental's life, and it has only the one."""
-    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
-    with serving_by([sys.executable, program, "--port", "0"], tmp_path / "ready.json") as service:
+    with nonsense.nonsense() as service:
         result = verify(service.url, "--profile", "live", "--only", "F7,F10,F12,F13,A11", "--allow-spend", "1")
-        asked = httpx.get(f"{service.url}/asked").json()
     assert result.returncode == 1
     assert result.stdout.splitlines()[-1] == "spent: $0.100000"
-    assert [each for each in asked if each.startswith(("POST", "DELETE"))] == [
+    assert [each for each in service.asked if each.startswith(("POST", "DELETE"))] == [
         "POST /v1/gpu/rent",
         "DELETE /v1/gpu/rentals/r1",
     ]
 
 
 @pytest.mark.parametrize(
-    ("answer", "deleted", "spent"),
+    ("rents", "rental", "deleted", "spent"),
     [
-        (["--rental", '{"rental_id": 17, "status": "provisioning"}'], "17", "0.100000"),
-        (["--rents", "500"], "r1", "0.100000"),
-        (["--rents", "500", "--rental", "{}"], None, "0.100000"),
-        (["--rents", "206", "--rental", "{}"], None, "0.100000"),
-        (["--rental", '{"id": "r1", "status": "provisioning"}'], None, "0.100000"),
-        (["--rents", "400", "--rental", "{}"], "nothing to delete", "0.000000"),
+        (201, {"rental_id": 17, "status": "provisioning"}, "17", "0.100000"),
+        (500, nonsense.WARMING_UP, "r1", "0.100000"),
+        (500, {}, None, "0.100000"),
+        (206, {}, None, "0.100000"),
+        (201, {"id": "r1", "status": "provisioning"}, None, "0.100000"),
+        (400, {}, "nothing to delete", "0.000000"),
     ],
 )
 def test_a_rental_that_may_have_been_made_is_deleted_or_told_of(
-    tmp_path: Path, answer: list[str], deleted: str | None, spent: str
+    rents: int, rental: object, deleted: str | None, spent: str
 ) -> None:
     """Also by a service that fails after it has rented, or says so in a way of its own."""
-    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
-    with serving_by([sys.executable, program, "--port", "0", *answer], tmp_path / "ready.json") as service:
+    with nonsense.nonsense(rents, rental) as service:
         result = verify(service.url, "--profile", "live", "--only", "F10", "--allow-spend", "1")
-        asked = httpx.get(f"{service.url}/asked").json()
     assert (result.returncode, result.stdout.splitlines()[-1]) == (1, f"spent: ${spent}")
     expected = [f"DELETE /v1/gpu/rentals/{deleted}"] if deleted in ("17", "r1") else []
-    assert [each for each in asked if each.startswith("DELETE")] == expected
+    assert [each for each in service.asked if each.startswith("DELETE")] == expected
     is_reported = "no rental_id came by which a rental could be deleted: it may still cost money" in result.stdout
     assert is_reported == (deleted is None)
 
 
-def test_a_rental_that_never_ran_shows_nothing_of_the_minimum(sound: Serving) -> None:
+def test_a_rental_that_never_ran_shows_nothing_of_the_minimum(sound: Ready) -> None:
     result = verify(sound.url, "--profile", "live", "--only", "F13,F15", "--allow-spend", "1")
     assert [line.split()[:2] for line in result.stdout.splitlines()[:2]] == [["F13", "held"], ["F15", "not"]]
     assert result.stdout.splitlines()[-1] == "spent: $0.000000"
 
 
-def test_nothing_is_left_where_it_was_called(sound: Serving, tmp_path: Path) -> None:
+def test_nothing_is_left_where_it_was_called(sound: Ready, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gpu_sim", "verify", "--url", sound.url, "--token", TOKEN, "--only", "F5"]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)
@@ -210,19 +207,18 @@ def test_nothing_is_left_where_it_was_called(sound: Serving, tmp_path: Path) -> 
 
 
 def test_a_service_that_dies_can_not_be_tried_to_its_end(tmp_path: Path) -> None:
-    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
-    with serving_by([sys.executable, program, "--port", "0", "--dies-after", "9"], tmp_path / "ready.json") as service:
+    command = [sys.executable, str(ROOT / "tests" / "canaries" / "nonsense.py"), "--dies-after", "9"]
+    with serving_by(command, tmp_path / "ready.json") as service:
         result = verify(service.url, "--only", "F3,A13")
     assert (result.returncode, result.stdout) == (2, "")
     assert "cannot be tried to its end" in result.stderr
 
 
 def test_the_token_is_told_nowhere(tmp_path: Path) -> None:
-    program = str(ROOT / "tests" / "canaries" / "nonsense.py")
     file = tmp_path / "junit.xml"
-    with serving_by([sys.executable, program, "--port", "0"], tmp_path / "ready.json") as service:
-        result = verify(service.url, "--only", "F2", "--junit", str(file))
-        asjson = verify(service.url, "--only", "F2", "--json")
+    with nonsense.nonsense() as service:
+        result = verify(service.url, "--only", "F2", "--junit", str(file), few_examples=True)
+        asjson = verify(service.url, "--only", "F2", "--json", few_examples=True)
     assert result.returncode == 1
     assert "$TOKEN" in result.stdout
     assert TOKEN not in result.stdout + asjson.stdout + file.read_text()

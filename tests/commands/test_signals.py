@@ -12,7 +12,7 @@ from .clean_ends import Trial, Unclean, carry_out, is_json, pages, whole
 from .signals import run_trials
 
 PROGRAM = """
-import os, signal, subprocess, sys, tempfile, time
+import os, signal, subprocess, sys, tempfile
 folder, fault = sys.argv[1:]
 
 def hear(number, frame):
@@ -35,7 +35,7 @@ signal.signal(signal.SIGINT, hear)
 signal.signal(signal.SIGTERM, hear)
 open(f"{folder}/listens", "w").close()
 while True:
-    time.sleep(1)
+    signal.pause()
 """
 
 

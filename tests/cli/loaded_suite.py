@@ -1,0 +1,31 @@
+"""To import this is to load what `gpu-sim verify` loads, the clauses included: what is forked afterwards has it."""
+
+from contextlib import redirect_stdout
+from importlib import import_module
+from io import StringIO
+
+import pytest
+from hypothesis import given, settings, strategies
+
+from contract import FOLDER, verify
+from contract.document.document import load_document
+
+LOADED_LATER = ("gpu_sim.cli.main", "gpu_sim.server.serving", "contract.conftest", "_pytest.junitxml")
+COLLECT = ("--collect-only", "-c", str(FOLDER / "verify.ini"), "-p", "no:cacheprovider")
+
+for _name in LOADED_LATER:
+    import_module(_name)
+with redirect_stdout(StringIO()):
+    pytest.main([str(verify.CLAUSES), *COLLECT])
+
+
+load_document()
+
+
+@settings(max_examples=20, database=None)
+@given(strategies.integers())
+def _examples(_: int) -> None:
+    """For its first examples Hypothesis looks through all modules for constants."""
+
+
+_examples()
