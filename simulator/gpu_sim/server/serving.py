@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -149,7 +149,10 @@ class _Serving:
 
     def __init__(self, options: Options, worlds: Worlds, on_ready: Callable[[Ready], None]) -> None:
         self._socket = listen(options.host, options.port)
-        world = _default_world(worlds, options)
+        with ExitStack() as unless_served:
+            unless_served.callback(self._socket.close)
+            world = _default_world(worlds, options)
+            unless_served.pop_all()
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{self._socket.getsockname()[1]}"
