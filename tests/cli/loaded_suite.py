@@ -1,5 +1,7 @@
 """To import this is to load what `gpu-sim verify` loads, the clauses included: what is forked afterwards has it."""
 
+import gc
+import os
 from contextlib import redirect_stdout
 from importlib import import_module
 from io import StringIO
@@ -15,10 +17,10 @@ COLLECT = ("--collect-only", "-c", str(FOLDER / "verify.ini"), "-p", "no:cachepr
 
 for _name in LOADED_LATER:
     import_module(_name)
+os.environ.pop("PYTEST_ADDOPTS", None)  # those are for the tests
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 with redirect_stdout(StringIO()):
     pytest.main([str(verify.CLAUSES), *COLLECT])
-
-
 load_document()
 
 
@@ -29,3 +31,4 @@ def _examples(_: int) -> None:
 
 
 _examples()
+gc.freeze()  # no process looks through what all of them share

@@ -202,6 +202,7 @@ def test_a_rental_that_never_ran_shows_nothing_of_the_minimum(sound: Ready) -> N
 def test_nothing_is_left_where_it_was_called(sound: Ready, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gpu_sim", "verify", "--url", sound.url, "--token", TOKEN, "--only", "F5"]
+    command += ["--profile", "dev"]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)
     assert list(tmp_path.iterdir()) == []
 
