@@ -198,7 +198,7 @@ def serve(
 
     try:
         with _own_file(ready_file) as own:
-            serving.serve(options, partial(_announce, own), ctx.ensure_object(ExitSignals))
+            serving.serve(options, partial(_announce, own), ctx.find_object(ExitSignals))
     except (serving.PortUnavailable, serving.StateUnusable, ReadyFileUnusable) as error:
         raise CannotTry(str(error)) from None
 
