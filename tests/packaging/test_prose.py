@@ -2,10 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
@@ -44,21 +45,16 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """The words of a name in any case."""
 
 
-@cache
-def trees() -> dict[Path, ast.Module]:
-    """The syntax tree of each Python file, by its path from the root of the checkout."""
-    found = {
-        path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8"), str(path))
-        for room in ROOMS
-        for path in sorted((ROOT / room).rglob("*.py"))
-    }
-    assert len(found) > 400
-    return found
+class Texts(NamedTuple):
+    """What of a Python file is in words."""
+
+    docstrings: tuple[str, ...]
+    names: frozenset[str]
 
 
-def docstrings(tree: ast.Module) -> Iterator[str]:
+def docstrings(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The docstrings of a module and of its classes and functions, and those below the names that it assigns."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text is not None:
@@ -69,15 +65,9 @@ def docstrings(tree: ast.Module) -> Iterator[str]:
                         yield text
 
 
-@cache
-def all_docstrings() -> dict[Path, tuple[str, ...]]:
-    """The docstrings of each Python file."""
-    return {path: tuple(docstrings(tree)) for path, tree in trees().items()}
-
-
-def names_in(tree: ast.Module) -> Iterator[str]:
+def names_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The names that a module defines or uses, except those of modules."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
                 yield name
@@ -87,10 +77,22 @@ def names_in(tree: ast.Module) -> Iterator[str]:
                 yield from (name.rpartition(".")[2], other or name.rpartition(".")[2])
 
 
+@cache
+def files() -> dict[Path, Texts]:
+    """The texts of each Python file, by its path from the root of the checkout. No syntax tree is kept: each collection
+    of garbage would go through all of them, to the end of the process."""
+    found = {}
+    for path in (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))):
+        nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))]
+        found[path.relative_to(ROOT)] = Texts(tuple(docstrings(nodes)), frozenset(names_in(nodes)))
+    assert len(found) > 400
+    return found
+
+
 def prose() -> Iterator[tuple[str, str]]:
     """The texts that are read by people, each with its place: docstrings, READMEs and descriptions of scenarios."""
-    for path, texts in all_docstrings().items():
-        yield from ((str(path), text) for text in texts)
+    for path, texts in files().items():
+        yield from ((str(path), text) for text in texts.docstrings)
     pages = [path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith(".")]
     assert len(pages) > 8
     for path in pages:
@@ -114,7 +116,7 @@ def is_given_up(name: str, names: re.Pattern[str] = GIVEN_UP_NAMES) -> bool:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_few_docstrings_open_with_what_whether_or_how(room: str) -> None:
-    texts = [text for path, found in all_docstrings().items() if path.parts[0] == room for text in found]
+    texts = [text for path, found in files().items() if path.parts[0] == room for text in found.docstrings]
     indirect = [text.splitlines()[0] for text in texts if OPENS_INDIRECTLY.match(text)]
     assert len(texts) > 300
     assert len(indirect) <= INDIRECT_SHARE_MAX * len(texts), f"{len(indirect)} of {len(texts)}: {indirect}"
@@ -125,17 +127,17 @@ def test_every_kind_of_docstring_is_read() -> None:
         '"""1"""\nX = 1\n"""2"""\nasync def f():\n    """3"""\nclass C:\n    """4"""\n    x: int\n    """5"""\n'
         '    def __init__(self):\n        """6"""\n        self.x = 1\n        """7"""\n        "no docstring" + f()\n'
     )
-    assert sorted(docstrings(tree)) == list("1234567")
+    assert sorted(docstrings(ast.walk(tree))) == list("1234567")
 
 
 def test_names_that_were_given_up_stay_away() -> None:
-    named = ((path, name) for path, tree in trees().items() for name in {*names_in(tree)})
+    named = ((path, name) for path, texts in files().items() for name in texts.names)
     assert sorted(f"{path}: {name}" for path, name in named if is_given_up(name)) == []
 
 
 def test_modules_do_not_have_names_that_were_given_up() -> None:
     assert [
-        str(path) for path in trees() if any(is_given_up(part, GIVEN_UP_MODULES) for part in modules_in(path))
+        str(path) for path in files() if any(is_given_up(part, GIVEN_UP_MODULES) for part in modules_in(path))
     ] == []
 
 
@@ -173,7 +175,7 @@ def test_given_up_names_would_be_found() -> None:
         "def _deprobe(keeping): self._exposed = Keeper.string_pool(takebacks=pool)\n"
         "class SeenChain: pool: StringPool\nasync def happened(): pass\n"
     )
-    found = {name for name in names_in(tree) if is_given_up(name)}
+    found = {name for name in names_in(ast.walk(tree)) if is_given_up(name)}
     classes = {"Holding", "Keeper", "SeenChain"}
     assert found == classes | {"durable_module", "_deprobe", "keeping", "_exposed", "takebacks", "happened"}
 
