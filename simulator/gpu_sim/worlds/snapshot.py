@@ -17,12 +17,13 @@ from ..core.scenario_problems import find_problems
 
 FORMAT = 2
 
-SPACED_BYTES_MAX = 4 << 20
-"""The largest world whose white space may have changed: it is taken out in one go, while all else waits."""
+RESPELT_BYTES_MAX = 4 << 20
+"""The largest world that may be spelt otherwise than it was written: its white space is taken out in one go, while all
+else waits."""
 
 _HEAD_BYTES_MAX = 1_000
 _world_begins = re.compile(rb',\s*"world"\s*:\s*').search
-_white_space = re.compile(rb"\s")
+_respell_escapes = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{4}|.))+").sub
 
 
 class WorldState(Struct, frozen=True):
@@ -58,14 +59,16 @@ def encode_world(state: WorldState) -> bytes:
 
 
 def decode_world(document: bytes) -> WorldState:
-    """The state in a document; of one that is not too large white space may have changed, nothing else. Raises
-    SnapshotInvalid.
+    """The state in a document; of one that is not too large white space and escapes may be others, as most JSON
+    libraries write them anew, and nothing else. Raises SnapshotInvalid.
 
     What is no snapshot, or a damaged one, is refused before it is decoded: other threads wait while that is done."""
     try:
         head, world = _split(document)
         if head.checksum != _checksum(world):
-            raise SnapshotInvalid("the checksum is another: the snapshot is damaged", param="checksum")
+            world = _as_written(world)
+            if head.checksum != _checksum(world):
+                raise _damaged()
         state = msgspec.json.decode(world, type=WorldState, dec_hook=plain_quantity)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise SnapshotInvalid(f"this is no snapshot: {error}") from None
@@ -78,7 +81,7 @@ def decode_world(document: bytes) -> WorldState:
 
 
 def _split(document: bytes) -> tuple[_Head, memoryview]:
-    """The head of a document, and its world without white space. Raises SnapshotInvalid or MsgspecError."""
+    """The head of a document, and its world. Raises SnapshotInvalid or MsgspecError."""
     whole = memoryview(document)
     end = len(document.rstrip())
     begin = _world_begins(document, 0, _HEAD_BYTES_MAX)
@@ -89,12 +92,26 @@ def _split(document: bytes) -> tuple[_Head, memoryview]:
         raise SnapshotInvalid(f"format {head.snapshot} is not format {FORMAT}, the one read here", param="snapshot")
     if head.version != __version__:
         raise SnapshotInvalid(f"it was made by version {head.version}, this is {__version__}", param="version")
-    world = whole[begin.end() : end - 1]
-    if _white_space.search(document, 0, begin.end() + 1) is None:
-        return head, world
-    if len(world) > SPACED_BYTES_MAX:
-        raise SnapshotInvalid(f"white space was added, which is read up to {SPACED_BYTES_MAX} bytes")
-    return head, memoryview(msgspec.json.format(bytes(world), indent=-1))
+    return head, whole[begin.end() : end - 1]
+
+
+def _as_written(world: memoryview) -> memoryview:
+    """A world without white space and with the escapes that `encode_world` writes. Raises SnapshotInvalid."""
+    if len(world) > RESPELT_BYTES_MAX:
+        raise _damaged(f", or its white space or escapes are others, which is read up to {RESPELT_BYTES_MAX} bytes")
+    try:
+        return memoryview(_respell_escapes(_respelt, msgspec.json.format(bytes(world), indent=-1)))
+    except msgspec.DecodeError:
+        raise _damaged() from None
+
+
+def _respelt(escapes: re.Match[bytes]) -> bytes:
+    """A run of escapes, which may hold both halves of a surrogate pair."""
+    return msgspec.json.encode(msgspec.json.decode(b'"%b"' % escapes[0], type=str))[1:-1]
+
+
+def _damaged(otherwise: str = "") -> SnapshotInvalid:
+    return SnapshotInvalid(f"the checksum is another: the snapshot is damaged{otherwise}", param="checksum")
 
 
 def _checksum(world: bytes | memoryview) -> str:

@@ -15,7 +15,7 @@ from gpu_sim.core.scenario.scenario import BillingSettings, ClockSettings
 from gpu_sim.worlds import snapshot as world_snapshot
 from gpu_sim.worlds.retention import Retention
 
-from ...support.asgi import ALICE, BOB, MANUAL, Answer, Api, scenario
+from ...support.asgi import ALICE, BOB, MANUAL, RENT, Answer, Api, scenario
 from ...support.builders import market, offer
 
 SNAPSHOT = "/_sim/snapshot"
@@ -107,10 +107,18 @@ def test_the_offers_list_is_that_of_the_snapshot(api: Api) -> None:
     assert api.get("/v1/gpu/offers")["count"] == 1
 
 
-def test_white_space_may_change(api: Api) -> None:
-    api.rent()
+@pytest.mark.parametrize("options", [{"indent": 2}, {}, {"ensure_ascii": False}])
+def test_white_space_and_escapes_may_change(api: Api, options: dict[str, Any]) -> None:
+    odd = 'modèle-日本-😀 \\u00e9 "<&>" /'
+    assert api.call("POST", "/v1/gpu/rent", RENT | {"model_id": odd}).status == 201
     snapshot = take(api)
-    assert put(api, json.dumps(json.loads(snapshot), indent=2).encode()).status == 200
+    seen = api.call("GET", "/_sim/rentals").body
+    assert put(api, json.dumps(json.loads(snapshot), **options).encode()).status == 200
+    assert api.call("GET", "/_sim/rentals").body == seen
+    assert take(api).partition(b'"checksum"')[0] == snapshot.partition(b'"checksum"')[0]
+    browsers = snapshot.replace(b"<&>", rb"\u003c\u0026\u003E").replace(b" /", rb" \/")
+    assert browsers != snapshot
+    assert put(api, browsers).status == 200
 
 
 def test_its_journal_begins_with_where_it_came_from(api: Api) -> None:
@@ -156,7 +164,7 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str | None]] = {
     "nested lists and white space": (lambda _: nested(100_000).replace(b"[[", b"[ ["), None),
     "a nested run": (lambda snapshot: replaced(snapshot, b"faults", b"[" * 50_000 + b"]" * 50_000), None),
     "a nested seed": (lambda snapshot: replaced(snapshot, b"seed", b"[" * 50_000 + b"]" * 50_000), None),
-    "one field too many": (lambda snapshot: changed(snapshot, more=1), None),
+    "one field too many": (lambda snapshot: changed(snapshot, more=1), "checksum"),
 }
 
 
@@ -171,12 +179,12 @@ def test_what_is_foreign_or_damaged_changes_nothing(api: Api, damage: str) -> No
         put(api, breaks(snapshot)).problem(400, "snapshot_invalid", param)
 
 
-def test_white_space_may_not_change_in_a_very_large_one(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_white_space_and_escapes_may_not_change_in_a_very_large_one(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = take(api)
-    monkeypatch.setattr(world_snapshot, "SPACED_BYTES_MAX", 1_000)
+    monkeypatch.setattr(world_snapshot, "RESPELT_BYTES_MAX", 1_000)
     assert put(api, snapshot + b"\n").status == 200
     with api.unchanged():
-        put(api, json.dumps(json.loads(snapshot)).encode()).problem(400, "snapshot_invalid", None)
+        put(api, json.dumps(json.loads(snapshot)).encode()).problem(400, "snapshot_invalid", "checksum")
 
 
 def test_a_snapshot_is_decoded_beside_the_event_loop(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
