@@ -60,6 +60,18 @@ def test_what_is_no_regular_file_is_written_as_it_is() -> None:
     assert Path(os.devnull).is_char_device()
 
 
+def test_a_pipe_that_a_link_in_dev_leads_to_is_written() -> None:
+    reading, writing = os.pipe()
+    try:
+        pipe = Path(f"/dev/fd/{writing}")
+        assert why_unwritable(pipe) is None
+        write_file(pipe, b"new")
+        assert os.read(reading, 10) == b"new"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 def test_what_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -> None:
     file = tmp_path / "none" / "file"
     with pytest.raises(FileNotFoundError) as told:

@@ -12,11 +12,10 @@ def write_file(path: Path, content: bytes) -> None:
     `remove_part` removes what it has left.
     """
     try:
-        target = path.resolve()
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)
+        if _is_special(path):
+            path.write_bytes(content)
         else:
-            _replace(target, content)
+            _replace(path.resolve(), content)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
@@ -29,13 +28,20 @@ def remove_part(folder: Path, pid: int) -> None:
 def why_unwritable(path: Path) -> str | None:
     """The reason why a file can certainly not be written, None unless there is one. Nothing is changed."""
     target = path.resolve()
-    if not target.parent.is_dir():
-        return f"{path.parent} is no folder"
-    if target.is_dir():
+    if path.is_dir():
         return "Is a directory"
-    places = [target] if target.exists() else []
-    places += [target.parent] if not places or target.is_file() else []
+    if _is_special(path):
+        places = [path]
+    elif not target.parent.is_dir():
+        return f"{path.parent} is no folder"
+    else:
+        places = [target.parent, *([target] if target.exists() else [])]
     return None if all(os.access(place, os.W_OK) for place in places) else "Permission denied"
+
+
+def _is_special(path: Path) -> bool:
+    """True for what is there and no regular file. A link such as `/dev/stdout` leads to a pipe that has no path."""
+    return path.exists() and not path.is_file()
 
 
 def _replace(target: Path, content: bytes) -> None:
