@@ -328,14 +328,21 @@ def test_a_new_file_on_a_full_disk_is_one_line_and_leaves_nothing(path: Path) ->
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_file_system_that_takes_nothing_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "said"), [(30, "told"), (1, r"it needs a second name .* \(told\)")])
+def test_a_file_system_that_takes_nothing_is_one_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    other = path.with_name("other.db")
     SqliteStore.create(path, begin).close()
     before = files_of(path)
 
     def fail(*_: object) -> None:
-        raise OSError(30, "Read-only file system")
+        raise OSError(number, "told")
 
-    monkeypatch.setattr(Path, "hardlink_to", fail)
-    with pytest.raises(StateUnusable, match=r"state.db cannot be used: Read-only file system$"):
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(StateUnusable, match=rf"state.db cannot be used: {said}$"):
         opened(path)
+    with pytest.raises(StateUnusable, match=rf"other.db cannot be used: {said}$"):
+        SqliteStore.create(other, begin)
     assert files_of(path) == before
+    assert list(path.parent.iterdir()) == [path]

@@ -31,7 +31,7 @@ from .rows import (
     encode,
     seal,
 )
-from .state_reader import StateReader, connect, log_path
+from .state_reader import StateReader, connect, link, log_path
 
 Sync = Literal["normal", "full"]
 
@@ -73,7 +73,7 @@ class SqliteStore:
                 finally:
                     new._db.close()
                 try:
-                    os.link(part, path)  # unlike a renaming it never takes the place of a file
+                    link(part, path)  # unlike a renaming it never takes the place of a file
                 except FileExistsError:
                     raise StateUnusable(f"{path} was made by another server meanwhile") from None
             finally:

@@ -4,6 +4,7 @@ A file is checked as a whole before it is used: that the tables are ours, that S
 all rows are there that the head names, none more, each with its seal.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +33,8 @@ from .rows import (
 )
 
 _Row = TypeVar("_Row")
+_NO_LINKS = errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS
+"""Said by file systems without hard links, such as FAT."""
 _INPUTS = "SELECT number, at_ms, input FROM inputs ORDER BY number"
 _SNAPSHOT = "SELECT n, part, held_rentals, held_events, state, inputs_seal FROM snapshot"
 _PARTS = "SELECT number, n, at_ms, events, lines, digest, content FROM parts"
@@ -70,6 +73,17 @@ def is_there(path: Path) -> bool:
         if os.path.lexists(journal):  # SQLite would undo by it what it takes for an unfinished change
             raise StateUnusable(f"{journal} is there, which no state file has: it belongs to another database")
         return True
+
+
+def link(file: Path, name: Path) -> None:
+    """Give a file another name, which nothing must have. Raises OSError."""
+    try:
+        name.hardlink_to(file)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        reason = f"it needs a second name for a moment, and its file system gives it none ({error.strerror})"
+        raise OSError(error.errno, reason) from None
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -242,9 +256,9 @@ def _opened_aside(path: Path, *, with_log: bool = True) -> Iterator[sqlite3.Conn
     names = aside, log_aside
     _unlink(names)  # a kill may have left them
     try:
-        aside.hardlink_to(path)
+        link(path, aside)
         if with_log and log.exists():
-            log_aside.hardlink_to(log)
+            link(log, log_aside)
         with closing(connect(aside)) as db:
             try:
                 # The first use opens the log and takes the lock; to begin to write says if that is possible at all.
