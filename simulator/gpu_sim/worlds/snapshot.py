@@ -23,7 +23,11 @@ else waits."""
 
 _HEAD_BYTES_MAX = 1_000
 _world_begins = re.compile(rb',\s*"world"\s*:\s*').search
-_respell_escapes = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{4}|.))+").sub
+_respell_escapes = re.compile(
+    rb"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}|\\u[0-9a-fA-F]{4}|\\.){1,200}", re.DOTALL
+).sub
+"""Finds runs of escapes. They are short, as other threads get their turn only between two, and break up no pair of
+surrogates."""
 
 
 class WorldState(Struct, frozen=True):
@@ -106,7 +110,7 @@ def _as_written(world: memoryview) -> memoryview:
 
 
 def _respelt(escapes: re.Match[bytes]) -> bytes:
-    """A run of escapes, which may hold both halves of a surrogate pair."""
+    """A run of escapes as `encode_world` writes it."""
     return msgspec.json.encode(msgspec.json.decode(b'"%b"' % escapes[0], type=str))[1:-1]
 
 

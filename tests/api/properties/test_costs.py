@@ -160,6 +160,9 @@ COSTS = {
         4 * CONTROL,
         lambda size: snapshot_of(lambda _: b"[ 1" + b" ,1" * (size // 3) + b"]")(0).replace(b'"world":', b'"world": '),
     ),
+    "a damaged snapshot with escapes": Sent(
+        "PUT", "/_sim/snapshot", 4 * CONTROL, snapshot_of(lambda size: b'["' + rb"\n" * (size // 2) + b'"]')
+    ),
 }
 
 

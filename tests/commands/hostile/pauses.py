@@ -104,6 +104,9 @@ def kinds(megabytes: int, snapshot: bytes) -> dict[str, Callable[[], bytes]]:
         "a damaged snapshot with spaces": lambda: put(
             "/_sim/snapshot", head + b', "world": [1' + b" ,1" * (min(size, 3 << 20) // 3) + b"]}", "PUT"
         ),
+        "a damaged snapshot with escapes": lambda: put(
+            "/_sim/snapshot", head + b',"world":["' + b"\\n" * (min(size, 3 << 20) // 2) + b'"]}', "PUT"
+        ),
         "a valid snapshot": lambda: put("/_sim/snapshot?world=other", snapshot, "PUT"),
         "its download": lambda: get("/_sim/snapshot?world=default"),
         "all events": lambda: get("/_sim/events?world=default&limit=1000000"),
