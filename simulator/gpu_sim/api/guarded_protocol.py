@@ -79,6 +79,7 @@ class _GuardedProtocol(asyncio.Protocol):
         for cycle in self._earlier_cycles:
             if not cycle.response_complete:
                 cycle.disconnected = True
+                cycle.message_event.set()  # a stream waits for nothing else
         # uvicorn's protocol comes first, before whoever waits in `reset` or `close` goes on: it logs an error for a
         # request that returns without a complete answer on a connection that it still takes for open.
         super().connection_lost(exc)

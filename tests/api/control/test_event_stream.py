@@ -18,6 +18,7 @@ from gpu_sim.worlds import world as world_module
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario
 from ...support.short_slice import ShortSlice
 from ...support.stream_reader import PATIENCE, Reader, opened, run, streams_of
+from ...support.wire_client import AUTHORIZED, connect
 
 EVENTS = "/_sim/events"
 STREAM = [("accept", "text/event-stream")]
@@ -334,9 +335,13 @@ def test_over_a_socket_a_stream_ends_with_the_server_at_once() -> None:
     client.close()
 
 
-def test_over_a_socket_a_reader_that_went_away_is_noticed() -> None:
-    with serve_in_thread(scenario()) as server, httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
-        with client.stream("GET", EVENTS, headers={"accept": "text/event-stream"}):
+@pytest.mark.parametrize("ahead", ["", f"GET /_sim/ready HTTP/1.1\r\n{AUTHORIZED}\r\n"], ids=["alone", "pipelining"])
+def test_over_a_socket_a_reader_that_went_away_is_noticed(ahead: str) -> None:
+    request = f"GET {EVENTS}?after=0 HTTP/1.1\r\n{AUTHORIZED}accept: text/event-stream\r\n\r\n{ahead}"
+    with serve_in_thread(scenario()) as server:
+        with connect(server.url) as connection:
+            connection.sendall(request.encode())
+            assert connection.recv(1) == b"H"
             assert "gpu_sim_event_streams 1.0\n" in httpx.get(f"{server.url}/metrics").text
         for _ in range(1_000):
             if "gpu_sim_event_streams 0.0\n" in httpx.get(f"{server.url}/metrics").text:
