@@ -290,3 +290,9 @@ def test_a_token_that_no_world_knows_counts_for_the_test_that_runs(
     later = gpu_sim_server.new_world(WorldRequest())
     assert later.report().unauthorized == 0
     later.end()
+
+
+def test_a_request_is_shown_as_what_no_terminal_obeys(gpu_sim: GpuSim, client: Client) -> None:
+    client.delete("%1b[31m%C2%9B31m%E2%80%AEé")
+    shown = str(gpu_sim.requests[-1])
+    assert r"/v1/gpu/rentals/\u001b[31m\u009b31m\u202eé" in shown

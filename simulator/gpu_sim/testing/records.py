@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ..core.kernel.names import printable
 from ..request_record import RequestRecord
 
 
@@ -71,7 +72,8 @@ class Request(RequestRecord[datetime], frozen=True):
         target = f"{self.path}?{self.query}" if self.query else self.path
         injected = f" (fault {self.fault})" if self.fault else ""
         about = f" {self.rental_id}" if self.rental_id and self.rental_id not in target else ""
-        return f"#{self.seq} {self.at:%H:%M:%S} {self.method} {target}{about} -> {self.status or 'no answer'}{injected}"
+        shown = printable(f"{self.method} {target}{about}")  # pytest shows it where a test fails
+        return f"#{self.seq} {self.at:%H:%M:%S} {shown} -> {self.status or 'no answer'}{injected}"
 
 
 class KeptRequests(Struct, frozen=True):

@@ -227,3 +227,9 @@ def test_a_line_shows_the_beginning_of_a_long_path(api: Api, lines: list[bytes])
     api.call("GET", f"/v1/gpu/rentals/{'x' * 10_000}")
     written = json.loads(lines[0])
     assert (len(written["path"]), len(written["rental_id"])) == (2_048, 2_048)
+
+
+def test_a_line_has_nothing_in_it_that_a_terminal_obeys(api: Api, lines: list[bytes]) -> None:
+    api.call("GET", "/v1/gpu/rentals/%1b[31m%C2%9B31m%E2%80%AE%7Fé")
+    assert rb"/\u001b[31m\u009b31m\u202e\u007f" in lines[0]
+    assert json.loads(lines[0])["rental_id"] == "\x1b[31m\x9b31m\u202e\x7fé"

@@ -6,6 +6,7 @@ import msgspec
 
 from ...core.kernel.clock import format_instant
 from ...core.kernel.errors import Refusal
+from ...core.kernel.names import printable
 from ...request_record import RequestRecord
 from ...wall_clock import wall_epoch_ms
 from ...worlds.request_log import KeptRequest
@@ -71,7 +72,8 @@ def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
         "request_id": redactor.text(exchange.request_id.decode()),
         "duration_ms": _ms(span_ns),
     }
-    return msgspec.json.encode(line) + b"\n"
+    # A terminal may show it, and JSON leaves some of what that obeys as it is.
+    return printable(msgspec.json.encode(line).decode()).encode() + b"\n"
 
 
 def _ms(span_ns: int) -> float:
