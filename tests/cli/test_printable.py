@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from gpu_sim.cli import lines
 from gpu_sim.cli.main import main
 from gpu_sim.core.kernel.names import printable
+from gpu_sim.exit_signals import ExitSignals
 from gpu_sim.scenario_files.load import ScenarioError, parse_scenario
 
 HOSTILE = "\x1b]0;pwn\x07\x1b[31m\x9b1m\x7f\u202e\u2066\x00\r\u2028"
@@ -97,6 +98,13 @@ def test_arguments_are_printable(arguments: tuple[str, ...]) -> None:
     output = printed(*(argument.replace("{}", name) for argument in arguments))
     assert output
     assert OBEYED.search(output) is None, output
+
+
+def test_the_reason_of_a_verification_that_a_signal_ended_is_printable() -> None:
+    signals = ExitSignals()
+    CliRunner().invoke(main, ["verify", "--token", "x", "--only", HOSTILE], obj=signals)
+    assert signals.message.startswith("Error: no clause")
+    assert OBEYED.search(signals.message) is None
 
 
 @pytest.mark.parametrize("content", [HOSTILE, f'{{"{HOSTILE}": 1}}\n{{"at": 1, "end": true}}\n', f"{HOSTILE},b\n1,2\n"])

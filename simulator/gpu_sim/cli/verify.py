@@ -83,7 +83,7 @@ def verify(
         )
         outcome = suite.verify(request, _progress if sys.stderr.isatty() else None, signals)
     except suite.CannotTry as error:
-        signals.end_with(CannotTry.exit_code, f"Error: {error}")
+        signals.end_with(CannotTry.exit_code, printable_lines(f"Error: {error}"))
         raise CannotTry(str(error)) from None
     except OSError as error:
         if junit is None or error.filename != str(junit):
