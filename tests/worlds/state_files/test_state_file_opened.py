@@ -1,5 +1,6 @@
 """Opening a state file: what is built for it, what is left where it is refused, and whose tokens are in it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,10 @@ def test_tokens_are_found_again_with_those_that_came_later(path: Path) -> None:
     assert later.keyring.tokens_of(again) == {**minted, "carol": "si_carol"}
     assert later.keyring.place("si_carol") == Place(again, "carol")
     again.close()
+
+
+def test_a_system_without_posix_calls_is_named_as_the_reason(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pwrite")
+    with pytest.raises(StateUnusable, match=r"state.db cannot be used: state files need a POSIX system"):
+        kept(path)
+    assert list(path.parent.iterdir()) == []

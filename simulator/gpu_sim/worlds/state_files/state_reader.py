@@ -56,6 +56,8 @@ def log_path(path: Path) -> Path:
 def is_there(path: Path) -> bool:
     """True where there is a file that may be a state file. Raises StateUnusable where the path is another thing's,
     where files are there that belong to no state file or to one that is gone, and where that cannot be seen."""
+    if not hasattr(os, "pwrite"):
+        raise StateUnusable(f"{path} cannot be used: state files need a POSIX system, such as Linux or macOS")
     with explained(path):
         beside = log_path(path), count_path(path)
         for each in (path, *beside):
