@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -227,3 +228,9 @@ def test_a23_the_date_is_the_walls_and_x_sim_now_the_worlds(server: Ready) -> No
     assert headers["x-sim-now"] == "2026-01-01T00:00:00.000Z"
     assert headers["date"].endswith("GMT")
     assert "server" not in headers
+
+
+def test_a_closed_stdout_is_no_reason_not_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with serve_in_thread(scenario()) as ready:
+        assert httpx.get(f"{ready.url}/_sim/ready").status_code == 200

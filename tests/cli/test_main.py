@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from gpu_sim import Simulation, __version__, serve_in_thread
+from gpu_sim.cli.exit_codes import CannotTry
 from gpu_sim.cli.main import main
 from gpu_sim.core.commands import RentGpu
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
@@ -33,6 +34,15 @@ def journal(tmp_path: Path) -> Path:
     file = tmp_path / "journal.ndjson"
     file.write_bytes(b"".join(simulation.journal()))
     return file
+
+
+def test_an_output_that_takes_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gpu_sim.cli.lines.click.echo", refuse)
+    with pytest.raises(CannotTry, match=r"^the output cannot be written: No space left on device$"):
+        main(["check", "calm"], standalone_mode=False)
 
 
 def test_version_is_told() -> None:

@@ -1,6 +1,7 @@
 """Lines on a terminal: nothing unprintable reaches it, cells stand below each other, verdicts are in colour, and the
 last cell is cut where the line would break."""
 
+import errno
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from textwrap import shorten
 import click
 
 from ..core.kernel.names import printable
+from .exit_codes import CannotTry
 
 _COLORS = {
     "held": "green",
@@ -53,11 +55,21 @@ def printable_lines(text: str) -> str:
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text. All that commands print and that may hold a name out of a file, an answer or the command line goes
     through here."""
-    click.echo(printable_lines(text), err=err, nl=nl)
+    _write(printable_lines(text), err=err, nl=nl)
 
 
 def print_lines(lines: Iterable[str]) -> None:
     """Print the lines of a table, in their colours and without spaces at their ends."""
     for line in lines:
         parts = _our_codes.split(line.rstrip())
-        click.echo("".join(part if _our_codes.fullmatch(part) else printable_lines(part) for part in parts))
+        _write("".join(part if _our_codes.fullmatch(part) else printable_lines(part) for part in parts))
+
+
+def _write(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Raises CannotTry where the output takes nothing; that nobody reads it any more is for click."""
+    try:
+        click.echo(text, err=err, nl=nl)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        raise CannotTry(f"the output cannot be written: {error.strerror}") from None

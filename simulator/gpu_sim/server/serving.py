@@ -166,6 +166,7 @@ class _Serving:
             lifespan="off",
             ws="none",
             log_level="error",
+            use_colors=False,  # to find out it would ask stdout, which may be closed
             access_log=False,
             proxy_headers=False,
             server_header=False,
