@@ -1,4 +1,8 @@
-"""The cost of what a client may send grows no faster than its size: twice as much takes at most 2.5 times the CPU."""
+"""The cost of what a client may send grows no faster than its size: twice as much takes at most 2.5 times the CPU.
+
+Sizes are doubled twice and held to the square of that. What is linear comes to 4 and what is quadratic to 16, so a step
+between two sizes, such as that from the event loop to a thread, is not taken for growth.
+"""
 
 import asyncio
 import gc
@@ -14,7 +18,8 @@ from gpu_sim.worlds.snapshot import FORMAT
 
 from ...support.asgi import RENT, Api, scenario
 
-RATIO_MAX = 2.5
+DOUBLED_TWICE, RATIO_MAX = 4, 2.5**2
+"""Twice doubled, and how many times as much CPU that may take."""
 BATCH_SECONDS_MIN = 0.005
 REPEATED = 20
 HEAD, API, CONTROL = 30_000, 30_000, 60_000
@@ -180,14 +185,14 @@ def cost(call: Callable[[], int], times: int) -> float:
         gc.enable()
 
 
-def ratio(once: Callable[[], int], twice: Callable[[], int]) -> float:
+def ratio(once: Callable[[], int], more: Callable[[], int]) -> float:
     """How many times as much CPU the second call takes as the first: the least of several tries of each, in turns, as
     what else the machine does only adds to them."""
     began, times = time.process_time(), 0
     while time.process_time() - began < BATCH_SECONDS_MIN:
         once()
         times += 1
-    tries = [(cost(once, times), cost(twice, times)) for _ in range(REPEATED)]
+    tries = [(cost(once, times), cost(more, times)) for _ in range(REPEATED)]
     return min(second for _, second in tries) / min(first for first, _ in tries)
 
 
@@ -201,12 +206,13 @@ def api() -> Iterator[Api]:
 @pytest.mark.parametrize("name", COSTS)
 def test_twice_the_size_costs_at_most_two_and_a_half_times_as_much(api: Api, name: str) -> None:
     sent = COSTS[name]
-    assert ratio(sent.call(api, sent.size), sent.call(api, 2 * sent.size - 200)) <= RATIO_MAX
+    largest = 2 * sent.size - 200
+    assert ratio(sent.call(api, largest // DOUBLED_TWICE), sent.call(api, largest)) <= RATIO_MAX
 
 
 def test_a_key_given_twice_costs_no_more_than_its_size(api: Api) -> None:
     sent = COSTS["a key twice at the end"]
-    assert ratio(sent.call(api, 10_000), sent.call(api, 20_000)) <= RATIO_MAX
+    assert ratio(sent.call(api, 5_000), sent.call(api, 5_000 * DOUBLED_TWICE)) <= RATIO_MAX
 
 
 def yaml_texts() -> dict[str, Callable[[int], str]]:
@@ -239,4 +245,4 @@ def test_twice_the_yaml_costs_at_most_two_and_a_half_times_as_much(name: str) ->
 
         return call
 
-    assert ratio(read(60_000), read(120_000)) <= RATIO_MAX
+    assert ratio(read(120_000 // DOUBLED_TWICE), read(120_000)) <= RATIO_MAX
