@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,8 @@ def test_what_a_killed_process_leaves_can_be_removed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     child = os.fork()
     if child == 0:
-        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,method-assign]
+        kill = partial(os.kill, os.getpid(), signal.SIGKILL)
+        Path.replace = lambda *_: kill()  # type: ignore[assignment,method-assign]  # in the child alone
         write_file(tmp_path / "file", b"new")
     os.waitpid(child, 0)
     assert len(names(tmp_path)) == 2

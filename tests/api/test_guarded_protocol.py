@@ -251,26 +251,18 @@ def is_reset(connection: socket.socket) -> bool:
     return bool(poll.poll(PATIENCE_MS))
 
 
-@pytest.mark.parametrize("times", [1, 5])
-def test_a_client_that_never_reads_a_long_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+@pytest.mark.parametrize(
+    ("path", "times"),
+    [
+        pytest.param("/docs/swagger-ui-bundle.js", 1, id="a long answer"),
+        pytest.param("/docs/swagger-ui-bundle.js", 5, id="long answers"),
+        pytest.param("/_sim/market", 40, id="the end of many"),
+    ],
+)
+def test_a_client_that_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch, path: str, times: int) -> None:
     monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.05)
-    request = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n{AUTHORIZED}\r\n" * times
-    with (
-        small_buffers(monkeypatch),
-        serving() as ready,
-        no_reader(ready.url, request) as connection,
-    ):
-        assert is_reset(connection)
-
-
-def test_a_client_that_leaves_the_end_of_an_answer_unread_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.05)
-    request = f"GET /_sim/market HTTP/1.1\r\n{AUTHORIZED}\r\n" * 40
-    with (
-        small_buffers(monkeypatch),
-        serving() as ready,
-        no_reader(ready.url, request) as connection,
-    ):
+    request = f"GET {path} HTTP/1.1\r\n{AUTHORIZED}\r\n" * times
+    with small_buffers(monkeypatch), serving() as ready, no_reader(ready.url, request) as connection:
         assert is_reset(connection)
 
 

@@ -122,8 +122,8 @@ def _tell_of(beginning: str, sender: "Connection[None, None]") -> None:
 
     def traced(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         if f"{request.method} {request.url.path}".startswith(beginning):
-            httpx.HTTPTransport.handle_request = send  # type: ignore[method-assign]
+            httpx.HTTPTransport.handle_request = send  # type: ignore[method-assign]  # as it was before
             request.extensions = {**request.extensions, "trace": trace}
         return send(self, request)
 
-    httpx.HTTPTransport.handle_request = traced  # type: ignore[method-assign]
+    httpx.HTTPTransport.handle_request = traced  # type: ignore[method-assign]  # in this process alone

@@ -30,7 +30,7 @@ def _printable_errors() -> Iterator[None]:
         yield
     except click.ClickException as error:
         message = printable_lines(error.format_message())
-        error.format_message = lambda: message  # type: ignore[method-assign]
+        error.format_message = lambda: message  # type: ignore[method-assign]  # of this one error
         raise
 
 

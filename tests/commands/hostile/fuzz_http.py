@@ -5,20 +5,15 @@ a traceback; no token may be on stderr, and memory, descriptors and tasks must n
 that leads to it again.
 """
 
-import argparse
 import re
 import socket
-import tempfile
-import time
 from collections import Counter
-from pathlib import Path
 from random import Random
 
-from .fuzzed_server import ANSWER_SECONDS_MAX, FuzzedServer, ServerFailed, fuzzed_server
+from .fuzzed_server import ANSWER_SECONDS_MAX, FuzzedServer, ServerFailed, command
 from .random_requests import random_request, request_bytes
 
 REQUESTS_PER_ROUND = 100
-_ROUNDS_PER_LOOK = 50
 _LEFT_WORLDS = re.compile(rb'"world":"(world-\d+|other)"').findall
 _length = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE).search
 _REFUSALS = frozenset((400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422))
@@ -80,6 +75,8 @@ def check(method: str, answer: tuple[int, bytes, bytes]) -> None:
 class Fuzz:
     """Rounds of requests to one server, and what came of them."""
 
+    steps_per_look = 50
+
     def __init__(self, server: FuzzedServer) -> None:
         self.server = server
         self.sent = 0
@@ -87,7 +84,15 @@ class Fuzz:
         self.statuses: Counter[int] = Counter()
         self.worlds: list[str] = []
 
-    def round(self, seed: int) -> None:
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def figures(self) -> list[str]:
+        """The answers by their status."""
+        answers = ", ".join(f"{status} × {number:,}" for status, number in sorted(self.statuses.items()))
+        return [f"answers: {answers}; {self.cut:,} cut off"]
+
+    def step(self, seed: int) -> None:
         """The requests that follow from a seed, on one connection as long as the server leaves it open."""
         random = Random(seed)
         requests = [*self._beginning(), *(random_request(random) for _ in range(REQUESTS_PER_ROUND))]
@@ -126,39 +131,5 @@ class Fuzz:
         return requests[len(batch) :]
 
 
-def run(server: FuzzedServer, requests: int, seed: int) -> Fuzz:
-    """Rounds with this seed and those that follow it, until so many requests are sent. Raises ServerFailed."""
-    fuzz, number = Fuzz(server), seed
-    while fuzz.sent < requests:
-        try:
-            fuzz.round(number)
-            if (number - seed) % _ROUNDS_PER_LOOK == 0:
-                server.start_over()
-                server.check()
-                server.note_warmth(fuzz.sent / requests)
-        except ServerFailed as error:
-            raise ServerFailed(f"--seed {number}: {error}") from None
-        number += 1
-    server.check()
-    return fuzz
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1, help="of the first round")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, fuzzed_server(Path(folder)) as server:
-        fuzz = run(server, arguments.requests, arguments.seed)
-        server.start_over()
-        warm, end = server.growth()
-    print(f"seed {arguments.seed}: {fuzz.sent:,} requests in {time.monotonic() - began:.0f} s, {fuzz.cut:,} cut off")
-    print("answers: " + ", ".join(f"{status} × {number:,}" for status, number in sorted(fuzz.statuses.items())))
-    print(
-        f"after a fifth: {warm}\nat the end:    {end}\non stderr: {server.stderr_bytes:,} bytes, no traceback, no token"
-    )
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, Fuzz)

@@ -6,21 +6,16 @@ or a traceback; no token may be on stderr, memory, descriptors and tasks must no
 failure prints the `--seed` that leads to it again.
 """
 
-import argparse
 import socket
 import struct
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 
-from .fuzzed_server import ANSWER_SECONDS_MAX, FuzzedServer, ServerFailed, fuzzed_server
+from .fuzzed_server import ANSWER_SECONDS_MAX, FuzzedServer, ServerFailed, command
 from .random_requests import random_request, request_bytes
 
-_CONNECTIONS_PER_LOOK = 200
 _LEFT_OPEN_MAX = 100
 _QUIET_SECONDS = 0.05
 """The longest wait for an answer to what may be no whole request."""
@@ -62,6 +57,8 @@ _HEADS = [
 class Fuzz:
     """Connections to one server, and what came of them."""
 
+    steps_per_look = 200
+
     def __init__(self, server: FuzzedServer) -> None:
         self.server = server
         self.sent = 0
@@ -69,7 +66,7 @@ class Fuzz:
         self.kinds: Counter[str] = Counter()
         self._left_open: list[socket.socket] = []
 
-    def connection(self, seed: int) -> None:
+    def step(self, seed: int) -> None:
         """One connection of a kind that follows from the seed, as all that is sent on it does."""
         random = Random(seed)
         kind = random.choice(KINDS)
@@ -81,6 +78,11 @@ class Fuzz:
                 pass  # the server has closed it, as it may
             except TimeoutError:
                 raise ServerFailed(f"no answer and no end ({kind.__name__})") from None
+
+    def figures(self) -> list[str]:
+        """The answers, and the connections by their kind."""
+        connections = ", ".join(f"{kind} × {number:,}" for kind, number in sorted(self.kinds.items()))
+        return [f"{self.answered:,} answered", f"connections: {connections}"]
 
     def close(self) -> None:
         """Close what was left open."""
@@ -173,43 +175,5 @@ KINDS: list[Kind] = [
 ]
 
 
-def run(server: FuzzedServer, requests: int, seed: int) -> Fuzz:
-    """Connections with this seed and those that follow it, until so many requests are sent. Raises ServerFailed."""
-    fuzz, number = Fuzz(server), seed
-    try:
-        while fuzz.sent < requests:
-            fuzz.connection(number)
-            number += 1
-            if (number - seed) % _CONNECTIONS_PER_LOOK == 0:
-                fuzz.close()
-                server.start_over()
-                server.check()
-                server.note_warmth(fuzz.sent / requests)
-        fuzz.close()
-        server.check()
-    except ServerFailed as error:
-        raise ServerFailed(f"--seed {number}: {error}") from None
-    finally:
-        fuzz.close()
-    return fuzz
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1, help="of the first connection")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, fuzzed_server(Path(folder)) as server:
-        fuzz = run(server, arguments.requests, arguments.seed)
-        server.start_over()
-        warm, end = server.growth()
-    took = time.monotonic() - began
-    print(f"seed {arguments.seed}: {fuzz.sent:,} requests in {took:.0f} s, {fuzz.answered:,} answered")
-    print("connections: " + ", ".join(f"{kind} × {number:,}" for kind, number in sorted(fuzz.kinds.items())))
-    print(f"after a fifth: {warm}\nat the end:    {end}")
-    print(f"on stderr: {server.stderr_bytes:,} bytes, no traceback, no token")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, Fuzz)

@@ -1,16 +1,19 @@
 """A server in a process of its own under random requests: its figures, what it says on stderr, and its health."""
 
+import argparse
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +24,7 @@ from ...support.processes import ROOT, environment
 ANSWER_SECONDS_MAX = 20
 GROWTH_MB_MAX = 16.0
 GROWTH_TASKS_MAX = 2
+GROWTH_DESCRIPTORS_MAX = 20
 WARM_UP_SHARE = 5
 """A fifth of the requests come before growth is measured: until then the server's caches and logs fill."""
 
@@ -124,7 +128,11 @@ class FuzzedServer:
         """The figures after a fifth of the requests, and now. Raises ServerFailed where they have grown."""
         # Connections that fuzzing left behind are closed by the server when it next looks.
         warm, now = self._warm or self.figures(), self.figures()
-        if now.resident_mb - warm.resident_mb > GROWTH_MB_MAX or now.tasks - warm.tasks > GROWTH_TASKS_MAX:
+        if (
+            now.resident_mb - warm.resident_mb > GROWTH_MB_MAX
+            or now.tasks - warm.tasks > GROWTH_TASKS_MAX
+            or now.descriptors - warm.descriptors > GROWTH_DESCRIPTORS_MAX
+        ):
             raise ServerFailed(f"it grows: {warm} after a fifth, {now} at the end")
         return warm, now
 
@@ -147,3 +155,68 @@ def fuzzed_server(folder: Path, scenario: Sequence[str] = ("--scenario", "calm")
         finally:
             process.terminate()
             process.wait(30)
+
+
+class Fuzz(Protocol):
+    """What is sent to one server, step by step, and what came of it."""
+
+    steps_per_look: int
+    sent: int
+
+    def step(self, seed: int) -> None:
+        """Send what follows from the seed. Raises ServerFailed."""
+
+    def close(self) -> None:
+        """Close what was left open."""
+
+    def figures(self) -> Sequence[str]:
+        """What came of it, in lines."""
+
+
+AnyFuzz = TypeVar("AnyFuzz", bound=Fuzz)
+
+
+def run(server: FuzzedServer, fuzz: AnyFuzz, requests: int, seed: int) -> AnyFuzz:
+    """Steps with this seed and those that follow it, until so many requests are sent. Raises ServerFailed with the seed
+    that leads to it again: that of the step, or of the first one since the server was last looked at."""
+    number, first = seed, seed
+
+    def look() -> None:
+        fuzz.close()
+        try:
+            server.start_over()
+            server.check()
+        except ServerFailed as error:
+            raise ServerFailed(f"--seed {first} or one of those up to {number}: {error}") from None
+        server.note_warmth(fuzz.sent / requests)
+
+    try:
+        while fuzz.sent < requests:
+            try:
+                fuzz.step(number)
+            except ServerFailed as error:
+                raise ServerFailed(f"--seed {number}: {error}") from None
+            if (number - seed) % fuzz.steps_per_look == 0:
+                look()
+                first = number + 1
+            number += 1
+        look()
+    finally:
+        fuzz.close()
+    return fuzz
+
+
+def command(description: str | None, make: Callable[[FuzzedServer], Fuzz]) -> None:
+    """Run the command line of a fuzzer."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1, help="of the first step")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, fuzzed_server(Path(folder)) as server:
+        fuzz = run(server, make(server), arguments.requests, arguments.seed)
+        warm, end = server.growth()
+    print(f"seed {arguments.seed}: {fuzz.sent:,} requests in {time.monotonic() - began:.0f} s")
+    print("\n".join(fuzz.figures()))
+    print(f"after a fifth: {warm}\nat the end:    {end}")
+    print(f"on stderr: {server.stderr_bytes:,} bytes, no traceback, no token")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from . import fuzz_http, fuzz_sockets
-from .fuzzed_server import FuzzedServer, ServerFailed, fuzzed_server
+from .fuzzed_server import FuzzedServer, ServerFailed, fuzzed_server, run
 
 
 @pytest.fixture(scope="module")
@@ -15,14 +15,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FuzzedServer]:
 
 
 def test_random_requests_are_answered_as_the_contract_says(server: FuzzedServer) -> None:
-    fuzz = fuzz_http.run(server, 400, seed=7)
+    fuzz = run(server, fuzz_http.Fuzz(server), 400, seed=7)
     assert fuzz.sent >= 400
     assert {200, 201, 400, 404} <= set(fuzz.statuses)
     assert sum(fuzz.statuses.values()) > 300
 
 
 def test_hostile_connections_do_no_harm(server: FuzzedServer) -> None:
-    fuzz = fuzz_sockets.run(server, 400, seed=7)
+    fuzz = run(server, fuzz_sockets.Fuzz(server), 400, seed=7)
     assert fuzz.sent >= 400
     assert fuzz.answered > 100
     assert len(fuzz.kinds) >= 5
@@ -66,3 +66,18 @@ def test_an_answer_of_5xx_is_found_unless_a_fault_asked_for_it(
 def test_an_answer_in_no_known_form_is_a_failure(status: int, head: bytes, body: bytes) -> None:
     with pytest.raises(ServerFailed):
         fuzz_http.check("GET", (status, b"HTTP/1.1 %d X\r\n%b" % (status, head), body))
+
+
+def test_a_failure_names_the_seeds_since_the_server_was_last_looked_at(
+    server: FuzzedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fuzz, looks = fuzz_http.Fuzz(server), iter([False, True])
+
+    def check() -> None:
+        if next(looks):
+            raise ServerFailed("planted")
+
+    monkeypatch.setattr(server, "check", check)
+    monkeypatch.setattr(fuzz, "steps_per_look", 2)
+    with pytest.raises(ServerFailed, match="--seed 8 or one of those up to 9: planted"):
+        run(server, fuzz, 10_000, seed=7)
