@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from gpu_sim.cli import lines
 from gpu_sim.cli.main import main
-from gpu_sim.core.kernel.names import printable
 from gpu_sim.exit_signals import ExitSignals
 from gpu_sim.scenario_files.load import ScenarioError, parse_scenario
+from gpu_sim.terminal_text import printable
 
 HOSTILE = "\x1b]0;pwn\x07\x1b[31m\x9b1m\x7f\u202e\u2066\x00\r\u2028"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

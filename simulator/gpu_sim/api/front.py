@@ -15,8 +15,8 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.kernel.errors import Refusal
-from ..core.kernel.names import printable
 from ..core.scenario.fault_rules import Operation
+from ..terminal_text import printable
 from ..worlds.world import WorldNotFound
 from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token

@@ -10,7 +10,7 @@ from textwrap import shorten
 
 import click
 
-from ..core.kernel.names import printable
+from ..terminal_text import printable
 from .exit_codes import CannotTry
 
 _COLORS = {

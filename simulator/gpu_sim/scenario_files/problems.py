@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from ..core.kernel.names import printable
+from ..terminal_text import printable
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 """The way from a document's root to a value: keys and, in lists, indexes."""

@@ -7,8 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ..core.kernel.names import printable
 from ..request_record import RequestRecord
+from ..terminal_text import printable
 
 
 class Account(Struct, frozen=True):

@@ -6,8 +6,8 @@ import msgspec
 
 from ...core.kernel.clock import format_instant
 from ...core.kernel.errors import Refusal
-from ...core.kernel.names import printable
 from ...request_record import RequestRecord
+from ...terminal_text import printable
 from ...wall_clock import wall_epoch_ms
 from ...worlds.request_log import KeptRequest
 from ..exchange import Exchange

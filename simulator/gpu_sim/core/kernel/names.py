@@ -12,11 +12,6 @@ NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 _is_token = re.compile(r"[\x21-\x7e]{1,256}").fullmatch
 _is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
 
-_unprintable = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufff9-\\ufffb]"
-)
-"""Matches what a terminal obeys or a reader cannot see: controls (C0, C1 and DEL), ends of lines, marks that turn the
-direction of text around, and halves of surrogate pairs."""
 _COMPARED_LENGTH_MAX = 64
 _COMPARED_NAMES_MAX = 200
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -36,11 +31,6 @@ def is_token(text: str) -> bool:
 def is_line(text: str) -> bool:
     """True if `text` is one line of 1 to 256 printable characters."""
     return 1 <= len(text) <= 256 and text.isprintable()
-
-
-def printable(text: str) -> str:
-    """The text with what is not fit for a terminal escaped as JSON has it; line feeds and tabs too."""
-    return _unprintable.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def offer_name(provider_id: str, gpu_model: str, region: str) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...core.kernel.errors import Refusal
+from ...terminal_text import printable
 
 _IN_USE = sqlite3.SQLITE_BUSY
 
@@ -47,5 +48,5 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def one_line(text: object) -> str:
-    """A text without line breaks and without what a terminal would act on: a damaged file may put anything there."""
-    return " ".join("".join(each if each.isprintable() else " " for each in str(text)).split())
+    """A text in one line, with what a terminal would act on escaped: a damaged file may put anything there."""
+    return printable(" ".join(str(text).split()))
