@@ -8,6 +8,7 @@ from .. import notation
 from ..core.kernel import quantities
 from ..core.scenario.distributions import Distribution
 from ..core.scenario.scenario import BillingSettings, Scenario
+from ..field_docs import field_docs
 
 _SCALARS: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",
@@ -97,7 +98,12 @@ def _property(owner: type, field: inspect.Field) -> dict[str, Any]:
     # A struct's default is that of its fields, which say it themselves.
     if field.default is not NODEFAULT and not isinstance(field.default, Struct | tuple):
         schema = {**schema, "default": _default(field.default)}
-    return schema
+    described = field_docs(owner).get(field.name)
+    if described is None:
+        return schema
+    # A quantity's description says how it is written.
+    notation_ = f" Written as {schema['description']}." if "description" in schema else ""
+    return {**schema, "description": described + notation_}
 
 
 def _schema(type_: inspect.Type) -> dict[str, Any]:

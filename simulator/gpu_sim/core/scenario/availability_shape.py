@@ -16,7 +16,9 @@ class Severity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """Beta(a, b): the share of an offer's running rentals that an interruption of the offer ends, at random."""
 
     a: Factor = Factor(800_000)
+    """The first parameter, 0.1 to 5: the greater, the more a shock interrupts."""
     b: Factor = Factor(600_000)
+    """The second parameter, 0.1 to 5: the greater, the less a shock interrupts."""
 
     def __post_init__(self) -> None:
         if not (100_000 <= self.a <= 5_000_000 and 100_000 <= self.b <= 5_000_000):
@@ -33,25 +35,28 @@ MIDDLING = Severity()
 
 
 class Shape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The behaviour that all offers have in common.
-
-    `fragile` of the offers that come back are so, `long` of those that go down stay down for long. `brief` is the mean
-    of fragile and of short times. A stress is on for the share `tight` of the time and is forgotten within
-    `stress_time`; each that comes on makes settled times shorter by exp(2 × `stress`) and long downs longer by the
-    same to the power of `grip`. Every `shock_every` on average a shock takes down `shock_reach` of a group, but no
-    more than `shock_share` of an offer's interruptions.
-    """
+    """The behaviour that all offers have in common."""
 
     fragile: Share = Share(350_000)
+    """The share of the offers that come back fragile: they soon go down again."""
     long: Share = Share(380_000)
+    """The share of those that go down which stay down for long."""
     brief: Duration = Duration(HOUR_MS * 10 // 27)
+    """The mean length of fragile times up and of short times down."""
     stress: Factor = Factor(1_800_000)
+    """The strength of a stress, at most 3: each that comes on makes settled times shorter by exp(2 × this)."""
     tight: Share = Share(360_000)
+    """The share of the time that a stress is on."""
     grip: Factor = Factor(450_000)
+    """Each stress makes long downs longer by what it makes settled times shorter, to the power of this; at most 2."""
     stress_time: Duration = Duration(48 * HOUR_MS)
+    """The time within which a stress is forgotten."""
     shock_every: Duration = Duration(20 * HOUR_MS)
+    """The mean time between two shocks of a group."""
     shock_reach: Share = Share(950_000)
+    """The share of a group that a shock takes down."""
     shock_share: Share = Share(400_000)
+    """The largest share of an offer's interruptions that comes from its group's shocks."""
 
     def __post_init__(self) -> None:
         for name in ("brief", "stress_time", "shock_every"):

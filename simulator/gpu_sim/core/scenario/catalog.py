@@ -20,24 +20,35 @@ REALISTIC_ONLY = ("availability", "group")
 
 
 class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """One offer at the start: names, class, prices, p within the horizon (A1) and capacity in GPUs.
+    """One offer at the start.
 
-    `availability` is the share of the time that it can be had, and `group` names those with which it shares the stress
-    and the shocks of a region. Both are for interruptions of mode `realistic`: in other modes they mean nothing in a
-    catalogue or a list that is inherited, which others may share, and are refused where the scenario itself lists them.
+    In interruptions of other modes than `realistic`, `availability` and `group` mean nothing in a catalogue or a list
+    that is inherited, which others may share, and are refused where the scenario itself lists them.
     """
 
     provider_id: str
+    """The provider, as a rent names it."""
     provider_class: ProviderClass
+    """The provider's class, from which prices, notices and provisioning take their defaults."""
     gpu_model: str
+    """The GPU, as a rent names it."""
     vram_gb: int
+    """The memory of one GPU in GB."""
     region: str
+    """The region, as a rent names it."""
     spot_price: Price
+    """The price at the start: a multiple of $0.001, not above the on-demand price."""
     on_demand_price: Price
+    """The price above which no process takes it."""
     interruption_probability: Share
+    """The advertised chance of an interruption within the horizon, below 100% (A1)."""
     capacity: int
+    """The GPUs that there are."""
     availability: Availability | None = None
+    """The share of the time that it is up, in interruptions of mode `realistic`."""
     group: str | None = None
+    """The offers of one group share stresses and shocks in mode `realistic`: those of its provider, GPU model and
+    country unless given."""
 
     def __post_init__(self) -> None:
         for name, text in (("provider_id", self.provider_id), ("gpu_model", self.gpu_model), ("region", self.region)):
@@ -75,6 +86,7 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     """A number of offers to generate."""
 
     offers: int
+    """Their number, 1 to 1000000."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.offers <= 1_000_000:
@@ -85,6 +97,7 @@ class CatalogSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """A catalogue that is generated rather than read."""
 
     generate: Generate
+    """Offers that are made up, the same for every seed."""
 
 
 _PROVIDERS: tuple[tuple[str, ProviderClass], ...] = (

@@ -16,7 +16,9 @@ class Uniform(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """Equally likely anywhere between two durations."""
 
     min: Duration
+    """The shortest."""
     max: Duration
+    """The longest."""
 
     def __post_init__(self) -> None:
         if self.min > self.max:
@@ -27,9 +29,13 @@ class LogNormal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     """Lognormal by its median and 95th percentile, optionally clipped to [min, max]."""
 
     median: Duration
+    """Half of the delays are below it."""
     p95: Duration
+    """19 of 20 delays are below it."""
     min: Duration = Duration(0)
+    """Shorter ones take this long."""
     max: Duration | None = None
+    """Longer ones take this long."""
 
     def __post_init__(self) -> None:
         if self.median <= 0:
@@ -44,8 +50,11 @@ class Distribution(OneOf, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Exactly one of `fixed`, `uniform` and `lognormal`."""
 
     fixed: Duration | None = None
+    """Always this delay."""
     uniform: Uniform | None = None
+    """Any delay between two, equally likely."""
     lognormal: LogNormal | None = None
+    """Mostly short, now and then long."""
 
     KINDS: ClassVar[tuple[str, ...]] = ("fixed", "uniform", "lognormal")
 

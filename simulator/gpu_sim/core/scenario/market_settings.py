@@ -25,10 +25,15 @@ class ByClass(Struct, Generic[Setting], frozen=True, forbid_unknown_fields=True,
     """A setting that each provider class may have of its own; `all` is for the classes not named."""
 
     marketplace: Setting | None = None
+    """For marketplaces."""
     neocloud: Setting | None = None
+    """For neoclouds."""
     hyperscaler: Setting | None = None
+    """For hyperscalers."""
     exchange: Setting | None = None
+    """For exchanges."""
     all: Setting | None = None
+    """For the classes that are not named."""
 
     def own(self, provider_class: ProviderClass) -> Setting | None:
         """The setting of this class alone; None where it is not named."""
@@ -46,6 +51,7 @@ class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True, omit_d
     recorded series follow it, and the others what is set for `all` or the default of their class."""
 
     activity: Factor = Factor(1_000_000)
+    """Prices move so many times as often, in steps as large as before."""
 
     def __post_init__(self) -> None:
         if self.activity > 1_000_000_000:
@@ -71,23 +77,30 @@ _PRICE_DEFAULTS: dict[ProviderClass, PriceProcessName] = {
 
 
 class InterruptionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Interruptions: how the market takes GPUs back (A1); the GPUs return after `reclaim`.
+    """Interruptions: the way in which the market takes GPUs back (A1).
 
-    With `poisson` each rental's hazard is constant and its offer is always there. With `realistic` offers go down and
-    come back as real ones do (`shape`), and are interrupted as they go down; the advertised probability is the
-    long-run one, or with `show: current` that of the stress of the moment. Of the hazard the share `shared` is the
-    offer's, and each time it interrupts a `severity` of the rentals, at once or one by one over `spread`. With
-    `replay` offers that have a trace are there and are interrupted as that says, and the others as with `poisson`.
+    With `poisson` each rental's hazard is constant and its offer is always there. With `realistic` offers are
+    interrupted as they go down. With `replay` offers without a trace are interrupted as with `poisson`.
     """
 
     mode: Literal["poisson", "realistic", "replay", "none"] = "poisson"
+    """`poisson` has constant hazards, `realistic` offers that go down and come back as measured, `replay` follows
+    traces, `none` never interrupts."""
     horizon: Duration = Duration(HOUR_MS)
+    """The time within which a running rental is interrupted with the advertised probability (A1)."""
     shared: Share = Share(800_000)
+    """The share of the hazard that is the offer's: its shocks hit the rentals that run there together."""
     severity: Severity = MIDDLING
+    """The share of an offer's running rentals that a shock interrupts, by a Beta distribution."""
     spread: Duration = Duration(0)
+    """A shock interrupts at one instant, or one by one over this time; at most 1h."""
     reclaim: Distribution = fixed(30 * MINUTE_MS)
+    """The delay until interrupted GPUs are on offer again."""
     shape: Shape | None = None
+    """The behaviour that all offers have in common in mode `realistic`; the one that was fitted to recorded zones
+    unless given."""
     show: Literal["long_run", "current"] = "long_run"
+    """The probability that is listed: that of the long run, or in mode `realistic` that of the stress of the moment."""
 
     def __post_init__(self) -> None:
         if not SECOND_MS <= self.horizon <= YEAR_MS:
@@ -137,11 +150,12 @@ _USUAL = AvailabilitySettings()
 
 
 class ChurnTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The mean time that an offer stays in the market before it leaves, and is away; with an `away` of 0s it never
-    leaves. That one offer in five leaves in a day is measured, how long it is away is an assumption."""
+    """The coming and going of offers. That one in five leaves in a day is measured, how long it is away is assumed."""
 
     stays: Duration = Duration(5 * DAY_MS)
+    """The mean time that an offer is in the market before it leaves."""
     away: Duration = Duration(DAY_MS)
+    """The mean time that it is away; with 0s it never leaves."""
 
     def __post_init__(self) -> None:
         if not MINUTE_MS <= self.stays <= 10 * YEAR_MS:
@@ -156,11 +170,11 @@ class ChurnSettings(ByClass[ChurnTerms], frozen=True, omit_defaults=True):
 
 
 class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True, omit_defaults=True):
-    """The time between an interruption's notice and the interruption, by provider class; `providers` is for
-    single ones, whatever their class and the case of their names. By default a hyperscaler gives half a
-    minute, and nobody else gives any."""
+    """The time between an interruption's notice and the interruption, by provider class. By default a hyperscaler gives
+    half a minute, and nobody else gives any."""
 
     providers: dict[str, Duration] = field(default_factory=dict)
+    """For single providers, whatever their class and the case of their names."""
 
     def __post_init__(self) -> None:
         named = {name: self.own(name) for name in PROVIDER_CLASSES} | {"all": self.all} | self.providers
@@ -180,13 +194,16 @@ class NoticeSettings(ByClass[Duration], frozen=True, kw_only=True, omit_defaults
 
 
 class ProvisioningTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The time that provisioning takes, as one `delay` or by `parts`; the share that fails at the end of that, and the
-    share that never becomes ready."""
+    """The time that provisioning takes, as one delay or by parts, and the shares that come to nothing."""
 
     delay: Distribution | None = None
+    """The time that all of it takes."""
     parts: Parts | None = None
+    """The phases that it has, in place of one delay."""
     failure: Share | None = None
+    """The share that ends with `provisioning_failed` when that time is over."""
     never_ready: Share | None = None
+    """The share that is `provisioning` for ever."""
 
     def __post_init__(self) -> None:
         if self.delay is not None and self.parts is not None:
@@ -217,9 +234,10 @@ _PROVISIONING_DEFAULTS: dict[ProviderClass, ProvisioningTerms] = {
 
 
 class ProvisioningSettings(ByClass[ProvisioningTerms], frozen=True, kw_only=True, omit_defaults=True):
-    """Provisioning by provider class; `all` is for what a class leaves open. `sizes` says how much is fetched."""
+    """Provisioning by provider class; `all` is for what a class leaves open."""
 
     sizes: Sizes = Sizes()
+    """The sizes of images and models, which are fetched."""
 
     def __post_init__(self) -> None:
         for provider_class in PROVIDER_CLASSES:
@@ -240,14 +258,23 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The offers, from a catalogue (a name, a CSV file, or generated) or listed, and how they behave."""
 
     catalog: str | CatalogSpec | None = None
+    """Where the offers come from: `default`, a CSV file beside the scenario, or generated ones."""
     offers: tuple[OfferSpec, ...] = ()
+    """The offers one by one, in place of a catalogue."""
     prices: PriceSettings = PriceSettings()
+    """The processes by which prices move."""
     interruptions: InterruptionSettings = InterruptionSettings()
+    """The way in which GPUs are taken back."""
     availability: AvailabilitySettings | None = None
+    """The share of the time that offers are up in interruptions of mode `realistic`."""
     churn: ChurnSettings = ChurnSettings()
+    """The offers that leave the market for a time, and for how long."""
     notices: NoticeSettings = NoticeSettings()
+    """The time between an interruption's notice and the interruption."""
     provisioning: ProvisioningSettings = ProvisioningSettings()
+    """The time until a GPU runs, and the share that fails."""
     recordings: ReplaySettings = field(name="replay", default=ReplaySettings())
+    """The recordings that offers and prices follow."""
 
     def __post_init__(self) -> None:
         if self.catalog is not None and self.offers:

@@ -14,17 +14,22 @@ class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """The time that each fetched gigabyte takes."""
 
     per_gb: Distribution
+    """The time for each gigabyte."""
 
 
 class Parts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The phases of provisioning that there are, in this order: a GPU is found, the host or the container boots, the
-    image is pulled, the model's weights are loaded, and a fine-tuned variant is set up where one was asked for (F9)."""
+    """The phases of provisioning that there are, in this order."""
 
     allocate: Distribution | None = None
+    """A GPU is found."""
     boot: Distribution | None = None
+    """The host or the container starts."""
     pull: PerGigabyte | None = None
+    """The image is pulled."""
     weights: PerGigabyte | None = None
+    """The model's weights are loaded."""
     fine_tuned: Distribution | None = None
+    """A fine-tuned variant is set up, where one was asked for (F9)."""
 
     def __post_init__(self) -> None:
         if all(phase is None for phase in (self.allocate, self.boot, self.pull, self.weights)):
@@ -44,13 +49,17 @@ class Parts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_
 
 
 class Sizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The sizes of images and of the weights of models, by their exact names, and those of all others. The
-    defaults are those of a serving image and of a model with eight billion parameters of two bytes."""
+    """The sizes of images and of the weights of models. The defaults are those of a serving image and of a model with
+    eight billion parameters of two bytes."""
 
     images: dict[str, Size] = {}
+    """Images, by their exact `docker_image`."""
     models: dict[str, Size] = {}
+    """The weights of models, by their exact `model_id`."""
     unlisted_image: Size = Size(9_000)
+    """Any other image."""
     unlisted_model: Size = Size(16_000)
+    """The weights of any other model."""
 
     def __post_init__(self) -> None:
         listed = (*self.images.values(), *self.models.values())

@@ -17,11 +17,13 @@ VALUE_MAX = 10**12
 
 
 class Recording(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A value that changes now and then: how long it was recorded, and the steps as (ms since the beginning, the value
-    from then on), the first at 0. Neighbours differ: what does not change the value is no step."""
+    """A value that changes now and then. Neighbouring steps differ: what does not change the value is no step."""
 
     length: Duration
+    """The time that it was recorded for."""
     steps: tuple[tuple[int, int], ...]
+    """Pairs of milliseconds since the beginning and the value from then on: nodes, or micro-dollars. The first is at
+    0."""
 
     def __post_init__(self) -> None:
         if not 0 < self.length <= LENGTH_MS_MAX:
@@ -60,13 +62,14 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
 
 
 class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Which offers follow a recording, and how it is played to them: it begins at `offset`, takes `scale` times as
-    long as it did, and begins again at its end, or holds its last value for ever where it is no `loop`. Until the
-    offset has passed its first value holds."""
+    """The offers that follow a recording, and the way it is played to them."""
 
     offset: Duration = Duration(0)
+    """The recording begins so long after the scenario's start; until then its first value holds."""
     scale: Factor = Factor(PPM)
+    """It takes so many times as long as it did, 0.001 to 1000."""
     loop: bool = True
+    """At its end it begins again, or holds its last value."""
 
     def __post_init__(self) -> None:
         if not 1_000 <= self.scale <= 1_000_000_000:
@@ -85,12 +88,13 @@ class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, om
 
 
 class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Offers that can be had as a trace says: a file beside this one, in the published form. Where it holds more than 0
-    and 1 it counts nodes, and so many GPUs there are. As they go down, `severity` of the running rentals are
-    interrupted."""
+    """Offers that can be had as a trace says. Where it holds more than 0 and 1 it counts nodes, and so many GPUs there
+    are."""
 
     trace: str | Recording
+    """A .json file beside this one in the published form, or the recording written out."""
     severity: Share = Share(PPM)
+    """The share of the running rentals that is interrupted as the offers go down."""
 
     @property
     def source(self) -> str | Recording:
@@ -104,9 +108,10 @@ class PlayedTrace(Played, frozen=True, forbid_unknown_fields=True, kw_only=True,
 
 
 class PlayedSeries(Played, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Offers that cost what a series says: a CSV file beside this one. Written out, its values are micro-dollars."""
+    """Offers that cost what a series says."""
 
     series: str | Recording
+    """A .csv file beside this one, or the recording written out in micro-dollars."""
 
     @property
     def source(self) -> str | Recording:
@@ -118,4 +123,6 @@ class ReplaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The recordings that offers follow: traces of availability, and series of prices."""
 
     availability: tuple[PlayedTrace, ...] = ()
+    """Traces of availability, and the offers that follow them."""
     prices: tuple[PlayedSeries, ...] = ()
+    """Series of prices, and the offers that follow them."""

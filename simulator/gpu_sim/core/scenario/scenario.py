@@ -20,9 +20,14 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """The pace of a server's clock; the simulation itself only ever advances."""
 
     mode: Literal["real", "scaled", "manual"] = "real"
+    """`real` runs with the wall clock, `scaled` by `speed` times it, `manual` only moves as it is told to."""
     speed: Factor | None = None
+    """Virtual seconds in a second on the wall, 0.001 to 1000000; goes with mode `scaled`."""
     step: Duration | None = None
+    """Moves a manual clock by this before each API request, so that a client that polls and sleeps gets on."""
     start: Instant | None = None
+    """The instant at which virtual time begins; 2026-01-01T00:00:00Z under a manual clock unless given, elsewhere the
+    wall time."""
 
     def __post_init__(self) -> None:
         if (self.speed is not None) != (self.mode == "scaled"):
@@ -39,19 +44,28 @@ class AccountSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """A customer at the start: a name, a bearer token (one is minted where none is given), a balance."""
 
     name: str
+    """The account's name, 1 to 64 of A-Z a-z 0-9 _ -: ledger, journal and luck know it by this."""
     token: str | None = None
+    """The bearer token of its clients; one is minted where none is given."""
     balance: Money = Money(100_000_000)
+    """The credit that it begins with."""
 
 
 class BillingSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The rules for the cost of a session: F15, F19, F20, A5, A6, A9. None switches a timeout off."""
 
     minimum: Duration = Duration(15 * MINUTE_MS)
+    """The least that a session which ran is billed (F15); a hold is placed for as much."""
     idle_timeout: Duration | None = Duration(15 * MINUTE_MS)
+    """A running rental that nobody uses ends after this (F19); `none` switches it off."""
     hold_expiry: Duration | None = Duration(2 * HOUR_MS)
+    """A hold is released after this, while its rental runs on (F20); `none` switches it off."""
     interrupted: Literal["actual", "minimum"] = "actual"
+    """An interrupted session costs the seconds that it ran, or at least the minimum (A6)."""
     cancelled_provisioning: Literal["free", "minimum"] = "free"
+    """A rental that is deleted before it runs costs nothing, or the minimum (A5)."""
     on_exhaustion: Literal["overdraft", "terminate"] = "overdraft"
+    """When the credit is gone rentals run on into a debt, or end with the reason `credit_exhausted` (A9)."""
 
     def __post_init__(self) -> None:
         if self.minimum < SECOND_MS or self.minimum % SECOND_MS:
@@ -65,7 +79,9 @@ class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     """The form of the API's answers: A18 and rule "unknown fields" of A13."""
 
     profile: Literal["extended", "documented"] = "extended"
+    """`documented` answers with the documented fields alone, `extended` with some more (A18)."""
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    """A request with an unknown field or parameter is refused, or the field is ignored (A13)."""
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -74,20 +90,35 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     # Parts are not checked against each other here: that needs the offers, which `scenario_problems` is given.
 
     scenario: Literal[1] = 1
+    """The version of the format."""
     name: str
+    """The name by which the scenario is listed and shown."""
     description: str = ""
+    """The situation in a sentence or two."""
     expect: str = ""
+    """The outcome that somebody who runs it should see."""
     extends: str | None = None
+    """The scenario that this one changes: a shipped one, or a .yaml file beside this one."""
     seed: int = 1
+    """The seed of all luck; `--seed` wins over it."""
     clock: ClockSettings = ClockSettings()
+    """The pace of the world's clock; `--clock` wins over it."""
     accounts: tuple[AccountSpec, ...] = (AccountSpec("alice", "si_test_alice"),)
+    """The customers at the start: one, `alice`, unless given."""
     market: MarketSettings = MarketSettings()
+    """The offers, and how they behave."""
     billing: BillingSettings = BillingSettings()
+    """The rules for what a session costs and when it ends by itself."""
     api: ApiSettings = ApiSettings()
+    """The form of the API's answers."""
     journal: Literal["compact", "full"] = "compact"
+    """With `full` the moves of prices and of offers are events, and in the journal, too."""
     faults: tuple[FaultRule, ...] = ()
+    """Rules by which requests meet faults, in order."""
     timeline: tuple[Act, ...] = ()
+    """Acts, each at an instant after the start."""
     until: Duration | None = None
+    """The end of a run that nobody watches, such as that of its golden journal."""
 
 
 def canonical(scenario: Scenario) -> Scenario:
