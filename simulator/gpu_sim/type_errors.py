@@ -78,4 +78,6 @@ def _step_into(type_: inspect.Type, step: str | int) -> Iterator[inspect.Type]:
 
 
 def _alternatives(type_: inspect.Type) -> tuple[inspect.Type, ...]:
+    while isinstance(type_, inspect.Metadata):  # a description stands around it
+        type_ = type_.type
     return type_.types if isinstance(type_, inspect.UnionType) else (type_,)

@@ -1,7 +1,7 @@
 """Checks of the fields of a body and of the parameters of a query string."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from unicodedata import category
 from urllib.parse import unquote_to_bytes
@@ -97,21 +97,36 @@ def parse_query(raw: bytes, known: Collection[str], *, refuse_unknown: bool) -> 
     Raises UnknownParameter, or InvalidValue for one that is malformed or repeated.
     """
     parameters: dict[str, str] = {}
-    for piece in raw.split(b"&"):
-        if not piece:
-            continue
-        key, equals, value = piece.partition(b"=")
-        name = _unquote(key, "query")
+    for name, value in query_pairs(raw):
         if name not in known:
             if refuse_unknown:
                 raise UnknownParameter(f'no parameter "{name}"{did_you_mean(name, known)}', param=name)
             continue
-        if not equals or not value:
-            raise InvalidValue(f"{name} needs a value", param=name)
         if name in parameters:
-            raise InvalidValue(f"{name} stands there twice", param=name)
-        parameters[name] = _unquote(value, name)
+            raise stands_twice(name)
+        parameters[name] = parameter_text(name, value)
     return parameters
+
+
+def query_pairs(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """The names in a query string, each with its value as it is written, empty where there is none. Raises InvalidValue
+    for a name that is malformed."""
+    for piece in raw.split(b"&"):
+        if piece:
+            name, _, value = piece.partition(b"=")
+            yield _unquote(name, "query"), value
+
+
+def parameter_text(name: str, value: bytes) -> str:
+    """Decode the value of a query parameter. Raises InvalidValue where it is malformed or absent."""
+    if not value:
+        raise InvalidValue(f"{name} needs a value", param=name)
+    return _unquote(value, name)
+
+
+def stands_twice(name: str) -> InvalidValue:
+    """The refusal of a parameter that may stand once, and does not."""
+    return InvalidValue(f"{name} stands there twice", param=name)
 
 
 def _unquote(quoted: bytes, param: str) -> str:

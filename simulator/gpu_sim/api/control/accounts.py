@@ -9,8 +9,9 @@ from ...core.kernel.errors import InvalidValue
 from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
 from ..exchange import Exchange
+from ..queries.list_queries import NamedListQuery, NumberedListQuery
 from ..replies import Reply, json_reply
-from .call_decoding import body_as, enter_world, window
+from .call_decoding import body_as, enter_world
 from .lists import list_reply, page
 from .views import account_view, entries_view
 
@@ -31,7 +32,7 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 
 async def list_accounts(exchange: Exchange) -> Reply:
     """List accounts with their tokens, balances and held credit."""
-    world, query = await enter_world(exchange, "after", "limit")
+    world, query = await enter_world(exchange, NamedListQuery)
 
     def accounts() -> dict[str, str]:
         token_of = exchange.worlds.keyring.tokens_of(world)
@@ -70,6 +71,5 @@ async def add_credit(exchange: Exchange) -> Reply:
 
 async def get_ledger(exchange: Exchange) -> Reply:
     """List ledger entries."""
-    world, query = await enter_world(exchange, "after", "limit")
-    after, limit = window(query)
-    return await list_reply(world, lambda: entries_view(world, after, limit))
+    world, query = await enter_world(exchange, NumberedListQuery)
+    return await list_reply(world, lambda: entries_view(world, query.after or 0, query.limit))

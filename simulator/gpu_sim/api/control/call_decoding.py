@@ -1,7 +1,7 @@
 """Decoding of a control call: its world, its query, and its body."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 from msgspec import Struct
@@ -13,37 +13,57 @@ from ...type_errors import parse_type_error
 from ...worlds.world import World
 from ..bodies import check_media, decode_json
 from ..exchange import Exchange
-from ..fields import parse_query
 from ..problems import MissingField, UnknownField, WorldRequired
-
-PAGE_DEFAULT = 100
+from ..queries.parameters import WorldQuery
+from ..queries.query_decoding import decode_query
 
 _T = TypeVar("_T", bound=Struct)
+_Query = TypeVar("_Query", bound=WorldQuery)
 
 
 class EmptyBody(Struct, forbid_unknown_fields=True):
     """A body without fields."""
 
 
-async def enter_world(exchange: Exchange, *parameters: str) -> tuple[World, dict[str, str]]:
+@overload
+async def enter_world(exchange: Exchange) -> tuple[World, WorldQuery]: ...
+
+
+@overload
+async def enter_world(exchange: Exchange, type_: type[_Query]) -> tuple[World, _Query]: ...
+
+
+async def enter_world(exchange: Exchange, type_: type[WorldQuery] = WorldQuery) -> tuple[World, WorldQuery]:
     """Find the call's world as `select_world` does, let it catch up, and return it with the query."""
-    query = select_world(exchange, *parameters)
+    query = select_world(exchange, type_)
     await exchange.world.catch_up()
     return exchange.world, query
 
 
-def select_world(exchange: Exchange, *parameters: str, required: bool = True) -> dict[str, str]:
-    """Find the call's world and return the rest of the query: `?world=` wins, then the token's, then the only one.
+@overload
+def select_world(exchange: Exchange, *, required: bool = True) -> WorldQuery: ...
 
-    Raises UnknownParameter, WorldNotFound or, where a world is required, WorldRequired.
+
+@overload
+def select_world(exchange: Exchange, type_: type[_Query], *, required: bool = True) -> _Query: ...
+
+
+def select_world(exchange: Exchange, type_: type[WorldQuery] = WorldQuery, *, required: bool = True) -> WorldQuery:
+    """Find the call's world and return its query: `?world=` wins, then the token's, then the only one.
+
+    Raises what `decode_query` raises, WorldNotFound or, where a world is required, WorldRequired.
     """
-    query = parse_query(exchange.scope["query_string"], ("world", *parameters), refuse_unknown=True)
-    name = query.pop("world", None)
-    if name is not None:
-        exchange.world = exchange.worlds.find(name)
+    query = query_as(exchange, type_)
+    if query.world is not None:
+        exchange.world = exchange.worlds.find(query.world)
     elif required and len(exchange.worlds.by_name) > 1 and not exchange.account:
         raise WorldRequired("there is more than one world: send a token or ?world=", param="world")
     return query
+
+
+def query_as(exchange: Exchange, type_: type[_T]) -> _T:
+    """Decode the query. Raises what `decode_query` raises."""
+    return decode_query(exchange.scope["query_string"], type_)
 
 
 def body_as(
@@ -86,23 +106,3 @@ def _refusal(
             known = problem.known(type_)
             return InvalidValue(f'"{name}" is not among {", ".join(known)}{did_you_mean(name, known)}', param=place)
     return InvalidValue(problem.reason, param=place)
-
-
-def window(query: dict[str, str]) -> tuple[int, int]:
-    """The `after` and `limit` of a query over a numbered list. Raises InvalidValue."""
-    return whole_number(query, "after", 0), limit_of(query)
-
-
-def limit_of(query: dict[str, str]) -> int:
-    """The `limit` of a query over a list. Raises InvalidValue."""
-    return whole_number(query, "limit", PAGE_DEFAULT)
-
-
-def whole_number(query: dict[str, str], name: str, default: int) -> int:
-    """A query parameter that is a whole number. Raises InvalidValue."""
-    given = query.get(name)
-    if given is None:
-        return default
-    if not (given.isascii() and given.isdigit() and len(given) <= 15):  # far below 2**63, which indexes want
-        raise InvalidValue(f"{name} must be a whole number", param=name)
-    return int(given)

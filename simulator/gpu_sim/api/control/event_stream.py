@@ -19,8 +19,10 @@ from ...worlds.world import World
 from ...worlds.worlds import Worlds
 from ..auth import header_values
 from ..exchange import Exchange
+from ..queries.list_queries import EventStreamQuery
+from ..queries.query_decoding import whole_number
 from ..replies import Headers, Reply, Stream
-from .call_decoding import select_world, whole_number
+from .call_decoding import select_world
 from .events import list_events
 from .views import events_view
 
@@ -57,9 +59,9 @@ class EventStreams:
         """
         if not _wants_stream(exchange.scope):
             return await list_events(exchange)
-        query = select_world(exchange, "after")
+        query = select_world(exchange, EventStreamQuery)
         simulation = exchange.world.simulation
-        cursor = _last_seen(exchange.scope, query, simulation.events_total)
+        cursor = _last_seen(exchange.scope, query.after, simulation.events_total)
         return Stream(self._parts(exchange, simulation, cursor), _HEADERS)
 
     async def _parts(self, exchange: Exchange, simulation: Simulation, cursor: int) -> AsyncGenerator[bytes, None]:
@@ -110,12 +112,13 @@ def _wants_stream(scope: Scope) -> bool:
     return any(media.partition(";")[0].strip().lower() == _MEDIA for media in accepted)
 
 
-def _last_seen(scope: Scope, query: dict[str, str], latest: int) -> int:
+def _last_seen(scope: Scope, after: int | None, latest: int) -> int:
     """The number of the last event that the client has seen. Raises InvalidValue."""
     values = header_values(scope, b"last-event-id")
     name = "Last-Event-ID" if values else "after"
-    given = {name: values[-1].decode("latin-1")} if values else query
-    seen = whole_number(given, name, latest)
+    if values:
+        after = whole_number(name, values[-1].decode("latin-1"))
+    seen = latest if after is None else after
     if seen > latest:
         raise InvalidValue(f"{name} is {seen}, but the latest event is {latest}: it is not from this run", param=name)
     return seen

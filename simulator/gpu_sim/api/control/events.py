@@ -4,8 +4,9 @@ import asyncio
 
 from ...worlds.world import World
 from ..exchange import Exchange
+from ..queries.list_queries import NumberedListQuery
 from ..replies import Reply
-from .call_decoding import enter_world, window
+from .call_decoding import enter_world
 from .lists import list_reply
 from .views import events_view
 
@@ -14,9 +15,8 @@ _BYTES_PER_TURN = 1 << 19  # encoded between two turns of other requests
 
 async def list_events(exchange: Exchange) -> Reply:
     """List events in order."""
-    world, query = await enter_world(exchange, "after", "limit")
-    after, limit = window(query)
-    return await list_reply(world, lambda: events_view(world, after, limit))
+    world, query = await enter_world(exchange, NumberedListQuery)
+    return await list_reply(world, lambda: events_view(world, query.after or 0, query.limit))
 
 
 async def get_journal(exchange: Exchange) -> Reply:

@@ -12,6 +12,7 @@ from ...notation import encode_quantity, fixed_document, is_duration_alone, shor
 from ...worlds import faults
 from ...worlds.world import World
 from ..exchange import Exchange
+from ..queries.list_queries import NamedListQuery
 from ..replies import Reply, json_reply
 from .call_decoding import EmptyBody, body_as, enter_world
 from .lists import page
@@ -28,7 +29,7 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
 
 async def list_faults(exchange: Exchange) -> Reply:
     """List rules in their order, with their counters."""
-    world, query = await enter_world(exchange, "after", "limit")
+    world, query = await enter_world(exchange, NamedListQuery)
     return await page(
         world, query, lambda: {state.rule.name: state for state in world.faults.state()}, lambda _, state: _view(state)
     )

@@ -10,8 +10,8 @@ import msgspec
 from ...core.kernel.errors import InvalidValue
 from ...wall_clock import Slice
 from ...worlds.world import World
+from ..queries.list_queries import NamedListQuery
 from ..replies import Reply
-from .call_decoding import limit_of
 
 _T = TypeVar("_T")
 
@@ -26,10 +26,10 @@ async def list_reply(world: World, items: Callable[[], Iterable[Any]]) -> Reply:
 
 
 async def page(
-    world: World, query: dict[str, str], items: Callable[[], Mapping[str, _T]], view: Callable[[str, _T], Any]
+    world: World, query: NamedListQuery, items: Callable[[], Mapping[str, _T]], view: Callable[[str, _T], Any]
 ) -> Reply:
     """Answer with a page of a list: views of `limit` items after the one whose id is `after`. Raises InvalidValue."""
-    limit, after = limit_of(query), query.get("after")
+    limit, after = query.limit, query.after
 
     def shown() -> Iterable[Any]:
         found = items()

@@ -16,6 +16,7 @@ from ...core.scenario.acts import (
     VanishAct,
 )
 from ..exchange import Exchange, Handler
+from ..queries.list_queries import MarketQuery
 from ..replies import Reply, json_reply
 from .call_decoding import body_as, enter_world
 from .lists import page
@@ -26,8 +27,8 @@ _Act = TypeVar("_Act", bound=MarketAct)
 
 async def get_market(exchange: Exchange) -> Reply:
     """List all offers, listed or not, by provider, gpu_model and region, with fields that the API does not show."""
-    world, query = await enter_world(exchange, "provider", "gpu_model", "region", "after", "limit")
-    selector = Selector(**{name: query[name] for name in ("provider", "gpu_model", "region") if name in query})
+    world, query = await enter_world(exchange, MarketQuery)
+    selector = Selector(provider=query.provider, gpu_model=query.gpu_model, region=query.region)
 
     def offers() -> dict[str, Offer]:
         return {offer.name: offer for offer in world.simulation.market.matching(selector)}

@@ -5,9 +5,10 @@ from importlib import import_module
 
 from ...worlds.worlds import Worlds
 from ..exchange import Exchange
-from ..fields import parse_query
+from ..queries.parameters import NoParameters
 from ..replies import Reply
 from ..request_log.traffic import Traffic
+from .call_decoding import query_as
 from .event_stream import EventStreams
 
 
@@ -19,7 +20,7 @@ class MetricsEndpoint:
 
     async def get_metrics(self, exchange: Exchange) -> Reply:
         """Answer with the metrics of all worlds, in Prometheus' format."""
-        parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+        query_as(exchange, NoParameters)
         await asyncio.to_thread(import_module, ".exposition", __package__)
         from .exposition import exposition  # noqa: PLC0415  # loaded when first asked for: `exposition` says why
 

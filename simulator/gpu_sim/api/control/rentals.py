@@ -6,6 +6,7 @@ from ...core.commands import Command, HideRental, InterruptRental, MoveRental, T
 from ...core.scenario.acts import Transition
 from .. import decoration
 from ..exchange import Exchange
+from ..queries.list_queries import NamedListQuery
 from ..replies import Reply, json_reply
 from .call_decoding import EmptyBody, body_as, enter_world
 from .lists import page
@@ -20,7 +21,7 @@ class Visibility(Struct, forbid_unknown_fields=True):
 
 async def list_rentals(exchange: Exchange) -> Reply:
     """List all rentals, with fields that the API does not show."""
-    world, query = await enter_world(exchange, "after", "limit")
+    world, query = await enter_world(exchange, NamedListQuery)
     rentals = world.simulation.rentals.by_id
     if any(rental.command.ssh for rental in rentals.values()):
         await decoration.prepare()

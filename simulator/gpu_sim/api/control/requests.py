@@ -2,35 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, get_args
+from typing import Any, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from ...core.kernel.errors import AccountNotFound, InvalidValue
 from ...core.kernel.names import did_you_mean
 from ...core.kernel.one_of import not_exactly_one
-from ...core.scenario.fault_rules import Operation
 from ...wall_clock import Slice
 from ...worlds.request_log import KeptRequest, RequestLog
 from ...worlds.world import World
 from ..exchange import Exchange
 from ..problems import NotHeld, RequestLogOff
+from ..queries.list_queries import RequestsQuery
 from ..replies import Reply, json_reply
 from ..request_log.logged_request import LoggedRequest, logged_request
 from ..request_log.redaction import Redactor
 from ..request_log.request_match import Match, Mismatch, shortened
-from .call_decoding import body_as, select_world, window
+from .call_decoding import body_as, select_world
 
 # Bounds of an answer, whatever the size of the log: a person or a test's failure message has to take it in.
 NEAREST_SHOWN_MAX = 5
 MISMATCHES_SHOWN_MAX = 20
 SEQS_SHOWN_MAX = 100
 _REQUESTS_PER_TURN = 100
+_T = TypeVar("_T")
 _NumberedRequests = tuple[tuple[int, KeptRequest], ...]
 """Requests of a log with their sequence numbers."""
-
-_FILTERS = ("operation", "account", "token", "status", "fault", "rental")
 
 
 class Verify(Struct, forbid_unknown_fields=True):
@@ -78,9 +77,9 @@ class RequestLogs:
 
         `total` is the sequence number of the latest, `dropped` the number of those no longer in the log.
         """
-        query = select_world(exchange, *_FILTERS, "after", "limit")
+        query = select_world(exchange, RequestsQuery)
         log = _log_of(exchange.world)
-        after, limit = window(query)
+        after, limit = query.after or 0, query.limit
         wanted = _wanted(exchange, query)
         shown: list[LoggedRequest] = []
         if limit:
@@ -192,28 +191,29 @@ def _log_of(world: World) -> RequestLog:
     return world.requests
 
 
-def _wanted(exchange: Exchange, query: dict[str, str]) -> Match:
+def _wanted(exchange: Exchange, query: RequestsQuery) -> Match:
     """The match that a query's filters stand for. Raises InvalidValue or AccountNotFound."""
     world = exchange.world
-    operation, status, account = query.get("operation"), query.get("status"), query.get("account")
-    operations = get_args(Operation)
-    if operation is not None and operation not in operations:
-        raise InvalidValue(f'no operation "{operation}"{did_you_mean(operation, operations)}', param="operation")
+    status, account = query.status, query.account
     accounts = world.simulation.accounts
     if account is not None and account not in accounts:
         raise AccountNotFound(f'no account "{account}"{did_you_mean(account, accounts)}', param="account")
-    if "token" in query:
-        place = exchange.worlds.keyring.place(query["token"])
+    if query.token is not None:
+        place = exchange.worlds.keyring.place(query.token)
         if place is None or place.world is not world or account not in (None, place.account):
             raise InvalidValue("no account of this world that is asked for has the token", param="token")
         account = place.account
     try:
         return Match(
-            operation=operation if operation is not None else UNSET,  # type: ignore[arg-type]  # one of them, as just seen
-            account=account if account is not None else UNSET,
+            operation=_given(query.operation),
+            account=_given(account),
             status=UNSET if status is None else int(status) if status.isascii() and status.isdigit() else status,
-            fault=query.get("fault", UNSET),
-            rental=query.get("rental", UNSET),
+            fault=_given(query.fault),
+            rental=_given(query.rental),
         )
     except ValueError as error:
         raise InvalidValue(str(error), param="status") from None
+
+
+def _given(value: _T | None) -> _T | UnsetType:
+    return UNSET if value is None else value

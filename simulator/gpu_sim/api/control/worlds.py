@@ -17,10 +17,10 @@ from ...worlds.world import World
 from ...worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
 from ..bodies import Disconnected
 from ..exchange import Exchange
-from ..fields import parse_query
 from ..problems import ScenarioInvalid
+from ..queries.parameters import NoParameters
 from ..replies import Reply, json_reply
-from .call_decoding import body_as, enter_world, select_world
+from .call_decoding import body_as, enter_world, query_as, select_world
 from .views import clock_view
 
 SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
@@ -76,13 +76,13 @@ async def ready(exchange: Exchange) -> Reply:
 
 async def list_worlds(exchange: Exchange) -> Reply:
     """List the worlds of the server, each at its own time."""
-    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+    query_as(exchange, NoParameters)
     return json_reply(200, {"data": [_view(world) for world in exchange.worlds.by_name.values()]})
 
 
 async def create_world(exchange: Exchange) -> Reply:
     """Create a world, with tokens that no other world has."""
-    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+    query_as(exchange, NoParameters)
     wanted = body_as(exchange, NewWorld)
     worlds = exchange.worlds
     if wanted.name is not None and not is_name(wanted.name):
@@ -107,7 +107,7 @@ async def create_world(exchange: Exchange) -> Reply:
 
 async def delete_world(exchange: Exchange) -> Reply:
     """Delete a world with all that the server has of it."""
-    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
+    query_as(exchange, NoParameters)
     worlds = exchange.worlds
     await worlds.drop(worlds.find(exchange.scope["path_params"]["name"]))
     return Reply(204, b"")
