@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
 
 from ...core.kernel.clock import DAY_MS
 from ...core.kernel.errors import InvalidValue
@@ -17,6 +18,7 @@ from ...worlds.world import ADVANCE_MS_MAX, World
 from ..exchange import Exchange
 from ..problems import NotReached
 from ..replies import Reply, json_reply
+from .answers.worlds import AdvanceView
 from .call_decoding import body_as, enter_world
 from .views import clock_view, event_view
 
@@ -99,7 +101,8 @@ async def advance(exchange: Exchange) -> Reply:
     events = [
         event_view(world, seq, event) for seq, event in enumerate(advance_events.events, advance_events.before + 1)
     ]
-    return json_reply(200, {**clock_view(world), "events_total": advance_events.total, "events": events})
+    clock = asdict(clock_view(world))
+    return json_reply(200, AdvanceView(**clock, events_total=advance_events.total, events=events))
 
 
 def _target_ms(world: World, wanted: Advance) -> int:

@@ -20,6 +20,7 @@ from ..replies import Reply, json_reply
 from ..request_log.logged_request import LoggedRequest, logged_request
 from ..request_log.redaction import Redactor
 from ..request_log.request_match import Match, Mismatch, shortened
+from .answers.requests import Held
 from .call_decoding import body_as, select_world
 
 # Bounds of an answer, whatever the size of the log: a person or a test's failure message has to take it in.
@@ -182,7 +183,7 @@ class _NearestRequests:
 
 
 def _held(seqs: list[int], dropped: int) -> Reply:
-    return json_reply(200, {"held": True, "matched": len(seqs), "seqs": seqs[:SEQS_SHOWN_MAX], "dropped": dropped})
+    return json_reply(200, Held(True, len(seqs), seqs[:SEQS_SHOWN_MAX], dropped))
 
 
 def _log_of(world: World) -> RequestLog:

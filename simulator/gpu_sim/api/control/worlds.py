@@ -20,6 +20,7 @@ from ..exchange import Exchange
 from ..problems import ScenarioInvalid
 from ..queries.parameters import NoParameters
 from ..replies import Reply, json_reply
+from .answers.worlds import CreatedWorld, HealthView, ReadyView, WorldName, WorldView
 from .call_decoding import body_as, enter_world, query_as, select_world
 from .views import clock_view
 
@@ -54,24 +55,22 @@ async def health(exchange: Exchange) -> Reply:
     select_world(exchange, required=False)
     world = exchange.world
     world.caught_up()
-    worlds = [{"name": w.name, "scenario": w.scenario.name, "seed": w.seed} for w in exchange.worlds.by_name.values()]
-    return json_reply(
-        200,
-        {
-            "status": "ok",
-            "version": __version__,
-            "worlds": worlds,
-            "seed": world.seed,
-            "profile": world.profile,
-            "clock": clock_view(world),
-        },
+    worlds = [WorldName(each.name, each.scenario.name, each.seed) for each in exchange.worlds.by_name.values()]
+    view = HealthView(
+        status="ok",
+        version=__version__,
+        worlds=worlds,
+        seed=world.seed,
+        profile=world.profile,
+        clock=clock_view(world),
     )
+    return json_reply(200, view)
 
 
 async def ready(exchange: Exchange) -> Reply:
     """Report that the server is ready for requests."""
     select_world(exchange, required=False)
-    return json_reply(200, {"status": "ready"})
+    return json_reply(200, ReadyView("ready"))
 
 
 async def list_worlds(exchange: Exchange) -> Reply:
@@ -102,7 +101,7 @@ async def create_world(exchange: Exchange) -> Reply:
     worlds.add(world, tokens)
     exchange.world = world
     minted = worlds.keyring.tokens_of(world)
-    return json_reply(201, {"world": world.name, "seed": world.seed, "now": world.now, "tokens": minted})
+    return json_reply(201, CreatedWorld(world.name, world.seed, world.now, dict(minted)))
 
 
 async def delete_world(exchange: Exchange) -> Reply:
@@ -187,13 +186,13 @@ def _check_tokens(scenario: Scenario, tokens: dict[str, str]) -> None:
             raise InvalidValue("a token is 1 to 256 visible ASCII characters", param=param)
 
 
-def _view(world: World) -> dict[str, Any]:
+def _view(world: World) -> WorldView:
     world.caught_up()
-    return {
-        "name": world.name,
-        "scenario": world.scenario.name,
-        "seed": world.seed,
-        "now": world.now,
-        "mode": world.pacer.settings.mode,
-        "accounts": len(world.simulation.accounts),
-    }
+    return WorldView(
+        name=world.name,
+        scenario=world.scenario.name,
+        seed=world.seed,
+        now=world.now,
+        mode=world.pacer.settings.mode,
+        accounts=len(world.simulation.accounts),
+    )
