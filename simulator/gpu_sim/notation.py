@@ -13,7 +13,18 @@ from typing import Any, NoReturn, TypeVar
 
 from .core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms, format_instant
 from .core.kernel.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX, format_price, format_usd
-from .core.kernel.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from .core.kernel.quantities import (
+    NO_RETRY_AFTER,
+    Availability,
+    Duration,
+    Factor,
+    Instant,
+    Money,
+    Price,
+    RetryAfter,
+    Share,
+    Size,
+)
 from .core.scenario.provisioning_parts import MEGABYTES_MAX
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
@@ -67,6 +78,21 @@ def format_duration(span_ms: int) -> str:
         count, span_ms = divmod(span_ms, unit_ms)
         text += f"{count}{unit}" if count else ""
     return text or "0s"
+
+
+def parse_retry_after(value: _Value) -> RetryAfter:
+    """The span of a Retry-After header in milliseconds, from a duration, or `none` for no such header."""
+    if value == "none":
+        return NO_RETRY_AFTER
+    try:
+        return RetryAfter(parse_duration(value))
+    except ValueError as error:
+        raise ValueError(str(error).replace("expected ", "expected none or ", 1)) from None
+
+
+def format_retry_after(span_ms: int) -> str:
+    """The inverse of `parse_retry_after`."""
+    return "none" if span_ms == NO_RETRY_AFTER else format_duration(span_ms)
 
 
 def parse_money(value: _Value) -> Money:
@@ -173,6 +199,7 @@ def parse_instant(value: _Value) -> Instant:
 
 _PARSERS: dict[type, Callable[[_Value], int]] = {
     Duration: parse_duration,
+    RetryAfter: parse_retry_after,
     Instant: parse_instant,
     Money: parse_money,
     Price: parse_price,
@@ -193,6 +220,7 @@ def decode_quantity(type_: type[Any], value: Any) -> Any:
 
 _FORMATS: dict[type, Callable[[int], str | int | float]] = {
     Duration: format_duration,
+    RetryAfter: format_retry_after,
     Instant: format_instant,
     Money: format_usd,
     Price: format_price,

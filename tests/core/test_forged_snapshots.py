@@ -245,9 +245,15 @@ def test_what_no_run_can_be_is_refused_by_the_part_that_knows(forgery: str) -> N
 FORGED_RULES: dict[str, Callable[[State], object]] = {
     "added later": lambda rule: rule.update(added_ms=LATER),
     "more spent than hit": lambda rule: rule["counts"][0].update(spent=LATER),
-    "a bucket that is too full": lambda rule: rule["counts"][0].update(level=LATER),
-    "a bucket filled up later": lambda rule: rule["counts"][0].update(level_ms=LATER),
+    "a bucket that is too full": lambda rule: rule["buckets"][0].update(level=LATER),
+    "a bucket filled up later": lambda rule: rule["buckets"][0].update(level_ms=LATER),
     "an account twice": lambda rule: rule["counts"].append(rule["counts"][0]),
+    "a bucket twice": lambda rule: rule["buckets"].append(rule["buckets"][0]),
+    "a bucket of nobody": lambda rule: rule["buckets"][0].update(of="nobody"),
+    "buckets of each account that all share": lambda rule: rule["rule"]["effect"]["rate_limit"].update(shared=True),
+    "buckets without a limit": lambda rule: rule["rule"].update(effect={"reset": True}),
+    "accounts counted for the world": lambda rule: rule["rule"]["when"].update(per="world"),
+    "more spent than hit by rentals that are gone": lambda rule: rule.update(spent_gone=1),
     "no name": lambda rule: rule["rule"].update(name="no name\n"),
     "the name of the header": lambda rule: rule["rule"].update(name="header"),
 }

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from gpu_sim.core.commands import AddCredit, TerminateRental
-from gpu_sim.core.faults import FaultDecision, FaultRulesReset
+from gpu_sim.core.faults.lines import FaultDecision, FaultRulesReset
 from gpu_sim.core.journal import FORMAT, parse
 from gpu_sim.core.kernel.errors import JournalInvalid, Refusal
 from gpu_sim.core.kernel.quantities import Duration, Money, Price
 from gpu_sim.core.scenario.acts import Act, PriceAct
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget
+from gpu_sim.core.scenario.fault_effects import FaultEffect
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultTarget
 from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace

@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 from gpu_sim.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
-from gpu_sim.core.faults import FaultState
+from gpu_sim.core.faults.fault_state import FaultState
 from gpu_sim.core.kernel.errors import JournalInvalid
 from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultWhen
 from gpu_sim.core.simulation import Simulation
 
 from ..support.builders import HOUR, READY, journal, rent, scenario
@@ -220,8 +221,8 @@ def test_a_decision_that_was_another_shows(recorded: bytes, changed: bytes) -> N
 
 
 def test_a_rule_that_makes_no_sense_is_no_journal() -> None:
-    exported = journal(faulty()).replace(b'"respond":503', b'"respond":200', 1)
-    with pytest.raises(JournalInvalid, match="400 to 599"):
+    exported = journal(faulty()).replace(b'"respond":503', b'"respond":600', 1)
+    with pytest.raises(JournalInvalid, match="200 to 599"):
         replay(exported)
     exported = journal(faulty()).replace(b'"fault":"decided"', b'"fault":"guessed"', 1)
     with pytest.raises(JournalInvalid, match="guessed"):

@@ -2,14 +2,15 @@
 
 import msgspec
 import pytest
-from gpu_sim.core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset
+from gpu_sim.core.faults.lines import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset
 from gpu_sim.core.kernel.clock import MINUTE_MS
 from gpu_sim.core.kernel.errors import FaultNotFound, JournalInvalid, Refusal, SnapshotInvalid
 from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.replay import replay
 from gpu_sim.core.run import Run, new_run, restored_run
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, Operation, RateLimit
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultTarget, FaultWhen, Operation
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.core.simulation import Simulation
 from hypothesis import given, settings

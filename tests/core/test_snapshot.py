@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from gpu_sim.core.commands import AddCredit, TerminateRental
-from gpu_sim.core.faults import FaultDecision
+from gpu_sim.core.faults.lines import FaultDecision
 from gpu_sim.core.journal import decode_event
 from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import IdempotencyKeyReused, JournalDropped, RentalNotFound, SnapshotInvalid

@@ -27,7 +27,7 @@ WRONG = [
     Wrong("operation: rent", "operatoin: rent", "operatoin", "faults[0].on.operatoin", 'did you mean "operation"?'),
     Wrong("{operation: rent_gpu", "{operation: rnt_gpu", "rnt_gpu", "faults[0].on.operation", 'mean "rent_gpu"?'),
     Wrong("respond: 503", "respnd: 503", "respnd", "faults[0].effect.respnd", 'did you mean "respond"?'),
-    Wrong("respond: 503", "respond: 200", "{respond: 200", "faults[0].effect", "a status from 400 to 599"),
+    Wrong("respond: 503", "respond: 199", "{respond: 199", "faults[0].effect", "a status from 200 to 599"),
     Wrong("respond: 503", "delay: 2", "2}", "faults[0].effect.delay", "expected a duration such as 90s"),
     Wrong("probability: 5%", "every: 0", "{every", "faults[0].when", "every must be at least 1"),
     Wrong("probability: 5%", "between: [1m]", "[1m]", "faults[0].when.between", "of length 2"),

@@ -177,19 +177,20 @@ def test_without_a_key_a_client_that_repeats_a_lost_rent_holds_two(runner: async
 def test_a_slow_network_takes_the_worlds_time_and_answers_in_the_end(runner: asyncio.Runner) -> None:
     api = serve(runner, "slow-network")
     whole = api.call(*OFFERS)
-    assert whole.header("x-sim-fault") == "drops"
+    assert whole.header("x-sim-fault") == "drops, slow"
     assert len(api.heard) > 4
     assert whole.json()["count"] == 79
     delays, before = [], api.world.simulation.now_ms
     for _ in range(200):
         answer = api.call("GET", "/v1/gpu/rentals/x")
-        assert (answer.status, answer.header("x-sim-fault") in ("slow", "stalled")) == (404, True)
+        assert (answer.status, answer.header("x-sim-fault") in ("slow", "stalled, slow")) == (404, True)
         delays.append(api.world.simulation.now_ms - before)
         before = api.world.simulation.now_ms
-    stalled = [delay for delay in delays if delay == 30_000]
+    stalled = [delay for delay in delays if delay >= 30_000]
     assert 2 <= len(stalled) <= 25
     assert 300 <= sorted(delays)[100] <= 550
-    assert max(delay for delay in delays if delay != 30_000) <= 10_000
+    assert max(stalled) <= 40_000
+    assert max(delay for delay in delays if delay < 30_000) <= 10_000
     assert api.get("/_sim/clock")["now"] > START
 
 
@@ -200,8 +201,8 @@ def test_on_a_slow_network_an_interruption_comes_before_a_deletion_that_is_in_fl
     api.call("POST", "/_sim/clock/advance", {"to": "2026-01-01T00:29:00Z"})
     began = api.world.simulation.now_ms
     answer = api.call("DELETE", path)
-    assert answer.header("x-sim-fault") == "deletion-in-flight"
-    assert answer.header("x-sim-now") == "2026-01-01T00:31:00.000Z"
+    assert answer.header("x-sim-fault") == "deletion-in-flight, slow"
+    assert "2026-01-01T00:31:00.000Z" < (answer.header("x-sim-now") or "") <= "2026-01-01T00:31:10.000Z"
     assert began == 29 * 60_000
     rental = answer.json()
     assert (rental["status"], rental["termination_reason"]) == ("terminated", "interrupted")

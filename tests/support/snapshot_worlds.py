@@ -10,7 +10,8 @@ from gpu_sim.core.run import Run
 from gpu_sim.core.scenario.acts import Act, CapacityAct, OutageAct, PriceAct, RentAct
 from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
 from gpu_sim.core.scenario.distributions import Distribution, LogNormal, fixed
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen, RateLimit
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultWhen
 from gpu_sim.core.scenario.market_settings import (
     ChurnSettings,
     ChurnTerms,

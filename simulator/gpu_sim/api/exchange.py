@@ -80,7 +80,7 @@ class Exchange:
         self.rental_id = ""
         """The id of the rental that it is about, once that is known."""
         self.fault = ""
-        """The name of the rule that injected a fault into it, `header` where it asked for the fault itself."""
+        """The names of the rules that acted on it as in `x-sim-fault`, `header` where it asked for a fault itself."""
         self.status = 0
         """The status of the answer; 0 before there is one, and for good where a fault keeps it from the client."""
         self.now = ""

@@ -22,7 +22,8 @@ from ..worlds.worlds import Worlds
 from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
 from .bodies import Disconnected, declares_json, read_body, send_and_drain
 from .exchange import SNAPSHOT_PATH, Exchange, OperationHandler
-from .faults.carry_out import carry_out, decide_injection
+from .faults.carry_out import carry_out
+from .faults.decision import decide_injection, may_meet_fault
 from .problems import PayloadTooLarge, api_problem, control_problem
 from .replies import json_reply
 from .strict_json import parse_json
@@ -81,7 +82,7 @@ class FrontController:
             if operation is None:  # the control plane, a page, or an API path that has no operation
                 scope["sim"] = exchange
                 await self._app(scope, receive, send)
-            elif exchange.asks_for_fault or operation in exchange.world.faults.operations:
+            elif may_meet_fault(exchange):
                 await self._operate_with_faults(exchange, send)
             else:
                 await exchange.answer(send, await self._operations[operation](exchange))

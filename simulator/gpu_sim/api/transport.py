@@ -50,6 +50,10 @@ class Connection:
             transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
 
+    def write(self, beyond: bytes) -> None:
+        """Send bytes that are no part of an answer, as HTTP frames it, behind what was sent before."""
+        self._transport.write(beyond)
+
     async def reset(self) -> None:
         """End it as `abort` does, and wait for that."""
         self.abort()
@@ -81,6 +85,9 @@ class _GoneConnection(Connection):
         return False
 
     def abort(self) -> None:
+        pass
+
+    def write(self, beyond: bytes) -> None:
         pass
 
     async def close(self) -> None:

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 from .billing.ledger import Entry
 from .commands import Command
 from .events import Event
-from .faults import FaultLine
+from .faults.lines import FaultLine
 from .kernel.clock import YEAR_MS, format_instant
 from .kernel.errors import JournalInvalid
-from .kernel.quantities import Availability, Natural, Share
+from .kernel.quantities import NO_RETRY_AFTER, Availability, Natural, RetryAfter, Share
 from .kernel.randomness import PPM
 from .scenario.scenario import Scenario, canonical
 
@@ -272,6 +272,7 @@ def _decode(line: bytes, type_: type[_T], number: int) -> _T:
 def plain_quantity(type_: type[_T], value: object) -> _T:
     """The `dec_hook` of msgspec for quantities that are written as integers. Raises ValueError."""
     most = PPM if type_ in (Share, Availability) else _QUANTITY_MAX
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise ValueError(f"expected an integer from 0 to {most}")
+    least = NO_RETRY_AFTER if type_ is RetryAfter else 0
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"expected an integer from {least} to {most}")
     return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int

@@ -6,7 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from .commands import Command
-from .faults import FaultDecision, FaultLine, FaultRuleAdded, FaultRuleRemoved, FaultState, RuleState
+from .faults.counted_rule import RuleState
+from .faults.fault_state import FaultState
+from .faults.lines import FaultDecision, FaultLine, FaultRuleAdded, FaultRuleRemoved
 from .journal import plain_quantity
 from .kernel.errors import SnapshotInvalid
 from .rentals.idempotency import Key
@@ -34,7 +36,7 @@ class Run(NamedTuple):
         faults, now_ms = self.faults, self.simulation.now_ms
         if isinstance(line, FaultDecision):
             # Not matched again: the line names the rules, and not the offer that the request was about.
-            faults.decide_among(faults.known(line.matched), line.operation, line.account, now_ms)
+            faults.decide_among(faults.known(line.matched), line.operation, line.account, now_ms, line.rental)
         elif isinstance(line, FaultRuleAdded):
             faults.add(line.rule, now_ms)
         elif isinstance(line, FaultRuleRemoved):

@@ -1,6 +1,7 @@
 """Decisions about a world's fault rules and changes to them, each saved before it is made."""
 
-from ..core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, Injection
+from ..core.faults.injection import Injection
+from ..core.faults.lines import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset
 from ..core.scenario.fault_rules import FaultRule, OfferName, Operation
 from .state_files.input import Input
 from .world import World
@@ -8,15 +9,17 @@ from .world import World
 _LINES_PER_TIDYING = 64  # a decision leaves but one line of the journal
 
 
-def decide_fault(world: World, operation: Operation, account: str, offer: OfferName | None) -> Injection | None:
-    """The injection, if any, that the fault rules choose for a request that arrives now; `offer` is the one that it is
-    about, if any. Raises StateUnavailable."""
+def decide_fault(
+    world: World, operation: Operation, account: str, offer: OfferName | None, rental: str = ""
+) -> Injection | None:
+    """The injection, if any, that the fault rules choose for a request that arrives now; `offer` and `rental` are those
+    that it is about, if any. Raises StateUnavailable."""
     faults, simulation = world.faults, world.simulation
-    matched = faults.matching(operation, account, offer)
+    matched = faults.matching(operation, account, offer, rental)
     if not matched:
         return None
-    world.commit(Input(fault=FaultDecision(account, operation, matched, None)))
-    injection = faults.decide_among(matched, operation, account, simulation.now_ms)
+    world.commit(Input(fault=FaultDecision(account, operation, matched, None, rental)))
+    injection = faults.decide_among(matched, operation, account, simulation.now_ms, rental)
     if simulation.lines_held % _LINES_PER_TIDYING == 0:
         world.tidy()
     return injection

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from gpu_sim.core.kernel.quantities import Share
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen
+from gpu_sim.core.scenario.fault_effects import FaultEffect
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultTarget, FaultWhen
 from gpu_sim.worlds.faults import reset_faults
 
 from ...support.asgi import ALICE, BOB, RENT, Api, scenario
@@ -115,9 +116,9 @@ def test_the_list_can_be_taken_in_parts(api: Api) -> None:
         ({"on": {"provider": "vast-ai", "gpu_model": "H100"}}, "invalid_value", "on", "no offer matches all"),
         ({"on": {"operation": "list_offers", "region": "Texas, US"}}, "invalid_value", "on", "no single offer"),
         ({"effect": {"respnd": 503}}, "unknown_field", "respnd", 'did you mean "respond"?'),
-        ({"effect": {"respond": 302}}, "invalid_value", "effect", "a status from 400 to 599"),
+        ({"effect": {"respond": 199}}, "invalid_value", "effect", "a status from 200 to 599"),
         ({"effect": {}}, "invalid_value", "effect", "or delay"),
-        ({"effect": {"reset": True, "respond": 503}}, "invalid_value", "effect", "not respond and reset"),
+        ({"effect": {"reset": True, "respond": 503}}, "invalid_value", "effect", "respond does not go with reset"),
         ({"effect": {"delay": 2}}, "invalid_value", "effect.delay", "expected a duration such as 90s"),
         ({"effect": {"delay": ["2s"]}}, "invalid_value", "effect.delay", "Expected"),
         ({"effect": {"delay": "2"}}, "invalid_value", "effect.delay", "expected a duration"),

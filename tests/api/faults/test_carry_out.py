@@ -9,7 +9,8 @@ from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.commands import HideRental
 from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.scenario.distributions import fixed
-from gpu_sim.core.scenario.fault_rules import Drip, FaultEffect, FaultRule, FaultTarget, FaultWhen
+from gpu_sim.core.scenario.fault_effects import Drip, FaultEffect
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultTarget, FaultWhen
 from gpu_sim.worlds.faults import add_fault, decide_fault, remove_fault
 from gpu_sim.worlds.world import World
 from starlette.types import Message
@@ -339,7 +340,7 @@ def test_a_world_decides_adds_and_removes() -> None:
     assert decide_fault(world, "rent_gpu", "bob", None) is None
     injection = decide_fault(world, "rent_gpu", "alice", None)
     assert injection is not None
-    assert injection.rule == "x"
+    assert injection.rules == ("x",)
     remove_fault(world, "x")
     assert not world.faults.operations
     assert b"".join(world.simulation.journal()).count(b'"fault":') == 3

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from gpu_sim.api.faults import carry_out
+from gpu_sim.api.faults import waits
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.kernel.quantities import Duration, Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
@@ -57,7 +57,7 @@ def test_a_delay_takes_the_wall_as_long_as_the_clock_makes_it(
     async def wait(seconds: float, is_pointless: object) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(carry_out, "_wait", wait)
+    monkeypatch.setattr(waits, "wait", wait)
     api = Api(runner, scenario(), clock=clock)
     assert api.call("GET", OFFERS, headers=x_sim(words)).status == 200
     assert waited == ([] if seconds is None else [seconds])
@@ -71,7 +71,7 @@ def test_after_a_delay_on_the_wall_a_running_clock_catches_up_before_the_command
     async def wait(seconds: float, is_pointless: object) -> None:
         api.world.pacer.skip(round(seconds * 1000))
 
-    monkeypatch.setattr(carry_out, "_wait", wait)
+    monkeypatch.setattr(waits, "wait", wait)
     rental_id = api.call("POST", RENTING, RENT, headers=x_sim("delay=50s")).json()["rental_id"]
     assert api.world.simulation.rentals.find(rental_id).created_ms >= 50_000
 
@@ -135,7 +135,7 @@ def test_a_server_that_is_about_to_end_waits_for_no_fault(api: Api, words: str) 
 
 @pytest.mark.parametrize("words", ["hang=100d", "delay=100d", "drip=100/100d"])
 def test_no_wait_is_longer_than_the_cap(api: Api, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carry_out, "WALL_SECONDS_MAX", 0.002)
+    monkeypatch.setattr(waits, "WALL_SECONDS_MAX", 0.002)
     if words.startswith("hang"):
         with pytest.raises(InjectedDisconnect):
             api.call("GET", OFFERS, headers=x_sim(words))

@@ -3,9 +3,9 @@
 import pytest
 from gpu_sim.api.faults.header import parse_effect
 from gpu_sim.core.kernel.errors import InvalidValue
-from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.kernel.quantities import Duration, RetryAfter, Share
 from gpu_sim.core.scenario.distributions import fixed
-from gpu_sim.core.scenario.fault_rules import Drip, FaultEffect
+from gpu_sim.core.scenario.fault_effects import Drip, FaultEffect
 
 from ...support.asgi import RENT, Api
 
@@ -16,10 +16,10 @@ SECOND = Duration(1_000)
     ("text", "effect"),
     [
         ("respond=503", FaultEffect(respond=503)),
-        ("respond=429; retry_after=2s", FaultEffect(respond=429, retry_after=Duration(2_000))),
+        ("respond=429; retry_after=2s", FaultEffect(respond=429, retry_after=RetryAfter(2_000))),
         (
             "retry_after_as=date;respond = 503 ;retry_after=1s",
-            FaultEffect(respond=503, retry_after=SECOND, retry_after_as="date"),
+            FaultEffect(respond=503, retry_after=RetryAfter(1_000), retry_after_as="date"),
         ),
         ("lose_response; delay=2s", FaultEffect(lose_response=True, delay=fixed(2_000))),
         ("delay=1s; clock=virtual", FaultEffect(delay=fixed(1_000), clock="virtual")),
@@ -50,7 +50,7 @@ def test_its_words_are_those_of_a_rule(text: str, effect: FaultEffect) -> None:
         ("respond=abc", "Expected `int | null`, got `str` - at `respond`"),
         ("respond=²", "Expected `int | null`, got `str`"),
         ("respond=99999", "Expected `int | null`, got `str`"),
-        ("respond=200", "respond must be a status from 400 to 599"),
+        ("respond=199", "respond must be a status from 200 to 599"),
         ("delay=2", "expected a duration such as 90s"),
         ("delay=2", " - at `delay`"),
         ("drip=100", "drip is bytes/every"),
@@ -59,7 +59,7 @@ def test_its_words_are_those_of_a_rule(text: str, effect: FaultEffect) -> None:
         ("truncate=200%", "expected a share"),
         ("clock=virtul; delay=1s", "Invalid enum value"),
         ("rate_limit=3", "it takes a rule"),
-        ("respond=503; reset", "not respond and reset"),
+        ("respond=503; reset", "respond does not go with reset: no answer is sent"),
         ("clock=wall", "or delay"),
     ],
 )

@@ -5,8 +5,9 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import pytest
-from gpu_sim.core.kernel.quantities import Duration, Factor
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, RateLimit
+from gpu_sim.core.kernel.quantities import Duration, Factor, RetryAfter
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_rules import FaultRule
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.wall_clock import wall_epoch_ms
 
@@ -118,7 +119,7 @@ def test_a24_a_rate_limit_says_truly_how_long_to_wait_on_the_wall(
 
 
 def test_a_rate_limit_may_say_something_absurd_instead(runner: asyncio.Runner) -> None:
-    _, refused = limited(runner, MANUAL, retry_after=Duration(600_000), retry_after_as="negative")
+    _, refused = limited(runner, MANUAL, retry_after=RetryAfter(600_000), retry_after_as="negative")
     assert refused.header("retry-after") == "-600"
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from gpu_sim.core.faults import FaultState
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, Operation
+from gpu_sim.core.faults.fault_state import FaultState
+from gpu_sim.core.scenario.fault_effects import FaultEffect
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultTarget, FaultWhen, Operation
 from msgspec import Struct
 
 UNAVAILABLE = FaultEffect(respond=503)
@@ -23,7 +24,7 @@ class Faults:
     def met(self, account: str = "alice", now_ms: int = 0, operation: Operation = "rent_gpu") -> str | None:
         """The rule that is injected into a request."""
         injection = self.state.decide(operation, account, None, now_ms)
-        return None if injection is None else injection.rule
+        return None if injection is None else injection.named
 
     def run(self, count: int, account: str = "alice", now_ms: int = 0) -> str:
         """So many requests: a digit for the rule's last character where one is injected, else a dot."""

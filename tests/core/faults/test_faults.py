@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from gpu_sim.core.faults import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset, RuleState
+from gpu_sim.core.faults.counted_rule import RuleState
+from gpu_sim.core.faults.injection import InjectedDelay, Injection
+from gpu_sim.core.faults.lines import FaultDecision, FaultRuleAdded, FaultRuleRemoved, FaultRulesReset
 from gpu_sim.core.kernel.errors import FaultNotFound
 from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.kernel.randomness import draw, happens, stream
 from gpu_sim.core.scenario.distributions import Distribution, Uniform, fixed
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultTarget, RateLimit
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_rules import OPERATIONS, FaultTarget, Operation
 
 from .fault_bench import Faults, rule
 
@@ -48,7 +51,7 @@ def test_each_account_is_counted_alone() -> None:
         None,
     ]
     (state,) = faults.state.state()
-    assert [(each.account, each.hits, each.spent) for each in state.counts] == [("alice", 3, 1), ("bob", 2, 1)]
+    assert [(each.of, each.hits, each.spent) for each in state.counts] == [("alice", 3, 1), ("bob", 2, 1)]
     assert (state.hits, state.spent) == (5, 2)
 
 
@@ -144,7 +147,7 @@ def test_a_delay_is_drawn_from_a_stream_of_its_own() -> None:
     def delays(**when: Any) -> list[int | None]:
         faults = Faults(rule(effect=FaultEffect(delay=spread), **when))
         met = [faults.state.decide("get_rental", "alice", None, 0) for _ in range(100)]
-        return [None if injection is None else injection.delay_ms for injection in met]
+        return [None if injection is None else injection.delays[0].ms for injection in met]
 
     whole, sparse = delays(), delays(probability=HALF)
     assert len(set(whole)) > 90
@@ -155,7 +158,9 @@ def test_a_delay_is_drawn_from_a_stream_of_its_own() -> None:
 def test_an_injection_says_what_when_and_for_how_long() -> None:
     injection = Faults(rule(effect=FaultEffect(delay=fixed(7), reset=True))).state.decide("rent_gpu", "alice", None, 0)
     assert injection is not None
-    assert (injection.rule, injection.effect.kind, injection.delay_ms, injection.wait_ms) == ("x", "reset", 7, 0)
+    assert injection == Injection(
+        ("x",), FaultEffect(delay=fixed(7), reset=True), (InjectedDelay(7, is_virtual=False, is_of_answer=False),), 0
+    )
 
 
 def test_without_a_matching_rule_nothing_is_written_and_nothing_counted() -> None:
@@ -173,14 +178,37 @@ def test_a_rule_with_a_selector_is_about_the_offer_of_the_request() -> None:
 
 def test_it_says_cheaply_whether_there_is_anything_to_ask() -> None:
     faults = Faults()
-    seen = [(bool(faults.state.operations), faults.state.any_selectors)]
+    seen = [(bool(faults.state.operations), faults.state.candidates("rent_gpu", "alice"))]
     for name, on in (("a", None), ("b", FaultTarget(region="x")), ("b", None), ("a", None)):
         if len(seen) < 3:
             faults.state.add(rule(name, on=on), 0)
         else:
             faults.state.remove(name)
-        seen.append((bool(faults.state.operations), faults.state.any_selectors))
-    assert seen == [(False, False), (True, False), (True, True), (True, False), (False, False)]
+        seen.append((bool(faults.state.operations), faults.state.candidates("rent_gpu", "alice")))
+    assert seen == [
+        (False, ((), False)),
+        (True, (("a",), False)),
+        (True, (("a", "b"), True)),
+        (True, (("a",), False)),
+        (False, ((), False)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("on", "when", "operations"),
+    [
+        (FaultTarget(), {}, ["list_offers", "rent_gpu", "get_rental", "terminate_rental"]),
+        (FaultTarget(operation="rent_gpu"), {}, ["rent_gpu"]),
+        (FaultTarget(account="bob"), {}, []),
+        (FaultTarget(provider="gcp"), {}, ["rent_gpu", "get_rental", "terminate_rental"]),
+        (FaultTarget(), {"per": "rental"}, ["get_rental", "terminate_rental"]),
+    ],
+)
+def test_a_rule_is_a_candidate_only_where_it_can_match(
+    on: FaultTarget, when: dict[str, Any], operations: list[Operation]
+) -> None:
+    faults = Faults(rule(on=on, **when))
+    assert [each for each in OPERATIONS if faults.state.candidates(each, "alice").names] == operations
 
 
 def test_a_rule_posted_again_starts_from_zero_in_its_old_place() -> None:

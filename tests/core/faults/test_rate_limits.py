@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from gpu_sim.core.kernel.quantities import Duration
-from gpu_sim.core.scenario.fault_rules import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
 
 from .fault_bench import Faults, rule
 

@@ -11,7 +11,8 @@ from gpu_sim.core.journal import FORMAT
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
 from gpu_sim.core.scenario.catalog import OfferSpec
 from gpu_sim.core.scenario.distributions import Distribution, LogNormal, fixed
-from gpu_sim.core.scenario.fault_rules import FaultEffect, FaultRule, FaultWhen
+from gpu_sim.core.scenario.fault_effects import FaultEffect
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultWhen
 from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, MarketSettings
 from gpu_sim.core.scenario.recordings import Recording
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario

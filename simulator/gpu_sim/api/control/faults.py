@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ...core.faults import RuleState
+from ...core.faults.counted_rule import RuleState
 from ...core.kernel.errors import InvalidValue
-from ...core.scenario.fault_rules import FaultEffect, FaultRule, FaultTarget, FaultWhen, rule_problems
+from ...core.scenario.fault_effects import FaultEffect
+from ...core.scenario.fault_rules import FaultRule, FaultTarget, FaultWhen, rule_problems
 from ...notation import encode_quantity, fixed_document, is_duration_alone, shorten_distribution
 from ...worlds import faults
 from ...worlds.world import World
@@ -76,13 +77,15 @@ def _write_out(body: dict[str, Any]) -> dict[str, str]:
 
 
 def _view(state: RuleState) -> dict[str, Any]:
-    """A rule in the form in which it is posted, with its counters in total and per account."""
+    """A rule in the form in which it is posted, with its counters in total and, as it counts, per account or rental."""
     rule = state.rule
     target, effect, when = (
         msgspec.to_builtins(part, enc_hook=encode_quantity) for part in (rule.on, rule.effect, rule.when)
     )
     if "delay" in effect:
         effect["delay"] = shorten_distribution(effect["delay"])
-    accounts = {each.account: {"hits": each.hits, "spent": each.spent} for each in state.counts}
-    shown = {"name": rule.name, "on": target, "effect": effect, "when": when}
-    return {**shown, "hits": state.hits, "spent": state.spent, "accounts": accounts}
+    counts = {each.of: {"hits": each.hits, "spent": each.spent} for each in state.counts}
+    shown = {"name": rule.name, "on": target, "effect": effect, "when": when, "hits": state.hits, "spent": state.spent}
+    if rule.when.per == "rental":
+        return {**shown, "accounts": {}, "rentals": counts}
+    return {**shown, "accounts": {} if rule.when.per == "world" else counts}

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from ...core.faults.injection import NAMES_BETWEEN
 from ...core.scenario.fault_rules import Operation
 from .logged_request import LoggedRequest
 
@@ -37,7 +38,8 @@ class Mismatch(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
-    """An expectation of a request. A field left out allows any value, null only a missing one.
+    """An expectation of a request. A field left out allows any value, null only a missing one; `fault` is that of any
+    rule that acted.
 
     `status` is one such as 409, or a class such as "4xx"; of `body` only the fields given are compared.
     """
@@ -63,7 +65,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
         found = []
         for name, field in _FIELDS.items():
             expected, actual = getattr(self, name), getattr(request, field)
-            if expected is not UNSET and expected != actual:
+            if expected is not UNSET and expected != actual and not _is_one_of_several(name, expected, actual):
                 found.append(Mismatch(name, expected, actual))
         if self.status is not UNSET and not _has_status(self.status, request.status):
             found.append(Mismatch("status", self.status, request.status))
@@ -73,6 +75,11 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
                 if name not in body or not _is_same(expected, body[name]):
                     found.append(Mismatch(f"body.{name}", expected, body.get(name)))
         return found
+
+
+def _is_one_of_several(field: str, expected: str | None, actual: str | None) -> bool:
+    """True for one of the fault rules that acted on a request."""
+    return field == "fault" and actual is not None and expected in actual.split(NAMES_BETWEEN)
 
 
 def _has_status(expected: int | str | UnsetType, actual: int) -> bool:

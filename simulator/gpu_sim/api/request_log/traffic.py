@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 
+from ...core.faults.injection import NAMES_BETWEEN
 from ...worlds.request_log import KeptRequest
 
 _US, _MS, _S = 1_000, 1_000_000, 1_000_000_000
@@ -60,7 +61,8 @@ class Traffic:
         for request in self.uncounted:
             self.count(request.operation, request.status, request.span_ns)
             if request.fault:
-                self.count_fault(request.fault)
+                for rule in request.fault.split(NAMES_BETWEEN):
+                    self.count_fault(rule)
         self.uncounted.clear()
 
     def count(self, operation: str | None, status: int, span_ns: int) -> None:

@@ -18,6 +18,15 @@ class Duration(int):
     __slots__ = ()
 
 
+class RetryAfter(int):
+    """The span of a Retry-After header in milliseconds, ≥ 0; NO_RETRY_AFTER stands for no such header."""
+
+    __slots__ = ()
+
+
+NO_RETRY_AFTER = RetryAfter(-1)
+
+
 class Instant(int):
     """A point in calendar time, in milliseconds since 1970, UTC."""
 

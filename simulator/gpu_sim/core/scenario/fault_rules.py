@@ -1,7 +1,7 @@
 """Fault rules: which requests meet which misbehaviour, and when. Records only: `faults` counts and decides."""
 
 from collections.abc import Collection, Iterator
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -9,13 +9,16 @@ from ..kernel.names import did_you_mean, is_name
 from ..kernel.quantities import Duration, Share
 from ..kernel.randomness import PPM
 from .acts import Selector
-from .distributions import Distribution
+from .fault_effects import FaultEffect
 from .offer_names import OfferNames, Path
 
 Operation = Literal["list_offers", "rent_gpu", "get_rental", "terminate_rental"]
 """The operation ids of the API's description."""
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+
+Scope = Literal["account", "rental", "world"]
+"""Of which the counts and draws of a rule are: each account's, each rental's, or one for all in the world."""
 
 OfferName = tuple[str, str, str]
 """An offer as a request names it: provider, model, region."""
@@ -44,104 +47,12 @@ class FaultTarget(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
 
-class Drip(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An answer in pieces of so many bytes, with a pause after each."""
-
-    bytes: int
-    every: Duration
-
-    def __post_init__(self) -> None:
-        if self.bytes < 1:
-            raise ValueError("bytes must be at least 1")
-        if self.every < 1:
-            raise ValueError("every must be above 0s")
-
-
-class RateLimit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A token bucket in virtual time: `limit` requests at once, refilled evenly by `limit` in `per`."""
-
-    limit: int
-    per: Duration
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.limit <= 1_000_000_000:
-            raise ValueError("limit must be between 1 and 1000000000")
-        if self.per < 1:
-            raise ValueError("per must be above 0s")
-
-
-class FaultEffect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The fault that a request meets: one of the kinds, a delay, or both; the delay comes before the command.
-
-    `delay` is wall time unless `clock` is `virtual`, `hang` and `drip` always are. `retry_after` is sent as it is
-    written, in seconds unless `retry_after_as` says otherwise.
-    """
-
-    respond: int | None = None
-    retry_after: Duration | None = None
-    retry_after_as: Literal["seconds", "date", "negative"] | None = None
-    delay: Distribution | None = None
-    clock: Literal["wall", "virtual"] | None = None
-    hang: Duration | None = None
-    reset: bool = False
-    truncate: Share | None = None
-    malformed: bool = False
-    drip: Drip | None = None
-    rate_limit: RateLimit | None = None
-    lose_response: bool = False
-    duplicate: bool = False
-
-    KINDS: ClassVar[tuple[str, ...]] = (
-        "respond",
-        "hang",
-        "reset",
-        "truncate",
-        "malformed",
-        "drip",
-        "rate_limit",
-        "lose_response",
-        "duplicate",
-    )
-
-    def __post_init__(self) -> None:
-        given = self._given()
-        if len(given) > 1:
-            raise ValueError(f"give one of {', '.join(self.KINDS)}, not {' and '.join(given)}; only delay goes with it")
-        if not given and self.delay is None:
-            raise ValueError(f"give one of {', '.join(self.KINDS)} or delay")
-        if self.respond is not None and not 400 <= self.respond <= 599:
-            raise ValueError("respond must be a status from 400 to 599")
-        if self.hang == 0:
-            raise ValueError("hang must be above 0s")
-        if self.truncate == PPM:
-            raise ValueError("truncate must be below 100%: the share of the body that is sent")
-        if self.clock is not None and self.delay is None:
-            raise ValueError("clock goes with delay")
-        self._check_retry_after()
-
-    def _check_retry_after(self) -> None:
-        if self.retry_after is None and self.retry_after_as is None:
-            return
-        if self.respond not in (429, 503) and self.rate_limit is None:
-            raise ValueError("retry_after goes with respond 429 or 503, or with rate_limit")
-        if self.retry_after_as == "negative" and self.retry_after == 0:
-            raise ValueError("retry_after 0s has no negative")
-
-    def _given(self) -> list[str]:
-        values = ((kind, getattr(self, kind)) for kind in self.KINDS)
-        return [kind for kind, value in values if value is not None and value is not False]
-
-    @property
-    def kind(self) -> str:
-        """Which of the kinds it is, or `delay` where it is nothing else."""
-        return (*self._given(), "delay")[0]
-
-
 class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """At which of the requests that it is about a rule acts, counted for each account; all conditions must hold.
+    """At which of the requests that it is about a rule acts; all conditions must hold.
 
     `after` skips the first hits, `every: n` acts on each n-th of the remaining, `times` ends it after so many
-    injections. `between` is [from, to) in virtual time since the scenario's start, `ttl` counts from when the rule was
+    injections. They count, and `probability` draws, for each account, for each rental, or for the whole world: `per`
+    says which. `between` is [from, to) in virtual time since the scenario's start, `ttl` counts from when the rule was
     added.
     """
 
@@ -151,6 +62,7 @@ class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     every: int = 1
     between: tuple[Duration, Duration] | None = None
     ttl: Duration | None = None
+    per: Scope = "account"
 
     def __post_init__(self) -> None:
         if self.times is not None and self.times < 1:
@@ -166,7 +78,8 @@ class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
 
 class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Requests, what happens to them, and when; the first rule in order that says yes is the one injected."""
+    """Requests, what happens to them, and when. Of the rules that say yes, all that only delay act, and of the others
+    the first in order."""
 
     name: str
     on: FaultTarget = FaultTarget()
@@ -176,6 +89,25 @@ class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     def __post_init__(self) -> None:
         if self.effect.duplicate and self.on.operation in ("list_offers", "get_rental"):
             raise ValueError("duplicate goes with rent_gpu and terminate_rental: a second read changes nothing")
+
+    def may_meet(self, operation: Operation, account: str) -> bool:
+        """True if it is about some request of this operation and account."""
+        about_one = self.on.has_selector or self.when.per == "rental"
+        return (
+            (self.on.operation is None or self.on.operation == operation)
+            and (self.on.account is None or self.on.account == account)
+            and not (about_one and operation == "list_offers")
+            and not (self.when.per == "rental" and operation == "rent_gpu")
+        )
+
+    @property
+    def needs_names(self) -> bool:
+        """True if it depends on the offer or the rental that a request concerns."""
+        return self.on.has_selector or self.when.per == "rental"
+
+    def meets(self, operation: Operation, account: str, offer: OfferName | None, rental: str) -> bool:
+        """True if a request is meant: of this operation and account, about this offer and this rental, if any."""
+        return self.on.meets(operation, account, offer) and (self.when.per != "rental" or rental != "")
 
 
 def rule_problems(
@@ -195,6 +127,8 @@ def rule_problems(
             yield ("on",), "list_offers concerns no single offer: provider, gpu_model and region go with the others"
         else:
             yield from offers.problems(rule.on, ("on",))
+    if rule.when.per == "rental" and rule.on.operation in ("list_offers", "rent_gpu"):
+        yield ("when", "per"), f"{rule.on.operation} concerns no rental yet: per rental goes with the others"
     between, ttl = rule.when.between, rule.when.ttl
     if between is not None and between[1] <= added_ms:
         yield ("when", "between"), f"between is over already: {added_ms} ms have passed since the start"

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from ...core.commands import Command
-from ...core.faults import FaultLine
+from ...core.faults.lines import FaultLine
 from ...core.journal import plain_quantity
 from ...core.rentals.idempotency import Key
 
