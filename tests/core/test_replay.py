@@ -7,6 +7,7 @@ from gpu_sim.core.faults.fault_state import FaultState
 from gpu_sim.core.kernel.errors import JournalInvalid
 from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.distributions import fixed
 from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
 from gpu_sim.core.scenario.fault_rules import FaultRule, FaultWhen
 from gpu_sim.core.simulation import Simulation
@@ -200,6 +201,36 @@ def test_decisions_on_faults_are_taken_again_with_the_same_bytes() -> None:
     again, difference = replay(exported)
     assert difference is None
     assert journal(again) == exported
+
+
+def scoped() -> Simulation:
+    """Rules that count by rental and for the world, and delays beside other effects."""
+    rules = (
+        FaultRule(name="slow", effect=FaultEffect(delay=fixed(1)), when=FaultWhen(probability=Share(500_000))),
+        FaultRule(name="first-looks", effect=FaultEffect(respond=404), when=FaultWhen(times=2, per="rental")),
+        FaultRule(
+            name="busy",
+            effect=FaultEffect(rate_limit=RateLimit(2, Duration(READY), shared=True)),
+            when=FaultWhen(every=2, per="world"),
+        ),
+    )
+    sim = Simulation(scenario(faults=rules), seed=3)
+    faults = FaultState(rules, sim.seed, sim.write_down)
+    for number in range(30):
+        sim.advance(number * 1_000)
+        faults.decide("get_rental", "alice" if number % 3 else "bob", None, sim.now_ms, f"r{number % 4}")
+    return sim
+
+
+def test_decisions_by_rental_and_for_the_world_are_taken_again_with_the_same_bytes() -> None:
+    exported = journal(scoped())
+    for part in (b'"injected":"slow, first-looks"', b'"injected":"slow, busy"', b'"rental":"r3"'):
+        assert part in exported
+    again, difference = replay(exported)
+    assert difference is None
+    assert journal(again) == exported
+    _, difference = replay(exported.replace(b'"rental":"r1"', b'"rental":"r2"', 1))
+    assert difference is not None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from gpu_sim.core.kernel.quantities import Duration, Share
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.replay import replay
 from gpu_sim.core.run import Run, new_run, restored_run
+from gpu_sim.core.scenario.distributions import fixed
 from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
 from gpu_sim.core.scenario.fault_rules import FaultRule, FaultTarget, FaultWhen, Operation
 from gpu_sim.core.scenario.scenario import Scenario
@@ -28,6 +29,17 @@ LIMIT = FaultRule(
     on=FaultTarget(account="alice"),
     effect=FaultEffect(rate_limit=RateLimit(limit=2, per=Duration(MINUTE_MS))),
 )
+SLOW = FaultRule(
+    name="slow", effect=FaultEffect(delay=fixed(5)), when=FaultWhen(probability=Share(600_000), per="rental", times=4)
+)
+TOGETHER = FaultRule(
+    name="together",
+    effect=FaultEffect(rate_limit=RateLimit(limit=2, per=Duration(MINUTE_MS), shared=True)),
+    when=FaultWhen(every=2, per="world"),
+)
+RULES = (FLAKY, LIMIT, SLOW, TOGETHER)
+"""All scopes: an account's, a rental's, the world's, and a bucket that all share."""
+
 LATE = FaultRule(name="late", effect=FaultEffect(lose_response=True), when=FaultWhen(ttl=Duration(10 * MINUTE_MS)))
 
 requests = st.tuples(st.just("request"), st.sampled_from(["alice", "bob"]), st.integers(0, 3), st.just(0))
@@ -44,7 +56,8 @@ def do(run: Run, what: tuple[str, str, int, int]) -> None:
     if name == "until":
         sim.advance(number)
     elif name == "request":
-        faults.decide(OPERATIONS[number], account, None, sim.now_ms)
+        # Any name of a rental will do: rules count by it, and never look it up.
+        faults.decide(OPERATIONS[number], account, None, sim.now_ms, f"r{number}" if number > 1 else "")
     elif name == "add":
         faults.add(LATE, sim.now_ms)
     elif name == "reset":
@@ -76,7 +89,7 @@ def test_57_restore_then_go_on_is_to_go_on_at_every_boundary(examples: int) -> N
 
 def go_on_from_every_boundary(conditions: Scenario, parts: list[list[tuple[str, str, int, int]]]) -> None:
     """A life, and each of its rests after a restore: the same lines and the same state."""
-    conditions = replace(conditions, faults=(FLAKY, LIMIT))
+    conditions = replace(conditions, faults=RULES)
     planned = [what for part in parts for what in part]
     done: list[tuple[str, str, int, int]] = []
     run = new_run(conditions, seed=conditions.seed, start_epoch_ms=START_MS)
@@ -123,6 +136,14 @@ def test_every_line_about_faults_can_happen_again() -> None:
         run.repeat(FaultRuleRemoved("late"))
     run.repeat(FaultRulesReset())
     assert [(state.rule.name, state.hits) for state in run.faults.state()] == [("flaky", 0)]
+
+
+def test_a_decision_about_a_rental_is_counted_for_it_again() -> None:
+    run = new_run(replace(scenario(), faults=(SLOW,)), seed=1, start_epoch_ms=0)
+    run.repeat(FaultDecision("alice", "get_rental", ("slow",), None, "r1"))
+    run.repeat(FaultDecision("bob", "get_rental", ("slow",), None, "r1"))
+    (state,) = run.faults.state()
+    assert [(counts.of, counts.hits) for counts in state.counts] == [("r1", 2)]
     _, difference = replay(b"".join(run.simulation.journal()))
     assert difference is None
 

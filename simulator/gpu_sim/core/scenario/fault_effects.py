@@ -51,7 +51,9 @@ class Drip(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An answer in pieces of so many bytes, with a pause after each."""
 
     bytes: int
+    """The bytes of a piece, 1 or more."""
     every: Duration
+    """The pause after a piece, in wall time."""
 
     def __post_init__(self) -> None:
         if self.bytes < 1:
@@ -68,8 +70,11 @@ class RateLimit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     """
 
     limit: int
+    """The requests that may come at once, 1 to 1000000000."""
     per: Duration
+    """The virtual time in which as many may come again."""
     shared: bool = False
+    """True for one bucket that all accounts of the world share."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= 1_000_000_000:
@@ -82,36 +87,51 @@ class FaultEffect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     """The fault that a request meets: a delay, what becomes of its command, what becomes of its answer, or all three.
 
     The answer is the command's own, or with `respond` or `rate_limit` another; `hang`, `reset` and `lose_response`
-    withhold it, and the other kinds spoil it. The command happens before the answer is spoiled, not at all where the
-    answer is replaced or withheld; `after` says otherwise. With `duplicate` it happens twice, with `lose_response`
-    once.
-
-    `delay` lies before the command, with `delay_of: answer` before the answer. It is wall time unless `clock` is
-    `virtual`; `hang` and `drip` are wall time. `retry_after` is sent as it is written, in seconds unless
-    `retry_after_as` says otherwise. `headers` replaces headers of the answer: a list sends one several times, null
-    none.
+    withhold it, and the other kinds spoil it.
     """
 
     respond: int | None = None
+    """The status, 200 to 599, of an answer in place of the command's; below 400 it has no body unless one is given."""
     retry_after: RetryAfter | None = None
+    """The Retry-After of that answer: 1s unless given for 429 and 503, true for a rate limit; `none` leaves it out."""
     retry_after_as: Literal["seconds", "date", "epoch", "negative"] | None = None
+    """The form of the Retry-After, `seconds` unless given; `date`, `epoch` (seconds since 1970) and `negative` are
+    forms that clients meet too."""
     delay: Distribution | None = None
+    """The delay; those of all rules that act add up, to a minute of wall time at the most."""
     clock: Literal["wall", "virtual"] | None = None
+    """The clock of the delay, `wall` unless given; a virtual one moves a manual clock."""
     hang: Duration | None = None
+    """Silence for so long, a minute at the most, and then the connection is closed."""
     reset: bool = False
+    """True for a TCP reset in place of the answer."""
     truncate: Share | None = None
+    """The share of the body that is sent before the connection is closed, or hangs, or is reset."""
     malformed: bool = False
+    """True for a body whose last byte is a comma."""
     drip: Drip | None = None
+    """Sends the body in pieces."""
     rate_limit: RateLimit | None = None
+    """Acts on the requests above this rate alone: they get 429, or what `respond` says."""
     lose_response: bool = False
+    """True for a command that happens and a connection that is reset, or `respond` in place of its answer."""
     duplicate: bool = False
+    """True for a command that arrives twice; the client gets the first answer."""
     after: bool | None = None
+    """True if the command happens before its answer is withheld or replaced, false unless given; an answer that is
+    only spoiled is that of a command that happens."""
     delay_of: Literal["request", "answer"] | None = None
+    """What the delay holds up: the `request` before its command, unless given, or the `answer`."""
     form: Form | None = None
+    """The body in place of the API's error (`api`): `problem` (RFC 9457), `text`, `html` as of a gateway, `empty`."""
     body: str | dict[str, Any] | list[Any] | None = None  # any JSON: it is sent as it is and never looked into
+    """The body itself, as text or JSON, at most 64 KB."""
     headers: dict[str, HeaderValue] | None = None
+    """Headers that replace those of the answer: a list sends one several times, null leaves it out."""
     whitespace: int | None = None
+    """Bytes of whitespace before the body, as proxies send to keep a connection alive; 1 to 65536."""
     gzip: bool = False
+    """True for a compressed body, which `content-encoding` says."""
 
     KINDS: ClassVar[tuple[str, ...]] = (
         "respond",

@@ -31,7 +31,9 @@ class FaultTarget(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Which requests a rule is about: those of which all that is given here is true, every one where nothing is."""
 
     operation: Operation | None = None
+    """The operation of the requests; any unless given."""
     account: str | None = None
+    """The account of the requests; any unless given."""
 
     @property
     def has_selector(self) -> bool:
@@ -57,12 +59,19 @@ class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     """
 
     probability: Share = Share(PPM)
+    """The chance that the rule acts on a request of which all else holds."""
     times: int | None = None
+    """The requests that it acts on at the most, 1 or more."""
     after: int = 0
+    """The first requests, which it lets pass."""
     every: int = 1
+    """Acts on each n-th of those that remain."""
     between: tuple[Duration, Duration] | None = None
+    """Acts from the first of these virtual times on and before the second, both since the scenario's start."""
     ttl: Duration | None = None
+    """Acts for so much virtual time from when the rule was added."""
     per: Scope = "account"
+    """Whose requests are counted together: those of an account, those about a rental, or all of the world."""
 
     def __post_init__(self) -> None:
         if self.times is not None and self.times < 1:
@@ -82,9 +91,13 @@ class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     the first in order."""
 
     name: str
+    """The rule's name, 1 to 64 of A-Z a-z 0-9 _ -, which answers bear in `x-sim-fault`."""
     on: FaultTarget = FaultTarget()
+    """The requests that it is about; all unless given."""
     effect: FaultEffect
+    """What happens to them."""
     when: FaultWhen = FaultWhen()
+    """At which of them it acts."""
 
     def __post_init__(self) -> None:
         if self.effect.duplicate and self.on.operation in ("list_offers", "get_rental"):
