@@ -32,6 +32,15 @@ EFFECTS: list[dict[str, Any]] = [
     {"rate_limit": {"limit": 10, "per": "1m"}},
     {"lose_response": True},
     {"duplicate": True},
+    {"respond": 500, "after": True},
+    {"respond": 503, "retry_after": "none"},
+    {"respond": 302, "headers": {"location": "/x", "set-cookie": ["a", "b"], "content-type": None, "age": 3}},
+    {"respond": 200, "body": {"a": [1, None, 2.5, {"b": True}]}},
+    {"respond": 200, "body": "text"},
+    {"respond": 502, "form": "html"},
+    {"delay": "2s", "delay_of": "answer"},
+    {"whitespace": 10, "gzip": True},
+    {"rate_limit": {"limit": 10, "per": "1m", "shared": True}, "respond": 503},
 ]
 
 
@@ -73,6 +82,20 @@ def test_hits_and_injections_are_counted_for_each_account(api: Api) -> None:
     (rule,) = shown(api)
     assert (rule["hits"], rule["spent"]) == (4, 2)
     assert rule["accounts"] == {"alice": {"hits": 2, "spent": 1}, "bob": {"hits": 2, "spent": 1}}
+
+
+def test_hits_and_injections_are_counted_for_each_rental_or_for_the_world(api: Api) -> None:
+    post(api, name="looks", on={"operation": "get_rental"}, effect={"respond": 404}, when={"times": 1, "per": "rental"})
+    post(api, name="third", effect={"respond": 503}, when={"every": 3, "per": "world"})
+    first, second = api.rent(), api.rent(token=BOB)
+    statuses = [api.call("GET", f"/v1/gpu/rentals/{id_}").status for id_ in (first, first, second, "none")]
+    assert statuses == [404, 200, 404, 503]
+    looks, third = shown(api)
+    assert looks["when"] == {"times": 1, "per": "rental"}
+    assert (looks["hits"], looks["spent"], looks["accounts"]) == (2, 1, {})
+    assert looks["rentals"] == {first: {"hits": 2, "spent": 1}}
+    assert (third["hits"], third["spent"], third["accounts"]) == (6, 1, {})
+    assert "rentals" not in third
 
 
 def test_a_rule_posted_again_starts_at_zero_in_its_old_place(api: Api) -> None:
@@ -133,6 +156,18 @@ def test_the_list_can_be_taken_in_parts(api: Api) -> None:
         ({"when": {"between": ["1h", "2h"], "ttl": "59m59s"}}, "invalid_value", "when.ttl", "before between begins"),
         ({"when": {"probability": "101%"}}, "invalid_value", "when.probability", "a share"),
         ({"name": "a name"}, "invalid_value", "name", "a name is"),
+        ({"when": {"per": "accuont"}}, "invalid_value", "when.per", 'did you mean "account"?'),
+        ({"when": {"per": "rental"}}, "invalid_value", "when.per", "rent_gpu concerns no rental yet"),
+        (
+            {"effect": {"respond": 503, "retry_after": "nine"}},
+            "invalid_value",
+            "effect.retry_after",
+            "expected none or",
+        ),
+        ({"effect": {"respond": 503, "headers": {"x y": "z"}}}, "invalid_value", "effect", "no name of a header"),
+        ({"effect": {"respond": 503, "headers": {"x": True}}}, "invalid_value", "effect.headers[...]", "Expected"),
+        ({"effect": {"respond": 503, "form": "htlm"}}, "invalid_value", "effect.form", 'did you mean "html"?'),
+        ({"effect": {"truncate": "5%", "after": False}}, "invalid_value", "effect", "the command's own"),
         ({"name": "header"}, "invalid_value", "name", "x-sim-fault says"),
     ],
 )

@@ -6,6 +6,9 @@ import pytest
 from gpu_sim.api.faults import waits
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.scenario.distributions import Distribution
+from gpu_sim.core.scenario.fault_effects import FaultEffect
+from gpu_sim.core.scenario.fault_rules import FaultRule
 from gpu_sim.core.scenario.scenario import ClockSettings
 
 from ...support.asgi import RENT, START, Answer, Api, scenario
@@ -141,3 +144,51 @@ def test_no_wait_is_longer_than_the_cap(api: Api, words: str, monkeypatch: pytes
             api.call("GET", OFFERS, headers=x_sim(words))
     else:
         assert api.call("GET", OFFERS, headers=x_sim(words)).json()["count"] == 1
+
+
+def test_delays_of_several_rules_add_up_on_either_clock(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def wait(seconds: float, is_pointless: object) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(waits, "wait", wait)
+    minute = Distribution(fixed=Duration(60_000))
+    effects = {
+        "wall": FaultEffect(delay=minute),
+        "wall-too": FaultEffect(delay=minute, respond=503),
+        "virtual": FaultEffect(delay=minute, clock="virtual"),
+        "virtual-too": FaultEffect(delay=minute, clock="virtual"),
+        "answer": FaultEffect(delay=minute, delay_of="answer"),
+        "answer-virtual": FaultEffect(delay=minute, delay_of="answer", clock="virtual"),
+    }
+    rules = tuple(FaultRule(name=name, effect=effect) for name, effect in effects.items())
+    api = Api(runner, scenario(faults=rules))
+    answer = api.call("GET", OFFERS)
+    assert (answer.status, answer.header("x-sim-fault")) == (503, ", ".join(effects))
+    assert waited == [120.0, 60.0]
+    assert answer.header("x-sim-now") == "2026-01-01T00:03:00.000Z"
+    scaled = Api(runner, scenario(faults=rules), clock=ClockSettings(mode="scaled", speed=Factor(60_000_000)))
+    waited.clear()
+    scaled.call("GET", OFFERS)
+    assert waited == [122.0, 61.0]
+
+
+def test_a_delay_of_the_answer_comes_after_the_command(api: Api) -> None:
+    answer = api.call("POST", RENTING, RENT, headers=x_sim("delay=10m; clock=virtual; delay_of=answer"))
+    assert answer.json()["created_at"] == START
+    assert api.get("/_sim/clock")["now"] == "2026-01-01T00:10:00.000Z"
+
+
+def test_a_rental_whose_answer_is_late_is_there_meanwhile(api: Api) -> None:
+    async def meanwhile() -> tuple[int, int, int]:
+        waiting = asyncio.create_task(
+            api.send("POST", RENTING, RENT, headers=x_sim("delay=20ms; delay_of=answer; respond=504; after"))
+        )
+        await asyncio.sleep(0)
+        seen = len((await api.send("GET", "/_sim/rentals")).json()["data"])
+        return seen, (await waiting).status, len((await api.send("GET", "/_sim/rentals")).json()["data"])
+
+    assert api.runner.run(meanwhile()) == (1, 504, 1)

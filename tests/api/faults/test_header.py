@@ -3,7 +3,7 @@
 import pytest
 from gpu_sim.api.faults.header import parse_effect
 from gpu_sim.core.kernel.errors import InvalidValue
-from gpu_sim.core.kernel.quantities import Duration, RetryAfter, Share
+from gpu_sim.core.kernel.quantities import NO_RETRY_AFTER, Duration, RetryAfter, Share
 from gpu_sim.core.scenario.distributions import fixed
 from gpu_sim.core.scenario.fault_effects import Drip, FaultEffect
 
@@ -29,6 +29,24 @@ SECOND = Duration(1_000)
         ("reset", FaultEffect(reset=True)),
         ("malformed", FaultEffect(malformed=True)),
         ("duplicate", FaultEffect(duplicate=True)),
+        ("respond=500; after", FaultEffect(respond=500, after=True)),
+        ("after=true; reset", FaultEffect(reset=True, after=True)),
+        ("hang=1s; after=false", FaultEffect(hang=SECOND, after=False)),
+        ("lose_response; respond=500", FaultEffect(lose_response=True, respond=500)),
+        ("respond=429; retry_after=none", FaultEffect(respond=429, retry_after=NO_RETRY_AFTER)),
+        ("respond=503; retry_after_as=epoch", FaultEffect(respond=503, retry_after_as="epoch")),
+        ("respond=502; form=html", FaultEffect(respond=502, form="html")),
+        ("respond=502; body=bad gateway", FaultEffect(respond=502, body="bad gateway")),
+        ("whitespace=65536; gzip", FaultEffect(whitespace=65_536, gzip=True)),
+        ("delay=1s; delay_of=answer", FaultEffect(delay=fixed(1_000), delay_of="answer")),
+        ('{"respond": 500, "after": true}', FaultEffect(respond=500, after=True)),
+        (' {"delay": "1s", "truncate": "50%"}', FaultEffect(delay=fixed(1_000), truncate=Share(500_000))),
+        (
+            '{"respond": 302, "headers": {"location": "/a;b=c", "x": null}}',
+            FaultEffect(respond=302, headers={"location": "/a;b=c", "x": None}),
+        ),
+        ('{"respond": 500, "body": {"a": ["\\u2713"]}}', FaultEffect(respond=500, body={"a": ["\u2713"]})),
+        ('{"drip": {"bytes": 1, "every": "1s"}}', FaultEffect(drip=Drip(1, SECOND))),
     ],
 )
 def test_its_words_are_those_of_a_rule(text: str, effect: FaultEffect) -> None:
@@ -61,6 +79,19 @@ def test_its_words_are_those_of_a_rule(text: str, effect: FaultEffect) -> None:
         ("rate_limit=3", "it takes a rule"),
         ("respond=503; reset", "respond does not go with reset: no answer is sent"),
         ("clock=wall", "or delay"),
+        ("respond=500; after=1", "after stands alone, or with true or false"),
+        ("gzip=true", "gzip stands alone, without a value"),
+        ("headers=x", 'headers takes the long form, which is JSON: x-sim: {"headers": ...}'),
+        ("respond=429; retry_after=never", "expected none or a duration such as 90s"),
+        ("whitespace=123456", "Expected `int | null`, got `str` - at `whitespace`"),
+        ("respond=500; form=xml", "Invalid enum value 'xml'"),
+        ('{"respnd": 503}', 'no fault "respnd"; did you mean "respond"?'),
+        ('{"respond": 503', "no JSON of an effect"),
+        ('{"respond": 503, "respond": 504}', "stands there twice"),
+        ('{"respond": "503"}', "Expected `int | null`, got `str` - at `respond`"),
+        ('{"rate_limit": {"limit": 1, "per": "1s"}}', "it takes a rule"),
+        ('{"delay": {"uniform": {"min": "1s", "max": "2s"}}}', "a delay that is drawn takes a rule"),
+        ('{"respond": 500, "headers": {"a": "b\\r\\nc: d"}}', "without line ends"),
     ],
 )
 def test_what_it_does_not_know_or_makes_no_sense_is_refused(text: str, says: str) -> None:
