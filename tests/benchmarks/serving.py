@@ -179,6 +179,33 @@ def with_faults(ours: str, theirs: str, rounds: int, folder: Path) -> None:
         ratio(f"rent, get, delete, {about}", 0.3, ours, theirs, LIFECYCLE, rounds, folder, rules)
 
 
+SLOW: Rule = {"delay": "1s"}
+NOT_MET: dict[str, Rule] = {
+    "of another operation": {"on": {"operation": "rent_gpu"}, "effect": SLOW},
+    "of another account": {"on": {"account": "bob"}, "effect": SLOW},
+    "of another offer": {"on": {"provider": "gcp"}, "effect": SLOW},
+}
+"""Delays that no list of offers meets: each has to cost it next to nothing."""
+
+
+def beside_rules(url: str, rounds: int, folder: Path) -> None:
+    """The rate of lists under a rule that they do not meet against that without a rule, on one server in turn."""
+    for name, rule in NOT_MET.items():
+        ratios = []
+        for number in range(rounds):
+            rates = {}
+            # Whoever is second may be the slower one: they take turns at that.
+            for ruled in (True, False) if number % 2 else (False, True):
+                reset(url)
+                fetch(url, "/_sim/accounts", b'{"name": "bob"}')
+                if ruled:
+                    fetch(url, "/_sim/faults", json.dumps(rule).encode())
+                rates[ruled] = wrk(url, get_script(OFFERS), 3, folder)
+            ratios.append(rates[True] / rates[False])
+        shown = ", ".join(f"{value:.2f}" for value in ratios)
+        print(f"offers, a delay {name}, against no rule: {statistics.median(ratios):.3f} (wanted 0.95; rounds {shown})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -197,6 +224,7 @@ def main() -> None:
                 ratio("offers, filter never seen", 0.4, ours, theirs, NEVER_SEEN, *both)
                 ratio("rent, get, delete", 0.35, ours, theirs, LIFECYCLE, *both)
                 with_faults(ours, theirs, *both)
+                beside_rules(ours, *both)
             with simulator(folder, "--state", str(folder / "state.db")) as kept:
                 ratio("rent, get, delete, with a state file against without", 0.5, kept, ours, LIFECYCLE, *both)
             print(f"resident at start: {at_start:.1f} MB")

@@ -142,6 +142,7 @@ def test_what_is_no_retry_after_at_all_is_refused_of_faults_too(said: str) -> No
         (made(418, "invalid_json", x_sim_fault="f"), "A13: invalid_json"),
         (made(418, INJECTED, x_sim_fault=""), "header x-sim-fault"),
         (made(418, INJECTED, x_sim_fault="no name"), "header x-sim-fault"),
+        (made(418, INJECTED, x_sim_fault="one,two"), "header x-sim-fault"),
     ],
 )
 def test_what_neither_the_api_nor_a_fault_answers_is_refused(answer: Answer, says: str) -> None:

@@ -78,6 +78,23 @@ async def _status(session: aiohttp.ClientSession) -> int:
         return answer.status
 
 
+def test_a_fault_is_whatever_a_rule_can_be(gpu_sim: GpuSim) -> None:
+    name = gpu_sim.fault(
+        {"respond": 302, "after": True, "headers": {"location": "/login", "set-cookie": ["a=1", "b=2"]}},
+        on={"operation": "rent_gpu", "provider": "vast-ai"},
+        when={"times": 1, "per": "world"},
+        name="login",
+    )
+    gpu_sim.fault({"delay": "10m", "clock": "virtual", "delay_of": "answer"})
+    headers = {"authorization": f"Bearer {gpu_sim.token}"}
+    answer = httpx.post(f"{gpu_sim.base_url}/v1/gpu/rent", json=RENT, headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/login")
+    assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert answer.headers["x-sim-fault"] == f"{name}, fault-1"
+    assert len(gpu_sim.rentals()) == 1
+    assert gpu_sim.now == START + timedelta(minutes=10)
+
+
 def test_the_clock_moves_by_to_and_until(gpu_sim: GpuSim) -> None:
     assert gpu_sim.now == START
     gpu_sim.advance("15m")

@@ -173,9 +173,10 @@ class GpuSim:
     ) -> str:
         """Add a fault rule and answer with its name.
 
-        `effect` is the effect, such as {"respond": 503} or {"lose_response": True}; `on` says to which requests: an
-        operation such as "rent_gpu", or a selector; `when` at which of them, such as {"times": 1}. Raises ServerRefused
-        for a rule that the server does not know, and TypeError for an effect that is no mapping.
+        `effect` is the effect, such as {"respond": 503} or {"respond": 500, "after": True}, where the command happens
+        all the same; `on` says to which requests: an operation such as "rent_gpu", or a selector; `when` at which of
+        them, such as {"times": 1}, or {"times": 2, "per": "rental"}. Raises ServerRefused for a rule that the server
+        does not know, and TypeError for an effect that is no mapping.
         """
         if not isinstance(effect, Mapping):
             raise TypeError(f'effect: expected a mapping such as {{"respond": 503}}, got {effect!r}')

@@ -26,6 +26,17 @@ REQUEST = LoggedRequest(
     body_bytes=20,
 )
 
+SLOW_AND_LOST = replace(REQUEST, fault="slow, lost")
+
+
+@pytest.mark.parametrize(
+    ("fault", "fits"),
+    [("slow", True), ("lost", True), ("slow, lost", True), ("slo", False), ("lost, slow", False), (None, False)],
+)
+def test_a_fault_is_any_of_those_that_acted(fault: str | None, fits: bool) -> None:
+    assert (Match(fault=fault).mismatches(SLOW_AND_LOST) == []) is fits
+
+
 FITTING: list[dict[str, Any]] = [
     {},
     {"operation": "rent_gpu", "account": "alice", "status": 409, "rental": "rent_1"},

@@ -2,6 +2,7 @@
 
 import pytest
 from gpu_sim.api.request_log.traffic import BOUNDS_NS, RULES_COUNTED_MAX, Traffic
+from gpu_sim.worlds.request_log import KeptRequest
 
 
 def test_bounds_go_from_50_microseconds_to_10_seconds() -> None:
@@ -30,6 +31,19 @@ def test_requests_are_counted_by_operation_and_status() -> None:
         None: {404: 1},
     }
     assert traffic.by_operation["rent_gpu"].total_ns == 3_000
+
+
+def test_each_rule_that_acted_on_a_request_is_counted() -> None:
+    traffic = Traffic()
+    for fault in ("slow, lost", "slow", ""):
+        traffic.uncounted.append(kept(fault))
+    traffic.count_pending()
+    assert traffic.faults == {"slow": 2, "lost": 1}
+
+
+def kept(fault: str) -> KeptRequest:
+    """A request that these rules acted on."""
+    return KeptRequest("", 1, "alice", "rent_gpu", "POST", "/", b"", 0, fault, "", b"r", b"", b"")
 
 
 def test_faults_are_counted_by_rule_up_to_a_number_of_rules() -> None:

@@ -49,7 +49,7 @@ def test_per_world_all_accounts_are_counted_together() -> None:
 def test_per_rental_a_request_without_a_rental_is_not_meant() -> None:
     faults = Faults(rule(per="rental"))
     for operation in ("list_offers", "rent_gpu", "get_rental", "terminate_rental"):
-        assert faults.met(operation=operation) is None  # type: ignore[arg-type]  # each is an operation
+        assert faults.met(operation=operation) is None
     assert faults.lines == []
     assert faults.counts() == {"x": (0, 0)}
 

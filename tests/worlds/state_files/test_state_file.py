@@ -8,11 +8,15 @@ import pytest
 from gpu_sim.core.commands import AddCredit, RentGpu, TerminateRental
 from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import Refusal
-from gpu_sim.core.kernel.quantities import Duration, Factor
+from gpu_sim.core.kernel.quantities import Duration, Factor, Share
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.scenario.acts import Act, PriceAct
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
+from gpu_sim.core.scenario.fault_rules import FaultRule, FaultWhen
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.core.simulation import Simulation
+from gpu_sim.worlds.faults import decide_fault
 from gpu_sim.worlds.state_files import state_file as state_file_module
 from gpu_sim.worlds.state_files.input import Input
 from gpu_sim.worlds.state_files.refusals import StateUnavailable, StateUnusable
@@ -38,6 +42,33 @@ def play(of: World, steps: int) -> None:
             of.execute(step.command(of.simulation))
         except Refusal:
             continue
+
+
+def test_decisions_by_rental_and_for_the_world_are_found_again(path: Path) -> None:
+    half = Share(500_000)
+    faults = (
+        FaultRule(name="looks", effect=FaultEffect(respond=404), when=FaultWhen(probability=half, per="rental")),
+        FaultRule(name="slow", effect=FaultEffect(delay=fixed(1)), when=FaultWhen(every=3, per="world")),
+        FaultRule(name="limit", effect=FaultEffect(rate_limit=RateLimit(3, Duration(MINUTE_MS), shared=True))),
+    )
+
+    def decide(of: World, count: int) -> list[str | None]:
+        met = [
+            decide_fault(of, "get_rental", account, None, f"r{number % 3}")
+            for number in range(count)
+            for account in ("alice", "bob")
+        ]
+        return [None if injection is None else injection.named for injection in met]
+
+    scenario = conditions(faults=faults)
+    running, memory = kept(path, scenario), world(scenario)
+    assert decide(running, 10) == decide(memory, 10)
+    killed(running)
+    again = kept(path, scenario)
+    assert again.faults.state() == memory.faults.state()
+    assert decide(again, 10) == decide(memory, 10)
+    assert journal(again) == journal(memory)
+    again.close()
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3, 4, 5, 19, 20, 21, 97])
