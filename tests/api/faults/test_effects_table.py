@@ -221,13 +221,13 @@ def check(bench: Bench, row: Row, operation: str, after: bool | None, delay: str
 
     moved = bench.call("GET", "clock")["now"]
     assert moved == ("2026-01-01T00:00:00.000Z" if delay == "at once" else "2026-01-01T00:10:00.000Z")
-    happened = row.times if row.times is not None else 0 if after is False else 1
+    times = row.times if row.times is not None else 0 if after is False else 1
     rentals = bench.call("GET", "rentals")["data"]
     if operation == "rent_gpu":
-        assert len(rentals) == happened
+        assert len(rentals) == times
     elif operation != "list_offers":
         (rental,) = rentals
-        ended = operation == "terminate_rental" and happened > 0
+        ended = operation == "terminate_rental" and times > 0
         assert (rental["status"] == "terminated") is ended
 
 
