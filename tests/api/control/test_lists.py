@@ -94,3 +94,43 @@ def test_the_events_of_a_long_list_are_written_in_many_turns(many: Api, monkeypa
     monkeypatch.setattr(lists, "Slice", CountedSlice)
     events = many.get("/_sim/events?limit=1000000")["data"]
     assert len(turns) == len(events) + 1 > BEFORE * 5
+
+
+FILTERED = ("/_sim/events?account=alice", "/_sim/ledger?type=hold_placed", "/_sim/rentals?status=terminated")
+
+
+@pytest.mark.parametrize("target", FILTERED)
+def test_items_are_filtered_in_turns_with_other_requests(
+    many: Api, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing is shown in the end, and whatever is dropped meanwhile."""
+    monkeypatch.setattr(lists, "Slice", ShortSlice)
+    monkeypatch.setattr(lists, "_LOOKED_AT_PER_TURN", 1)
+
+    async def drop() -> Answer:
+        many.world.simulation.drop(rentals=1, events=5, lines=5)
+        return await many.send("GET", "/_sim/health")
+
+    for limit in (0, 1000):
+        whole = many.get(f"{target}&limit=1000")
+        assert whole["total"] >= BEFORE // 2
+        (listed, health), order = meanwhile(many, f"{target}&limit={limit}", drop)
+        assert (listed.status, health.status, order) == (200, 200, ["other", "list"])
+        assert (listed.json()["data"], listed.json()["total"]) == (whole["data"][:limit], whole["total"])
+        for _ in range(BEFORE):
+            many.delete(many.rent())
+
+
+def test_a_filtered_list_begins_anew_where_its_world_is_reset_meanwhile(
+    many: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "Slice", ShortSlice)
+    monkeypatch.setattr(lists, "_LOOKED_AT_PER_TURN", 1)
+    target = "/_sim/events?account=alice&type=account_created,hold_placed"
+    (listed, _), _ = meanwhile(many, target, lambda: many.send("POST", "/_sim/reset"))
+    assert [event["type"] for event in listed.json()["data"]] == ["account_created"]
+    # An account that came after the start is gone with the reset, in the middle of a list of what concerns it.
+    many.call("POST", "/_sim/accounts", {"name": "zoe"})
+    target = "/_sim/events?account=zoe"
+    (listed, _), _ = meanwhile(many, target, lambda: many.send("POST", "/_sim/reset"))
+    listed.problem(404, "account_not_found", "account")

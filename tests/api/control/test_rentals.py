@@ -243,7 +243,10 @@ def test_the_market_shows_what_the_api_does_not(api: Api) -> None:
                 "provisioning": None,
                 "vanish": False,
             }
-        ]
+        ],
+        "total": 1,
+        "has_more": False,
+        "next": None,
     }
 
 
@@ -259,7 +262,8 @@ def test_the_market_shows_offers_that_are_out_or_under_an_act(runner: asyncio.Ru
     assert (quebec["price_per_gpu_hour"], quebec["process_price_per_gpu_hour"]) == ("0.900", "0.287")
     assert api.get("/_sim/market?region=TEXAS,%20us")["data"] == [texas]
     assert api.get("/_sim/market?limit=1")["data"] == [quebec]
-    assert api.get("/_sim/market?provider=nobody")["data"] == []
+    nobody = api.call("GET", "/_sim/market?provider=vastai").problem(400, "invalid_value", "provider")
+    assert nobody["detail"] == 'no offer has provider "vastai"; did you mean "vast-ai"?'
     api.call("GET", "/_sim/market?min_vram=1").problem(400, "unknown_parameter", "min_vram")
 
 

@@ -51,6 +51,13 @@ def seqs(api: Api, query: str) -> list[int]:
         ("status=0", []),
         ("fault=lost", []),
         ("rental=rent_x", [6]),
+        ("rental_id=rent_x", [6]),
+        ("since=2026-01-01T00:00:00Z", [1, 2, 3, 4, 5, 6, 7]),
+        ("since=2026-01-01T00:00:00.001Z", []),
+        ("since=1d", [1, 2, 3, 4, 5, 6, 7]),
+        ("order=desc&limit=2", [7, 6]),
+        ("order=desc&after=3", [2, 1]),
+        ("order=desc&operation=rent_gpu", [3, 2]),
         ("operation=list_offers&status=200&account=alice", [1]),
         ("limit=2", [1, 2]),
         ("limit=0", []),
@@ -91,6 +98,7 @@ def test_a_fault_that_was_injected_is_found_by_its_rule(api: Api) -> None:
         ("account=alic", 404, "account_not_found", "account", 'did you mean "alice"?'),
         ("token=si_nobody", 400, "invalid_value", "token", "no account"),
         (f"token={BOB}&account=alice", 400, "invalid_value", "token", "no account"),
+        ("rental=rent_x&rental_id=rent_x", 400, "invalid_value", "rental", "give one of them"),
         ("limit=-1", 400, "invalid_value", "limit", "whole"),
         ("after=x", 400, "invalid_value", "after", "whole"),
         ("operatoin=x", 400, "unknown_parameter", "operatoin", 'did you mean "operation"?'),
@@ -113,7 +121,8 @@ def test_a_full_ring_says_what_dropped_out(runner: asyncio.Runner) -> None:
     for _ in range(5):
         api.call("GET", "/v1/gpu/offers")
     listed = api.get(REQUESTS)
-    assert ([request["seq"] for request in listed["data"]], listed["total"], listed["dropped"]) == ([3, 4, 5], 5, 2)
+    assert [request["seq"] for request in listed["data"]] == [3, 4, 5]
+    assert (listed["total"], listed["latest"], listed["dropped"]) == (3, 5, 2)
     verified = api.call("POST", VERIFY, {"match": {}, "exactly": 3})
     assert verified.json() == {"held": True, "matched": 3, "seqs": [3, 4, 5], "dropped": 2}
 

@@ -213,9 +213,12 @@ def test_worlds_are_listed_each_at_its_own_time(api: Api) -> None:
     default = {"name": "default", "scenario": "test", "seed": 1, "now": START, "mode": "manual", "accounts": 2}
     other = {"name": "w", "scenario": "calm", "seed": 9, "now": "2026-01-01T01:00:00.000Z", "mode": "manual"}
     for caller in (None, ALICE, token):
-        assert api.get(WORLDS, token=caller) == {"data": [default, other | {"accounts": 2}]}
-    for path in (f"{WORLDS}?world=w", f"{WORLDS}?limit=5"):
-        api.call("GET", path).problem(400, "unknown_parameter", path.partition("?")[2].partition("=")[0])
+        listed = {"data": [default, other | {"accounts": 2}], "total": 2, "has_more": False, "next": None}
+        assert api.get(WORLDS, token=caller) == listed
+    assert [world["name"] for world in api.get(f"{WORLDS}?world=w")["data"]] == ["w"]
+    assert [world["name"] for world in api.get(f"{WORLDS}?order=desc&limit=1")["data"]] == ["w"]
+    api.call("GET", f"{WORLDS}?world=x").problem(404, "world_not_found", "world")
+    api.call("GET", f"{WORLDS}?name=w").problem(400, "unknown_parameter", "name")
 
 
 def test_reset_acts_on_one_world_and_on_a_part_of_it(api: Api) -> None:

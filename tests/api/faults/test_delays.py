@@ -97,7 +97,7 @@ def test_a_reset_during_a_delay_takes_an_account_that_came_later_along(api: Api)
         return (await waiting).status
 
     assert api.runner.run(meanwhile()) == 401
-    assert api.get("/_sim/rentals") == {"data": []}
+    assert api.get("/_sim/rentals")["data"] == []
 
 
 @pytest.mark.parametrize("effect", ["", "; duplicate", "; lose_response", "; truncate=50%", "; drip=99/1ms"])

@@ -1,19 +1,22 @@
 """Money on the control plane: accounts, credit and the ledger."""
 
-from functools import partial
+from collections.abc import Callable
 
 from msgspec import Struct
 
+from ...core.billing.ledger import Entry
 from ...core.commands import AddCredit, CreateAccount
 from ...core.kernel.errors import InvalidValue
 from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
+from ...worlds.world import World
 from ..exchange import Exchange
-from ..queries.list_queries import NamedListQuery, NumberedListQuery
+from ..queries.list_queries import AccountsQuery, LedgerQuery
+from ..queries.page import place_of_number
 from ..replies import Reply, json_reply
 from .call_decoding import body_as, enter_world
-from .lists import list_reply, page
-from .views import account_view, entries_view
+from .lists import Listed, all_of, check_accounts, check_rentals, first_since, list_reply, numbered_end, place_of_name
+from .views import OpeningBalance, account_view, entries_of, entry_view
 
 
 class NewAccount(Struct, forbid_unknown_fields=True):
@@ -32,13 +35,20 @@ class NewCredit(Struct, forbid_unknown_fields=True):
 
 async def list_accounts(exchange: Exchange) -> Reply:
     """List accounts with their tokens, balances and held credit."""
-    world, query = await enter_world(exchange, NamedListQuery)
+    world, query = await enter_world(exchange, AccountsQuery)
 
-    def accounts() -> dict[str, str]:
-        token_of = exchange.worlds.keyring.tokens_of(world)
-        return {name: token_of[name] for name in world.simulation.accounts}
+    def listed() -> Listed[str]:
+        check_accounts(world.simulation, query.account)
+        token_of, names = exchange.worlds.keyring.tokens_of(world), tuple(world.simulation.accounts)
+        return Listed(
+            names,
+            lambda _, name: account_view(world, name, token_of[name]),
+            lambda _, name: name,
+            place_of_name(query.after, names),
+            passes=frozenset(query.account).__contains__ if query.account else None,
+        )
 
-    return await page(world, query, accounts, partial(account_view, world))
+    return await list_reply(world, query, listed)
 
 
 async def create_account(exchange: Exchange) -> Reply:
@@ -71,5 +81,32 @@ async def add_credit(exchange: Exchange) -> Reply:
 
 async def get_ledger(exchange: Exchange) -> Reply:
     """List ledger entries."""
-    world, query = await enter_world(exchange, NumberedListQuery)
-    return await list_reply(world, lambda: entries_view(world, query.after or 0, query.limit))
+    world, query = await enter_world(exchange, LedgerQuery)
+
+    def listed() -> Listed[Entry | OpeningBalance]:
+        ledger = world.simulation.ledger
+        entries, first = entries_of(world.simulation)
+        return Listed(
+            entries,
+            lambda index, entry: entry_view(world, first + index, entry),
+            lambda index, _: first + index,
+            place_of_number(query.after, first, len(entries)),
+            first_since(query.since, world.simulation, entries, lambda entry: entry.at),
+            _filter(world, query),
+            numbered_end(ledger.dropped + len(ledger.entries), ledger.dropped),
+        )
+
+    return await list_reply(world, query, listed)
+
+
+def _filter(world: World, query: LedgerQuery) -> Callable[[Entry | OpeningBalance], bool] | None:
+    """The condition of a query on entries, but for `since`; None where it has none. Raises AccountNotFound or
+    RentalNotFound."""
+    check_accounts(world.simulation, query.account)
+    check_rentals(world.simulation, query.rental_id)
+    types, accounts, rental_ids = (frozenset(chosen) for chosen in (query.type, query.account, query.rental_id))
+    return all_of(
+        (lambda entry: entry.__struct_config__.tag in types) if types else None,
+        (lambda entry: entry.account in accounts) if accounts else None,
+        (lambda entry: entry.rental_id in rental_ids) if rental_ids else None,
+    )

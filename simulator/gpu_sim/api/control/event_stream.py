@@ -5,12 +5,13 @@ list whenever its watcher is notified. A slow reader is waited for, and cut off 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import msgspec
 from starlette.types import Scope
 
+from ...core.journal import Recorded
 from ...core.kernel.errors import InvalidValue
 from ...core.simulation import Simulation
 from ...wall_clock import Slice
@@ -23,8 +24,9 @@ from ..queries.list_queries import EventStreamQuery
 from ..queries.query_decoding import whole_number
 from ..replies import Headers, Reply, Stream
 from .call_decoding import select_world
-from .events import list_events
-from .views import events_view
+from .events import event_filter, list_events
+from .lists import first_since
+from .views import event_view
 
 HEARTBEAT_SECONDS = 15.0  # below the idle timeouts of proxies, of which many are 30 or 60 seconds
 EVENTS_BEHIND_MAX = 10_000
@@ -61,10 +63,13 @@ class EventStreams:
             return await list_events(exchange)
         query = select_world(exchange, EventStreamQuery)
         simulation = exchange.world.simulation
-        cursor = _last_seen(exchange.scope, query.after, simulation.events_total)
-        return Stream(self._parts(exchange, simulation, cursor), _HEADERS)
+        cursor = _last_seen(exchange.scope, query, simulation)
+        passes = event_filter(exchange.world, query)
+        return Stream(self._parts(exchange, simulation, cursor, passes), _HEADERS)
 
-    async def _parts(self, exchange: Exchange, simulation: Simulation, cursor: int) -> AsyncGenerator[bytes, None]:
+    async def _parts(
+        self, exchange: Exchange, simulation: Simulation, cursor: int, passes: Callable[[Recorded], bool] | None
+    ) -> AsyncGenerator[bytes, None]:
         worlds, world, connection = exchange.worlds, exchange.world, exchange.connection
         clock, slice_ = asyncio.get_running_loop(), Slice()
         waited_for = 0  # events that came while a part was being sent, since the reader was last up to date
@@ -80,18 +85,26 @@ class EventStreams:
                     if await watcher.wait(quiet_until):
                         slice_ = Slice()
                         continue
-                    part = f": now {world.now}\n\n".encode()
+                    part = _heartbeat(world, cursor, passes)
                 else:
-                    events = list(events_view(world, cursor, _EVENTS_PER_PART))
-                    if waited_for > self._behind_max or not events or events[0]["seq"] != cursor + 1:
+                    first = cursor - simulation.events_dropped
+                    if waited_for > self._behind_max or first < 0:
                         self.dropped_total += 1
                         yield b'event: dropped\ndata: {"missed":%d}\n\n' % (total - cursor)
                         return
+                    events = simulation.events[first : first + _EVENTS_PER_PART]
+                    part = b"".join(
+                        _message(event_view(world, seq, event))
+                        for seq, event in enumerate(events, cursor + 1)
+                        if passes is None or passes(event)
+                    )
                     cursor += len(events)
-                    part = b"".join(map(_message, events))
-                yield part
-                waited_for += simulation.events_total - total
-                quiet_until = clock.time() + self._heartbeat_seconds
+                    if not part and clock.time() >= quiet_until:  # all that happens is for others
+                        part = _heartbeat(world, cursor, passes)
+                if part:
+                    yield part
+                    waited_for += simulation.events_total - total
+                    quiet_until = clock.time() + self._heartbeat_seconds
                 if slice_.is_over():
                     await asyncio.sleep(0)  # a long history holds nobody up
                     slice_ = Slice()
@@ -112,16 +125,27 @@ def _wants_stream(scope: Scope) -> bool:
     return any(media.partition(";")[0].strip().lower() == _MEDIA for media in accepted)
 
 
-def _last_seen(scope: Scope, after: int | None, latest: int) -> int:
-    """The number of the last event that the client has seen. Raises InvalidValue."""
+def _last_seen(scope: Scope, query: EventStreamQuery, simulation: Simulation) -> int:
+    """The number of the last event that the client has seen, or wants to skip. Raises InvalidValue."""
+    latest, after = simulation.events_total, query.after
     values = header_values(scope, b"last-event-id")
     name = "Last-Event-ID" if values else "after"
     if values:
         after = whole_number(name, values[-1].decode("latin-1"))
+    if query.since is not None:
+        events, dropped = simulation.events, simulation.events_dropped
+        earlier = dropped + first_since(query.since, simulation, events, lambda event: event.at)
+        after = earlier if after is None else max(after, earlier)
     seen = latest if after is None else after
     if seen > latest:
         raise InvalidValue(f"{name} is {seen}, but the latest event is {latest}: it is not from this run", param=name)
     return seen
+
+
+def _heartbeat(world: World, cursor: int, passes: Callable[[Recorded], bool] | None) -> bytes:
+    """A comment; to a reader of some events only it also says how far the others are, to go on from after a while."""
+    seen = "" if passes is None else f"id: {cursor}\n"
+    return f": now {world.now}\n{seen}\n".encode()
 
 
 def _message(event: dict[str, Any]) -> bytes:

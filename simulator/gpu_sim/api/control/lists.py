@@ -1,58 +1,184 @@
-"""Answers with lists, however long: they are written out in turns with other requests."""
+"""Answers with lists, however long: they are filtered and written out in turns with other requests."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
-from typing import Any, TypeVar
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
+from msgspec import Struct
 
-from ...core.kernel.errors import InvalidValue
+from ...core.kernel.errors import AccountNotFound, InvalidValue, RentalNotFound
+from ...core.kernel.names import did_you_mean
+from ...core.simulation import Simulation
 from ...wall_clock import Slice
 from ...worlds.world import World
-from ..queries.list_queries import NamedListQuery
+from ..queries.list_queries import Order
+from ..queries.page import Place, page_of
+from ..queries.since import Since
 from ..replies import Reply
+
+_LOOKED_AT_PER_TURN = 256
+"""Items that are filtered between two looks at the wall clock."""
 
 _T = TypeVar("_T")
 
 
-async def list_reply(world: World, items: Callable[[], Iterable[Any]]) -> Reply:
-    """Answer with a list of a world's items, each as it is in its turn. Where the world becomes another meanwhile, the
-    list begins anew."""
-    encoded = await _encoded(world, items())
-    while encoded is None:
-        encoded = await _encoded(world, items())
-    return Reply(200, b'{"data":[%b]}' % b",".join(encoded), ((b"content-type", b"application/json"),))
+class PageQuery(Protocol):
+    """A query, as far as it says which page of a list is asked for."""
+
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def order(self) -> Order: ...
 
 
-async def page(
-    world: World, query: NamedListQuery, items: Callable[[], Mapping[str, _T]], view: Callable[[str, _T], Any]
-) -> Reply:
-    """Answer with a page of a list: views of `limit` items after the one whose id is `after`. Raises InvalidValue."""
-    limit, after = query.limit, query.after
+class ListEnd(Struct, frozen=True):
+    """The fields of a list after its `data`."""
 
-    def shown() -> Iterable[Any]:
-        found = items()
-        if after is not None and after not in found:
-            raise InvalidValue(f'after: no item "{after}"', param="after")
-        remaining = iter(found.items())
-        if after is not None:
-            next(id_ for id_, _ in remaining if id_ == after)
-        # Taken out at once: the mapping may change between two turns.
-        return (view(id_, item) for id_, item in list(islice(remaining, limit)))
-
-    return await list_reply(world, shown)
+    total: int
+    """The number of items that pass the filters, on all pages together."""
+    has_more: bool
+    """True where items follow those of this page, in its order."""
+    next: int | str | None
+    """The value of `after` with which the list goes on; null at its end."""
 
 
-async def _encoded(world: World, items: Iterable[Any]) -> list[bytes] | None:
-    """The items as JSON; None where the world was reset meanwhile."""
-    simulation, slice_ = world.simulation, Slice()
+class NumberedListEnd(ListEnd, frozen=True):
+    """The fields of a list of numbered items after its `data`."""
+
+    latest: int
+    """The number of the latest item, whatever the filters; 0 before there is one."""
+    dropped: int
+    """The number of early items that are no longer in memory: the list knows nothing of those."""
+
+
+class Listed(NamedTuple, Generic[_T]):
+    """A list to answer with."""
+
+    items: Sequence[_T]
+    """All that it is about, oldest first. The sequence may change between two turns."""
+    view: Callable[[int, _T], object]
+    """The form of an item, of that index, in which it is shown."""
+    cursor: Callable[[int, _T], int | str]
+    """The value of `after` that means an item, of that index."""
+    place: Place | None = None
+    """The place of the item `after`, where the query names one."""
+    first: int = 0
+    """The index of the first item that can pass the filters."""
+    passes: Callable[[_T], bool] | None = None
+    """True for an item that passes the filters; None where all from `first` on do."""
+    end: Callable[[ListEnd], Struct] = lambda end: end
+    """The fields after `data`."""
+
+
+async def list_reply(world: World, query: PageQuery, listed: Callable[[], Listed[Any]]) -> Reply:
+    """Answer with a page of a list of a world's items, each as it is in its turn. Where the world becomes another
+    meanwhile, the list begins anew. Raises what `listed` raises."""
+    while True:
+        turns = _Turns(world)
+        try:
+            return Reply(200, await _written(query, listed(), turns), ((b"content-type", b"application/json"),))
+        except _WorldReplacedError:
+            continue
+
+
+async def _written(query: PageQuery, listed: Listed[_T], turns: "_Turns") -> bytes:
+    """The page as JSON."""
+    items: Sequence[_T] = listed.items
+    matching: Sequence[int] = range(listed.first, len(items))
+    if listed.passes is not None:
+        items = tuple(items)  # a copy: items may be dropped meanwhile
+        matching = await _matching(items, listed.first, listed.passes, turns)
+    page = page_of(matching, listed.place, query.limit, newest_first=query.order == "desc")
+    shown = [(index, items[index]) for index in page.indexes]
+    following = listed.cursor(*shown[-1]) if shown and page.has_more else None
+    end = listed.end(ListEnd(len(matching), page.has_more, following))
     encoded = []
-    for item in items:
-        encoded.append(msgspec.json.encode(item))
-        if slice_.is_over():
+    for index, item in shown:
+        encoded.append(msgspec.json.encode(listed.view(index, item)))
+        await turns.give()
+    return b'{"data":[%b],%b' % (b",".join(encoded), msgspec.json.encode(end)[1:])
+
+
+async def _matching(items: Sequence[_T], first: int, passes: Callable[[_T], bool], turns: "_Turns") -> Sequence[int]:
+    """The indexes of the items that pass."""
+    found = array("q")
+    for start in range(first, len(items), _LOOKED_AT_PER_TURN):
+        stretch = items[start : start + _LOOKED_AT_PER_TURN]
+        found.extend([index for index, item in enumerate(stretch, start) if passes(item)])
+        await turns.give()
+    return found
+
+
+class _WorldReplacedError(Exception):
+    """The world was reset while a list of its items was being written."""
+
+
+class _Turns:
+    """Lets other requests have their turn during a long answer about a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._simulation = world.simulation
+        self._slice = Slice()
+
+    async def give(self) -> None:
+        """Let others have their turn where this one is over. Raises _WorldReplacedError where the world was reset
+        meanwhile."""
+        if self._slice.is_over():
             await asyncio.sleep(0)
-            if world.simulation is not simulation:
-                return None
-            slice_ = Slice()
-    return encoded
+            if self._world.simulation is not self._simulation:
+                raise _WorldReplacedError
+            self._slice = Slice()
+
+
+def numbered_end(latest: int, dropped: int) -> Callable[[ListEnd], Struct]:
+    """The end of a list of numbered items."""
+    return lambda end: NumberedListEnd(end.total, end.has_more, end.next, latest, dropped)
+
+
+def place_of_name(after: str | None, names: Sequence[str]) -> Place | None:
+    """The place of the item of that name; None for none. Raises InvalidValue with the nearest name."""
+    if after is None:
+        return None
+    if after not in names:
+        raise InvalidValue(f'after: no item "{after}"{did_you_mean(after, names)}', param="after")
+    index = names.index(after)
+    return Place(index, index + 1)
+
+
+def first_since(since: Since | None, simulation: Simulation, items: Sequence[_T], at_ms: Callable[[_T], int]) -> int:
+    """The index of the first of these items, which are in the order of their times, that is not before `since`."""
+    if since is None:
+        return 0
+    earliest_ms = since.in_ms(now_ms=simulation.now_ms, start_epoch_ms=simulation.start_epoch_ms)
+    return bisect_left(items, earliest_ms, key=at_ms)
+
+
+def all_of(*conditions: Callable[[_T], bool] | None) -> Callable[[_T], bool] | None:
+    """The condition that all those that are given hold; None where none is."""
+    given = [condition for condition in conditions if condition is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    return lambda item: all(condition(item) for condition in given)
+
+
+def check_accounts(simulation: Simulation, accounts: Iterable[str]) -> None:
+    """Raises AccountNotFound for an account that the world does not have, with the nearest that it has."""
+    for account in accounts:
+        if account not in simulation.accounts:
+            hint = did_you_mean(account, simulation.accounts)
+            raise AccountNotFound(f'no account "{account}"{hint}', param="account")
+
+
+def check_rentals(simulation: Simulation, rental_ids: Iterable[str], *, held_only: bool = False) -> None:
+    """Raises RentalNotFound for a rental that the world never had, or with `held_only` that is no longer in memory."""
+    rentals = simulation.rentals
+    if not held_only and rentals.created > len(rentals.by_id):
+        return  # it may be one of those that are no longer in memory, of which events may be
+    for rental_id in rental_ids:
+        if rental_id not in rentals.by_id:
+            raise RentalNotFound(f'no rental "{rental_id}"', param="rental_id")

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ...core.commands import PlayAct
+from ...core.kernel.errors import InvalidValue
+from ...core.market.market import Market
 from ...core.market.offer import Offer
 from ...core.scenario.acts import (
     CapacityAct,
@@ -16,10 +18,10 @@ from ...core.scenario.acts import (
     VanishAct,
 )
 from ..exchange import Exchange, Handler
-from ..queries.list_queries import MarketQuery
+from ..queries.list_queries import MarketQuery, OfferFilters
 from ..replies import Reply, json_reply
 from .call_decoding import body_as, enter_world
-from .lists import page
+from .lists import Listed, list_reply, place_of_name
 from .views import act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)
@@ -28,12 +30,34 @@ _Act = TypeVar("_Act", bound=MarketAct)
 async def get_market(exchange: Exchange) -> Reply:
     """List all offers, listed or not, by provider, gpu_model and region, with fields that the API does not show."""
     world, query = await enter_world(exchange, MarketQuery)
-    selector = Selector(provider=query.provider, gpu_model=query.gpu_model, region=query.region)
 
-    def offers() -> dict[str, Offer]:
-        return {offer.name: offer for offer in world.simulation.market.matching(selector)}
+    def listed() -> Listed[Offer]:
+        market = world.simulation.market
+        return Listed(
+            market.offers,
+            lambda _, offer: offer_view(world, offer),
+            lambda _, offer: offer.name,
+            place_of_name(query.after, [offer.name for offer in market.offers]) if query.after else None,
+            passes=offer_filter(market, query),
+        )
 
-    return await page(world, query, offers, lambda _, offer: offer_view(world, offer))
+    return await list_reply(world, query, listed)
+
+
+def offer_filter(market: Market, filters: OfferFilters) -> Callable[[Offer], bool] | None:
+    """The condition that an offer has these names; None where none is given. Raises InvalidValue for a name that no
+    offer has, with the nearest that there is."""
+    names = (("provider_id", filters.provider), ("gpu_model", filters.gpu_model), ("region", filters.region))
+    chosen = [(field, name) for field, name in names if name is not None]
+    for field, name in chosen:
+        key = field.removesuffix("_id")
+        problem = market.names.unknown(field, name, key=key)
+        if problem is not None:
+            raise InvalidValue(problem, param=key)
+    selector = Selector(provider=filters.provider, gpu_model=filters.gpu_model, region=filters.region)
+    if not chosen:
+        return None
+    return lambda offer: selector.matches(offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region)
 
 
 def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:

@@ -1,15 +1,24 @@
 """Rentals on the control plane, with fields that the API does not show, and an operator's actions on them."""
 
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+
 from msgspec import Struct
 
 from ...core.commands import Command, HideRental, InterruptRental, MoveRental, TouchRental
+from ...core.kernel.errors import InvalidValue
+from ...core.rentals.rental import Rental
 from ...core.scenario.acts import Transition
+from ...worlds.world import World
 from .. import decoration
 from ..exchange import Exchange
-from ..queries.list_queries import NamedListQuery
+from ..queries.list_queries import RentalsQuery
+from ..queries.page import Place
+from ..queries.query_decoding import whole_number
 from ..replies import Reply, json_reply
 from .call_decoding import EmptyBody, body_as, enter_world
-from .lists import page
+from .lists import Listed, all_of, check_accounts, check_rentals, first_since, list_reply, numbered_end
+from .market import offer_filter
 from .views import rental_view
 
 
@@ -21,12 +30,55 @@ class Visibility(Struct, forbid_unknown_fields=True):
 
 async def list_rentals(exchange: Exchange) -> Reply:
     """List all rentals, with fields that the API does not show."""
-    world, query = await enter_world(exchange, NamedListQuery)
-    rentals = world.simulation.rentals.by_id
-    if any(rental.command.ssh for rental in rentals.values()):
+    world, query = await enter_world(exchange, RentalsQuery)
+    if any(rental.command.ssh for rental in world.simulation.rentals.by_id.values()):
         await decoration.prepare()
-    return await page(
-        world, query, lambda: world.simulation.rentals.by_id, lambda _, rental: rental_view(world, rental)
+
+    def listed() -> Listed[Rental]:
+        book = world.simulation.rentals
+        rentals = list(book.by_id.values())
+        return Listed(
+            rentals,
+            lambda _, rental: rental_view(world, rental),
+            lambda _, rental: rental.number + 1,
+            _place(query.after, rentals, book.by_id),
+            first_since(query.since, world.simulation, rentals, lambda rental: rental.created_ms),
+            _filter(world, query),
+            numbered_end(book.created, book.created - len(rentals)),
+        )
+
+    return await list_reply(world, query, listed)
+
+
+def _place(after: str | None, rentals: Sequence[Rental], by_id: Mapping[str, Rental]) -> Place | None:
+    """The place of a rental, by its id or by its number from 1. Raises InvalidValue for an id that is not there."""
+    if after is None:
+        return None
+    if after.isascii() and after.isdigit():
+        number = whole_number("after", after) - 1
+    elif after in by_id:
+        number = by_id[after].number
+    else:
+        raise InvalidValue(f'after: no item "{after}"', param="after")
+    before, through = (bisect_left(rentals, bound, key=lambda rental: rental.number) for bound in (number, number + 1))
+    return Place(before, through)
+
+
+def _filter(world: World, query: RentalsQuery) -> Callable[[Rental], bool] | None:
+    """The condition of a query on rentals, but for `since`; None where it has none. Raises AccountNotFound,
+    RentalNotFound, or InvalidValue for a name that no offer has."""
+    check_accounts(world.simulation, query.account)
+    check_rentals(world.simulation, query.rental_id, held_only=True)
+    statuses, accounts, rental_ids, reasons = (
+        frozenset(chosen) for chosen in (query.status, query.account, query.rental_id, query.termination_reason)
+    )
+    meant = offer_filter(world.simulation.market, query)
+    return all_of(
+        (lambda rental: rental.status in statuses) if statuses else None,
+        (lambda rental: rental.account in accounts) if accounts else None,
+        (lambda rental: rental.rental_id in rental_ids) if rental_ids else None,
+        (lambda rental: rental.reason in reasons) if reasons else None,
+        None if meant is None else (lambda rental: meant(rental.offer)),
     )
 
 

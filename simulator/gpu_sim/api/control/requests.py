@@ -1,14 +1,14 @@
 """The request log on the control plane: listing requests, and verifying that clients made those expected."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
-from ...core.kernel.errors import AccountNotFound, InvalidValue
-from ...core.kernel.names import did_you_mean
+from ...core.kernel.clock import format_instant
+from ...core.kernel.errors import InvalidValue
 from ...core.kernel.one_of import not_exactly_one
 from ...wall_clock import Slice
 from ...worlds.request_log import KeptRequest, RequestLog
@@ -16,12 +16,15 @@ from ...worlds.world import World
 from ..exchange import Exchange
 from ..problems import NotHeld, RequestLogOff
 from ..queries.list_queries import RequestsQuery
+from ..queries.page import place_of_number
+from ..queries.since import Since
 from ..replies import Reply, json_reply
 from ..request_log.logged_request import LoggedRequest, logged_request
 from ..request_log.redaction import Redactor
 from ..request_log.request_match import Match, Mismatch, shortened
 from .answers.requests import Held
 from .call_decoding import body_as, select_world
+from .lists import Listed, all_of, check_accounts, list_reply, numbered_end
 
 # Bounds of an answer, whatever the size of the log: a person or a test's failure message has to take it in.
 NEAREST_SHOWN_MAX = 5
@@ -74,22 +77,27 @@ class RequestLogs:
         self._redactor = redactor
 
     async def list_requests(self, exchange: Exchange) -> Reply:
-        """List the requests in the log that pass the query's filters, oldest first.
-
-        `total` is the sequence number of the latest, `dropped` the number of those no longer in the log.
-        """
+        """List the requests in the log that pass the query's filters; `dropped` are those no longer in it."""
         query = select_world(exchange, RequestsQuery)
         log = _log_of(exchange.world)
-        after, limit = query.after or 0, query.limit
         wanted = _wanted(exchange, query)
-        shown: list[LoggedRequest] = []
-        if limit:
-            async for request in self._shown(kept for kept in log.numbered() if kept[0] > after):
-                if not wanted.mismatches(request):
-                    shown.append(request)
-                    if len(shown) == limit:
-                        break
-        return json_reply(200, {"data": shown, "total": log.total, "dropped": log.dropped})
+
+        def passes(kept: KeptRequest) -> bool:
+            return not wanted.mismatches(logged_request(0, kept, self._redactor))
+
+        def listed() -> Listed[KeptRequest]:
+            world = exchange.world
+            requests, dropped = [kept for _, kept in log.numbered()], log.dropped
+            return Listed(
+                requests,
+                lambda index, kept: logged_request(dropped + index + 1, kept, self._redactor),
+                lambda index, _: dropped + index + 1,
+                place_of_number(query.after, dropped + 1, len(requests)),
+                passes=all_of(_since(query.since, world), passes if wanted != Match() else None),
+                end=numbered_end(log.total, dropped),
+            )
+
+        return await list_reply(exchange.world, query, listed)
 
     async def verify_requests(self, exchange: Exchange) -> Reply:
         """Verify an expectation: 200 with `held`, the number that `matched`, and the `seqs` of the first 100 of them.
@@ -196,9 +204,10 @@ def _wanted(exchange: Exchange, query: RequestsQuery) -> Match:
     """The match that a query's filters stand for. Raises InvalidValue or AccountNotFound."""
     world = exchange.world
     status, account = query.status, query.account
-    accounts = world.simulation.accounts
-    if account is not None and account not in accounts:
-        raise AccountNotFound(f'no account "{account}"{did_you_mean(account, accounts)}', param="account")
+    if account is not None:
+        check_accounts(world.simulation, (account,))
+    if None not in (query.rental, query.rental_id):
+        raise InvalidValue("rental and rental_id are the same: give one of them", param="rental")
     if query.token is not None:
         place = exchange.worlds.keyring.place(query.token)
         if place is None or place.world is not world or account not in (None, place.account):
@@ -210,7 +219,7 @@ def _wanted(exchange: Exchange, query: RequestsQuery) -> Match:
             account=_given(account),
             status=UNSET if status is None else int(status) if status.isascii() and status.isdigit() else status,
             fault=_given(query.fault),
-            rental=_given(query.rental),
+            rental=_given(query.rental if query.rental_id is None else query.rental_id),
         )
     except ValueError as error:
         raise InvalidValue(str(error), param="status") from None
@@ -218,3 +227,14 @@ def _wanted(exchange: Exchange, query: RequestsQuery) -> Match:
 
 def _given(value: _T | None) -> _T | UnsetType:
     return UNSET if value is None else value
+
+
+def _since(since: Since | None, world: World) -> Callable[[KeptRequest], bool] | None:
+    """The condition that a request was answered at `since` or later. Their times need not be in order: a restored
+    snapshot leaves the log as it is."""
+    if since is None:
+        return None
+    simulation = world.simulation
+    earliest_ms = since.in_ms(now_ms=simulation.now_ms, start_epoch_ms=simulation.start_epoch_ms)
+    earliest = format_instant(max(0, simulation.start_epoch_ms + earliest_ms))
+    return lambda kept: kept.at >= earliest

@@ -1,13 +1,12 @@
 """Views of the control plane: its JSON shapes, with durations as text, instants RFC 3339, money with six decimals."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
-from ...core.billing.ledger import Entry
+from ...core.billing.ledger import Entry, Posting
 from ...core.events import Reason
 from ...core.journal import Recorded
 from ...core.kernel.money import format_price, format_usd
@@ -16,9 +15,11 @@ from ...core.market.offer import Offer
 from ...core.rentals.rental import Rental
 from ...core.rentals.transitions import Status
 from ...core.scenario.acts import MarketAct, PassingAct
+from ...core.simulation import Simulation
 from ...notation import format_duration
 from ...worlds.world import World
 from ..gpu import extended_view
+from ..queries.list_queries import OPENING_BALANCE
 from .answers.accounts import AccountView, EntryView, PostingView
 from .answers.market import ActView, OfferView
 from .answers.rentals import NoticeView, RentalView, SshAccess, TransitionView
@@ -49,7 +50,21 @@ def account_view(world: World, name: str, token: str) -> AccountView:
     )
 
 
-def entry_view(world: World, seq: int, entry: Entry) -> EntryView:
+class OpeningBalance(Struct, frozen=True, gc=False, tag=OPENING_BALANCE, tag_field="type"):
+    """An entry that stands for those no longer in memory: it sums them up, so that the postings of a whole list always
+    add up to the balances."""
+
+    at: int
+    balances: tuple[Posting, ...]
+
+    account = None
+    rental_id = None
+
+    def postings(self) -> tuple[Posting, ...]:
+        return self.balances
+
+
+def entry_view(world: World, seq: int, entry: Entry | OpeningBalance) -> EntryView:
     """A ledger entry with its postings."""
     return EntryView(
         seq=seq,
@@ -61,31 +76,13 @@ def entry_view(world: World, seq: int, entry: Entry) -> EntryView:
     )
 
 
-def entries_view(world: World, after: int, limit: int) -> Iterator[EntryView]:
-    """Up to `limit` ledger entries after number `after`.
-
-    Entries that are no longer in memory are summed up in an `opening_balance`, so that the postings of a list from the
-    start always add up to the balances.
-    """
-    ledger = world.simulation.ledger
-    opening = [_opening_view(world)] if after < ledger.dropped and limit else []
-    first = max(0, after - ledger.dropped)
-    entries = ledger.entries[first : first + limit - len(opening)]
-    views = (entry_view(world, seq, entry) for seq, entry in enumerate(entries, ledger.dropped + first + 1))
-    return chain(opening, views)
-
-
-def _opening_view(world: World) -> EntryView:
-    ledger = world.simulation.ledger
-    balances = ledger.opening.items()
-    return EntryView(
-        seq=ledger.dropped,
-        at=world.instant(ledger.entries[0].at if ledger.entries else world.simulation.now_ms),
-        kind="opening_balance",
-        account=None,
-        rental_id=None,
-        postings=[PostingView(name, format_usd(amount)) for name, amount in balances],
-    )
+def entries_of(simulation: Simulation) -> tuple[Sequence[Entry | OpeningBalance], int]:
+    """The ledger's entries in order, and the number of the first of them, which may be an opening balance."""
+    ledger = simulation.ledger
+    if not ledger.dropped:
+        return ledger.entries, 1
+    at_ms = ledger.entries[0].at if ledger.entries else simulation.now_ms
+    return [OpeningBalance(at_ms, tuple(ledger.opening.items())), *ledger.entries], ledger.dropped
 
 
 def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
@@ -104,14 +101,6 @@ def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
     if name == "interrupts_ms":
         return "interrupts_at", world.instant(value)
     return name, value
-
-
-def events_view(world: World, after: int, limit: int) -> Iterator[dict[str, Any]]:
-    """Up to `limit` events after number `after`, of those in memory."""
-    dropped = world.simulation.events_dropped
-    first = max(0, after - dropped)
-    events = world.simulation.events[first : first + limit]
-    return (event_view(world, seq, event) for seq, event in enumerate(events, dropped + first + 1))
 
 
 def rental_view(world: World, rental: Rental) -> RentalView:

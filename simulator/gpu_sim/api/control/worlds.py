@@ -18,10 +18,12 @@ from ...worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
 from ..bodies import Disconnected
 from ..exchange import Exchange
 from ..problems import ScenarioInvalid
+from ..queries.list_queries import NamedListQuery
 from ..queries.parameters import NoParameters
 from ..replies import Reply, json_reply
 from .answers.worlds import CreatedWorld, HealthView, ReadyView, WorldName, WorldView
 from .call_decoding import body_as, enter_world, query_as, select_world
+from .lists import Listed, list_reply, place_of_name
 from .views import clock_view
 
 SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
@@ -74,9 +76,19 @@ async def ready(exchange: Exchange) -> Reply:
 
 
 async def list_worlds(exchange: Exchange) -> Reply:
-    """List the worlds of the server, each at its own time."""
-    query_as(exchange, NoParameters)
-    return json_reply(200, {"data": [_view(world) for world in exchange.worlds.by_name.values()]})
+    """List the worlds of the server, each at its own time, or the one that `world` names."""
+    query, worlds = query_as(exchange, NamedListQuery), exchange.worlds
+
+    def listed() -> Listed[World]:
+        found = list(worlds.by_name.values()) if query.world is None else [worlds.find(query.world)]
+        return Listed(
+            found,
+            lambda _, world: _view(world),
+            lambda _, world: world.name,
+            place_of_name(query.after, [world.name for world in found]),
+        )
+
+    return await list_reply(exchange.world, query, listed)
 
 
 async def create_world(exchange: Exchange) -> Reply:

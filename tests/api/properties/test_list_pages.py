@@ -1,0 +1,135 @@
+"""Every list of the control plane, read page by page: each item is seen once and in order, whatever the filters, the
+direction and the size of the pages, and although items are added between two pages."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+from urllib.parse import urlencode
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ...support.asgi import ALICE, BOB, RENT, Api, scenario
+from ...support.builders import market, offer
+
+_numbers = count()
+
+
+def _rent(api: Api) -> None:
+    api.call("POST", "/v1/gpu/rent", RENT | {"region": "Texas, US"}, token=BOB)
+
+
+def _rent_and_end(api: Api) -> None:
+    api.delete(api.rent(token=BOB), token=BOB)
+
+
+def _add_account(api: Api) -> None:
+    api.call("POST", "/_sim/accounts", {"name": f"account-{next(_numbers)}"})
+
+
+def _add_fault(api: Api) -> None:
+    rule = {"name": f"rule-{next(_numbers)}", "effect": {"respond": 503}, "when": {"after": 1_000}}
+    api.call("POST", "/_sim/faults", rule)
+
+
+def _add_world(api: Api) -> None:
+    api.add_world(f"world-{next(_numbers)}", scenario(accounts=()))
+
+
+def _look(api: Api) -> None:
+    api.call("GET", "/v1/gpu/offers", token=ALICE)
+
+
+def _wait(api: Api) -> None:
+    api.call("POST", "/_sim/clock/advance", {"by": "7m"})
+
+
+ADDITIONS: tuple[Callable[[Api], None], ...] = (
+    *(_rent, _rent_and_end, _add_account, _add_fault, _add_world, _look, _wait),
+)
+FILTERS: dict[str, list[dict[str, str]]] = {
+    "rentals": [
+        {},
+        {"status": "terminated"},
+        {"status": "provisioning,running"},
+        {"account": "bob", "region": "Texas, US"},
+        {"since": "2026-01-01T00:07:00Z"},
+    ],
+    "events": [
+        {},
+        {"type": "rental_created,hold_placed"},
+        {"account": "bob"},
+        {"since": "2026-01-01T00:07:00Z", "type": "rental_terminated,rental_created"},
+    ],
+    "ledger": [{}, {"type": "hold_placed"}, {"account": "alice,bob"}, {"since": "2026-01-01T00:00:00.001Z"}],
+    "requests": [
+        {},
+        {"operation": "list_offers"},
+        {"account": "bob", "status": "2xx"},
+        {"since": "2026-01-01T00:07:00Z"},
+    ],
+    "accounts": [{}, {"account": "alice,bob"}],
+    "faults": [{}],
+    "worlds": [{}],
+    "market": [{}, {"region": "Texas, US"}],
+}
+IDENTITY = {"rentals": "rental_id", "events": "seq", "ledger": "seq", "requests": "seq"}
+"""The field that tells the items of a list apart: their name, unless another is given here."""
+ASKED = st.sampled_from([(path, filters) for path, several in FILTERS.items() for filters in several])
+
+
+def listed(api: Api, path: str, parameters: dict[str, Any]) -> Any:
+    """A page of a list of the world `default`."""
+    about = {} if path == "worlds" else {"world": "default"}
+    return api.get(f"/_sim/{path}?{urlencode(about | parameters)}")
+
+
+def keys(path: str, items: list[dict[str, Any]]) -> list[Any]:
+    """The identities of items."""
+    return [item[IDENTITY.get(path, "name")] for item in items]
+
+
+@given(
+    asked=ASKED,
+    limit=st.integers(1, 7),
+    order=st.sampled_from(["asc", "desc"]),
+    before=st.lists(st.sampled_from(ADDITIONS), max_size=12),
+    between=st.lists(st.sampled_from(ADDITIONS), max_size=4),
+)
+@settings(max_examples=60, deadline=None)
+def test_each_item_is_seen_once_and_in_order(
+    asked: tuple[str, dict[str, str]],
+    limit: int,
+    order: str,
+    before: list[Callable[[Api], None]],
+    between: list[Callable[[Api], None]],
+) -> None:
+    path, filters = asked
+    with asyncio.Runner() as runner:
+        api = Api(runner, scenario(market=market(offer(), offer("Texas, US"))))
+        for add in before:
+            add(api)
+        at_first = keys(path, listed(api, path, filters | {"limit": 10_000})["data"])
+        additions = iter(between)
+        seen: list[Any] = []
+        page = listed(api, path, filters | {"limit": limit, "order": order})
+        while True:
+            assert page["has_more"] == (page["next"] is not None)
+            assert len(page["data"]) == limit or not page["has_more"]
+            seen += keys(path, page["data"])
+            if not page["has_more"]:
+                break
+            if (addition := next(additions, None)) is not None:
+                addition(api)
+            page = listed(api, path, filters | {"limit": limit, "order": order, "after": page["next"]})
+        whole = listed(api, path, filters | {"limit": 10_000})
+        at_last = keys(path, whole["data"])
+    assert len(set(seen)) == len(seen)
+    assert (whole["total"], page["total"]) == (len(at_last), len(at_last))
+    if order == "asc":
+        # What was added meanwhile is seen too; a rental may have changed its status.
+        assert seen == at_last or "status" in filters
+        assert [key for key in seen if key in at_first] == [key for key in at_first if key in seen]
+    else:
+        assert seen == at_first[::-1] or "status" in filters
