@@ -10,6 +10,7 @@ import aiohttp
 import httpx
 import pytest
 import requests
+from gpu_sim.client import control_client
 from gpu_sim.testing import GpuSim, ServerRefused
 
 OFFER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
@@ -220,6 +221,42 @@ def test_after_a_reset_the_world_is_at_its_start(gpu_sim: GpuSim) -> None:
     gpu_sim.credit("5")
     assert rented(gpu_sim) == rental_id  # the same luck, no fault
     assert gpu_sim.now == START + timedelta(seconds=1)
+
+
+def test_lists_are_read_whole_and_by_filters(gpu_sim: GpuSim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_client, "PAGE", 2)
+    first = rented(gpu_sim)
+    deleted(gpu_sim, first)
+    gpu_sim.advance("1h")
+    second = rented(gpu_sim)
+    assert [rental.rental_id for rental in gpu_sim.rentals()] == [first, second]
+    assert [rental.rental_id for rental in gpu_sim.rentals(status="terminated")] == [first]
+    assert [rental.rental_id for rental in gpu_sim.rentals(status=("provisioning", "running"))] == [second]
+    assert [rental.rental_id for rental in gpu_sim.rentals(since=timedelta(minutes=30))] == [second]
+    assert [rental.rental_id for rental in gpu_sim.rentals(rental_id=first, provider="vast-ai", since=START)] == [first]
+    assert gpu_sim.rentals(region="Quebec, CA", account="alice", since="2026-01-01T02:00:00Z") == []
+    events = gpu_sim.events()
+    assert [event["seq"] for event in events] == [*range(1, len(events) + 1)]
+    created = gpu_sim.events(type="rental_created", account="alice")
+    assert [event["rental_id"] for event in created] == [first, second]
+    assert {event["type"] for event in gpu_sim.events(type=["hold_placed", "rental_settled"], rental_id=first)} == {
+        "hold_placed",
+        "rental_settled",
+    }
+    ledger = gpu_sim.ledger()
+    assert [entry for entry in ledger if entry.kind == "hold_placed"] == gpu_sim.ledger(type="hold_placed")
+    assert len(ledger) > len(gpu_sim.ledger(account="alice", rental_id=(first, second), since="30m")) > 0
+
+
+def test_a_filter_that_is_none_is_named(gpu_sim: GpuSim) -> None:
+    with pytest.raises(ServerRefused, match='did you mean "running"'):
+        gpu_sim.rentals(status="runing")
+    with pytest.raises(TypeError, match="account: expected text or several texts"):
+        gpu_sim.events(account=[])
+    with pytest.raises(TypeError, match="since: expected an instant"):
+        gpu_sim.ledger(since=5)  # type: ignore[arg-type]  # which is what is refused
+    with pytest.raises(ValueError, match="since: a datetime needs a time zone"):
+        gpu_sim.rentals(since=datetime(2026, 1, 1))  # noqa: DTZ001  # which is what is refused
 
 
 @pytest.mark.gpu_sim(scenario={"name": "nobody", "extends": "calm", "accounts": []})

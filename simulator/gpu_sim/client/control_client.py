@@ -1,8 +1,24 @@
 """The control plane of a running server, or of one of its worlds."""
 
 from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from .connection import ControlConnection
+
+PAGE = 10_000
+"""Items of a list that are asked for at a time: few calls for a long one, and no answer without bounds."""
+
+_T = TypeVar("_T")
+
+
+class Page(Struct, Generic[_T]):
+    """A page of a list of the control plane; the list goes on after `next`."""
+
+    data: list[_T]
+    next: int | str | None = None
 
 
 class ControlClient:
@@ -27,6 +43,17 @@ class ControlClient:
         but a success."""
         about = {} if self._world is None else {"world": self._world}
         return self._connection.call(method, f"/_sim/{path}", body, {**(query or {}), **about})
+
+    def items(self, path: str, kind: type[Page[_T]], query: Mapping[str, str] | None = None) -> list[_T]:
+        """All items of a list that pass the query's filters, page by page. Raises what `call` raises."""
+        items: list[_T] = []
+        asked = {**(query or {}), "limit": str(PAGE)}
+        while True:
+            page = msgspec.json.decode(self.call("GET", path, query=asked), type=kind)
+            items += page.data
+            if page.next is None:
+                return items
+            asked["after"] = str(page.next)
 
     def close(self) -> None:
         """Hang up; a later call dials again."""

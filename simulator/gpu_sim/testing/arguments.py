@@ -4,10 +4,16 @@ Text goes through as it is, for the server to judge. Of everything else the mess
 names the argument.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..notation import format_duration
+
+Several = str | Sequence[str] | None
+"""One value of a filter, or several; None for no filter."""
+Time = str | datetime | timedelta | None
+"""A virtual time, as an instant or as so long before now; None for no filter."""
 
 
 def span(name: str, given: object) -> str | None:
@@ -41,3 +47,20 @@ def dollars(name: str, given: object) -> str:
     if isinstance(given, bool) or not isinstance(given, int | Decimal):
         raise TypeError(f'{name}: expected dollars such as "25.00", a Decimal or a whole number, got {given!r}')
     return f"{given:f}" if isinstance(given, Decimal) else str(given)
+
+
+def list_query(**given: object) -> dict[str, str]:
+    """The query of a list: text as it is, several values as one text, and `since` as an instant or a duration. A filter
+    that is None is left out."""
+    written = {name: _filter(name, value) for name, value in given.items() if value is not None}
+    return {name: text for name, text in written.items() if text is not None}
+
+
+def _filter(name: str, given: object) -> str | None:
+    if isinstance(given, str):
+        return given
+    if name == "since":
+        return span(name, given) if isinstance(given, timedelta) else instant(name, given)
+    if isinstance(given, Sequence) and given and all(isinstance(value, str) for value in given):
+        return ",".join(given)
+    raise TypeError(f"{name}: expected text or several texts, got {given!r}")

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from ..client.connection import ServerRefused
-from ..client.control_client import ControlClient
+from ..client.control_client import ControlClient, Page
 from ..core.kernel.names import did_you_mean
 from ..core.kernel.one_of import not_exactly_one
-from .arguments import dollars, instant, span
+from .arguments import Several, Time, dollars, instant, list_query, span
 from .records import Account, Entry, KeptRequests, Rental, Request
 from .report import ClientReport, latest, report_on
 from .retries import OrderMark
@@ -22,9 +22,7 @@ from .world_request import WorldRequest, serve_line
 
 REQUESTS_SHOWN = 10
 _LIMIT = 10**9
-"""More than any world has: lists are read whole."""
-
-_T = TypeVar("_T")
+"""More than any log keeps: it is read whole, in one answer."""
 
 
 class _ClockReading(Struct):
@@ -33,10 +31,10 @@ class _ClockReading(Struct):
     now: datetime
 
 
-class _List(Struct, Generic[_T]):
-    """A list of the control plane."""
+class _LedgerEnd(Struct):
+    """The ledger, as far as it is read here."""
 
-    data: list[_T]
+    latest: int
 
 
 class GpuSim:
@@ -123,7 +121,7 @@ class GpuSim:
 
     def accounts(self) -> dict[str, Account]:
         """Every account by name, with its money in US dollars (F16)."""
-        return {account.name: account for account in self._list("accounts", _List[Account])}
+        return {account.name: account for account in self._control.items("accounts", Page[Account])}
 
     @property
     def balance(self) -> Decimal:
@@ -145,13 +143,50 @@ class GpuSim:
             raise ValueError(f'account: no account "{name}"{did_you_mean(name, self.accounts())}') from None
         return msgspec.json.decode(answer, type=Account)
 
-    def ledger(self) -> list[Entry]:
-        """Every entry of the ledger, oldest first; amounts are in US dollars (A8)."""
-        return self._list("ledger", _List[Entry])
+    def ledger(
+        self,
+        *,
+        type: Several = None,  # noqa: A002  # the filter's own name
+        account: Several = None,
+        rental_id: Several = None,
+        since: Time = None,
+    ) -> list[Entry]:
+        """Every entry of the ledger, or those that pass the filters, oldest first; amounts are in US dollars (A8).
 
-    def rentals(self) -> list[Rental]:
-        """Every rental of the world, whoever made it, oldest first (F11)."""
-        return self._list("rentals", _List[Rental])
+        Each filter takes one or several values; `since` is an instant, or so long before now in virtual time.
+        """
+        query = list_query(type=type, account=account, rental_id=rental_id, since=since)
+        return self._control.items("ledger", Page[Entry], query)
+
+    def events(
+        self,
+        *,
+        type: Several = None,  # noqa: A002  # the filter's own name
+        account: Several = None,
+        rental_id: Several = None,
+        since: Time = None,
+    ) -> list[dict[str, Any]]:
+        """Every event that the world holds, or those that pass the filters, oldest first: each has `seq`, `at`, `type`
+        and the fields of its type. For the filters see `ledger`."""
+        query = list_query(type=type, account=account, rental_id=rental_id, since=since)
+        return self._control.items("events", Page[dict[str, Any]], query)
+
+    def rentals(
+        self,
+        *,
+        status: Several = None,
+        account: Several = None,
+        rental_id: Several = None,
+        provider: str | None = None,
+        gpu_model: str | None = None,
+        region: str | None = None,
+        since: Time = None,
+    ) -> list[Rental]:
+        """Every rental of the world, whoever made it, or those that pass the filters, oldest first (F11). For the
+        filters see `ledger`; `since` is about when they were created."""
+        chosen = list_query(status=status, account=account, rental_id=rental_id, since=since)
+        offers = list_query(provider=provider, gpu_model=gpu_model, region=region)
+        return self._control.items("rentals", Page[Rental], chosen | offers)
 
     def interrupt(self, rental_id: str) -> Rental:
         """Interrupt a rental now (A2); answers with the rental after that. Raises ServerRefused for one that is
@@ -227,18 +262,15 @@ class GpuSim:
         try:
             if is_over:
                 entry = self._last_entry()
-                self._order_marks.append(OrderMark(self._requests(limit=0).total, entry, is_exact=False))
+                self._order_marks.append(OrderMark(self._requests(limit=0).latest, entry, is_exact=False))
             else:
-                total = self._requests(limit=0).total
+                total = self._requests(limit=0).latest
                 self._order_marks.append(OrderMark(total, self._last_entry()))
         except ServerRefused:  # without a mark the report knows less, and reports no retry that it is not sure of
             return
 
     def _last_entry(self) -> int:
-        known = self._order_marks[-1].entry if self._order_marks else 0
-        query = {"after": str(known), "limit": str(_LIMIT)}
-        entries = msgspec.json.decode(self.call("GET", "ledger", query=query), type=_List[Entry]).data
-        return entries[-1].seq if entries else known
+        return msgspec.json.decode(self.call("GET", "ledger", query={"limit": "0"}), type=_LedgerEnd).latest
 
     def story(self) -> str:
         """The world's scenario and seed, its time, the latest requests, and a command that makes such a world again. It
@@ -257,7 +289,7 @@ class GpuSim:
     def _lately(self) -> str:
         unknown_token_requests, log, now = self._unknown_token_requests.logged(), self._requests(), self.now
         shown = latest(log.data, unknown_token_requests, REQUESTS_SHOWN)
-        heading = f"the latest of {log.total + len(unknown_token_requests)} requests:" if shown else "no requests"
+        heading = f"the latest of {log.latest + len(unknown_token_requests)} requests:" if shown else "no requests"
         lines = "".join(f"\n  {line}" for line in shown)
         return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
 
@@ -281,9 +313,6 @@ class GpuSim:
         """The oldest of the requests that are kept, at most `limit`, and the numbers of all and of those dropped."""
         answer = self.call("GET", "requests", query={"limit": str(limit)})
         return msgspec.json.decode(answer, type=KeptRequests)
-
-    def _list(self, name: str, kind: type[_List[_T]]) -> list[_T]:
-        return msgspec.json.decode(self.call("GET", name, query={"limit": str(_LIMIT)}), type=kind).data
 
     def _act_on(self, rental_id: str, act: str) -> Rental:
         if not isinstance(rental_id, str):

@@ -77,9 +77,9 @@ class Request(RequestRecord[datetime], frozen=True):
 
 
 class KeptRequests(Struct, frozen=True):
-    """The requests that are kept, oldest first; `total` is the number of the latest, `dropped` counts those no longer
+    """The requests that are kept, oldest first; `latest` is the number of the latest, `dropped` counts those no longer
     kept."""
 
     data: tuple[Request, ...]
-    total: int
+    latest: int
     dropped: int

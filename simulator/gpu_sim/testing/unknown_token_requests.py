@@ -25,7 +25,7 @@ class UnknownTokenRequests:
 
     def begin_anew(self) -> None:
         """Leave out the requests up to now."""
-        self._after = self._log(limit=0).total if self._is_own_server else 0
+        self._after = self._log(limit=0).latest if self._is_own_server else 0
 
     def logged(self) -> Sequence[Request]:
         """The requests of this test's time that are in the log."""
