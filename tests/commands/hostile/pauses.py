@@ -112,6 +112,10 @@ def kinds(megabytes: int, snapshot: bytes) -> dict[str, Callable[[], bytes]]:
         "all events": lambda: get("/_sim/events?world=default&limit=1000000"),
         "all ledger entries": lambda: get("/_sim/ledger?world=default&limit=1000000"),
         "all rentals": lambda: get("/_sim/rentals?world=default&limit=1000000"),
+        "events by filters": lambda: get("/_sim/events?world=default&account=alice&type=act_started,rental_hidden"),
+        "all events by a filter": lambda: get("/_sim/events?world=default&account=alice&order=desc&limit=1000000"),
+        "ledger entries by a filter": lambda: get("/_sim/ledger?world=default&type=credit_added"),
+        "rentals by filters": lambda: get("/_sim/rentals?world=default&status=running&provider=vast-ai&order=desc"),
         "the journal": lambda: get("/_sim/journal?world=default"),
         "an advance of 300 days": lambda: put("/_sim/clock/advance?world=default", b'{"by":"300d"}'),
     }
