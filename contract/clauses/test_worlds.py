@@ -38,7 +38,7 @@ def state_of(world: Target) -> tuple[Any, Any, Any]:
     """Accounts, ledger and rentals of a world, without what may differ: tokens, and the order of ledger entries."""
     accounts = {name: (account.balance, account.held) for name, account in world.accounts().items()}
     entries = Counter(repr({key: value for key, value in row.items() if key != "seq"}) for row in world.ledger())
-    rentals = world.act("GET", "rentals", query=[("limit", "1000")])["data"]
+    rentals = world.items("rentals")
     return accounts, entries, {row["rental_id"]: row for row in rentals}
 
 

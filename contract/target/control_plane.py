@@ -17,6 +17,9 @@ CONTROL_PLANE_CLOSED = "the server keeps its control plane from us: --admin-toke
 STILL_SCENARIOS = ("contract", "calm")
 """The scenarios in which nothing changes by itself."""
 
+_PAGE = 100_000
+"""The most items of a list that are asked for at a time."""
+
 _SHOWN_BY: Mapping[Capability, tuple[str, str]] = {
     "reset": ("health", "worlds"),
     "clock": ("clock", "now"),
@@ -99,6 +102,18 @@ class ControlledServer(Server):
         assert answer.status < 300, f"{body}: {answer}"
         return answer.json if answer.content else None
 
+    def items(self, path: str, after: int | str | None = None) -> list[dict[str, Any]]:
+        """All items of a list under /_sim, or those after one of them, page after page: a server without pages shows
+        them at once."""
+        items: list[dict[str, Any]] = []
+        while True:
+            place = [] if after is None else [("after", str(after))]
+            page = self.act("GET", path, query=[("limit", str(_PAGE)), *place])
+            items += page["data"]
+            after = page.get("next")
+            if after is None:
+                return items
+
     def now(self) -> int:
         """Virtual time in milliseconds since 1970."""
         return parse_instant(self.act("GET", "clock")["now"])
@@ -117,7 +132,7 @@ class ControlledServer(Server):
 
     def accounts(self) -> dict[str, Account]:
         """Every account of the world, by name."""
-        return {row["name"]: _account(row) for row in self.act("GET", "accounts")["data"]}
+        return {row["name"]: _account(row) for row in self.items("accounts")}
 
     def open_account(self, name: str, token: str, balance: Fraction) -> None:
         """Open an account with this balance."""
@@ -129,8 +144,7 @@ class ControlledServer(Server):
 
     def ledger(self, after: int | None = None) -> list[dict[str, Any]]:
         """The ledger entries: all, or those after a sequence number."""
-        query = [("limit", "100000")] + ([("after", str(after))] if after is not None else [])
-        return list(self.act("GET", "ledger", query=query)["data"])
+        return self.items("ledger", after)
 
     def touch(self, rental_id: str) -> Answer:
         """Act as if the rented GPU had served a request (A19)."""
