@@ -10,8 +10,9 @@ import pytest
 from gpu_sim.api.problems import KINDS, api_problem, control_problem
 from gpu_sim.core.commands import AddCredit
 from gpu_sim.core.kernel.errors import JournalInvalid, OfferUnavailable, Refusal
-from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.kernel.quantities import Duration, Money
 from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.acts import Act, OutageAct
 from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.worlds.request_log import RequestLog
 from gpu_sim.worlds.state_files.refusals import StateUnavailable
@@ -44,6 +45,12 @@ def touch_what_is_over(api: Api) -> Answer:
 def ask_for_one_of_two_worlds(api: Api) -> Answer:
     api.add_world("other", Scenario(name="other", accounts=(), market=conditions().market))
     return api.call("GET", "/_sim/clock", token=None)
+
+
+def take_the_name_of_an_act_to_come(api: Api) -> Answer:
+    act = Act(at=Duration(3_600_000), outage=OutageAct(name="dark"))
+    api.add_world("planned", Scenario(name="planned", accounts=(), market=conditions().market, timeline=(act,)))
+    return api.call("POST", "/_sim/market/outage?world=planned", {"name": "dark"})
 
 
 def wait_for_what_cannot_be(api: Api) -> Answer:
@@ -103,6 +110,8 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "default_world_kept": (409, lambda api: api.call("DELETE", "/_sim/worlds/default")),
     "world_not_found": (404, lambda api: api.call("GET", "/_sim/clock?world=nowhere")),
     "fault_not_found": (404, lambda api: api.call("DELETE", "/_sim/faults/x")),
+    "act_not_found": (404, lambda api: api.call("DELETE", "/_sim/market/acts/x")),
+    "act_exists": (409, take_the_name_of_an_act_to_come),
     "not_reached": (409, wait_for_what_cannot_be),
     "request_log_off": (409, ask_for_what_is_not_kept),
     "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),

@@ -57,8 +57,8 @@ def test_an_outage_that_does_not_interrupt_takes_nothing() -> None:
         assert rental.status == "running"
 
 
-def test_acts_that_no_longer_show_are_forgotten() -> None:
-    """A server whose prices are set for a year remembers the last one, and the passing ones that are not over."""
+def test_of_acts_that_no_longer_show_a_hundred_are_remembered() -> None:
+    """A server whose prices are set for a year remembers the last hundred acts, and the passing ones that show."""
     sim = Simulation(scenario())
     (shown,) = sim.market.offers
     sim.execute(PlayAct(vanish=VanishAct(for_=FOR)))
@@ -66,10 +66,14 @@ def test_acts_that_no_longer_show_are_forgotten() -> None:
         sim.execute(PlayAct(price=PriceAct(set=Price(1_000 * (number + 1)))))
         sim.execute(PlayAct(provisioning=stuck(None)))
         sim.execute(PlayAct(outage=OutageAct()))
-    assert [kind for _, kind, _ in shown.overlays] == ["vanish", "price_set", "stuck"]
-    assert (shown.price_micros_per_hour, shown.provisioning, shown.outages) == (100_000, "stuck", (300,))
+    assert [kind for _, kind, _ in shown.showing] == ["vanish", "price_set", "stuck", "outage"]
+    assert (shown.price_micros_per_hour, shown.provisioning) == (100_000, "stuck")
+    assert [number for number, _, _ in shown.overlays] == [0, *range(202, 301)]
+    assert {event.ended_by for event in seen(sim, ActEnded)} == {"superseded"}
+    assert [event.act for event in seen(sim, ActEnded)] == list(range(1, 202))
     sim.advance(10 * MINUTE)
-    assert [kind for _, kind, _ in shown.overlays] == ["price_set", "stuck"]
+    assert [kind for _, kind, _ in shown.showing] == ["price_set", "stuck", "outage"]
+    assert replay(journal(sim))[1] is None
 
 
 def crowded() -> Simulation:
@@ -129,17 +133,18 @@ def test_the_acts_of_a_timeline_count_but_are_never_refused() -> None:
 def test_a_called_act_is_numbered_on_after_the_timelines_and_begins_at_once() -> None:
     sim = Simulation(scenario(timeline=(at(HOUR, outage=OutageAct()),)))
     sim.advance(5)
-    sim.execute(PlayAct(price=PriceAct(set=Price(900_000), for_=FOR)))
+    price, capacity = PriceAct(set=Price(900_000), for_=FOR), CapacityAct(set=1)
+    sim.execute(PlayAct(price=price))
     sim.execute(PlayAct(interrupt=InterruptAct()))
-    sim.execute(PlayAct(capacity=CapacityAct(set=1)))
+    sim.execute(PlayAct(capacity=capacity))
     assert seen(sim, ActStarted) == [
-        ActStarted(5, 1, "price"),
-        ActStarted(5, 2, "interrupt"),
-        ActStarted(5, 3, "capacity"),
+        ActStarted(5, 1, "price", "price-1", 5 + 10 * MINUTE, price=price),
+        ActStarted(5, 2, "interrupt", "interrupt-2", interrupt=InterruptAct()),
+        ActStarted(5, 3, "capacity", "capacity-3", capacity=capacity),
     ]
     assert (sim.market.offers[0].price_micros_per_hour, sim.market.offers[0].free) == (900_000, 1)
     sim.advance(5 + 10 * MINUTE)
-    assert seen(sim, ActEnded) == [ActEnded(5 + 10 * MINUTE, 1, "price")]
+    assert seen(sim, ActEnded) == [ActEnded(5 + 10 * MINUTE, 1, "price", "price-1", 5 + 10 * MINUTE, price=price)]
     assert sim.timeline.acts_total == 4
 
 

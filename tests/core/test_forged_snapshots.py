@@ -99,6 +99,12 @@ def add_gpus(state: State, subject: object, gpus: int = 0) -> None:
     awaits(state, Priority.GPUS_RETURN, subject)
 
 
+def in_force(state: State, number: int) -> dict[str, Any]:
+    """The act of that number."""
+    found: dict[str, Any] = next(act for act in state["timeline"]["in_force"] if act["number"] == number)
+    return found
+
+
 Forgery = tuple[str, Callable[[State], object], str]
 FORGERIES: dict[str, Forgery] = {
     "a price in the future": ("poisson", lambda s: s["offers"][0][0].__setitem__(2, LATER), "its process never leads"),
@@ -225,10 +231,33 @@ FORGERIES: dict[str, Forgery] = {
     "an act that does not end": ("poisson", lambda s: lose(s, Priority.ACT_END), "ACT_END"),
     "an act that was not called": (
         "poisson",
-        lambda s: s["timeline"]["called"]["4"]["capacity"].update({"for": None}),
+        lambda s: in_force(s, 4).pop("called"),
         "was not called",
     ),
-    "an act that has not begun": ("poisson", lambda s: s["offers"][0][3].append(99), "fewer acts"),
+    "an act that does not last": (
+        "poisson",
+        lambda s: in_force(s, 4).update(called={"command": "play_act", "interrupt": {}}),
+        "does not last",
+    ),
+    "an act that never was": ("poisson", lambda s: in_force(s, 4).update(number=99), "cannot be in force"),
+    "an act without a name": ("poisson", lambda s: in_force(s, 4).update(name=""), "cannot be in force"),
+    "an act of another name": ("poisson", lambda s: in_force(s, 1).update(name="mine"), "cannot be in force"),
+    "an act that was given another name": (
+        "poisson",
+        lambda s: in_force(s, 4)["called"]["capacity"].update(name="mine"),
+        "cannot be in force",
+    ),
+    "an act that begins later": ("poisson", lambda s: in_force(s, 4).update(since_ms=LATER), "cannot be in force"),
+    "an act that is over": ("poisson", lambda s: in_force(s, 4).update(since_ms=-(9 * HOUR)), ">= 0"),
+    "a planned act that began at another time": (
+        "poisson",
+        lambda s: in_force(s, 1).update(since_ms=5),
+        "cannot be in",
+    ),
+    "an act that ends later": ("poisson", lambda s: move(s, Priority.ACT_END), "ACT_END"),
+    "two acts of one name": ("poisson", lambda s: in_force(s, 4).update(name="price-3"), "two acts"),
+    "acts in another order": ("poisson", lambda s: s["timeline"]["in_force"].reverse(), "began earlier"),
+    "fewer acts than planned": ("poisson", lambda s: s["timeline"].update(acts_total=2), "fewer acts"),
 }
 
 

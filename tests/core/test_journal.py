@@ -154,9 +154,9 @@ def test_what_a_header_may_say_of_its_scenario_besides_is_read() -> None:
     assert parse(exported)[0].scenario.billing.minimum == 901_000
 
 
-def test_a_journal_of_format_1_is_refused_by_its_number() -> None:
-    old = journal(lived()).replace(b'{"journal":2,', b'{"journal":1,', 1)
-    with pytest.raises(JournalInvalid, match="format 1 is not format 2, the one read here"):
+def test_a_journal_of_format_2_is_refused_by_its_number() -> None:
+    old = journal(lived()).replace(b'{"journal":3,', b'{"journal":2,', 1)
+    with pytest.raises(JournalInvalid, match="format 2 is not format 3, the one read here"):
         parse(old)
 
 
@@ -175,7 +175,7 @@ def test_the_header_leaves_defaults_out_also_those_that_were_written_out() -> No
         (lambda _: b"", "line 1"),
         (lambda exported: exported.splitlines()[0], "line 1"),
         (lambda exported: b"not json\n" + exported, "line 1"),
-        (replaced(b'"journal":2', b'"journal":1'), "line 1"),
+        (replaced(b'"journal":3', b'"journal":2'), "line 1"),
         (said_of_the_scenario(b'"scenario":2'), "line 1"),
         (replaced(b'"seed":3', b'"seed":"3"'), "line 1"),
         (said_of_the_scenario(b'"sead":1'), "line 1"),

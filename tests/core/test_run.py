@@ -163,4 +163,4 @@ def test_what_is_due_next_is_told_and_changes_nothing() -> None:
     rent(sim)
     assert sim.next_due_ms == READY
     assert sim.scheduled > before
-    assert sim.journal_header().startswith(b'{"journal":2,')
+    assert sim.journal_header().startswith(b'{"journal":3,')

@@ -87,14 +87,20 @@ def test_a_capacity_act_changes_how_many_gpus_there_are() -> None:
 
 
 def test_acts_are_told_when_they_begin_and_when_they_end() -> None:
-    sim = simulation(at(MINUTE, outage=OutageAct(for_=FOR)), at(MINUTE, interrupt=InterruptAct()))
+    outage, interrupt = OutageAct(for_=FOR, region="elsewhere"), InterruptAct(name="storm")
+    sim = simulation(at(MINUTE, outage=outage), at(MINUTE, interrupt=interrupt))
     sim.advance(DAY)
     changes = [event for event in sim.events if isinstance(event, ActStarted | ActEnded)]
     assert changes == [
-        ActStarted(MINUTE, 0, "outage"),
-        ActStarted(MINUTE, 1, "interrupt"),
-        ActEnded(11 * MINUTE, 0, "outage"),
+        ActStarted(MINUTE, 0, "outage", "outage-0", 11 * MINUTE, outage=outage),
+        ActStarted(MINUTE, 1, "interrupt", "storm", interrupt=interrupt),
+        ActEnded(11 * MINUTE, 0, "outage", "outage-0", 11 * MINUTE, outage=outage),
     ]
+    assert [change.market_act for change in changes] == [outage, interrupt, outage]
+    assert b"".join(sim.journal()).splitlines()[3] == (
+        b'{"seq":3,"type":"act_started","at":60000,"act":0,"kind":"outage","name":"outage-0","until_ms":660000,'
+        b'"outage":{"region":"elsewhere","for":600000}}'
+    )
 
 
 def test_commands_of_the_timeline_do_what_a_clients_would() -> None:

@@ -20,6 +20,7 @@ MARKER = "gpu_sim(scenario, seed, profile, step): "
 COMMANDS = {
     "AddCredit": ("account", "amount_micros"),
     "CreateAccount": ("account", "balance_micros"),
+    "EndAct": ("name",),
     "HideRental": ("rental_id", "hidden"),
     "InterruptRental": ("rental_id",),
     "MoveRental": ("to", "hold", "rental_id"),
@@ -28,6 +29,7 @@ COMMANDS = {
         *("account", "provider_id", "gpu_model", "region", "gpu_count", "model_id", "docker_image"),
         *("fine_tuned", "ssh"),
     ),
+    "ResetMarket": (),
     "TerminateRental": ("account", "rental_id"),
     "TouchRental": ("rental_id",),
 }

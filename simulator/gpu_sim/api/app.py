@@ -107,6 +107,8 @@ def _control_routes(streams: EventStreams, request_logs: RequestLogs, metrics: M
         _route("/_sim/events", GET=streams.events),
         _route("/_sim/journal", GET=events.get_journal),
         _route("/_sim/market", GET=market.get_market),
+        _route("/_sim/market/acts", GET=market.list_acts),
+        _route("/_sim/market/acts/{name}", GET=market.get_act, DELETE=market.end_act),
         _route("/_sim/market/price", POST=market.set_price),
         _route("/_sim/market/outage", POST=market.begin_outage),
         _route("/_sim/market/capacity", POST=market.set_capacity),

@@ -161,6 +161,8 @@ KINDS: dict[type[Refusal], Kind] = {
     errors.AccountExists: Kind(409, "conflict_error"),
     errors.IdempotencyKeyReused: Kind(422, _REQUEST),
     errors.FaultNotFound: Kind(404, "not_found_error"),
+    errors.ActNotFound: Kind(404, "not_found_error"),
+    errors.ActExists: Kind(409, "conflict_error"),
     errors.JournalInvalid: Kind(400, _REQUEST),
     errors.JournalDropped: Kind(410, "gone_error"),
     errors.SnapshotInvalid: Kind(400, _REQUEST),

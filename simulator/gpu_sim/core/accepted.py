@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from .acts_in_force import ActPlan
 from .commands import Command
 from .rentals.idempotency import Key
 from .rentals.rental import Rental, RentPlan
@@ -16,6 +17,7 @@ class Accepted(Struct, frozen=True, gc=False):
 
     command: Command
     plan: RentPlan | None = None
+    planned_act: ActPlan | None = None
     rental: Rental | None = None
     key: Key | None = None
     replayed: bool = False
@@ -26,6 +28,12 @@ class Accepted(Struct, frozen=True, gc=False):
     def leaves_a_line(self) -> bool:
         """True where applying it changes the simulation, so that the journal must have it."""
         return not (self.replayed or self.changes_nothing)
+
+    @property
+    def act_plan(self) -> ActPlan:
+        """The plan of an act."""
+        assert self.planned_act is not None
+        return self.planned_act
 
     @property
     def target(self) -> Rental:

@@ -10,11 +10,13 @@ from .billing.accounts import Accounts
 from .commands import (
     AddCredit,
     CreateAccount,
+    EndAct,
     HideRental,
     InterruptRental,
     MoveRental,
     PlayAct,
     RentGpu,
+    ResetMarket,
     TerminateRental,
     TouchRental,
 )
@@ -152,11 +154,28 @@ def _hide(parts: SimulationParts, command: HideRental, accepted: Accepted) -> Re
 
 def _check_play(parts: SimulationParts, command: PlayAct, key: Key | None, turn: int) -> Accepted:
     parts.market.check_selector(command.act)
-    return Accepted(command, turn=turn)
+    return Accepted(command, planned_act=parts.timeline.check_play(command), turn=turn)
 
 
 def _play(parts: SimulationParts, command: PlayAct, accepted: Accepted) -> None:
-    parts.timeline.play(command)
+    parts.timeline.play(command, accepted.act_plan)
+
+
+def _check_end_act(parts: SimulationParts, command: EndAct, key: Key | None, turn: int) -> Accepted:
+    parts.timeline.check_end(command.name)
+    return Accepted(command, turn=turn)
+
+
+def _end_act(parts: SimulationParts, command: EndAct, accepted: Accepted) -> None:
+    parts.timeline.end(command.name)
+
+
+def _check_reset_market(parts: SimulationParts, command: ResetMarket, key: Key | None, turn: int) -> Accepted:
+    return Accepted(command, changes_nothing=not len(parts.timeline.in_force), turn=turn)
+
+
+def _reset_market(parts: SimulationParts, command: ResetMarket, accepted: Accepted) -> None:
+    parts.timeline.end_all()
 
 
 def _check_create(parts: SimulationParts, command: CreateAccount, key: Key | None, turn: int) -> Accepted:
@@ -189,6 +208,8 @@ COMMAND_RULES: Mapping[type[Struct], CommandRule] = dict(
         _rule(MoveRental, _check_move, _move),
         _rule(HideRental, _check_hide, _hide),
         _rule(PlayAct, _check_play, _play),
+        _rule(EndAct, _check_end_act, _end_act),
+        _rule(ResetMarket, _check_reset_market, _reset_market),
         _rule(CreateAccount, _check_create, _create),
         _rule(AddCredit, _check_credit, _credit),
     )

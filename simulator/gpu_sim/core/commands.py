@@ -12,6 +12,7 @@ from .scenario.acts import (
     OutageAct,
     PriceAct,
     ProvisioningAct,
+    RentAct,
     Transition,
     VanishAct,
 )
@@ -85,6 +86,16 @@ class PlayAct(OneAct, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
         return act
 
 
+class EndAct(Struct, frozen=True, gc=False, tag="end_act", tag_field="command"):
+    """End the act of that name, which is in force, before its time."""
+
+    name: str
+
+
+class ResetMarket(Struct, frozen=True, gc=False, tag="reset_market", tag_field="command"):
+    """End all acts that are in force. Those of the timeline that have yet to begin still do."""
+
+
 class CreateAccount(Struct, frozen=True, gc=False, tag="create_account", tag_field="command"):
     """A new customer with a balance in micro-dollars ≥ 0."""
 
@@ -99,6 +110,20 @@ class AddCredit(Struct, frozen=True, gc=False, tag="add_credit", tag_field="comm
     amount_micros: int
 
 
+def rent_command(rent: RentAct) -> RentGpu:
+    """The command of a rent of the timeline."""
+    return RentGpu(
+        account=rent.account,
+        provider_id=rent.provider_id,
+        gpu_model=rent.gpu_model,
+        region=rent.region,
+        gpu_count=rent.gpu_count,
+        model_id=rent.model_id,
+        docker_image=rent.docker_image,
+        fine_tuned=rent.fine_tuned,
+    )
+
+
 Command = (
     RentGpu
     | TerminateRental
@@ -107,6 +132,8 @@ Command = (
     | MoveRental
     | HideRental
     | PlayAct
+    | EndAct
+    | ResetMarket
     | CreateAccount
     | AddCredit
 )

@@ -7,14 +7,28 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .scenario.acts import (
+    ActKind,
+    CapacityAct,
+    InterruptAct,
+    MarketAct,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    VanishAct,
+)
+from .scenario.provisioning_parts import Phase
+
 Reason = Literal["deleted", "idle_timeout", "credit_exhausted", "interrupted", "operator", "provisioning_failed"]
 """Why a rental ended."""
 
 Cause = Literal["shock", "own", "forced"]
 """The cause of an interruption: a shock of the offer, the rental's own hazard, or an act or operator."""
 
-Phase = Literal["allocate", "boot", "pull", "weights", "fine_tuned"]
-"""The phases of provisioning by parts, in their order; the API shows nothing of them (F11)."""
+
+EndedBy = Literal["time", "operator", "timeline", "name", "superseded", "reset"]
+"""What ended an act: its time, a control call, an act `end` of the timeline, another one that began under its name or
+took its place where no more fit, or a reset of the market."""
 
 
 class RentalEvent(Struct, frozen=True, gc=False, tag_field="type"):
@@ -104,20 +118,37 @@ class GpusReturned(OfferEvent, frozen=True, gc=False, tag="gpus_returned"):
     gpu_count: int
 
 
-class ActStarted(Struct, frozen=True, gc=False, tag="act_started", tag_field="type"):
-    """An act on offers began; `act` is its place in the timeline, and called acts are numbered on after that."""
+class ActEvent(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type"):
+    """An event of an act on offers: its place in the timeline, after which called acts are numbered on, its name, when
+    it is over by itself, if it is, and in the field of its kind what it does, and to which offers."""
 
     at: int
     act: int
-    kind: str
+    kind: ActKind
+    name: str
+    until_ms: int | None = None
+    outage: OutageAct | None = None
+    price: PriceAct | None = None
+    capacity: CapacityAct | None = None
+    interrupt: InterruptAct | None = None
+    provisioning: ProvisioningAct | None = None
+    vanish: VanishAct | None = None
+
+    @property
+    def market_act(self) -> MarketAct:
+        """What it does, and to which offers."""
+        act: MarketAct = getattr(self, self.kind)
+        return act
 
 
-class ActEnded(Struct, frozen=True, gc=False, tag="act_ended", tag_field="type"):
-    """The time of an act is over."""
+class ActStarted(ActEvent, frozen=True, gc=False, omit_defaults=True, tag="act_started"):
+    """An act on offers began."""
 
-    at: int
-    act: int
-    kind: str
+
+class ActEnded(ActEvent, frozen=True, gc=False, omit_defaults=True, tag="act_ended"):
+    """An act on offers is over."""
+
+    ended_by: EndedBy = "time"
 
 
 class PriceMoved(OfferEvent, frozen=True, gc=False, tag="price_moved"):

@@ -25,7 +25,7 @@ from .kernel.quantities import NO_RETRY_AFTER, Availability, Natural, RetryAfter
 from .kernel.randomness import PPM
 from .scenario.scenario import Scenario, canonical
 
-FORMAT = 2
+FORMAT = 3
 """The header leaves defaults out: another default of a scenario's field is another format. A table of all defaults,
 beside the tests of `scenario`, shows when that is so."""
 
@@ -249,8 +249,6 @@ def decode_event(line: bytes) -> Recorded:
     return _decode_event(line)
 
 
-_AnyEvent: type[Recorded] = Recorded  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
-_decode_event = msgspec.json.Decoder(_AnyEvent).decode
 _AnyCommand: type[Command] = Command  # type: ignore[assignment]  # likewise
 _AnyFaultLine: type[FaultLine] = FaultLine  # type: ignore[assignment]  # likewise
 
@@ -276,3 +274,7 @@ def plain_quantity(type_: type[_T], value: object) -> _T:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"expected an integer from {least} to {most}")
     return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int
+
+
+_AnyEvent: type[Recorded] = Recorded  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
+_decode_event = msgspec.json.Decoder(_AnyEvent, dec_hook=plain_quantity).decode

@@ -7,6 +7,7 @@ from .kernel.names import did_you_mean, is_line, is_name, is_token
 from .kernel.randomness import PPM
 from .market.availability_rates import CannotCalibrate, MarketRates
 from .market.playback import offers_meant
+from .scenario.acts import Act, LastingAct
 from .scenario.catalog import PROVIDER_CLASSES, OfferSpec
 from .scenario.fault_rules import rule_problems
 from .scenario.market_settings import ChurnTerms, MarketSettings
@@ -28,6 +29,7 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
     yield from _market_problems(scenario.market, offers, names)
     yield from _fault_problems(scenario, names)
     yield from _act_problems(scenario, names)
+    yield from _act_name_problems(scenario.timeline)
 
 
 def _market_problems(
@@ -97,6 +99,26 @@ def _act_problems(scenario: Scenario, offers: OfferNames) -> Iterator[tuple[Path
         if act.selector is not None:
             key = "provider" if act.rent is None else "provider_id"
             yield from offers.problems(act.selector, where, provider_key=key)
+
+
+def _act_name_problems(timeline: Sequence[Act]) -> Iterator[tuple[Path, str]]:
+    """Why a name cannot be that of an act on offers, and why no act of a name can be ended."""
+    lasts_from: dict[str, tuple[int, int]] = {}
+    named: dict[str, int] = {}
+    for index, act in enumerate(timeline):
+        market_act = act.market_act
+        if market_act is None or market_act.name is None:
+            continue
+        name, where = market_act.name, ("timeline", index, act.kind, "name")
+        if not is_name(name):
+            yield where, "a name is 1 to 64 of A-Z a-z 0-9 _ -"
+        if named.setdefault(name, index) != index:
+            yield where, f'the name "{name}" is taken'
+        elif isinstance(market_act, LastingAct):
+            lasts_from[name] = act.at, index
+    for index, act in enumerate(timeline):
+        if act.end is not None and not lasts_from.get(act.end, (act.at + 1, 0)) < (act.at, index):
+            yield ("timeline", index, "end"), f'no act "{act.end}" by then{did_you_mean(act.end, lasts_from)}'
 
 
 def _recording_problems(

@@ -260,18 +260,18 @@ class Simulation:
         events = [] if history is None else history.events
         check_state(state)
         # Each part claims the pending events that it awaits, and a part that refers to others comes after them: rentals
-        # to offers, interruptions to running rentals, the timeline to the acts that lie over offers.
+        # to offers, which must be under their acts by then, and interruptions to running rentals.
         awaited = AwaitedEvents(state.schedule)
         self._accounts.restore(state.accounts)
         self.ledger.restore(state.ledger, [event for event in events if isinstance(event, Entry)])
         self.market.restore(state.offers, awaited)
         self.market.paths.restore(state.levels, awaited.now_ms)
         self._churn.restore(state.churn, awaited)
+        self.timeline.restore(state.timeline, awaited)
         ended = state.rentals.ended if history is None else history.rentals(self.market.named)
         self.rentals.restore(replace(state.rentals, ended=ended), state.accounts, awaited)
         self.rentals.interruptions.restore(state.interruptions, self.rentals.by_id, awaited)
         self._keys.restore(state.keys, awaited.now_ms)
-        self.timeline.restore(state.timeline, awaited)
         awaited.check_empty()
         # Last, for the subjects of events are found among the restored parts; it also drops what the constructor
         # scheduled.

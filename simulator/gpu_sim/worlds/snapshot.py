@@ -15,7 +15,7 @@ from ..core.scenario.market_settings import opening_offers
 from ..core.scenario.scenario import ClockSettings, Scenario
 from ..core.scenario_problems import find_problems
 
-FORMAT = 2
+FORMAT = 3
 
 RESPELT_BYTES_MAX = 4 << 20
 """The largest world that may be spelt otherwise than it was written: its white space is taken out in one go, while all

@@ -45,11 +45,13 @@ def test_an_act_that_begins_is_told_with_its_number_its_time_and_what_it_meets(t
     assert answer.status == 201
     assert answer.json() == {
         "act": 1,
+        "name": f"{kind}-1",
         "kind": kind,
         "at": "2026-01-01T00:00:01.000Z",
         "until": None if kind == "interrupt" else "2026-01-01T00:10:01.000Z",
         "offers": 1,
         "rentals": 0,
+        "ended": [],
     }
     again = push(two, kind, **KINDS[kind]).json()
     assert (again["act"], again["until"], again["offers"]) == (2, None, 2)
@@ -135,11 +137,13 @@ def test_a_share_of_the_rentals_is_interrupted_rounded_up(two: Api) -> None:
     ids = [two.rent(token=BOB) for _ in range(3)]
     assert push(two, "interrupt", share="50%").json() | {"at": START} == {
         "act": 1,
+        "name": "interrupt-1",
         "kind": "interrupt",
         "at": START,
         "until": None,
         "offers": 2,
         "rentals": 2,
+        "ended": [],
     }
     assert [two.rental(id_, token=BOB)["status"] for id_ in ids].count("terminated") == 2
     assert push(two, "interrupt", share=0).json()["rentals"] == 0

@@ -242,6 +242,7 @@ def test_the_market_shows_what_the_api_does_not(api: Api) -> None:
                 "away": False,
                 "provisioning": None,
                 "vanish": False,
+                "acts": [],
             }
         ],
         "total": 1,

@@ -212,7 +212,7 @@ def test_what_is_no_snapshot_is_never_decoded(api: Api, monkeypatch: pytest.Monk
         return decode(document, **options)
 
     monkeypatch.setattr(msgspec.json, "decode", counting)
-    head = b'{"snapshot":2,"version":"%b","checksum":"x","world":' % __version__.encode()
+    head = b'{"snapshot":3,"version":"%b","checksum":"x","world":' % __version__.encode()
     for junk in (b"[" * 5_000_000, b'{"a":[' + b"1," * 2_000_000 + b"1]}", head + b"[" * 5_000_000 + b"]}"):
         put(api, junk).problem(400, "snapshot_invalid", "checksum" if junk.startswith(head) else None)
     assert max(decoded) < 1_000

@@ -305,6 +305,6 @@ def test_a_world_that_begins_anew_gets_a_new_listing(runner: asyncio.Runner, end
     runner.run(ENDS[end](worlds, world))
     after = listings.of(world)
     assert after is not before
-    world.simulation.market.begin_outage(world.simulation.market.offers[0], 0)
+    world.simulation.market.lay_over(world.simulation.market.offers[0], (0, "outage", 0))
     assert before.answer(b"").body == offers
     assert after.answer(b"").body != offers

@@ -15,6 +15,8 @@ CODES = {
     "AccountExists": "account_exists",
     "IdempotencyKeyReused": "idempotency_key_reused",
     "FaultNotFound": "fault_not_found",
+    "ActNotFound": "act_not_found",
+    "ActExists": "act_exists",
     "JournalInvalid": "journal_invalid",
     "JournalDropped": "journal_dropped",
     "SnapshotInvalid": "snapshot_invalid",

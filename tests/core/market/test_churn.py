@@ -135,7 +135,7 @@ def test_an_outage_and_an_absence_do_not_end_each_other() -> None:
     for hour in range(24 * 10):
         sim.advance(hour * HOUR)
         if hour % 10 == 0:
-            sim.market.begin_outage(shown, hour)
+            sim.market.lay_over(shown, (hour, "outage", 0))
         if hour % 10 == 5:
             sim.market.lift(shown, hour - 5)
         states.add((shown.is_away, bool(shown.outages)))

@@ -115,7 +115,7 @@ def test_f6_offers_are_listed_with_their_current_price_in_the_catalogues_order()
 def test_f6_an_offer_without_free_gpus_or_under_an_outage_is_not_listed() -> None:
     stall = Stall(offer(capacity=2), H100, L40S)
     stall.market.take(stall.first, 2)
-    stall.market.begin_outage(stall.market.offers[1], 0)
+    stall.market.lay_over(stall.market.offers[1], (0, "outage", 0))
     assert [o.spec for o in stall.market.listed()] == [L40S]
     stall.market.give_back(stall.first, 1)
     stall.market.lift(stall.market.offers[1], 0)
@@ -147,7 +147,7 @@ def test_a16_more_gpus_than_there_are_is_refused_and_says_whether_waiting_helps(
 
 def test_an_outage_can_be_waited_for() -> None:
     stall = Stall()
-    stall.market.begin_outage(stall.first, 0)
+    stall.market.lay_over(stall.first, (0, "outage", 0))
     with pytest.raises(OfferUnavailable, match="out of service") as refusal:
         stall.market.check_free(stall.first, 1)
     assert refusal.value.retry_helps
@@ -183,7 +183,7 @@ def test_taking_or_giving_back_more_than_there_is_is_our_bug() -> None:
         stall.market.take(stall.first, 3)
     with pytest.raises(AssertionError):
         stall.market.give_back(stall.first, 1)
-    stall.market.begin_outage(stall.first, 0)
+    stall.market.lay_over(stall.first, (0, "outage", 0))
     with pytest.raises(AssertionError):
         stall.market.take(stall.first, 1)
 
@@ -254,7 +254,7 @@ def test_the_latest_capacity_act_counts_and_prices_do_not_disturb_it() -> None:
 def test_two_outages_are_over_when_both_are() -> None:
     stall = Stall()
     for act in (0, 1):
-        stall.market.begin_outage(stall.first, act)
+        stall.market.lay_over(stall.first, (act, "outage", 0))
     stall.market.lift(stall.first, 0)
     assert not stall.first.is_listed
     stall.market.lift(stall.first, 1)
@@ -293,7 +293,7 @@ def test_the_version_grows_whenever_the_list_may_have_changed() -> None:
     assert grew()
     market.give_back(first, 1)
     assert not grew()
-    market.begin_outage(first, 0)
+    market.lay_over(first, (0, "outage", 0))
     assert grew()
     market.lift(first, 0)
     assert grew()

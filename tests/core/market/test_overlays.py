@@ -1,9 +1,9 @@
-"""Acts that lie over an offer: what each lays there, and what it makes forgettable."""
+"""Acts that lie over an offer: what each lays there, and what it covers."""
 
 import pytest
 from gpu_sim.core.kernel.quantities import Factor, Price
-from gpu_sim.core.market.overlays import Overlay, OverlayAct, laid_over, overlay_of
-from gpu_sim.core.scenario.acts import CapacityAct, PriceAct, ProvisioningAct, VanishAct
+from gpu_sim.core.market.overlays import Overlay, overlay_of, showing
+from gpu_sim.core.scenario.acts import CapacityAct, LastingAct, OutageAct, PriceAct, ProvisioningAct, VanishAct
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,10 @@ from gpu_sim.core.scenario.acts import CapacityAct, PriceAct, ProvisioningAct, V
         (ProvisioningAct(outcome="stuck"), (3, "stuck", 0)),
         (ProvisioningAct(outcome="fails"), (3, "fails", 0)),
         (VanishAct(), (3, "vanish", 0)),
+        (OutageAct(interrupt=True), (3, "outage", 0)),
     ],
 )
-def test_an_act_lays_its_number_what_it_does_and_its_value(act: OverlayAct, overlay: Overlay) -> None:
+def test_an_act_lays_its_number_what_it_does_and_its_value(act: LastingAct, overlay: Overlay) -> None:
     assert overlay_of(3, act) == overlay
 
 
@@ -31,23 +32,22 @@ ALL: tuple[Overlay, ...] = (
     (4, "fails", 0),
     (5, "vanish", 0),
     (6, "price_capped", 2_000_000),
+    (7, "outage", 0),
 )
 
 
 @pytest.mark.parametrize(
-    ("on_top", "left"),
+    ("on_top", "shown"),
     [
-        ((9, "price_set", 1_000), [2, 3, 4, 5, 9]),
-        ((9, "price_multiply", 1), [0, 1, 2, 3, 4, 5, 6, 9]),
-        ((9, "price_capped", 1), [0, 1, 2, 3, 4, 5, 6, 9]),
-        ((9, "capacity", 0), [0, 1, 3, 4, 5, 6, 9]),
-        ((9, "stuck", 0), [0, 1, 2, 5, 6, 9]),
-        ((9, "fails", 0), [0, 1, 2, 5, 6, 9]),
-        ((9, "vanish", 0), [0, 1, 2, 3, 4, 6, 9]),
+        ((9, "price_set", 1_000), [2, 4, 5, 7, 9]),
+        ((9, "price_multiply", 1), [0, 1, 2, 4, 5, 6, 7, 9]),
+        ((9, "price_capped", 1), [0, 1, 2, 4, 5, 6, 7, 9]),
+        ((9, "capacity", 0), [0, 1, 4, 5, 6, 7, 9]),
+        ((9, "stuck", 0), [0, 1, 2, 5, 6, 7, 9]),
+        ((9, "fails", 0), [0, 1, 2, 5, 6, 7, 9]),
+        ((9, "vanish", 0), [0, 1, 2, 4, 6, 7, 9]),
+        ((9, "outage", 0), [0, 1, 2, 4, 5, 6, 9]),
     ],
 )
-def test_what_an_act_without_an_end_covers_is_forgotten_and_under_a_passing_one_all_stays(
-    on_top: Overlay, left: list[int]
-) -> None:
-    assert [number for number, _, _ in laid_over(ALL, on_top, endless=True)] == left
-    assert laid_over(ALL, on_top, endless=False) == (*ALL, on_top)
+def test_what_a_later_act_covers_does_not_show(on_top: Overlay, shown: list[int]) -> None:
+    assert [number for number, _, _ in showing((*ALL, on_top))] == shown

@@ -87,8 +87,9 @@ def test_what_waited_runs_in_the_order_of_the_rents_whoever_rented_and_after_the
     first, elsewhere = settings.offers
     rentals = [rent(sim, *who) for who in (("alice", elsewhere), ("bob", first), ("alice", first), ("bob", elsewhere))]
     sim.advance(10 * MINUTE)
-    assert seen(sim, ActEnded, RentalRunning) == [
-        ActEnded(10 * MINUTE, 0, "provisioning"),
+    over, *ran = seen(sim, ActEnded, RentalRunning)
+    assert over == ActEnded(10 * MINUTE, 0, "provisioning", "provisioning-0", 10 * MINUTE, provisioning=stuck())
+    assert ran == [
         *(RentalRunning(10 * MINUTE, rental.account, rental.rental_id) for rental in rentals),
     ]
 

@@ -58,6 +58,7 @@ def test_a14_a_selector_means_the_offers_that_match_every_name_given(selector: S
         (Act(at=NOW, provisioning=ProvisioningAct(outcome="stuck")), "provisioning"),
         (Act(at=NOW, vanish=VanishAct()), "vanish"),
         (Act(at=NOW, transition=TransitionAct(rental="r", to="running")), "transition"),
+        (Act(at=NOW, end="outage-0"), "end"),
     ],
 )
 def test_an_act_knows_its_kind_and_the_offers_it_concerns(act: Act, kind: str) -> None:

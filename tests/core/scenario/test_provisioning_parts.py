@@ -3,10 +3,9 @@
 from typing import Any, get_args
 
 import pytest
-from gpu_sim.core.events import Phase
 from gpu_sim.core.kernel.quantities import Size
 from gpu_sim.core.scenario.distributions import fixed
-from gpu_sim.core.scenario.provisioning_parts import Parts, PerGigabyte, Sizes
+from gpu_sim.core.scenario.provisioning_parts import Parts, PerGigabyte, Phase, Sizes
 
 
 def test_the_parts_are_the_phases_in_their_order() -> None:

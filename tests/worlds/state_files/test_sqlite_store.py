@@ -178,13 +178,13 @@ def test_a_foreign_database_is_left_alone(path: Path) -> None:
     assert files_of(path) == before
 
 
-@pytest.mark.parametrize("version", [2, 99])
+@pytest.mark.parametrize("version", [3, 99])
 def test_a_file_of_another_format_is_refused(path: Path, version: int) -> None:
     SqliteStore.create(path, begin).close()
     with sqlite3.connect(path) as other:
         other.execute(f"PRAGMA user_version={version}")
     other.close()
-    with pytest.raises(StateUnusable, match=f"format {version}, not 3"):
+    with pytest.raises(StateUnusable, match=f"format {version}, not 4"):
         opened(path)
 
 

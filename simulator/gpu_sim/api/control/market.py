@@ -1,9 +1,9 @@
 """The market on the control plane: its offers, with fields that the API does not show, and acts that begin now."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeVar
 
-from ...core.commands import PlayAct
+from ...core.commands import EndAct, PlayAct
 from ...core.kernel.errors import InvalidValue
 from ...core.market.market import Market
 from ...core.market.offer import Offer
@@ -16,13 +16,15 @@ from ...core.scenario.acts import (
     ProvisioningAct,
     Selector,
     VanishAct,
+    ends_ms,
 )
+from ...worlds.world import World
 from ..exchange import Exchange, Handler
-from ..queries.list_queries import MarketQuery, OfferFilters
+from ..queries.list_queries import ActsQuery, MarketQuery, OfferFilters
 from ..replies import Reply, json_reply
-from .call_decoding import body_as, enter_world
+from .call_decoding import EmptyBody, body_as, enter_world
 from .lists import Listed, list_reply, place_of_name
-from .views import act_view, offer_view
+from .views import ListedAct, act_view, listed_act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)
 
@@ -60,6 +62,60 @@ def offer_filter(market: Market, filters: OfferFilters) -> Callable[[Offer], boo
     return lambda offer: selector.matches(offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region)
 
 
+async def list_acts(exchange: Exchange) -> Reply:
+    """List the acts on offers that are in force in the order in which they began, or those of the timeline to come."""
+    world, query = await enter_world(exchange, ActsQuery)
+
+    def listed() -> Listed[ListedAct]:
+        market = world.simulation.market
+        is_meant = offer_filter(market, query)
+        acts = list(_in_force(world) if query.state == "in_force" else _to_come(world))
+
+        def passes(act: ListedAct) -> bool:
+            return query.kind in (None, act.act.KIND) and (
+                is_meant is None or any(map(is_meant, market.matching(act.act)))
+            )
+
+        return Listed(
+            acts,
+            lambda _, act: listed_act_view(world, act),
+            lambda _, act: act.name,
+            place_of_name(query.after, [act.name for act in acts]),
+            passes=passes,
+        )
+
+    return await list_reply(world, query, listed)
+
+
+async def get_act(exchange: Exchange) -> Reply:
+    """Look at an act in force, by its name."""
+    world, _ = await enter_world(exchange)
+    name = exchange.scope["path_params"]["name"]
+    world.simulation.timeline.check_end(name)
+    return json_reply(200, listed_act_view(world, next(act for act in _in_force(world) if act.name == name)))
+
+
+async def end_act(exchange: Exchange) -> Reply:
+    """End an act in force before its time, by its name."""
+    body_as(exchange, EmptyBody)
+    world, _ = await enter_world(exchange)
+    world.execute(EndAct(exchange.scope["path_params"]["name"]))
+    return Reply(204, b"")
+
+
+def _in_force(world: World) -> Iterator[ListedAct]:
+    for act in world.simulation.timeline.in_force:
+        source: Literal["call", "timeline"] = "call" if isinstance(act.source, PlayAct) else "timeline"
+        yield ListedAct(act.name, act.number, act.act, "in_force", source, act.since_ms, act.until_ms)
+
+
+def _to_come(world: World) -> Iterator[ListedAct]:
+    for number, name, act in world.simulation.timeline.to_come():
+        assert act.market_act is not None
+        until_ms = ends_ms(act.market_act, act.at)
+        yield ListedAct(name, number, act.market_act, "scheduled", "timeline", act.at, until_ms)
+
+
 def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
     """Make the handler that begins an act of this type now, through this command."""
 
@@ -72,7 +128,7 @@ def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
         live = sum(1 for _ in rentals.live())
         world.apply(accepted)
         ended = live - sum(1 for _ in rentals.live())
-        return json_reply(201, act_view(world, act, world.simulation.timeline.acts_total - 1, ended))
+        return json_reply(201, act_view(world, act, accepted.act_plan, ended))
 
     return begin
 

@@ -1,29 +1,45 @@
 """Views of the control plane: its JSON shapes, with durations as text, instants RFC 3339, money with six decimals."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct
 
+from ...core.acts_in_force import ActPlan
 from ...core.billing.ledger import Entry, Posting
-from ...core.events import Reason
+from ...core.events import ActEnded, ActEvent, Reason
 from ...core.journal import Recorded
 from ...core.kernel.money import format_price, format_usd
 from ...core.kernel.randomness import PPM
 from ...core.market.offer import Offer
 from ...core.rentals.rental import Rental
 from ...core.rentals.transitions import Status
-from ...core.scenario.acts import MarketAct, PassingAct
+from ...core.scenario.acts import MarketAct, Selector, ends_ms
 from ...core.simulation import Simulation
-from ...notation import format_duration
+from ...notation import encode_quantity, format_duration
 from ...worlds.world import World
 from ..gpu import extended_view
 from ..queries.list_queries import OPENING_BALANCE
 from .answers.accounts import AccountView, EntryView, PostingView
-from .answers.market import ActView, OfferView
+from .answers.market import ActView, ListedActView, OfferView
 from .answers.rentals import NoticeView, RentalView, SshAccess, TransitionView
 from .answers.worlds import ClockView
+
+OFFERS_NAMED_MAX = 100
+"""So many of the offers that an act is about are named."""
+
+
+class ListedAct(NamedTuple):
+    """An act of the list of acts: `since_ms` is when it began, or will."""
+
+    name: str
+    number: int
+    act: MarketAct
+    state: Literal["in_force", "scheduled"]
+    source: Literal["timeline", "call"]
+    since_ms: int
+    until_ms: int | None
 
 
 def clock_view(world: World) -> ClockView:
@@ -87,10 +103,24 @@ def entries_of(simulation: Simulation) -> tuple[Sequence[Entry | OpeningBalance]
 
 def event_view(world: World, seq: int, event: Recorded) -> dict[str, Any]:
     """An event: its `seq`, `at`, `type` and own fields."""
+    if isinstance(event, ActEvent):
+        return {"seq": seq, "at": world.instant(event.at), "type": event.__struct_config__.tag, **_of_act(world, event)}
     fields = msgspec.structs.asdict(event)
     del fields["at"]
     shown = (_shown(world, name, value) for name, value in fields.items())
     return {"seq": seq, "at": world.instant(event.at), "type": event.__struct_config__.tag, **dict(shown)}
+
+
+def _of_act(world: World, event: ActEvent) -> dict[str, Any]:
+    selector, parameters = _terms(event.market_act)
+    shown = {"act": event.act, "name": event.name, "kind": event.kind, "selector": selector, "parameters": parameters}
+    shown["until"] = _until(world, event.until_ms)
+    return shown | ({"ended_by": event.ended_by} if isinstance(event, ActEnded) else {})
+
+
+def _until(world: World, until_ms: int | None) -> str | None:
+    """The end of an act; None where it has none, or outlasts the calendar."""
+    return None if until_ms is None or until_ms > world.last_ms else world.instant(until_ms)
 
 
 def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
@@ -167,21 +197,49 @@ def offer_view(world: World, offer: Offer) -> OfferView:
         away=offer.is_away,
         provisioning=offer.provisioning,
         vanish=offer.hides_rentals,
+        acts=[act.name for act in world.simulation.timeline.in_force.over(offer)],
     )
 
 
-def act_view(world: World, act: MarketAct, number: int, ended: int) -> ActView:
-    """An act that began now: its number and span, the numbers of offers it concerns and of rentals it ended."""
-    began_ms = world.simulation.now_ms
-    span_ms = act.for_ if isinstance(act, PassingAct) else None
-    until_ms = None if span_ms is None else began_ms + span_ms
-    if until_ms is not None and until_ms > world.last_ms:
-        until_ms = None  # it outlasts the calendar
+def act_view(world: World, act: MarketAct, plan: ActPlan, ended: int) -> ActView:
+    """An act that began now: its number, name and span, the numbers of offers it concerns and of rentals it ended, and
+    the names of the acts that it ended."""
+    now_ms = world.simulation.now_ms
     return ActView(
-        act=number,
+        act=plan.number,
+        name=plan.name,
         kind=act.KIND,
-        at=world.instant(began_ms),
-        until=None if until_ms is None else world.instant(until_ms),
+        at=world.instant(now_ms),
+        until=_until(world, ends_ms(act, now_ms)),
         offers=len(world.simulation.market.matching(act)),
         rentals=ended,
+        ended=[each.name for each, _ in plan.ending],
     )
+
+
+def listed_act_view(world: World, act: ListedAct) -> ListedActView:
+    """An act in force or to come: what it does, from when to when, and the offers that it is about, of which the first
+    are named."""
+    offers = world.simulation.market.matching(act.act)
+    selector, parameters = _terms(act.act)
+    return ListedActView(
+        name=act.name,
+        act=act.number,
+        kind=act.act.KIND,
+        state=act.state,
+        source=act.source,
+        selector=selector,
+        parameters=parameters,
+        since=world.instant(min(act.since_ms, world.last_ms)),
+        until=_until(world, act.until_ms),
+        offers=len(offers),
+        offer_names=[offer.name for offer in offers[:OFFERS_NAMED_MAX]],
+    )
+
+
+def _terms(act: MarketAct) -> tuple[dict[str, str], dict[str, Any]]:
+    """The selector of an act, and what it does, both as they are posted, with what has a default."""
+    given = {name: value for name in act.__struct_fields__ if (value := getattr(act, name)) is not None}
+    shown = {name: msgspec.to_builtins(value, enc_hook=encode_quantity) for name, value in given.items()}
+    selector = {name: shown.pop(name) for name in Selector.__struct_fields__ if name in shown}
+    return selector, {name: value for name, value in shown.items() if name not in ("name", "for_")}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ... import __version__
+from ...core.commands import ResetMarket
 from ...core.kernel.errors import InvalidValue
 from ...core.kernel.names import NAME_PATTERN, did_you_mean, is_name, is_token
 from ...core.scenario.scenario import ClockSettings, Scenario
@@ -40,15 +41,28 @@ class NewWorld(Struct, forbid_unknown_fields=True):
     tokens: dict[str, str] | None = None
 
 
+ResetPart = Literal["requests", "faults", "market"]
+
+
 class Reset(Struct, forbid_unknown_fields=True):
-    """A reset of the whole world, or of the part named by `only`."""
+    """A reset of the whole world, or of the part or the parts named by `only`."""
 
-    only: Literal["requests", "faults"] | None = None
+    only: ResetPart | list[ResetPart] | None = None
+
+    @property
+    def parts(self) -> list[ResetPart]:
+        """The parts that are named, none for the whole world."""
+        return [] if self.only is None else [self.only] if isinstance(self.only, str) else self.only
+
+    def __post_init__(self) -> None:
+        if self.only == []:
+            raise ValueError("only names at least one part")
 
 
-_PARTS: dict[str, Callable[[World], None]] = {
+_PARTS: dict[ResetPart, Callable[[World], object]] = {
     "requests": lambda world: world.requests.clear(),
     "faults": reset_faults,
+    "market": lambda world: world.execute(ResetMarket()),
 }
 
 
@@ -126,11 +140,11 @@ async def delete_world(exchange: Exchange) -> Reply:
 
 async def reset(exchange: Exchange) -> Reply:
     """Reset the world, or a part of it, to just after its scenario was loaded."""
-    part = body_as(exchange, Reset).only
+    parts = body_as(exchange, Reset).parts
     world, _ = await enter_world(exchange)
-    if part is None:
+    if not parts:
         await exchange.worlds.reset(world)
-    else:
+    for part in parts:
         _PARTS[part](world)
     return json_reply(200, clock_view(world))
 

@@ -7,6 +7,7 @@ from msgspec import Meta
 from ...core.billing.ledger import Entry
 from ...core.events import Event, Reason
 from ...core.rentals.transitions import Status
+from ...core.scenario.acts import ActKind
 from ...core.scenario.fault_rules import Operation
 from .parameters import WorldQuery
 from .since import Since
@@ -69,6 +70,17 @@ class MarketQuery(OfferFilters, frozen=True, forbid_unknown_fields=True, kw_only
 
     after: str | None = None
     """Go on after the offer of this name."""
+
+
+class ActsQuery(OfferFilters, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The query of the list of acts; those are meant that concern an offer of these names."""
+
+    after: str | None = None
+    """Go on after the act of this name."""
+    state: Literal["in_force", "scheduled"] = "in_force"
+    """Acts that are in force, or those that the timeline has yet to begin."""
+    kind: ActKind | None = None
+    """Only acts of this kind."""
 
 
 class AccountsQuery(NamedListQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):

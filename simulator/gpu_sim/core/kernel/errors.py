@@ -11,6 +11,8 @@
     ├── AccountExists
     ├── IdempotencyKeyReused
     ├── FaultNotFound
+    ├── ActNotFound
+    ├── ActExists
     ├── JournalInvalid
     ├── JournalDropped
     └── SnapshotInvalid
@@ -99,6 +101,18 @@ class FaultNotFound(Refusal):
     """No fault rule of that name in this world. Look at those that there are."""
 
     code = "fault_not_found"
+
+
+class ActNotFound(Refusal):
+    """No act of that name is in force in this world. Look at those that are: it is over, or has yet to begin."""
+
+    code = "act_not_found"
+
+
+class ActExists(Refusal):
+    """An act of the timeline that has yet to begin has that name. Choose another one."""
+
+    code = "act_exists"
 
 
 class JournalInvalid(Refusal):

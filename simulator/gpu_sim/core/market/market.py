@@ -1,7 +1,7 @@
 """Offers: what can be rented where, at which price, and how many GPUs are free (F4–F6)."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ from ..scenario.catalog import OfferSpec
 from ..scenario.market_settings import PriceSettings
 from ..scenario.offer_names import OfferNames
 from .offer import Offer, OfferState
-from .overlays import ACTS_OVER_OFFER_MAX, LastingAct, Overlay, laid_over
+from .overlays import Overlay, showing
 from .playback import Playback
 from .prices import PricePath, PricePaths
 from .recorded_prices import RecordedPrice
@@ -97,17 +97,9 @@ class Market:
                 raise InvalidValue(problem, param=field)
 
     def check_selector(self, selector: Selector) -> None:
-        """Raises InvalidValue for a selector that means no offer, with the nearest name that there is, and for an act
-        that finds too many over an offer."""
+        """Raises InvalidValue for a selector that means no offer, with the nearest name that there is."""
         for path, problem in self.names.problems(selector):
             raise InvalidValue(problem, param=str(path[0]) if path else None)
-        if isinstance(selector, LastingAct):
-            for offer in self.matching(selector):
-                if offer.acts_beside(selector) >= ACTS_OVER_OFFER_MAX:
-                    raise InvalidValue(
-                        f'{ACTS_OVER_OFFER_MAX} acts lie over "{offer.name}" already; wait until some are over, or let '
-                        "one begin without `for` that sets what they set: it takes their place"
-                    )
 
     def find(self, provider_id: str, gpu_model: str, region: str) -> Offer:
         """The offer of these names, whatever their case (A14). Raises OfferNotFound where nobody offers that (A13)."""
@@ -159,23 +151,29 @@ class Market:
         """The offers that a selector means."""
         return [o for o in self.offers if selector.matches(o.spec.provider_id, o.spec.gpu_model, o.spec.region)]
 
-    def begin_outage(self, offer: Offer, act: int, *, endless: bool = False) -> None:
-        """Put the offer out of service under an act; one without an end replaces those before it."""
-        offer.outages = (act,) if endless else (*offer.outages, act)
-        self._touch(offer)
+    def matching_any(self, selectors: Collection[Selector]) -> list[Offer]:
+        """The offers that at least one of these selectors means."""
+        if len(selectors) == 1:
+            return self.matching(*selectors)
+        meant = {offer.name for selector in selectors for offer in self.matching(selector)}
+        return [offer for offer in self.offers if offer.name in meant] if meant else []
 
-    def lay_over(self, offer: Offer, overlay: Overlay, *, endless: bool = False) -> None:
-        """Put an act into force on the offer; one without an end replaces what it covers."""
-        offer.overlays = laid_over(offer.overlays, overlay, endless=endless)
+    def lay_over(self, offer: Offer, overlay: Overlay) -> None:
+        """Put an act into force on the offer, over those that are there."""
+        self._place(offer, (*offer.overlays, overlay))
         self._show(offer)
         self._touch(offer)
 
-    def lift(self, offer: Offer, act: int) -> None:
-        """End an act on the offer, which is then what it would have been without it."""
-        offer.outages = tuple(number for number in offer.outages if number != act)
-        offer.overlays = tuple(overlay for overlay in offer.overlays if overlay[0] != act)
+    def lift(self, offer: Offer, *acts: int) -> None:
+        """End these acts on the offer, which is then what it would have been without them."""
+        self._place(offer, tuple(overlay for overlay in offer.overlays if overlay[0] not in acts))
         self._show(offer)
         self._touch(offer)
+
+    def _place(self, offer: Offer, overlays: tuple[Overlay, ...]) -> None:
+        offer.overlays = overlays
+        offer.showing = showing(overlays)
+        offer.outages = tuple(number for number, kind, _ in overlays if kind == "outage")
 
     def turn(self, offer: Offer) -> None:
         """The offer goes down, or comes back."""
@@ -222,6 +220,11 @@ class Market:
         """The offer's recording never counts more GPUs than this: more can never be had (A16)."""
         offer.spec = replace(offer.spec, capacity=gpus)
 
+    def set_acts(self, offer: Offer, overlays: tuple[Overlay, ...]) -> None:
+        """These acts are in force on the offer."""
+        self._place(offer, overlays)
+        offer.price_micros_per_hour, offer.capacity = offer.under_acts()
+
     def set_stock(self, offer: Offer, gpus: int) -> None:
         """There are so many GPUs, acts aside."""
         offer.stock = gpus
@@ -262,8 +265,7 @@ class Market:
             awaited_ms = [due_ms for due_ms, _ in awaited.claim(Priority.PRICE, offer.name)]
             offer.path.restore(saved.path, awaited.now_ms, awaited_ms)
             offer.is_down, offer.used = saved.is_down, saved.used
-            offer.outages, offer.overlays = saved.outages, saved.overlays
-            offer.price_micros_per_hour, offer.capacity = offer.under_acts()
+            self.set_acts(offer, ())
         self.version += 1
         self.recent.clear()  # every offer may have changed
 

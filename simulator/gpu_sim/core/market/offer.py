@@ -7,28 +7,26 @@ from msgspec import Struct
 from ..kernel.money import PRICE_MICROS_MAX, quantize_price
 from ..kernel.quantities import Natural
 from ..kernel.randomness import PPM
-from ..scenario.acts import OutageAct
 from ..scenario.catalog import OfferSpec
-from .overlays import LastingAct, Overlay, laid_over, overlay_of
+from .overlays import Overlay
 from .prices import PricePath, PriceState
 from .recorded_prices import RecordedPrice
 
 
 class OfferState(Struct, frozen=True, array_like=True):
-    """The state of an offer in a snapshot; price and capacity follow from it."""
+    """The state of an offer in a snapshot; with the acts in force, price and capacity follow from it."""
 
     path: PriceState
     is_down: bool
     used: Natural
-    outages: tuple[Natural, ...]
-    overlays: tuple[Overlay, ...]
 
 
 class Offer:
     """A rentable listing: (provider, gpu_model, region). `price_micros_per_hour` is what the API shows (F6),
     `capacity` the GPUs that there are now and `stock` those without acts, `used` those that rentals have or the market
     has reclaimed, and while it `is_down`, or `is_away` from the market, none can be had. `interruption_ppm` is the
-    chance of interruption that it shows (A1)."""
+    chance of interruption that it shows (A1). `overlays` are the acts over it in the order in which they began,
+    `showing` those that no later one covers, and `outages` the numbers of those that put it out of service."""
 
     __slots__ = (
         "capacity",
@@ -40,6 +38,7 @@ class Offer:
         "overlays",
         "path",
         "price_micros_per_hour",
+        "showing",
         "spec",
         "stock",
         "used",
@@ -57,6 +56,7 @@ class Offer:
         self.is_away = False
         self.outages: tuple[int, ...] = ()
         self.overlays: tuple[Overlay, ...] = ()
+        self.showing: tuple[Overlay, ...] = ()
 
     @property
     def free(self) -> int:
@@ -71,7 +71,7 @@ class Offer:
     @property
     def provisioning(self) -> Literal["stuck", "fails"] | None:
         """The outcome of provisioning here while acts decide it: that of the one that began last."""
-        for _, kind, _ in reversed(self.overlays):
+        for _, kind, _ in self.showing:
             if kind in ("stuck", "fails"):
                 return kind
         return None
@@ -79,13 +79,13 @@ class Offer:
     @property
     def hides_rentals(self) -> bool:
         """True if an act hides the rentals here from the API."""
-        return any(kind == "vanish" for _, kind, _ in self.overlays)
+        return any(kind == "vanish" for _, kind, _ in self.showing)
 
     def under_acts(self) -> tuple[int, int]:
         """Price and capacity under the acts, in the order in which they began: the process' price and the
         stock without any. The price is a multiple of $0.001, at most $1,000,000."""
         price, capacity = self.path.price_micros, self.stock
-        for _, kind, value in self.overlays:
+        for _, kind, value in self.showing:
             if kind == "price_set":
                 price = value
             elif kind == "price_multiply":
@@ -96,14 +96,6 @@ class Offer:
                 capacity = value
         return min(quantize_price(price), PRICE_MICROS_MAX), capacity
 
-    def acts_beside(self, act: LastingAct) -> int:
-        """The number of acts that would lie over it beside this one, were it to begin now."""
-        endless = act.for_ is None
-        if isinstance(act, OutageAct):
-            return len(self.overlays) + (0 if endless else len(self.outages))
-        # One less: the act itself is among those laid over.
-        return len(self.outages) + len(laid_over(self.overlays, overlay_of(0, act), endless=endless)) - 1
-
     def state(self) -> OfferState:
         """Its part of a snapshot."""
-        return OfferState(self.path.state(), self.is_down, self.used, self.outages, self.overlays)
+        return OfferState(self.path.state(), self.is_down, self.used)

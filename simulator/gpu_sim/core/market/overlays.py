@@ -1,24 +1,17 @@
-"""Acts that lie over an offer while they last: what each does to it, and which before it no longer show."""
+"""Acts that lie over an offer while they last: what each does to it, and which of them show."""
 
 from typing import Literal
 
 from ..kernel.quantities import Natural
-from ..scenario.acts import CapacityAct, OutageAct, PriceAct, ProvisioningAct, VanishAct
+from ..scenario.acts import CapacityAct, LastingAct, OutageAct, PriceAct, ProvisioningAct
 
-ACTS_OVER_OFFER_MAX = 100
-"""So many acts lie over one offer at most before a called one is refused; a timeline is as long as its file."""
-
-OverlayKind = Literal["price_set", "price_multiply", "price_capped", "capacity", "stuck", "fails", "vanish"]
+OverlayKind = Literal["outage", "price_set", "price_multiply", "price_capped", "capacity", "stuck", "fails", "vanish"]
 
 Overlay = tuple[Natural, OverlayKind, Natural]
 """An act that lies over an offer: its number, what it does, and its value (micro-dollars, ppm or GPUs, else 0)."""
 
-OverlayAct = PriceAct | CapacityAct | ProvisioningAct | VanishAct
-
-LastingAct = OutageAct | OverlayAct
-"""An act that an offer is under while it lasts."""
-
-_COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
+COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
+    "outage": ("outage",),
     "price_set": ("price_set", "price_multiply", "price_capped"),
     "price_multiply": (),
     "price_capped": (),
@@ -30,7 +23,7 @@ _COVERED: dict[OverlayKind, tuple[OverlayKind, ...]] = {
 """The kinds of earlier acts that have no effect while an act of this kind lasts."""
 
 
-def overlay_of(number: int, act: OverlayAct) -> Overlay:
+def overlay_of(number: int, act: LastingAct) -> Overlay:
     """The overlay of act `number`."""
     if isinstance(act, PriceAct):
         if act.set is not None:
@@ -39,10 +32,17 @@ def overlay_of(number: int, act: OverlayAct) -> Overlay:
         return number, "price_capped" if act.capped else "price_multiply", int(act.multiply)
     if isinstance(act, CapacityAct):
         return number, "capacity", act.set
+    if isinstance(act, OutageAct):
+        return number, "outage", 0
     return number, act.outcome if isinstance(act, ProvisioningAct) else "vanish", 0
 
 
-def laid_over(before: tuple[Overlay, ...], overlay: Overlay, *, endless: bool) -> tuple[Overlay, ...]:
-    """The overlays with one more on top; one without an end replaces what it covers."""
-    covered = _COVERED[overlay[1]] if endless else ()
-    return (*(each for each in before if each[1] not in covered), overlay)
+def showing(overlays: tuple[Overlay, ...]) -> tuple[Overlay, ...]:
+    """Those of the overlays, in the order in which they began, that no later one covers."""
+    covered: set[OverlayKind] = set()
+    shown = []
+    for overlay in reversed(overlays):
+        if overlay[1] not in covered:
+            shown.append(overlay)
+            covered.update(COVERED[overlay[1]])
+    return tuple(reversed(shown))

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from ..events import Event, Phase, ProvisioningPhaseBegan
+from ..events import Event, ProvisioningPhaseBegan
 from ..kernel.quantities import Share
 from ..kernel.randomness import draw, happens, stream
 from ..kernel.schedule import NO_TICKET, Priority, Schedule
 from ..scenario.catalog import PROVIDER_CLASSES
 from ..scenario.market_settings import ProvisioningSettings, ProvisioningTerms
+from ..scenario.provisioning_parts import Phase
 from .rental import Rental
 
 _GIGABYTE = 1_000  # in megabytes

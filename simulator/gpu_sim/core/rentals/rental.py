@@ -5,11 +5,12 @@ from msgspec import Struct
 from ..billing.charges import Session
 from ..billing.holds import Hold
 from ..commands import RentGpu
-from ..events import Phase, Reason
+from ..events import Reason
 from ..kernel.names import rental_name
 from ..kernel.quantities import Natural
 from ..kernel.schedule import NO_TICKET, Ticket
 from ..market.offer import Offer
+from ..scenario.provisioning_parts import Phase
 from .transitions import Status
 
 

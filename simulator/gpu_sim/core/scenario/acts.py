@@ -1,5 +1,7 @@
 """Acts: what an operator or a scenario's timeline does to the market, to rentals and for accounts."""
 
+from collections.abc import Sequence
+from itertools import count
 from typing import ClassVar, Literal
 
 from msgspec import Struct, field
@@ -12,6 +14,9 @@ from ..kernel.quantities import Duration, Factor, Money, Price, Share
 MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
 DOCKER_IMAGE = "vllm/vllm-openai:latest"
 CAPACITY_MAX = 1_000_000_000
+
+ActKind = Literal["outage", "price", "capacity", "interrupt", "provisioning", "vanish"]
+"""The kinds of acts on offers."""
 
 
 class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -51,8 +56,14 @@ class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omi
                 raise ValueError(f"{name.rstrip('_')} must be one line of 1 to 256 printable characters")
 
 
-class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """An act on offers that is over after `for`, or lasts to the end where that is not given."""
+class NamedAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """An act on offers. By its `name` it is looked up and ended; one is made where none is given."""
+
+    name: str | None = None
+
+
+class PassingAct(NamedAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """An act on offers that is over after `for`; without it, it lasts until it is ended."""
 
     for_: Duration | None = field(name="for", default=None)
 
@@ -64,7 +75,7 @@ class PassingAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True
 class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers vanish from the list and cannot be rented; what runs on them goes on, or with `interrupt` is lost."""
 
-    KIND: ClassVar[str] = "outage"
+    KIND: ClassVar[ActKind] = "outage"
 
     interrupt: bool = False
 
@@ -73,7 +84,7 @@ class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Prices are `set`, or what the price process says is multiplied: as far as the factor goes, or with `capped` no
     further than the offer's on-demand price."""
 
-    KIND: ClassVar[str] = "price"
+    KIND: ClassVar[ActKind] = "price"
 
     set: Price | None = None
     multiply: Factor | None = None
@@ -90,7 +101,7 @@ class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Offers have this many GPUs; rentals that hold more keep them."""
 
-    KIND: ClassVar[str] = "capacity"
+    KIND: ClassVar[ActKind] = "capacity"
 
     set: int
 
@@ -100,10 +111,10 @@ class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError(f"set must be between 0 and {CAPACITY_MAX}")
 
 
-class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class InterruptAct(NamedAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
 
-    KIND: ClassVar[str] = "interrupt"
+    KIND: ClassVar[ActKind] = "interrupt"
 
     share: Share = Share(1_000_000)
 
@@ -111,7 +122,7 @@ class InterruptAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Rentals whose provisioning would end get stuck until the act is over, or fail."""
 
-    KIND: ClassVar[str] = "provisioning"
+    KIND: ClassVar[ActKind] = "provisioning"
 
     outcome: Literal["stuck", "fails"]
 
@@ -119,8 +130,11 @@ class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_on
 class VanishAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The API does not know the rentals on these offers, which go on and are billed."""
 
-    KIND: ClassVar[str] = "vanish"
+    KIND: ClassVar[ActKind] = "vanish"
 
+
+LastingAct = OutageAct | PriceAct | CapacityAct | ProvisioningAct | VanishAct
+"""The acts that offers are under while they last."""
 
 MarketAct = OutageAct | PriceAct | CapacityAct | InterruptAct | ProvisioningAct | VanishAct
 """The acts on offers, which a scenario plays at an instant and a control call at once."""
@@ -181,6 +195,7 @@ class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     provisioning: ProvisioningAct | None = None
     vanish: VanishAct | None = None
     transition: TransitionAct | None = None
+    end: str | None = None
 
     KINDS: ClassVar[tuple[str, ...]] = (
         "rent",
@@ -194,6 +209,7 @@ class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
         "provisioning",
         "vanish",
         "transition",
+        "end",
     )
 
     def __post_init__(self) -> None:
@@ -214,3 +230,23 @@ class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
         if self.transition is not None:
             return self.transition.rental
         return self.terminate if self.terminate is not None else self.touch
+
+
+def ends_ms(act: MarketAct, begins_ms: int) -> int | None:
+    """The instant at which an act that begins at this one is over by itself, or None where there is none."""
+    return begins_ms + act.for_ if isinstance(act, PassingAct) and act.for_ is not None else None
+
+
+def timeline_names(acts: Sequence[Act]) -> tuple[str | None, ...]:
+    """The names of a timeline's acts on offers, None for the others: those given, else made of kind and place."""
+    market_acts = [act.market_act for act in acts]
+    taken = {act.name for act in market_acts if act is not None}
+    names: list[str | None] = []
+    for place, act in enumerate(market_acts):
+        if act is not None and act.name is None:
+            made = next(name for n in count(place) if (name := f"{act.KIND}-{n}") not in taken)
+            taken.add(made)
+            names.append(made)
+        else:
+            names.append(None if act is None else act.name)
+    return tuple(names)

@@ -1,13 +1,17 @@
 """Provisioning by parts: what comes one after the other until a GPU serves, and how much is fetched for it."""
 
+from typing import Literal
+
 from msgspec import Struct
 
-from ..events import Phase
 from ..kernel.quantities import Size
 from .distributions import Distribution
 
 MEGABYTES_MAX = 10_000_000
 """Nothing larger is fetched."""
+
+Phase = Literal["allocate", "boot", "pull", "weights", "fine_tuned"]
+"""The phases of provisioning by parts, in their order; the API shows nothing of them (F11)."""
 
 
 class PerGigabyte(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

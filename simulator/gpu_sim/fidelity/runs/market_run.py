@@ -190,10 +190,9 @@ class _Log:
 
     def _act_changes(self, event: ActStarted | ActEnded) -> None:
         """An outage begins or ends. Other acts change offers through events of their own."""
-        act = self._simulation.scenario.timeline[event.act].outage
-        if act is None:
+        if event.outage is None:
             return
-        for offer in self._simulation.market.matching(act):
+        for offer in self._simulation.market.matching(event.outage):
             with self._noting_turns(
                 (offer.spec.provider_id, offer.spec.gpu_model, offer.spec.region), event.at
             ) as status:

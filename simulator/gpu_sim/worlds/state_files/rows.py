@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-FORMAT = 3
+FORMAT = 4
 APPLICATION_ID = 0x67707573
 MARK_BYTES = SEAL_BYTES = 16
 

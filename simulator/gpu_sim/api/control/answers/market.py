@@ -1,9 +1,10 @@
 """Answers about offers and acts on them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from ....core.scenario.acts import ActKind
 from ....core.scenario.catalog import ProviderClass
 from .texts import InstantText, PriceText
 
@@ -44,6 +45,8 @@ class OfferView(Struct, frozen=True):
     """The outcome of provisioning that an act decides."""
     vanish: bool
     """True while an act hides the rentals on it."""
+    acts: list[str]
+    """The names of the acts that lie over it, in the order in which they began."""
 
 
 class ActView(Struct, frozen=True):
@@ -51,11 +54,39 @@ class ActView(Struct, frozen=True):
 
     act: int
     """Its number."""
-    kind: str
+    name: str
+    """The name by which it is looked up and ended."""
+    kind: ActKind
     at: InstantText
     until: InstantText | None
-    """Null where it lasts to the end."""
+    """Null where it lasts until it is ended."""
     offers: int
     """The number of offers that it concerns."""
     rentals: int
     """The number of rentals that it ended."""
+    ended: list[str]
+    """The names of the acts that it ended."""
+
+
+class ListedActView(Struct, frozen=True):
+    """An act that is in force, or that the timeline has yet to begin."""
+
+    name: str
+    act: int
+    """Its number."""
+    kind: ActKind
+    state: Literal["in_force", "scheduled"]
+    source: Literal["timeline", "call"]
+    """The scenario's timeline, or a control call."""
+    selector: dict[str, str]
+    """The names by which it chooses offers; all offers where there is none."""
+    parameters: dict[str, Any]
+    """What it does, as it is posted, with what has a default."""
+    since: InstantText
+    """The instant at which it began, or will."""
+    until: InstantText | None
+    """Null where it lasts until it is ended."""
+    offers: int
+    """The number of offers that it concerns."""
+    offer_names: list[str]
+    """The names of the first hundred of them."""

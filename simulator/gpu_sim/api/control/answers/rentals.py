@@ -3,8 +3,9 @@
 from msgspec import UNSET, Struct, UnsetType, field
 
 from ....core.billing.holds import HoldStatus
-from ....core.events import Phase, Reason
+from ....core.events import Reason
 from ....core.rentals.transitions import Status
+from ....core.scenario.provisioning_parts import Phase
 from .texts import AmountText, InstantText, PriceText
 
 

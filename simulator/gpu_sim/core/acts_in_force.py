@@ -1,0 +1,170 @@
+"""The acts on offers that are in force: found by their names, and bounded in number over each offer."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from .commands import PlayAct
+from .events import EndedBy
+from .kernel.quantities import Natural
+from .kernel.schedule import Ticket
+from .market.offer import Offer
+from .market.overlays import COVERED, OverlayKind, overlay_of
+from .scenario.acts import (
+    Act,
+    CapacityAct,
+    InterruptAct,
+    LastingAct,
+    OutageAct,
+    PriceAct,
+    ProvisioningAct,
+    VanishAct,
+)
+
+ACTS_OVER_OFFER_MAX = 100
+"""So many acts lie over one offer at most when one more is called; a timeline is as long as its file."""
+
+
+class ActInForce(Struct, frozen=True, gc=False):
+    """An act that lasts: its number, its name, where it comes from, and from when (ms since the start) to when; None
+    where only somebody ends it. `ticket` is that of its end."""
+
+    number: int
+    name: str
+    source: PlayAct | Act
+    since_ms: int
+    until_ms: int | None
+    ticket: Ticket
+
+    @property
+    def act(self) -> LastingAct:
+        """What it does, and to which offers."""
+        act = self.source.market_act
+        assert isinstance(act, LastingAct)
+        return act
+
+
+class ActPlan(NamedTuple):
+    """A called act that can begin: its number, its name, and the acts that end as it does, each with the reason."""
+
+    number: int
+    name: str
+    ending: tuple[tuple[ActInForce, EndedBy], ...] = ()
+
+
+class ActState(Struct, frozen=True, omit_defaults=True):
+    """An act in force in a snapshot: a called one with its command, one of the timeline without."""
+
+    number: Natural
+    name: str
+    since_ms: Natural
+    called: PlayAct | None = None
+
+
+class ActsInForce:
+    """The acts in force, in the order in which they began. No two have the same name."""
+
+    __slots__ = ("_by_name", "_by_number")
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, ActInForce] = {}
+        self._by_name: dict[str, ActInForce] = {}
+
+    def __iter__(self) -> Iterator[ActInForce]:
+        return iter(self._by_number.values())
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Their names."""
+        return self._by_name.keys()
+
+    def named(self, name: str) -> ActInForce | None:
+        """The act of that name, if one is in force."""
+        return self._by_name.get(name)
+
+    def numbered(self, number: int) -> ActInForce | None:
+        """The act of that number, if it is in force."""
+        return self._by_number.get(number)
+
+    def over(self, offer: Offer) -> tuple[ActInForce, ...]:
+        """The acts that lie over an offer."""
+        return tuple(self._by_number[number] for number, _, _ in offer.overlays)
+
+    def add(self, act: ActInForce) -> None:
+        """An act has begun. Raises ValueError where an act before it has its name or its number, or began later."""
+        if act.name in self._by_name or act.number in self._by_number:
+            raise ValueError(f'two acts are in force under the name "{act.name}" or as act {act.number}')
+        latest = next(reversed(self._by_number.values()), act)
+        if latest.since_ms > act.since_ms:
+            raise ValueError(f"act {act.number} is in force before one that began earlier")
+        self._by_number[act.number] = self._by_name[act.name] = act
+
+    def remove(self, act: ActInForce) -> None:
+        """An act is over."""
+        del self._by_number[act.number], self._by_name[act.name]
+
+    def displaced_by(
+        self, act: LastingAct, offers: Collection[Offer], leaving: ActInForce | None, market: Iterable[Offer]
+    ) -> tuple[list[ActInForce], Offer | None]:
+        """The acts that must end so that no more than the bound lie over these offers once `act` begins there and the
+        one `leaving` is gone, and an offer where there is no room even so.
+
+        They are the oldest of those that do not show and would not before a later act without an end is ended.
+        """
+        gone = set() if leaving is None else {leaving.number}
+        full = [offer for offer in offers if not _has_room(offer, gone)]
+        if not full:  # nearly always, so that nothing else is looked at
+            return [], None
+        bared = self._bared(market, {offer.name for offer in offers}, act, gone)
+        displaced: list[ActInForce] = []
+        for each in self._by_number.values():
+            number = each.number
+            if number not in bared | gone and any(number == over for offer in full for over, _, _ in offer.overlays):
+                displaced.append(each)
+                gone.add(number)
+                full = [offer for offer in full if not _has_room(offer, gone)]
+                if not full:
+                    return displaced, None
+        return displaced, full[0]
+
+    def _bared(
+        self, market: Iterable[Offer], names: Collection[str], act: LastingAct, gone: Collection[int]
+    ) -> set[int]:
+        """The numbers of the acts that show on some offer as soon as all those are over that end by themselves, or
+        before, were `act` to begin on the offers of these names."""
+        found: set[int] = set()
+        endless = {each.number for each in self._by_number.values() if each.until_ms is None} - set(gone)
+        on_top = COVERED[overlay_of(0, act)[1]] if act.for_ is None else ()
+        for offer in market:
+            covered: set[OverlayKind] = set(on_top if offer.name in names else ())
+            for number, kind, _ in reversed(offer.overlays):
+                if kind not in covered:
+                    found.add(number)
+                if number in endless:
+                    covered.update(COVERED[kind])
+        return found
+
+
+def act_fields(
+    source: PlayAct | Act,
+) -> tuple[
+    OutageAct | None,
+    PriceAct | None,
+    CapacityAct | None,
+    InterruptAct | None,
+    ProvisioningAct | None,
+    VanishAct | None,
+]:
+    """The fields of an event that tell what an act does, and to which offers."""
+    return source.outage, source.price, source.capacity, source.interrupt, source.provisioning, source.vanish
+
+
+def _has_room(offer: Offer, gone: Collection[int]) -> bool:
+    """True if one more act may lie over the offer, once those are gone."""
+    if len(offer.overlays) < ACTS_OVER_OFFER_MAX:
+        return True
+    return sum(number not in gone for number, _, _ in offer.overlays) < ACTS_OVER_OFFER_MAX
