@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from gpu_sim.core.commands import Command, HideRental, MoveRental, PlayAct
+from gpu_sim.core.commands import Command, EndAct, HideRental, MoveRental, PlayAct
 from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, RentalTerminated
-from gpu_sim.core.kernel.errors import InvalidValue, JournalInvalid
-from gpu_sim.core.kernel.quantities import Factor, Price, Share
+from gpu_sim.core.kernel.errors import ActExists, ActNotFound, InvalidValue, JournalInvalid
+from gpu_sim.core.kernel.quantities import Duration, Factor, Price, Share
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.acts import (
     CapacityAct,
@@ -258,3 +258,37 @@ def test_a_journal_line_without_exactly_one_act_is_refused() -> None:
     sim.execute(PlayAct(interrupt=InterruptAct()))
     with pytest.raises(JournalInvalid, match="give exactly one of outage, price"):
         replay(journal(sim).replace(b'"interrupt":{', b'"interrupted":{'))
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a/b", "x" * 65, "line\n"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    sim = Simulation(scenario())
+    for call in (PlayAct(outage=OutageAct(name=name)), PlayAct(interrupt=InterruptAct(name=name))):
+        with pytest.raises(InvalidValue, match="a name is 1 to 64") as refusal:
+            sim.execute(call)
+        assert refusal.value.param == "name"
+
+
+def test_the_name_of_an_act_to_come_is_taken_until_that_is_over() -> None:
+    planned = at(MINUTE, outage=OutageAct(name="dark", for_=Duration(MINUTE)))
+    sim = Simulation(scenario(timeline=(planned,)))
+    with pytest.raises(ActExists, match='yet to begin is named "dark"'):
+        sim.execute(PlayAct(vanish=VanishAct(name="dark")))
+    with pytest.raises(ActNotFound, match='no act "dark" is in force; it has yet to begin'):
+        sim.execute(EndAct("dark"))
+    sim.advance(2 * MINUTE)
+    sim.execute(PlayAct(vanish=VanishAct(name="dark")))
+    assert [(event.name, event.ended_by) for event in seen(sim, ActEnded)] == [("dark", "time")]
+
+
+def test_an_act_without_a_name_gets_one_that_nobody_has() -> None:
+    planned = at(HOUR, vanish=VanishAct(name="vanish-2"))
+    sim = Simulation(scenario(market(), timeline=(planned, at(HOUR, outage=OutageAct()))))
+    sim.execute(PlayAct(vanish=VanishAct()))
+    sim.execute(PlayAct(vanish=VanishAct(name="vanish-4")))
+    sim.execute(PlayAct(vanish=VanishAct()))
+    assert [each.name for each in sim.timeline.in_force] == ["vanish-3", "vanish-4", "vanish-5"]
+    assert [(number, name) for number, name, _ in sim.timeline.to_come()] == [(0, "vanish-2"), (1, "outage-1")]
+    sim.advance(HOUR)
+    assert [each.name for each in sim.timeline.in_force][3:] == ["vanish-2", "outage-1"]
+    assert not list(sim.timeline.to_come())

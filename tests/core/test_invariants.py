@@ -10,10 +10,12 @@ from gpu_sim.core.billing.ledger import HoldExpired, HoldPlaced, RentalSettled
 from gpu_sim.core.commands import (
     AddCredit,
     Command,
+    EndAct,
     HideRental,
     InterruptRental,
     MoveRental,
     PlayAct,
+    ResetMarket,
     TerminateRental,
     TouchRental,
 )
@@ -23,7 +25,7 @@ from gpu_sim.core.kernel.errors import InsufficientCredit, Refusal
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
 from gpu_sim.core.rentals.idempotency import Key
 from gpu_sim.core.replay import replay
-from gpu_sim.core.scenario.acts import Act, CapacityAct, InterruptAct, OutageAct, ProvisioningAct, VanishAct
+from gpu_sim.core.scenario.acts import Act, CapacityAct, InterruptAct, OutageAct, PriceAct, ProvisioningAct, VanishAct
 from gpu_sim.core.scenario.distributions import Distribution, Uniform, fixed
 from gpu_sim.core.scenario.market_settings import (
     InterruptionSettings,
@@ -41,13 +43,20 @@ from ..support.builders import DAY, HOUR, accounts, journal, market, offer, rent
 OFFERS = (offer(capacity=3, probability_ppm=700_000), offer("elsewhere", spot=400_000, capacity=2))
 NAMES = ("alice", "bob")
 FOR = Duration(10 * MINUTE_MS)
-CALLS = (
+CALLS: tuple[Command, ...] = (
     PlayAct(outage=OutageAct(interrupt=True, region="elsewhere", for_=FOR)),
     PlayAct(capacity=CapacityAct(set=1, for_=FOR)),
     PlayAct(interrupt=InterruptAct(share=Share(500_000))),
     PlayAct(provisioning=ProvisioningAct(outcome="stuck", for_=FOR)),
     PlayAct(provisioning=ProvisioningAct(outcome="fails", for_=FOR)),
     PlayAct(vanish=VanishAct(region="Quebec, CA", for_=FOR)),
+    PlayAct(capacity=CapacityAct(set=2, name="cut")),
+    PlayAct(provisioning=ProvisioningAct(outcome="stuck", region="elsewhere", name="cut")),
+    PlayAct(price=PriceAct(multiply=Factor(500_000), for_=FOR, name="sale")),
+    EndAct("cut"),
+    EndAct("outage-0"),
+    EndAct("capacity-1"),
+    ResetMarket(),
 )
 
 scenarios = st.builds(
@@ -136,6 +145,7 @@ def state(sim: Simulation) -> tuple[object, ...]:
     return (
         journal(sim),
         [(o.used, o.capacity, o.outages, o.overlays, o.price_micros_per_hour) for o in sim.market.offers],
+        [(act.number, act.name, act.since_ms, act.until_ms) for act in sim.timeline.in_force],
         [
             (r.status, r.hold.status, r.billed_micros, r.held_back, r.is_due, r.hidden)
             for r in sim.rentals.by_id.values()
@@ -227,6 +237,7 @@ def do_and_replay(conditions: Scenario, done: list[tuple[str, str, int, int]]) -
     assert state(again) == state(sim)
     for each in (sim, again):
         each.advance(each.now_ms + DAY)
+        each.execute(ResetMarket())
         for id_ in [rental.rental_id for rental in each.rentals.live()]:
             each.execute(HideRental(id_, hidden=False))
             each.execute(TerminateRental(each.rentals.find(id_).account, id_))

@@ -22,7 +22,7 @@ from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.core.scenario_problems import find_problems
 from msgspec.structs import replace
 
-from ..support.builders import journal, market, offer, scenario
+from ..support.builders import at, journal, market, offer, scenario
 from .market.recordings import priced, replaying, series, trace, world
 
 GCP = offer("us-central1, US", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")
@@ -141,6 +141,26 @@ def test_an_act_that_can_never_work_is_a_problem_with_its_place(
 
 def test_two_rents_do_not_share_a_name() -> None:
     assert problems(rent_act(0), rent_act(1)) == [(("timeline", 1, "rent", "as"), 'the name "r1" is taken')]
+
+
+def test_an_act_has_a_name_of_its_own_by_which_a_later_one_ends_it() -> None:
+    dark = OutageAct(name="dark")
+    assert problems(at(0, outage=dark), at(0, end="dark"), at(1, end="dark")) == []
+    for acts, index, where, says in (
+        ((at(0, outage=dark), at(9, vanish=VanishAct(name="dark"))), 1, ("vanish", "name"), 'the name "dark" is taken'),
+        (
+            (at(0, outage=OutageAct(name="a b")),),
+            0,
+            ("outage", "name"),
+            "a name is 1 to 64 of A-Z a-z 0-9 _ -",
+        ),
+        ((at(0, outage=dark), at(1, end="drak")), 1, ("end",), 'no act "drak" by then; did you mean "dark"?'),
+        ((at(0, end="dark"), at(0, outage=dark)), 0, ("end",), 'no act "dark" by then; did you mean "dark"?'),
+        ((at(2, outage=dark), at(1, end="dark")), 1, ("end",), 'no act "dark" by then; did you mean "dark"?'),
+        ((at(0, outage=OutageAct()), at(1, end="outage-0")), 1, ("end",), 'no act "outage-0" by then'),
+        ((at(0, interrupt=InterruptAct(name="storm")), at(1, end="storm")), 1, ("end",), 'no act "storm" by then'),
+    ):
+        assert problems(*acts) == [(("timeline", index, *where), says)]
 
 
 def market_problems(settings: MarketSettings) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..support.builders import DAY, DOLLAR, HOUR, accounts, journal, market, offer, rent, rent_command, scenario
-from ..support.busy_world import NAMES, REGIONS, Step, busy_scenario, live, run
+from ..support.busy_world import ACTS, NAMES, REGIONS, Step, busy_scenario, live, run
 
 SEED = 5
 
@@ -46,7 +46,7 @@ steps_of_a_run = st.lists(
         at_ms=st.integers(0, 40).map(lambda n: n * 10 * MINUTE_MS),
         account=st.sampled_from(NAMES),
         region=st.integers(0, REGIONS - 1),
-        do=st.sampled_from(["rent", "rent", "rent", "terminate", "touch", "interrupt", "credit"]),
+        do=st.sampled_from([*["rent"] * 3, "terminate", "touch", "interrupt", "credit", *ACTS]),
         back=st.integers(1, 3),
         gpu_count=st.integers(1, 3),
     ),

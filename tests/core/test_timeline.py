@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from gpu_sim.core.commands import EndAct, PlayAct
 from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, PriceMoved
 from gpu_sim.core.kernel.errors import OfferUnavailable
 from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price
@@ -205,3 +206,40 @@ def test_an_act_that_begins_when_another_ends_finds_it_over() -> None:
         (10 * MINUTE, 861_000),
         (20 * MINUTE, 287_000),
     ]
+
+
+def endings_of(sim: Simulation) -> list[tuple[str, str]]:
+    """The names of the acts that ended, and by what."""
+    return [(event.name, event.ended_by) for event in sim.events if isinstance(event, ActEnded)]
+
+
+def test_the_timeline_ends_its_own_acts_and_nobody_elses() -> None:
+    acts = (
+        at(0, outage=OutageAct(name="dark")),
+        at(MINUTE, end="dark"),
+        at(2 * MINUTE, outage=OutageAct(name="dim", for_=Duration(MINUTE))),
+        at(5 * MINUTE, end="dim"),
+    )
+    sim = Simulation(scenario(timeline=acts))
+    listed = []
+    for ms in (0, MINUTE, 2 * MINUTE, 3 * MINUTE):
+        sim.advance(ms)
+        listed.append(sim.market.offers[0].is_listed)
+    assert listed == [False, True, False, True]
+    sim.execute(PlayAct(outage=OutageAct(name="dim")))
+    sim.advance(6 * MINUTE)
+    assert [each.name for each in sim.timeline.in_force] == ["dim"]
+    assert endings_of(sim) == [("dark", "timeline"), ("dim", "time")]
+
+
+def test_an_act_of_the_timeline_is_ended_before_its_time_also_in_a_restored_run() -> None:
+    acts = (at(0, outage=OutageAct(name="dark", for_=Duration(HOUR))), at(MINUTE, price=PriceAct(set=Price(400_000))))
+    sim = Simulation(scenario(timeline=acts))
+    sim.advance(2 * MINUTE)
+    sim.execute(EndAct("dark"))
+    again = Simulation.restored(sim.scenario, sim.snapshot(), seed=1, start_epoch_ms=sim.start_epoch_ms)
+    for each in (sim, again):
+        each.execute(EndAct("price-1"))
+        each.advance(2 * HOUR)
+        assert (each.market.offers[0].is_listed, each.market.offers[0].price_micros_per_hour) == (True, 287_000)
+        assert ("dark", "time") not in endings_of(each)

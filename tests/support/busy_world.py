@@ -6,12 +6,22 @@ Each account has offers of its own, so that they never contend for GPUs.
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from gpu_sim.core.commands import AddCredit, Command, InterruptRental, RentGpu, TerminateRental, TouchRental
+from gpu_sim.core.commands import (
+    AddCredit,
+    Command,
+    EndAct,
+    InterruptRental,
+    PlayAct,
+    RentGpu,
+    ResetMarket,
+    TerminateRental,
+    TouchRental,
+)
 from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import Refusal
 from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price, Share
 from gpu_sim.core.rentals.rental import Rental
-from gpu_sim.core.scenario.acts import Act, InterruptAct, OutageAct, PriceAct, RentAct
+from gpu_sim.core.scenario.acts import Act, InterruptAct, OutageAct, PriceAct, ProvisioningAct, RentAct
 from gpu_sim.core.scenario.catalog import OfferSpec, ProviderClass
 from gpu_sim.core.scenario.distributions import Distribution, LogNormal, Uniform
 from gpu_sim.core.scenario.market_settings import (
@@ -29,6 +39,8 @@ from msgspec import to_builtins
 
 CLASSES: tuple[ProviderClass, ...] = ("marketplace", "neocloud", "hyperscaler", "exchange")
 NAMES = ("alice", "bob", "carol")
+ACTS = ("play", "end", "reset")
+"""Steps that are about acts on the market."""
 REGIONS = 5
 """Offers of each account."""
 
@@ -87,7 +99,7 @@ def _too_many() -> RentAct:
 
 class Step(NamedTuple):
     """An act of an account at an instant: rent on one of its offers, or something with its rental number `back`
-    from the last, or credit its account."""
+    from the last, or credit its account; or an act begins or ends, or all do."""
 
     at_ms: int
     account: str
@@ -100,6 +112,8 @@ class Step(NamedTuple):
         """The command, as it can be said now."""
         if self.do == "credit":
             return AddCredit(self.account, 1_500_000)
+        if self.do in ACTS:
+            return self._about_acts()
         if self.do != "rent":
             mine = [rental for rental in sim.rentals.by_id.values() if rental.account == self.account]
             id_ = mine[-self.back].rental_id if len(mine) >= self.back else "rent_none"
@@ -109,6 +123,16 @@ class Step(NamedTuple):
         return RentGpu(
             self.account, f"for-{self.account}", "H100", f"region-{self.region}", self.gpu_count, "model", "image"
         )
+
+    def _about_acts(self) -> Command:
+        name = f"act-{self.back}"
+        if self.do == "end":
+            return EndAct(name if self.gpu_count < 3 else "price-1")
+        if self.do == "reset":
+            return ResetMarket()
+        stuck = ProvisioningAct(outcome="stuck", name=name, provider=f"for-{self.account}")
+        price = PriceAct(multiply=Factor(500_000), name=name, for_=Duration(HOUR_MS))
+        return PlayAct(provisioning=stuck) if self.gpu_count == 1 else PlayAct(price=price)
 
 
 def _life(account: str) -> tuple[Step, ...]:

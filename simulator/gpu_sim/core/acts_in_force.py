@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from .commands import PlayAct
 from .events import EndedBy
+from .kernel.errors import InvalidValue
 from .kernel.quantities import Natural
 from .kernel.schedule import Ticket
 from .market.offer import Offer
@@ -109,16 +110,16 @@ class ActsInForce:
 
     def displaced_by(
         self, act: LastingAct, offers: Collection[Offer], leaving: ActInForce | None, market: Iterable[Offer]
-    ) -> tuple[list[ActInForce], Offer | None]:
+    ) -> list[ActInForce]:
         """The acts that must end so that no more than the bound lie over these offers once `act` begins there and the
-        one `leaving` is gone, and an offer where there is no room even so.
+        one `leaving` is gone. Raises InvalidValue where there is no room even so.
 
         They are the oldest of those that do not show and would not before a later act without an end is ended.
         """
         gone = set() if leaving is None else {leaving.number}
         full = [offer for offer in offers if not _has_room(offer, gone)]
         if not full:  # nearly always, so that nothing else is looked at
-            return [], None
+            return []
         bared = self._bared(market, {offer.name for offer in offers}, act, gone)
         displaced: list[ActInForce] = []
         for each in self._by_number.values():
@@ -128,8 +129,11 @@ class ActsInForce:
                 gone.add(number)
                 full = [offer for offer in full if not _has_room(offer, gone)]
                 if not full:
-                    return displaced, None
-        return displaced, full[0]
+                    return displaced
+        raise InvalidValue(
+            f'{ACTS_OVER_OFFER_MAX} acts lie over "{full[0].name}" already, and each shows or will; end some, or wait '
+            "until some are over"
+        )
 
     def _bared(
         self, market: Iterable[Offer], names: Collection[str], act: LastingAct, gone: Collection[int]

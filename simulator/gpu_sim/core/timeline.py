@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from .acts_in_force import ACTS_OVER_OFFER_MAX, ActInForce, ActPlan, ActsInForce, ActState, act_fields
+from .acts_in_force import ActInForce, ActPlan, ActsInForce, ActState, act_fields
 from .commands import AddCredit, Command, MoveRental, PlayAct, TerminateRental, TouchRental, rent_command
 from .events import ActEnded, ActRefused, ActStarted, EndedBy, Event
 from .kernel.awaited_events import AwaitedEvents
@@ -115,12 +115,7 @@ class Timeline:
         ending: list[tuple[ActInForce, EndedBy]] = [] if replaced is None else [(replaced, "name")]
         if isinstance(act, LastingAct):
             market = self._market
-            displaced, crowded = self.in_force.displaced_by(act, market.matching(act), replaced, market.offers)
-            if crowded is not None:
-                raise InvalidValue(
-                    f'{ACTS_OVER_OFFER_MAX} acts lie over "{crowded.name}" already, and each shows or will; end some, '
-                    "or wait until some are over"
-                )
+            displaced = self.in_force.displaced_by(act, market.matching(act), replaced, market.offers)
             ending += [(each, "superseded") for each in displaced]
         return ActPlan(number, act.name or self._made_name(act.KIND, number), tuple(ending))
 

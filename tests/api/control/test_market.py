@@ -258,3 +258,93 @@ def test_a_run_with_called_acts_is_replayed_from_its_journal(two: Api) -> None:
     exported = two.call("GET", "/_sim/journal").body
     assert exported.count(b'"command":"play_act"') == len(KINDS)
     assert replay(exported)[1] is None
+
+
+def acts(api: Api, query: str = "") -> Any:
+    """The acts that are listed."""
+    return api.get(f"/_sim/market/acts{query}")["data"]
+
+
+def test_acts_in_force_are_listed_with_what_they_do_to_which_offers_from_when_to_when(two: Api) -> None:
+    two.advance("1s")
+    push(two, "price", name="sale", provider="VAST-AI", multiply=0.5, **{"for": "10m"})
+    sale = {
+        "name": "sale",
+        "act": 1,
+        "kind": "price",
+        "state": "in_force",
+        "source": "call",
+        "selector": {"provider": "VAST-AI"},
+        "parameters": {"multiply": 0.5, "capped": False},
+        "since": "2026-01-01T00:00:01.000Z",
+        "until": "2026-01-01T00:10:01.000Z",
+        "offers": 1,
+        "offer_names": ["vast-ai|RTX 4090|Quebec, CA"],
+    }
+    assert acts(two) == [sale]
+    assert two.get("/_sim/market/acts/sale") == sale
+    two.advance("2h")
+    (planned,) = acts(two)
+    assert (planned["name"], planned["act"], planned["source"], planned["until"]) == ("outage-0", 0, "timeline", None)
+    assert (planned["since"], planned["offers"]) == ("2026-01-01T01:00:00.000Z", 2)
+
+
+def test_acts_are_found_by_state_kind_and_offer_and_page_by_page(two: Api) -> None:
+    push(two, "capacity", set=1, provider="runpod", name="a")
+    push(two, "vanish", name="b")
+    push(two, "price", set="0.500", region="quebec, ca", name="c")
+    for query, names in (
+        ("", ["a", "b", "c"]),
+        ("?state=in_force&limit=2", ["a", "b"]),
+        ("?after=b", ["c"]),
+        ("?kind=vanish", ["b"]),
+        ("?provider=RUNPOD", ["a", "b"]),
+        ("?region=Quebec,%20CA", ["b", "c"]),
+        ("?state=scheduled", ["outage-0"]),
+        ("?state=scheduled&kind=price", []),
+    ):
+        assert [act["name"] for act in acts(two, query)] == names, query
+    for query, hint in (("state=schedule", "scheduled"), ("kind=outages", "outage"), ("provider=vast", "vast-ai")):
+        answer = two.call("GET", f"/_sim/market/acts?{query}")
+        assert f'did you mean "{hint}"?' in answer.problem(400, "invalid_value", query.partition("=")[0])["detail"]
+
+
+def test_an_act_is_ended_by_its_name_and_what_lies_beneath_shows_again(two: Api) -> None:
+    push(two, "price", set="0.400", provider="vast-ai", name="low", **{"for": "1h"})
+    push(two, "price", set="0.900", provider="vast-ai", name="high")
+
+    def seen() -> tuple[str, list[str]]:
+        first = two.get("/_sim/market?provider=vast-ai")["data"][0]
+        return first["price_per_gpu_hour"], first["acts"]
+
+    assert seen() == ("0.900", ["low", "high"])
+    answer = two.call("DELETE", "/_sim/market/acts/high")
+    assert (answer.status, answer.body) == (204, b"")
+    assert seen() == ("0.400", ["low"])
+    with two.unchanged():
+        problem = two.call("DELETE", "/_sim/market/acts/lo").problem(404, "act_not_found")
+        assert problem["detail"] == 'no act "lo" is in force; did you mean "low"?'
+        two.call("GET", "/_sim/market/acts/high").problem(404, "act_not_found")
+    ended = two.get("/_sim/events")["data"][-1]
+    assert ended == {
+        "seq": ended["seq"],
+        "at": START,
+        "type": "act_ended",
+        "act": 2,
+        "name": "high",
+        "kind": "price",
+        "selector": {"provider": "vast-ai"},
+        "parameters": {"set": "0.900", "capped": False},
+        "until": None,
+        "ended_by": "operator",
+    }
+
+
+def test_an_act_of_a_name_in_force_takes_its_place_and_says_so(two: Api) -> None:
+    push(two, "outage", name="x")
+    answer = push(two, "capacity", set=2, name="x").json()
+    assert (answer["name"], answer["ended"]) == ("x", ["x"])
+    assert [act["kind"] for act in acts(two)] == ["capacity"]
+    with two.unchanged():
+        push(two, "vanish", name="outage-0").problem(409, "act_exists", "name")
+        push(two, "vanish", name="no name").problem(400, "invalid_value", "name")

@@ -226,12 +226,14 @@ def test_reset_acts_on_one_world_and_on_a_part_of_it(api: Api) -> None:
     api.call("POST", "/_sim/clock/advance", {"by": "1h"}, token=token)
     api.rent()
     with api.unchanged():
-        for only in ("requests", "faults"):
+        for only in ("requests", "faults", "market", ["market", "requests"]):
             answer = api.call("POST", "/_sim/reset", {"only": only}, token=token)
             assert answer.json()["now"] == "2026-01-01T01:00:00.000Z"
         assert api.call("POST", "/_sim/reset", {}, token=token).json()["now"] == START
         hint = api.call("POST", "/_sim/reset", {"only": "fault"}).problem(400, "invalid_value", "only")["detail"]
         assert 'did you mean "faults"?' in hint
+        for only, param in (([], None), (["markt"], "only[0]")):
+            api.call("POST", "/_sim/reset", {"only": only}, token=token).problem(400, "invalid_value", param)
 
 
 def test_a_part_that_is_reset_is_that_part(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +248,11 @@ def test_a_part_that_is_reset_is_that_part(api: Api, monkeypatch: pytest.MonkeyP
     api.call("POST", "/_sim/reset", {"only": "faults"})
     assert (done, api.get("/_sim/faults")["data"]) == (["requests"], [])
     assert len(api.get("/_sim/faults", token=token)["data"]) == 1
+    for of in (ALICE, token):
+        assert api.call("POST", "/_sim/market/outage", {}, token=of).status == 201
+    api.call("POST", "/_sim/reset", {"only": "market"})
+    assert [len(api.get("/_sim/market/acts", token=of)["data"]) for of in (ALICE, token)] == [0, 1]
+    assert len(api.get("/v1/gpu/offers")["data"]) > 0
     api.call("POST", "/_sim/reset", {})
     assert done == ["requests", "requests"]
 
