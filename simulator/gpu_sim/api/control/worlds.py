@@ -48,6 +48,7 @@ class Reset(Struct, forbid_unknown_fields=True):
     """A reset of the whole world, or of the part or the parts named by `only`."""
 
     only: ResetPart | list[ResetPart] | None = None
+    """The part or parts to reset; the whole world unless given."""
 
     @property
     def parts(self) -> list[ResetPart]:

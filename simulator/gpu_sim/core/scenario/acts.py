@@ -23,8 +23,11 @@ class Selector(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """Which offers an act concerns: those that match every name given, all of them where none is."""
 
     provider: str | None = None
+    """The provider of the offers; any unless given."""
     gpu_model: str | None = None
+    """The GPU model of the offers; any unless given."""
     region: str | None = None
+    """The region of the offers; any unless given."""
 
     def matches(self, provider_id: str, gpu_model: str, region: str) -> bool:
         """True if the offer of these names is meant; names match whatever their case (A14)."""
@@ -39,14 +42,23 @@ class RentAct(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omi
     """A rent, as the account's client would send it; `as` names the rental for later acts."""
 
     as_: str = field(name="as")
+    """The name of the rental for later acts of the timeline."""
     account: str
+    """The name of the account that rents."""
     provider_id: str
+    """The provider of the offer that is rented."""
     gpu_model: str
+    """The GPU model of the offer that is rented."""
     region: str
+    """The region of the offer that is rented."""
     gpu_count: int = 1
+    """The number of GPUs, at least 1."""
     model_id: str = MODEL_ID
+    """The model that is to be served: one line of 1 to 256 characters."""
     docker_image: str = DOCKER_IMAGE
+    """The image that serves it: one line of 1 to 256 characters."""
     fine_tuned: bool = False
+    """True for a fine-tuned variant of the model, which is fetched as well."""
 
     def __post_init__(self) -> None:
         if self.gpu_count < 1:
@@ -60,12 +72,15 @@ class NamedAct(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     """An act on offers. By its `name` it is looked up and ended; one is made where none is given."""
 
     name: str | None = None
+    """The name by which it is looked up and ended, 1 to 64 of A-Z a-z 0-9 _ -; made of its kind and number unless
+    given."""
 
 
 class PassingAct(NamedAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """An act on offers that is over after `for`; without it, it lasts until it is ended."""
 
     for_: Duration | None = field(name="for", default=None)
+    """The time after which it is over, above 0s; unless given it lasts until it is ended."""
 
     def __post_init__(self) -> None:
         if self.for_ is not None and self.for_ < 1:
@@ -87,8 +102,11 @@ class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True
     KIND: ClassVar[ActKind] = "price"
 
     set: Price | None = None
+    """The price of a GPU and hour; either this or `multiply`."""
     multiply: Factor | None = None
+    """The factor by which prices are multiplied; either this or `set`."""
     capped: bool = False
+    """True to multiply up to the on-demand price and no further."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,6 +122,7 @@ class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=T
     KIND: ClassVar[ActKind] = "capacity"
 
     set: int
+    """The number of GPUs that each offer has, 0 to 1,000,000,000."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,6 +144,7 @@ class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_on
     KIND: ClassVar[ActKind] = "provisioning"
 
     outcome: Literal["stuck", "fails"]
+    """`stuck`: it waits until the act is over. `fails`: it ends the rental."""
 
 
 class VanishAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -157,13 +177,16 @@ class TransitionAct(Transition, frozen=True, forbid_unknown_fields=True, kw_only
     """The transition of a rental of the timeline, by its name there."""
 
     rental: str
+    """The name that a `rent` of the timeline gave it."""
 
 
 class CreditAct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An account is credited."""
 
     account: str
+    """The name of the account."""
     amount: Money
+    """US dollars, above 0."""
 
     def __post_init__(self) -> None:
         if self.amount == 0:
@@ -184,18 +207,31 @@ class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     """One act at one instant after the start: exactly one of the fields besides `at`."""
 
     at: Duration
+    """The time after the start at which it begins, at most ten years."""
     rent: RentAct | None = None
+    """Rents for an account."""
     terminate: str | None = None
+    """Ends the rental of this name, as its account would."""
     touch: str | None = None
+    """Uses the rental of this name, so that its idle time starts anew."""
     outage: OutageAct | None = None
+    """Takes offers out of service."""
     price: PriceAct | None = None
+    """Sets or multiplies prices."""
     capacity: CapacityAct | None = None
+    """Sets the number of GPUs of offers."""
     interrupt: InterruptAct | None = None
+    """Interrupts rentals, at once."""
     credit: CreditAct | None = None
+    """Credits an account."""
     provisioning: ProvisioningAct | None = None
+    """Makes provisioning get stuck or fail."""
     vanish: VanishAct | None = None
+    """Hides rentals from the API; they are billed on."""
     transition: TransitionAct | None = None
+    """Forces a transition of a rental, holds it back, or releases it."""
     end: str | None = None
+    """Ends the act on offers of this name before its time."""
 
     KINDS: ClassVar[tuple[str, ...]] = (
         "rent",
