@@ -128,6 +128,9 @@ def test_the_acts_of_a_timeline_count_but_are_never_refused() -> None:
     assert len(sim.market.offers[0].overlays) == 101
     with pytest.raises(InvalidValue, match="wait until some are over"):
         sim.execute(PlayAct(vanish=VanishAct()))
+    sim.execute(PlayAct(price=PriceAct(set=Price(600_000))))
+    assert [event.name for event in seen(sim, ActEnded)] == ["price-0", "price-1"]
+    assert len(sim.market.offers[0].overlays) == 100
 
 
 def test_a_called_act_is_numbered_on_after_the_timelines_and_begins_at_once() -> None:
