@@ -14,6 +14,7 @@ from gpu_sim.core.commands import (
     TerminateRental,
     TouchRental,
 )
+from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.acts import InterruptAct, ProvisioningAct, VanishAct
 
 COMMANDS: list[tuple[Command, str]] = [
@@ -21,7 +22,9 @@ COMMANDS: list[tuple[Command, str]] = [
     (TerminateRental("alice", "rent_x"), "terminate_rental"),
     (TouchRental("rent_x"), "touch_rental"),
     (InterruptRental("rent_x"), "interrupt_rental"),
+    (InterruptRental("rent_x", withdraw=True), "interrupt_rental"),
     (MoveRental(rental_id="rent_x", to="running", hold=True), "move_rental"),
+    (MoveRental(rental_id="rent_x", to="terminated", hold=False), "move_rental"),
     (HideRental("rent_x", hidden=False), "hide_rental"),
     (PlayAct(provisioning=ProvisioningAct(outcome="stuck")), "play_act"),
     (PlayAct(vanish=VanishAct(provider="gcp")), "play_act"),
@@ -50,6 +53,8 @@ def test_a_called_act_is_exactly_one() -> None:
         PlayAct()
 
 
-def test_only_the_way_to_running_can_be_held_back() -> None:
-    with pytest.raises(ValueError, match="a DELETE must end a rental"):
-        MoveRental(rental_id="rent_x", to="terminated", hold=True)
+def test_an_interruption_is_written_with_its_notice_only_where_that_was_asked_for() -> None:
+    plain = msgspec.json.encode(InterruptRental("rent_x"))
+    assert plain == b'{"command":"interrupt_rental","rental_id":"rent_x"}'
+    noticed = msgspec.json.encode(InterruptRental("rent_x", notice=Duration(120_000)), enc_hook=int)
+    assert noticed == b'{"command":"interrupt_rental","rental_id":"rent_x","notice":120000}'

@@ -66,6 +66,16 @@ def noticed(state: State) -> dict[str, Any]:
     return next(each for each in rentals if each["noticed_ms"] is not None)
 
 
+def scripted(state: State) -> dict[str, Any]:
+    """A live rental whose scripted interruption is to come."""
+    return next(each for each in state["rentals"]["live"] if each["forced_end_ms"] is not None)
+
+
+def held(state: State) -> dict[str, Any]:
+    """A live rental that was deleted and goes on."""
+    return next(each for each in state["rentals"]["live"] if each["held_delete_ms"] is not None)
+
+
 def never_ran(state: State) -> dict[str, Any]:
     """A rental that ended before it ran, and was billed nothing."""
     return next(each for each in state["rentals"]["ended"] if each["running_ms"] is None and not each["billed_micros"])
@@ -211,6 +221,36 @@ FORGERIES: dict[str, Forgery] = {
         lambda s: rental(s, runs=False).update(tickets=[], is_due=False),
         "not those",
     ),
+    "a scripted interruption that does not come": (
+        "poisson",
+        lambda s: lose(s, Priority.FORCED_INTERRUPTION),
+        "not those that it awaits",
+    ),
+    "a scripted interruption at another time": (
+        "poisson",
+        lambda s: move(s, Priority.FORCED_INTERRUPTION),
+        "not those that it awaits",
+    ),
+    "a scripted interruption that nobody scripted": (
+        "poisson",
+        lambda s: scripted(s).update(forced_end_ms=None),
+        "not those that it awaits",
+    ),
+    "a scripted interruption of an ended rental": (
+        "poisson",
+        lambda s: s["rentals"]["ended"][0].update(forced_end_ms=LATER),
+        "has ended",
+    ),
+    "an ended rental with a scripted event": (
+        "poisson",
+        lambda s: s["rentals"]["ended"][0].update(forced_ticket=3),
+        "has ended",
+    ),
+    "a held end that came": ("poisson", lambda s: s["rentals"]["ended"][0].update(end_held=True), "has ended"),
+    "a held DELETE that nobody holds": ("poisson", lambda s: held(s).update(end_held=False), "cannot be"),
+    "a held DELETE before the rent": ("poisson", lambda s: held(s).update(held_delete_ms=0), "cannot be"),
+    "a held DELETE to come": ("poisson", lambda s: held(s).update(held_delete_ms=LATER), "cannot be"),
+    "a notice before the rent": ("poisson", lambda s: scripted(s).update(noticed_ms=0), "cannot be"),
     "money held for nothing": (
         "poisson",
         lambda s: s["ledger"]["balances"].update({"alice/held": 1, "revenue": s["ledger"]["balances"]["revenue"] - 1}),

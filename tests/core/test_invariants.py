@@ -4,6 +4,7 @@ Times are drawn from {boundary − 1, boundary, boundary + 1} of every pending d
 """
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from gpu_sim.core.billing.ledger import HoldExpired, HoldPlaced, RentalSettled
@@ -19,7 +20,7 @@ from gpu_sim.core.commands import (
     TerminateRental,
     TouchRental,
 )
-from gpu_sim.core.events import ActStarted, RentalTerminated
+from gpu_sim.core.events import ActStarted, InterruptionNotified, RentalTerminated
 from gpu_sim.core.kernel.clock import MINUTE_MS
 from gpu_sim.core.kernel.errors import InsufficientCredit, Refusal
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
@@ -29,6 +30,7 @@ from gpu_sim.core.scenario.acts import Act, CapacityAct, InterruptAct, OutageAct
 from gpu_sim.core.scenario.distributions import Distribution, Uniform, fixed
 from gpu_sim.core.scenario.market_settings import (
     InterruptionSettings,
+    NoticeSettings,
     PriceSettings,
     ProvisioningSettings,
     ProvisioningTerms,
@@ -47,6 +49,10 @@ CALLS: tuple[Command, ...] = (
     PlayAct(outage=OutageAct(interrupt=True, region="elsewhere", for_=FOR)),
     PlayAct(capacity=CapacityAct(set=1, for_=FOR)),
     PlayAct(interrupt=InterruptAct(share=Share(500_000))),
+    PlayAct(interrupt=InterruptAct(count=2, notice=FOR)),
+    PlayAct(interrupt=InterruptAct(share=Share(500_000), withdraw=True)),
+    PlayAct(interrupt=InterruptAct(notice=Duration(MINUTE_MS), false_alarm=True)),
+    PlayAct(outage=OutageAct(interrupt=True, notice=Duration(2 * MINUTE_MS), region="elsewhere", for_=FOR)),
     PlayAct(provisioning=ProvisioningAct(outcome="stuck", for_=FOR)),
     PlayAct(provisioning=ProvisioningAct(outcome="fails", for_=FOR)),
     PlayAct(vanish=VanishAct(region="Quebec, CA", for_=FOR)),
@@ -59,12 +65,20 @@ CALLS: tuple[Command, ...] = (
     ResetMarket(),
 )
 
+WARNINGS: tuple[Callable[[str], InterruptRental], ...] = (
+    lambda id_: InterruptRental(id_, notice=FOR),
+    lambda id_: InterruptRental(id_, notice=Duration(MINUTE_MS)),
+    lambda id_: InterruptRental(id_, notice=Duration(MINUTE_MS), false_alarm=True),
+    lambda id_: InterruptRental(id_, withdraw=True),
+)
+
 scenarios = st.builds(
-    lambda billing, delay, failure, reclaim, seed: scenario(
+    lambda billing, delay, failure, reclaim, notice, seed: scenario(
         market(
             *OFFERS,
             prices=PriceSettings(all="host_set", activity=Factor(300_000_000)),
             interruptions=InterruptionSettings(reclaim=reclaim),
+            notices=NoticeSettings(all=Duration(notice)),
             provisioning=ProvisioningSettings(all=ProvisioningTerms(delay=delay, failure=Share(failure))),
         ),
         accounts=accounts(alice=500_000, bob=90_000),
@@ -88,6 +102,7 @@ scenarios = st.builds(
     st.sampled_from([fixed(0), fixed(90_000), Distribution(uniform=Uniform(Duration(0), Duration(20 * MINUTE_MS)))]),
     st.sampled_from([0, 300_000]),
     st.sampled_from([fixed(0), fixed(30 * MINUTE_MS)]),
+    st.sampled_from([0, 2 * MINUTE_MS]),
     st.integers(0, 2**64),
 )
 
@@ -96,11 +111,12 @@ keyed = st.tuples(st.just("keyed"), st.sampled_from(NAMES), st.integers(0, 1), s
 acts = st.tuples(
     st.sampled_from(["terminate", "touch", "interrupt"]), st.sampled_from(NAMES), st.integers(0, 9), st.just(0)
 )
-moves = st.tuples(st.sampled_from(["move", "hide"]), st.just("alice"), st.integers(0, 9), st.integers(0, 3))
+moves = st.tuples(st.sampled_from(["move", "hide"]), st.just("alice"), st.integers(0, 9), st.integers(0, 5))
+warnings = st.tuples(st.just("warn"), st.just("alice"), st.integers(0, 9), st.integers(0, 3))
 calls = st.tuples(st.just("play"), st.just("alice"), st.integers(0, len(CALLS) - 1), st.just(0))
 credits_ = st.tuples(st.just("credit"), st.sampled_from(NAMES), st.just(0), st.sampled_from([0, 1, 100_000]))
 waits = st.tuples(st.just("wait"), st.just(""), st.integers(0, 30), st.integers(-1, 1))
-doings = st.lists(rents | keyed | acts | moves | calls | credits_ | waits | waits, max_size=25)
+doings = st.lists(rents | keyed | acts | moves | warnings | calls | credits_ | waits | waits, max_size=25)
 
 
 def deadlines(sim: Simulation) -> list[int]:
@@ -112,6 +128,7 @@ def deadlines(sim: Simulation) -> list[int]:
         found |= {since + 90_000, since + billing.minimum, since + billing.minimum + 1_000, since + 900_000}
         found.add(rental.created_ms + (billing.hold_expiry or HOUR))
     found |= {event.at + FOR for event in sim.events if isinstance(event, ActStarted)}
+    found |= {event.interrupts_ms for event in sim.events if isinstance(event, InterruptionNotified)}
     return sorted(at for at in found if at > sim.now_ms + 1)
 
 
@@ -133,8 +150,12 @@ def command_on(id_: str, do: str, account: str, amount: int) -> Command:
         return TerminateRental(account, id_)
     if do == "move":
         return MoveRental(
-            rental_id=id_, to="running" if amount else "terminated", hold=(None, None, True, False)[amount]
+            rental_id=id_,
+            to="running" if amount in (1, 2, 3) else "terminated",
+            hold=(None, None, True, False, True, False)[amount],
         )
+    if do == "warn":
+        return WARNINGS[amount](id_)
     if do == "hide":
         return HideRental(id_, hidden=amount % 2 == 0)
     return TouchRental(id_) if do == "touch" else InterruptRental(id_)
@@ -147,7 +168,10 @@ def state(sim: Simulation) -> tuple[object, ...]:
         [(o.used, o.capacity, o.outages, o.overlays, o.price_micros_per_hour) for o in sim.market.offers],
         [(act.number, act.name, act.since_ms, act.until_ms) for act in sim.timeline.in_force],
         [
-            (r.status, r.hold.status, r.billed_micros, r.held_back, r.is_due, r.hidden)
+            (
+                *(r.status, r.hold.status, r.billed_micros, r.held_back, r.is_due, r.hidden),
+                *(r.end_held, r.held_delete_ms, r.forced_end_ms, r.noticed_ms, r.interrupts_ms),
+            )
             for r in sim.rentals.by_id.values()
         ],
         sim.market.version,
@@ -184,6 +208,10 @@ def check_invariants(sim: Simulation) -> None:
     for rental in sim.rentals.by_id.values():
         assert rental.status == "provisioning" or not (rental.held_back or rental.is_due)
         assert not rental.is_due or rental.held_back or rental.offer.provisioning == "stuck"
+        assert rental.status != "terminated" or not (rental.end_held or rental.forced_end_ms)
+        assert rental.status == "terminated" or rental.held_delete_ms is None or rental.end_held
+        assert rental.forced_end_ms is None or rental.forced_end_ms > sim.now_ms
+        assert rental.forced_end_ms is None or rental.interrupts_ms is not None
     for shown in sim.market.offers:
         rented = sum(rental.command.gpu_count for rental in sim.rentals.live() if rental.offer is shown)
         assert rented <= shown.used <= shown.spec.capacity
@@ -240,6 +268,9 @@ def do_and_replay(conditions: Scenario, done: list[tuple[str, str, int, int]]) -
         each.execute(ResetMarket())
         for id_ in [rental.rental_id for rental in each.rentals.live()]:
             each.execute(HideRental(id_, hidden=False))
+            each.execute(MoveRental(rental_id=id_, to="terminated", hold=False))
+            if each.rentals.find(id_).status == "terminated":
+                continue  # it had been deleted
             each.execute(TerminateRental(each.rentals.find(id_).account, id_))
         each.advance(each.now_ms + HOUR)
         check_invariants(each)

@@ -9,7 +9,7 @@ from msgspec.structs import fields
 
 PACKAGE = {"Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"}
 TESTING = {
-    *("Account", "ClientReport", "Entry", "GpuSim", "GpuSimServer", "Posting", "Rental", "Request"),
+    *("Account", "ClientReport", "Entry", "GpuSim", "GpuSimServer", "Notice", "Posting", "Rental", "Request"),
     *("ServerRefused", "ServerUnreachable"),
 }
 FIXTURES = {"gpu_sim", "gpu_sim_server"}
@@ -22,7 +22,7 @@ COMMANDS = {
     "CreateAccount": ("account", "balance_micros"),
     "EndAct": ("name",),
     "HideRental": ("rental_id", "hidden"),
-    "InterruptRental": ("rental_id",),
+    "InterruptRental": ("rental_id", "notice", "false_alarm", "withdraw"),
     "MoveRental": ("to", "hold", "rental_id"),
     "PlayAct": ("outage", "price", "capacity", "interrupt", "provisioning", "vanish"),
     "RentGpu": (

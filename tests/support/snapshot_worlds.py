@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpu_sim.core.commands import AddCredit, CreateAccount, MoveRental, PlayAct, TerminateRental
+from gpu_sim.core.commands import AddCredit, CreateAccount, InterruptRental, MoveRental, PlayAct, TerminateRental
 from gpu_sim.core.kernel.errors import Refusal
 from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Share
 from gpu_sim.core.rentals.idempotency import Key
@@ -111,6 +111,11 @@ def live(run: Run, until_ms: int = 6 * HOUR) -> None:
         if number % 5 == 1:
             sim.execute(MoveRental(rental_id=rental.rental_id, to="running", hold=True))
         if number % 7 == 3:
+            sim.execute(TerminateRental(account, rental.rental_id))
+        elif number % 4 == 2:
+            sim.execute(InterruptRental(rental.rental_id, notice=Duration(9 * HOUR)))
+        if number % 7 == 6:
+            sim.execute(MoveRental(rental_id=rental.rental_id, to="terminated", hold=True))
             sim.execute(TerminateRental(account, rental.rental_id))
     sim.execute(PlayAct(capacity=CapacityAct(region="region-2", set=3, for_=Duration(8 * HOUR))))
     sim.execute(AddCredit("alice", 5_000_000))

@@ -67,11 +67,18 @@ async def get_rental(exchange: Exchange) -> Reply:
 
 
 async def terminate_rental(exchange: Exchange) -> Reply:
-    """Terminate the rental and bill it (F13); one that is over already is answered unchanged (A11)."""
+    """Terminate the rental and bill it (F13); one that is over already is answered unchanged (A11).
+
+    Where an operator holds its end back, which the service never does, the answer is as always, and it goes on.
+    """
     _no_query(exchange)
     rental_id = exchange.rental_id = rental_id_in(exchange.scope["path"])
     rental = exchange.world.execute(TerminateRental(exchange.account, rental_id))
     assert rental is not None
+    if rental.held_delete_ms is not None and rental.terminated_ms is None:
+        if rental.command.ssh:
+            await decoration.prepare()
+        return json_reply(200, deleted_view(exchange.world, rental, rental.held_delete_ms))
     return await _answer(exchange.world, rental)
 
 
@@ -93,6 +100,15 @@ def rental_view(world: World, rental: Rental) -> dict[str, Any]:
     if world.profile == "documented":
         return {"rental_id": rental.rental_id, "status": rental.status}
     return extended_view(world, rental)
+
+
+def deleted_view(world: World, rental: Rental, deleted_ms: int) -> dict[str, Any]:
+    """A live rental as if a DELETE had ended it then."""
+    if world.profile == "documented":
+        return {"rental_id": rental.rental_id, "status": "terminated"}
+    charge = world.simulation.rentals.charge_if_deleted_micros(rental, deleted_ms)
+    started_at = None if (rental.running_ms or 0) > deleted_ms else _instant(world, rental.running_ms)
+    return _extended(world, rental, "terminated", started_at, world.instant(deleted_ms), "deleted", format_usd(charge))
 
 
 def extended_view(world: World, rental: Rental) -> dict[str, Any]:

@@ -89,12 +89,17 @@ def _rent(parts: SimulationParts, command: RentGpu, accepted: Accepted) -> Renta
 
 def _check_terminate(parts: SimulationParts, command: TerminateRental, key: Key | None, turn: int) -> Accepted:
     rental = parts.rentals.find(command.rental_id, command.account)
-    return Accepted(command, rental=rental, changes_nothing=rental.terminated_ms is not None, turn=turn)
+    is_held = rental.end_held and rental.held_delete_ms is not None
+    is_over = rental.terminated_ms is not None
+    return Accepted(command, rental=rental, changes_nothing=is_over or is_held, turn=turn)
 
 
 def _terminate(parts: SimulationParts, command: TerminateRental, accepted: Accepted) -> Rental:
     rental = accepted.target
-    parts.rentals.end(rental, "deleted")
+    if rental.end_held:
+        parts.rentals.hold_delete(rental)
+    else:
+        parts.rentals.end(rental, "deleted")
     return rental
 
 
@@ -115,20 +120,21 @@ def _touch(parts: SimulationParts, command: TouchRental, accepted: Accepted) -> 
 
 def _check_interrupt(parts: SimulationParts, command: InterruptRental, key: Key | None, turn: int) -> Accepted:
     rental = parts.rentals.find(command.rental_id)
-    parts.rentals.check_live(rental)
-    return Accepted(command, rental=rental, turn=turn)
+    parts.interventions.check_interrupt(rental, command)
+    is_earlier = parts.interventions.is_interrupted_earlier(rental, command)
+    return Accepted(command, rental=rental, changes_nothing=is_earlier, turn=turn)
 
 
 def _interrupt(parts: SimulationParts, command: InterruptRental, accepted: Accepted) -> Rental:
     rental = accepted.target
-    parts.rentals.end(rental, "interrupted", "forced")
+    parts.interventions.interrupt(rental, command)
     return rental
 
 
 def _check_move(parts: SimulationParts, command: MoveRental, key: Key | None, turn: int) -> Accepted:
     rental = parts.rentals.find(command.rental_id)
     parts.interventions.check_move(rental, command)
-    is_so_already = command.hold is not None and rental.held_back == command.hold
+    is_so_already = parts.interventions.changes_nothing(rental, command)
     return Accepted(command, rental=rental, changes_nothing=is_so_already, turn=turn)
 
 

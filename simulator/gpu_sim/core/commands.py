@@ -16,6 +16,7 @@ from .scenario.acts import (
     Transition,
     VanishAct,
 )
+from .scenario.scripted_interruptions import ScriptedInterruption
 
 
 class RentGpu(Struct, frozen=True, gc=False, tag="rent_gpu", tag_field="command"):
@@ -45,8 +46,15 @@ class TouchRental(Struct, frozen=True, gc=False, tag="touch_rental", tag_field="
     rental_id: str
 
 
-class InterruptRental(Struct, frozen=True, gc=False, tag="interrupt_rental", tag_field="command"):
-    """Interrupt a live rental now."""
+class InterruptRental(
+    ScriptedInterruption,
+    frozen=True,
+    gc=False,
+    forbid_unknown_fields=False,
+    tag="interrupt_rental",
+    tag_field="command",
+):
+    """Interrupt a live rental, notify it, or call its interruption off."""
 
     rental_id: str
 

@@ -87,12 +87,20 @@ class RentalTerminated(RentalEvent, frozen=True, gc=False, tag="rental_terminate
     billed_seconds: int
 
 
-class TransitionHeld(RentalEvent, frozen=True, gc=False, tag="transition_held"):
-    """An operator holds the rental back: it stays provisioning when its time comes."""
+class TransitionHeld(RentalEvent, frozen=True, gc=False, omit_defaults=True, tag="transition_held"):
+    """An operator holds the rental back: it stays provisioning when its time comes, or goes on when it is deleted."""
+
+    to: Literal["running", "terminated"] = "running"
 
 
-class TransitionReleased(RentalEvent, frozen=True, gc=False, tag="transition_released"):
+class TransitionReleased(RentalEvent, frozen=True, gc=False, omit_defaults=True, tag="transition_released"):
     """The rental is no longer held back."""
+
+    to: Literal["running", "terminated"] = "running"
+
+
+class DeleteHeld(RentalEvent, frozen=True, gc=False, tag="delete_held"):
+    """A DELETE was answered as if it had ended the rental, which an operator holds back: it goes on and is billed."""
 
 
 class RentalHidden(RentalEvent, frozen=True, gc=False, tag="rental_hidden"):
@@ -192,6 +200,12 @@ class InterruptionNotified(RentalEvent, frozen=True, gc=False, tag="interruption
     interrupts_ms: int
 
 
+class InterruptionWithdrawn(RentalEvent, frozen=True, gc=False, tag="interruption_withdrawn"):
+    """The interruption that was scripted for that time has been called off."""
+
+    interrupts_ms: int
+
+
 Event = (
     AccountCreated
     | RentalCreated
@@ -201,6 +215,7 @@ Event = (
     | RentalTerminated
     | TransitionHeld
     | TransitionReleased
+    | DeleteHeld
     | RentalHidden
     | RentalShown
     | ActRefused
@@ -215,4 +230,5 @@ Event = (
     | OfferLeft
     | OfferReturned
     | InterruptionNotified
+    | InterruptionWithdrawn
 )

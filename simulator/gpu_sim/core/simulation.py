@@ -70,7 +70,7 @@ class Simulation:
         # Before any event runs: the journal of a run begins with its accounts.
         for account in scenario.accounts:
             self._accounts.open(account.name, int(account.balance), 0)
-        self._interventions = Interventions(self._schedule, self.rentals, record)
+        self._interventions = Interventions(self._schedule, self.rentals, record, self.seed)
         # Before `_parts`, of which `_perform` makes use: a timeline that is made schedules its acts and performs none.
         self.timeline = Timeline(
             scenario.timeline,

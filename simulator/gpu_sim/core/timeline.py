@@ -180,14 +180,14 @@ class Timeline:
         until_ms = ends_ms(act, now)
         self._record(ActStarted(now, number, act.KIND, name, until_ms, *act_fields(source)))
         if isinstance(act, InterruptAct):
-            self._rentals.interrupt(act)
+            self._interventions.interrupt_drawn(act, self._market.matching(act))
             return
         self.in_force.add(ActInForce(number, name, source, now, until_ms, ticket))
         offers = self._market.matching(act)
         for offer in offers:
             self._market.lay_over(offer, overlay_of(number, act))
         if isinstance(act, OutageAct) and act.interrupt:
-            self._interventions.interrupt_all(offers)
+            self._interventions.interrupt_all(act.interruption, offers)
         self._settle([act])
 
     def _act_ends(self, due: _Due) -> None:

@@ -2,7 +2,7 @@
 
 from ..client.connection import ServerRefused, ServerUnreachable
 from .gpu_sim import GpuSim
-from .records import Account, Entry, Posting, Rental, Request
+from .records import Account, Entry, Notice, Posting, Rental, Request
 from .report import ClientReport
 from .server import GpuSimServer
 
@@ -12,6 +12,7 @@ __all__ = [
     "Entry",
     "GpuSim",
     "GpuSimServer",
+    "Notice",
     "Posting",
     "Rental",
     "Request",

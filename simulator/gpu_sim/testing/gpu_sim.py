@@ -188,10 +188,23 @@ class GpuSim:
         offers = list_query(provider=provider, gpu_model=gpu_model, region=region)
         return self._control.items("rentals", Page[Rental], chosen | offers)
 
-    def interrupt(self, rental_id: str) -> Rental:
-        """Interrupt a rental now (A2); answers with the rental after that. Raises ServerRefused for one that is
-        terminated or not known."""
-        return self._act_on(rental_id, "interrupt")
+    def interrupt(
+        self,
+        rental_id: str,
+        *,
+        notice: str | timedelta | None = None,
+        false_alarm: bool = False,
+        withdraw: bool = False,
+    ) -> Rental:
+        """Interrupt a rental at the end of a notice (A2), that of its provider unless given: where that is 0s, now.
+
+        With `false_alarm` only the notice comes, with `withdraw` the interruption that was notified does not come.
+        Answers with the rental after that. Raises ServerRefused for one that is terminated or not known, and where
+        nothing is to be withdrawn.
+        """
+        given = {"notice": span("notice", notice), "false_alarm": false_alarm, "withdraw": withdraw}
+        body = {name: value for name, value in given.items() if value}
+        return self._act_on(rental_id, "interrupt", body or None)
 
     def touch(self, rental_id: str) -> Rental:
         """Let the rental serve a request, which puts off its idle timeout (F19, A19); answers with the rental after
@@ -314,7 +327,7 @@ class GpuSim:
         answer = self.call("GET", "requests", query={"limit": str(limit)})
         return msgspec.json.decode(answer, type=KeptRequests)
 
-    def _act_on(self, rental_id: str, act: str) -> Rental:
+    def _act_on(self, rental_id: str, act: str, body: object = None) -> Rental:
         if not isinstance(rental_id, str):
             raise TypeError(f"rental_id: expected the id of a rental, got {rental_id!r}")
-        return msgspec.json.decode(self.call("POST", f"rentals/{quote(rental_id, safe='')}/{act}"), type=Rental)
+        return msgspec.json.decode(self.call("POST", f"rentals/{quote(rental_id, safe='')}/{act}", body), type=Rental)

@@ -43,9 +43,16 @@ class Entry(Struct, frozen=True):
     postings: tuple[Posting, ...]
 
 
+class Notice(Struct, frozen=True):
+    """A notice given `at` an instant, of an interruption at another."""
+
+    at: datetime
+    interrupts_at: datetime
+
+
 class Rental(Struct, frozen=True):
     """A rental, with more than the API shows (F11, A18). `price_per_gpu_hour`, `hold_amount` and `billed_amount` are in
-    US dollars; what is not known yet is None."""
+    US dollars; what is not known yet is None, and so is a notice that was withdrawn."""
 
     rental_id: str
     account: str
@@ -62,6 +69,7 @@ class Rental(Struct, frozen=True):
     terminated_at: datetime | None
     termination_reason: str | None
     billed_amount: Decimal | None
+    interruption_notice: Notice | None = None
 
 
 class Request(RequestRecord[datetime], frozen=True):

@@ -31,6 +31,7 @@ def test_the_priorities_are_those_of_the_design_first_to_last() -> None:
         "shock",
         "own_interruption",
         "spread_interruption",
+        "forced_interruption",
         "notice",
         "credit_exhaustion",
         "idle_timeout",

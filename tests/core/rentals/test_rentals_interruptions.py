@@ -168,7 +168,7 @@ def test_a_rental_can_be_interrupted_while_it_is_being_provisioned_and_never_run
     assert sim.ledger.available("alice") == DOLLAR
 
 
-def storm(share_ppm: int, seed: int = 1, **names: str) -> tuple[Simulation, list[Rental]]:
+def storm(share_ppm: int, seed: int = 1, **names: Any) -> tuple[Simulation, list[Rental]]:
     """Ten rentals on the crowded offer and two elsewhere, then an act that interrupts a share of those meant."""
     act = Act(at=Duration(HOUR), interrupt=InterruptAct(share=Share(share_ppm), **names))
     specs = (CROWDED, offer("calm", probability_ppm=0))

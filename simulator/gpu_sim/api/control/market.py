@@ -123,12 +123,14 @@ def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
         act = body_as(exchange, type_)
         world, _ = await enter_world(exchange)
         accepted = world.check(command(act))
-        # Rentals that the act ends are counted by those that are left: an act reports nothing, its events do.
+        # What the act does to rentals is counted by what is left: an act reports nothing, its events do, and they may
+        # be dropped at once.
         rentals = world.simulation.rentals
-        live = sum(1 for _ in rentals.live())
+        told = {rental.rental_id: rental.interrupts_ms for rental in rentals.live()}
         world.apply(accepted)
-        ended = live - sum(1 for _ in rentals.live())
-        return json_reply(201, act_view(world, act, accepted.act_plan, ended))
+        left = list(rentals.live())
+        notified = sum(each.interrupts_ms not in (None, told[each.rental_id]) for each in left)
+        return json_reply(201, act_view(world, act, accepted.act_plan, len(told) - len(left), notified))
 
     return begin
 

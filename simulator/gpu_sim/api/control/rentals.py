@@ -9,6 +9,7 @@ from ...core.commands import Command, HideRental, InterruptRental, MoveRental, T
 from ...core.kernel.errors import InvalidValue
 from ...core.rentals.rental import Rental
 from ...core.scenario.acts import Transition
+from ...core.scenario.scripted_interruptions import ScriptedInterruption
 from ...worlds.world import World
 from .. import decoration
 from ..exchange import Exchange
@@ -83,9 +84,12 @@ def _filter(world: World, query: RentalsQuery) -> Callable[[Rental], bool] | Non
 
 
 async def interrupt_rental(exchange: Exchange) -> Reply:
-    """Interrupt this rental now, as the market would."""
-    body_as(exchange, EmptyBody)
-    return await _execute(exchange, InterruptRental(_rental_id(exchange)))
+    """Interrupt this rental as the market would: at the end of a notice, or at once where there is none."""
+    wanted = body_as(exchange, ScriptedInterruption)
+    command = InterruptRental(
+        _rental_id(exchange), notice=wanted.notice, false_alarm=wanted.false_alarm, withdraw=wanted.withdraw
+    )
+    return await _execute(exchange, command)
 
 
 async def touch_rental(exchange: Exchange) -> Reply:
@@ -95,7 +99,7 @@ async def touch_rental(exchange: Exchange) -> Reply:
 
 
 async def move_rental(exchange: Exchange) -> Reply:
-    """Force the rental's next transition, hold it back, or release it."""
+    """Force the rental's next transition, or its end; hold one of them back, or release it."""
     wanted = body_as(exchange, Transition)
     return await _execute(exchange, MoveRental(rental_id=_rental_id(exchange), to=wanted.to, hold=wanted.hold))
 

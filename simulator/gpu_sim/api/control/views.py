@@ -135,7 +135,8 @@ def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
 
 def rental_view(world: World, rental: Rental) -> RentalView:
     """A rental with fields that the API does not show: account, hold status, transitions, provisioning phase, the
-    transition that is held back, and the latest interruption notice."""
+    transitions that are held back, the DELETE that was answered and has not ended it, and the latest interruption
+    notice."""
     shown = extended_view(world, rental)
     ssh = shown.pop("ssh", None)
     return RentalView(
@@ -146,6 +147,8 @@ def rental_view(world: World, rental: Rental) -> RentalView:
         transitions=_transitions(world, rental),
         phase=rental.phase,
         held_back=rental.held_back,
+        end_held_back=rental.end_held,
+        held_delete_at=None if rental.held_delete_ms is None else world.instant(rental.held_delete_ms),
         vanished=rental.is_hidden,
         interruption_notice=_notice(world, rental),
     )
@@ -201,9 +204,9 @@ def offer_view(world: World, offer: Offer) -> OfferView:
     )
 
 
-def act_view(world: World, act: MarketAct, plan: ActPlan, ended: int) -> ActView:
-    """An act that began now: its number, name and span, the numbers of offers it concerns and of rentals it ended, and
-    the names of the acts that it ended."""
+def act_view(world: World, act: MarketAct, plan: ActPlan, ended: int, notified: int) -> ActView:
+    """An act that began now: its number, name and span, the numbers of offers it concerns and of rentals it ended and
+    notified of their interruption, and the names of the acts that it ended."""
     now_ms = world.simulation.now_ms
     return ActView(
         act=plan.number,
@@ -213,6 +216,7 @@ def act_view(world: World, act: MarketAct, plan: ActPlan, ended: int) -> ActView
         until=_until(world, ends_ms(act, now_ms)),
         offers=len(world.simulation.market.matching(act)),
         rentals=ended,
+        notified=notified,
         ended=[each.name for each, _ in plan.ending],
     )
 

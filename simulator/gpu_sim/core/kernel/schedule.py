@@ -31,12 +31,13 @@ class Priority(IntEnum):
     SHOCK = 8
     OWN_INTERRUPTION = 9
     SPREAD_INTERRUPTION = 10
-    NOTICE = 11
-    CREDIT_EXHAUSTION = 12
-    IDLE_TIMEOUT = 13
-    PRICE = 14
-    GPUS_RETURN = 15
-    CHURN = 16
+    FORCED_INTERRUPTION = 11
+    NOTICE = 12
+    CREDIT_EXHAUSTION = 13
+    IDLE_TIMEOUT = 14
+    PRICE = 15
+    GPUS_RETURN = 16
+    CHURN = 17
 
 
 Handler = Callable[[Any], None]

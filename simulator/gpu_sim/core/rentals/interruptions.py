@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..events import Cause, Event, InterruptionNotified
+from ..events import Cause, Event
 from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.clock import HOUR_MS
 from ..kernel.numerics import uniform
@@ -23,8 +23,10 @@ from ..market.market import Market
 from ..market.offer import Offer
 from ..market.recorded_availability import Loss, RecordedAvailability
 from ..scenario.market_settings import MarketSettings
+from ..scenario.scripted_interruptions import NOTICE_MS_MAX
 from .exposure import UNTOUCHED, ExposureState, OfferExposure, UpcomingShock
 from .hazard import Hazard, ShockClock, hazard, is_hit, own_delay_ms
+from .notices import Notices
 from .rental import Rental
 
 _OF_AVAILABILITY = (Priority.STRESS, Priority.GROUP_SHOCK, Priority.AVAILABILITY, Priority.AVAILABILITY_SHOWN)
@@ -53,10 +55,9 @@ class Interruptions:
         self._market = market
         self._seed = seed
         self._schedule = schedule
-        self._record = record
         self._interrupt = interrupt
         self._spread_ms = int(settings.interruptions.spread)
-        self._notices = settings.notices
+        self.notices = Notices(settings.notices, schedule, record)
         # Both handle the events of availability, and a mode gives offers to one of them at the most: `Schedule.on`
         # asserts that a kind of event has one handler.
         self._realistic = RealisticAvailability(market, settings, seed, schedule, self._on_interruption)
@@ -66,6 +67,7 @@ class Interruptions:
         schedule.on(Priority.SHOCK, self._shock_hits)
         schedule.on(Priority.OWN_INTERRUPTION, self._own_interruption)
         schedule.on(Priority.SPREAD_INTERRUPTION, self._spread_interruption)
+        schedule.on(Priority.FORCED_INTERRUPTION, self._forced_interruption)
         schedule.on(Priority.NOTICE, self._notice_is_due)
         # Last: the hazard of an offer depends on the availability that it has.
         for offer in market.offers:
@@ -77,8 +79,7 @@ class Interruptions:
         exposure = self._exposures.get(offer.name)
         if exposure is None:
             shocks = ShockClock(stream(self._seed, f"shock/{offer.name}"), self._hazard(offer), self._settings.severity)
-            notice_ms = int(self._notices.of(offer.spec.provider_id, offer.spec.provider_class))
-            exposure = self._exposures[offer.name] = OfferExposure(offer, shocks, notice_ms)
+            exposure = self._exposures[offer.name] = OfferExposure(offer, shocks, self.notices.ahead_ms(offer))
         return exposure
 
     def _hazard(self, offer: Offer) -> Hazard:
@@ -114,6 +115,13 @@ class Interruptions:
     def forget(self, rental: Rental) -> None:
         """Expose a rental no more, for it has ended."""
         self._exposure_of(rental.offer).running.pop(rental.rental_id, None)
+
+    def withdraw(self, rental: Rental) -> None:
+        """Call the scripted interruption of a rental off."""
+        self.notices.withdraw(rental)
+        if rental.running_ms is not None:
+            # It competes again for the GPUs that a trace has left: the ends of all are looked at anew.
+            self._announce_counted(self._exposure_of(rental.offer))
 
     def close(self) -> None:
         """Interrupt nothing any more, and drop the references to whoever would."""
@@ -171,12 +179,15 @@ class Interruptions:
     def _own_interruption(self, rental: Rental) -> None:
         self._interrupt(rental, "own")
 
+    def _forced_interruption(self, rental: Rental) -> None:
+        self._interrupt(rental, "forced")
+
     # Notices
 
     def _notice_is_due(self, subject: "Rental | OfferExposure") -> None:
         """Notify a rental of its end, or announce the next unannounced shock of an offer."""
         if isinstance(subject, Rental):
-            self._notify(subject)
+            self.notices.give(subject)
             return
         shock = subject.unannounced.pop(0)
         subject.announced.append(shock)
@@ -186,40 +197,28 @@ class Interruptions:
 
     def _announce(self, exposure: OfferExposure, shock: UpcomingShock) -> None:
         for rental in self._hit_by(shock, tuple(exposure.running.values())):
-            self._set_end(exposure, rental, self._interrupts_at_ms(shock, rental))
+            self.notices.foresee(rental, self._interrupts_at_ms(shock, rental), exposure.notice_ms)
+
+    def _announce_counted(self, exposure: OfferExposure) -> None:
+        """Announce the announced shocks of a trace that counts GPUs anew, since others may run by now."""
+        for shock in exposure.announced:
+            if shock.left is not None:
+                self._announce(exposure, shock)
 
     def _foresee_end(self, exposure: OfferExposure, rental: Rental, interrupts_at_ms: int | None) -> None:
         """Find the end of a rental that begins to run: its own interruption, or an announced shock that hits it."""
+        # The newcomer may take the place of another, so that the ends of all are looked at again.
+        self._announce_counted(exposure)
         for shock in exposure.announced:
             if shock.left is not None:
-                # The newcomer may take the place of another, so that the ends of all are looked at again.
-                self._announce(exposure, shock)
-            elif interrupts_at_ms is not None and interrupts_at_ms <= shock.at_ms:
+                continue
+            if interrupts_at_ms is not None and interrupts_at_ms <= shock.at_ms:
                 break  # shocks are in order: no later one brings an earlier end
-            elif self._hit_by(shock, (rental,)):
+            if self._hit_by(shock, (rental,)):
                 at_ms = self._interrupts_at_ms(shock, rental)
                 interrupts_at_ms = at_ms if interrupts_at_ms is None else min(interrupts_at_ms, at_ms)
         if interrupts_at_ms is not None:
-            self._set_end(exposure, rental, interrupts_at_ms)
-
-    def _set_end(self, exposure: OfferExposure, rental: Rental, at_ms: int) -> None:
-        """Remember the end of a rental if none is known that comes earlier, and notify it of that a notice ahead, or
-        now if it is too late for that."""
-        if rental.foreseen_end_ms is not None and rental.foreseen_end_ms <= at_ms:
-            return
-        rental.foreseen_end_ms = at_ms
-        if at_ms - exposure.notice_ms > self._schedule.now_ms:
-            rental.tickets += (self._schedule.at(at_ms - exposure.notice_ms, Priority.NOTICE, rental),)
-        else:
-            self._notify(rental)
-
-    def _notify(self, rental: Rental) -> None:
-        """Notify a rental of its end, unless the last notice named the same end."""
-        if rental.interrupts_ms != rental.foreseen_end_ms:
-            assert rental.foreseen_end_ms is not None
-            now = self._schedule.now_ms
-            rental.noticed_ms, rental.interrupts_ms = now, rental.foreseen_end_ms
-            self._record(InterruptionNotified(now, rental.account, rental.rental_id, rental.foreseen_end_ms))
+            self.notices.foresee(rental, interrupts_at_ms, exposure.notice_ms)
 
     def _hit_by(self, shock: UpcomingShock, rentals: Iterable[Rental]) -> list[Rental]:
         """The rentals that a shock hits. Where a trace counts GPUs, `rentals` must be all that run on the offer."""
@@ -232,10 +231,11 @@ class Interruptions:
         ]
 
     def _without_gpus(self, shock: UpcomingShock, left: int, rentals: Iterable[Rental]) -> list[Rental]:
-        """The rentals for which no GPUs are left: those that were notified of it, then those with the lowest draws."""
-        present = [each for each in rentals if each.interrupts_ms is None or each.interrupts_ms >= shock.at_ms]
-        hit = [each for each in present if each.interrupts_ms == shock.at_ms]
-        others = [each for each in present if each.interrupts_ms != shock.at_ms]
+        """The rentals for which no GPUs are left: those that are known to end then, then those with the lowest
+        draws."""
+        present = [each for each in rentals if each.known_end_ms is None or each.known_end_ms >= shock.at_ms]
+        hit = [each for each in present if each.known_end_ms == shock.at_ms]
+        others = [each for each in present if each.known_end_ms != shock.at_ms]
         others.sort(key=lambda each: (draw(stream(self._seed, f"hit/{each.name}"), shock.shock), each.number))
         excess = _gpus(others) - left
         for rental in others:
@@ -274,8 +274,8 @@ class Interruptions:
         if left:
             raise ValueError(f"{next(iter(left))} runs, and on no offer")
         for rental in rentals.values():
-            notice_ms = self._exposure_of(rental.offer).notice_ms
-            if (rental.interrupts_ms or 0) > (rental.noticed_ms or 0) + notice_ms:
+            # A provider's own notice is shorter than the longest that an act or operator can give.
+            if (rental.interrupts_ms or 0) > (rental.noticed_ms or 0) + NOTICE_MS_MAX:
                 raise ValueError(f"{rental.rental_id} was notified too early of its interruption")
         self._realistic.restore(state.realistic, awaited)
         self._recorded.restore(state.recorded, awaited)

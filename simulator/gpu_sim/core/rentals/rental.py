@@ -20,8 +20,10 @@ class Rental(Struct, eq=False, gc=False):
     `number` counts all rentals of the world, `ordinal` the account's of the offer. While it is provisioning,
     `ready_ticket` is the end of that or of its `phase`, and none where it is never ready. It `is_due` once that end has
     come and an operator holds it back or an act leaves it stuck. `tickets` are the expiry of its hold, its notices and
-    its interruptions. `hidden` is by an operator. `foreseen_end_ms` is its known end by the market, where the offer
-    gives notices, and `interrupts_ms` the end that the notice at `noticed_ms` named.
+    its drawn interruptions. `hidden` is by an operator. `foreseen_end_ms` is its known end by the market, where the
+    offer gives notices, `forced_end_ms` that by an act or operator, at the event `forced_ticket`; `interrupts_ms` is
+    the end that the latest notice named, given at `noticed_ms`. With `end_held` a DELETE does not end it; the first
+    such one was at `held_delete_ms`.
     """
 
     rental_id: str
@@ -47,6 +49,10 @@ class Rental(Struct, eq=False, gc=False):
     foreseen_end_ms: int | None = None
     noticed_ms: int | None = None
     interrupts_ms: int | None = None
+    forced_end_ms: int | None = None
+    forced_ticket: Ticket = NO_TICKET
+    end_held: bool = False
+    held_delete_ms: int | None = None
 
     @property
     def account(self) -> str:
@@ -64,6 +70,13 @@ class Rental(Struct, eq=False, gc=False):
         if self.terminated_ms is not None:
             return "terminated"
         return "provisioning" if self.running_ms is None else "running"
+
+    @property
+    def known_end_ms(self) -> int | None:
+        """The earliest end that is known ahead, drawn or scripted."""
+        if self.foreseen_end_ms is None or self.forced_end_ms is None:
+            return self.foreseen_end_ms if self.forced_end_ms is None else self.forced_end_ms
+        return min(self.foreseen_end_ms, self.forced_end_ms)
 
     @property
     def is_hidden(self) -> bool:

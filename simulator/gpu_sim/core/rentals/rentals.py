@@ -7,15 +7,24 @@ from ..billing.charges import billed_seconds, exhausted_at_ms
 from ..billing.holds import Hold, expires_at_ms, hold_micros
 from ..billing.ledger import HoldExpired, HoldPlaced, Ledger, RentalSettled
 from ..commands import RentGpu
-from ..events import Cause, Event, GpusReturned, Reason, RentalCreated, RentalRunning, RentalTerminated, RentalTouched
+from ..events import (
+    Cause,
+    DeleteHeld,
+    Event,
+    GpusReturned,
+    Reason,
+    RentalCreated,
+    RentalRunning,
+    RentalTerminated,
+    RentalTouched,
+)
 from ..kernel.awaited_events import AwaitedEvents
 from ..kernel.errors import InsufficientCredit, RentalNotInState
 from ..kernel.money import cost_micros, format_usd
 from ..kernel.names import rental_id, rental_name
-from ..kernel.randomness import PPM, draw, stream
+from ..kernel.randomness import draw, stream
 from ..kernel.schedule import NO_TICKET, Priority, Schedule, Subject, Ticket
 from ..market.market import Market
-from ..scenario.acts import InterruptAct
 from ..scenario.scenario import Scenario
 from .interruptions import Interruptions
 from .provisioning import Provisioning
@@ -129,17 +138,17 @@ class Rentals(RentalBook):
         """End a live rental: bill it, settle its hold, give its GPUs back (F13, A8)."""
         now, command = self._schedule.now_ms, rental.command
         assert is_transition(rental.status, "terminated", reason, cause), (rental.status, reason, cause)
-        for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket):
+        for ticket in (rental.ready_ticket, *rental.tickets, rental.idle_ticket, rental.forced_ticket):
             self._schedule.cancel(ticket)
         # An ended rental awaits nothing: with a ticket left in it, a snapshot would be refused.
         rental.ready_ticket, rental.tickets = NO_TICKET, ()
-        rental.held_back = rental.is_due = False
+        rental.forced_ticket, rental.forced_end_ms = NO_TICKET, None
+        rental.held_back = rental.is_due = rental.end_held = False
         rental.phase = None
         rental.terminated_ms = now
         rental.reason = reason
         seconds = billed_seconds(reason, rental.running_ms, now, self._billing)
-        charge = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
-        rental.billed_micros = charge
+        charge = rental.billed_micros = cost_micros(rental.price_micros_per_hour, command.gpu_count, seconds)
         # The end comes before its settlement in the journal, and the settlement before the exhaustion of credit is
         # scheduled anew: that needs the balance after it.
         self.retire(rental)
@@ -155,18 +164,16 @@ class Rentals(RentalBook):
             self._market.give_back(rental.offer, command.gpu_count)
         self.await_exhaustion(command.account)
 
-    def interrupt(self, act: InterruptAct) -> None:
-        """Interrupt ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
-        offers = {offer.name for offer in self._market.matching(act)}
-        # A list of its own: to end a rental changes those that live.
-        matching = [rental for rental in self.live() if rental.offer.name in offers]
-        drawn: list[tuple[int, str]] = []
-        for rental in matching:
-            key = stream(self._seed, f"forced/{rental.name}")
-            drawn.append((draw(key, rental.mass_interrupts_met), rental.rental_id))
-            rental.mass_interrupts_met += 1
-        for _, id_ in sorted(drawn)[: -(-len(drawn) * act.share // PPM)]:
-            self.end(self.by_id[id_], "interrupted", "forced")
+    def hold_delete(self, rental: Rental) -> None:
+        """Accept the DELETE of a rental whose end is held: it goes on as it is."""
+        rental.held_delete_ms = self._schedule.now_ms
+        self._record(DeleteHeld(self._schedule.now_ms, rental.account, rental.rental_id))
+
+    def charge_if_deleted_micros(self, rental: Rental, at_ms: int) -> int:
+        """The charge of a live rental if a DELETE had ended it then."""
+        ran_ms = None if rental.running_ms is None or rental.running_ms > at_ms else rental.running_ms
+        seconds = billed_seconds("deleted", ran_ms, at_ms, self._billing)
+        return cost_micros(rental.price_micros_per_hour, rental.command.gpu_count, seconds)
 
     def settle_provisioning(self, rental: Rental) -> None:
         """End the provisioning of a rental: it waits where it is held back or stuck, else it fails or runs."""

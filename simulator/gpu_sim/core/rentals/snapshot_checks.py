@@ -58,7 +58,12 @@ def _have_ended(ended: tuple[Rental, ...]) -> bool:
 
 
 def _awaits_anything(rental: Rental) -> bool:
-    return bool(rental.tickets) or rental.ready_ticket != NO_TICKET
+    return (
+        bool(rental.tickets)
+        or (rental.ready_ticket, rental.forced_ticket) != (NO_TICKET, NO_TICKET)
+        or rental.forced_end_ms is not None
+        or rental.end_held
+    )
 
 
 def _is_in_provisioning(rental: Rental) -> bool:
@@ -67,13 +72,16 @@ def _is_in_provisioning(rental: Rental) -> bool:
 
 
 def _times_fit(rental: Rental, now_ms: int) -> bool:
-    """True where its times are in order, and it had no notice before it ran."""
-    begun = [rental.created_ms, rental.running_ms, rental.noticed_ms]
-    times = [0, *(at_ms for at_ms in (*begun, rental.terminated_ms, now_ms) if at_ms is not None)]
+    """True where its times are in order, and no end was drawn for it before it ran."""
+    lives = [rental.created_ms, now_ms if rental.terminated_ms is None else rental.terminated_ms]
+    within = (rental.running_ms, rental.noticed_ms, rental.held_delete_ms)
     return (
-        times == sorted(times)
+        lives[0] >= 0
+        and lives[1] <= now_ms
+        and all(lives[0] <= at_ms <= lives[1] for at_ms in (*lives, *within) if at_ms is not None)
         and (rental.noticed_ms is None) == (rental.interrupts_ms is None)
-        and (rental.running_ms is not None or (rental.noticed_ms is None and rental.foreseen_end_ms is None))
+        and (rental.running_ms is not None or rental.foreseen_end_ms is None)
+        and (rental.terminated_ms is not None or rental.held_delete_ms is None or rental.end_held)
     )
 
 
@@ -106,10 +114,13 @@ def _check_events(rental: Rental, billing: BillingSettings, awaited: AwaitedEven
 
     An event that its status does not await is left over here, and then found as one that nothing awaits.
     """
-    pending = {kind: [ticket for _, ticket in awaited.claim(kind, rental.rental_id)] for kind in AWAITED[rental.status]}
-    tickets = (rental.ready_ticket, *rental.tickets, rental.idle_ticket)
+    claimed = {kind: awaited.claim(kind, rental.rental_id) for kind in AWAITED[rental.status]}
+    pending = {kind: [ticket for _, ticket in events] for kind, events in claimed.items()}
+    forced = [] if rental.forced_end_ms is None else [(rental.forced_end_ms, rental.forced_ticket)]
+    tickets = (rental.ready_ticket, *rental.tickets, rental.idle_ticket, rental.forced_ticket)
     if not (
         awaited.were_given(tickets)
+        and claimed[Priority.FORCED_INTERRUPTION] == forced
         and {ticket for ticket in tickets if awaited.has(ticket)} == set().union(*pending.values())
         and len(pending[Priority.HOLD_EXPIRY]) == (rental.hold.status == "active" and billing.hold_expiry is not None)
         and (

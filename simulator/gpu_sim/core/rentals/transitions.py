@@ -45,12 +45,13 @@ TRANSITIONS: tuple[StatusTransition, ...] = (
 """All transitions that there are."""
 
 AWAITED: Mapping[Status, tuple[Priority, ...]] = {
-    "provisioning": (Priority.HOLD_EXPIRY, Priority.PROVISIONING),
+    "provisioning": (Priority.HOLD_EXPIRY, Priority.PROVISIONING, Priority.FORCED_INTERRUPTION),
     "running": (
         Priority.HOLD_EXPIRY,
         Priority.IDLE_TIMEOUT,
         Priority.OWN_INTERRUPTION,
         Priority.SPREAD_INTERRUPTION,
+        Priority.FORCED_INTERRUPTION,
         Priority.NOTICE,
     ),
     "terminated": (),

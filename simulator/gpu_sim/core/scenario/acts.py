@@ -10,6 +10,8 @@ from ..kernel.clock import YEAR_MS
 from ..kernel.names import is_line
 from ..kernel.one_of import OneOf, not_exactly_one
 from ..kernel.quantities import Duration, Factor, Money, Price, Share
+from ..kernel.randomness import PPM
+from .scripted_interruptions import ScriptedInterruption, check_notice
 
 MODEL_ID = "meta-llama/Llama-3.3-70B-Instruct"
 DOCKER_IMAGE = "vllm/vllm-openai:latest"
@@ -88,11 +90,26 @@ class PassingAct(NamedAct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Offers vanish from the list and cannot be rented; what runs on them goes on, or with `interrupt` is lost."""
+    """Offers vanish from the list and cannot be rented; what is rented there goes on, or with `interrupt` is lost at
+    the end of its `notice`, even where the outage is over by then."""
 
     KIND: ClassVar[ActKind] = "outage"
 
     interrupt: bool = False
+    """What is rented there is lost."""
+    notice: Duration | None = None
+    """The time between the notice and the loss; that of each offer's provider unless given, and with 0s none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_notice(self.notice)
+        if self.notice is not None and not self.interrupt:
+            raise ValueError("notice goes with interrupt: true: an outage alone ends no rental")
+
+    @property
+    def interruption(self) -> ScriptedInterruption:
+        """The interruption of each rental on these offers, where it interrupts."""
+        return ScriptedInterruption(notice=self.notice)
 
 
 class PriceAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -131,11 +148,37 @@ class CapacityAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class InterruptAct(NamedAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws."""
+    """The market takes ⌈share × n⌉ of the n matching live rentals, those with the lowest draws, or `count` of them."""
 
     KIND: ClassVar[ActKind] = "interrupt"
 
     share: Share = Share(1_000_000)
+    """The share of the matching rentals that is taken, rounded up."""
+    count: int | None = None
+    """The number of rentals that are taken, in place of a share; all where fewer match."""
+    notice: Duration | None = None
+    """The time between the notice and the interruption; that of each offer's provider unless given, with 0s none."""
+    false_alarm: bool = False
+    """Only the notice comes, and nothing follows."""
+    withdraw: bool = False
+    """The interruptions that notices of acts and operators named do not come; what matches are the rentals that await
+    one."""
+
+    def __post_init__(self) -> None:
+        if self.count is not None and self.share != Share(1_000_000):
+            raise ValueError("give either share or count")
+        if self.count is not None and not 1 <= self.count <= CAPACITY_MAX:
+            raise ValueError(f"count must be between 1 and {CAPACITY_MAX}")
+        _ = self.interruption  # its own rules
+
+    @property
+    def interruption(self) -> ScriptedInterruption:
+        """The interruption of each rental that it takes."""
+        return ScriptedInterruption(notice=self.notice, false_alarm=self.false_alarm, withdraw=self.withdraw)
+
+    def number_of(self, matching: int) -> int:
+        """The number of rentals that it takes of so many that match."""
+        return -(-matching * self.share // PPM) if self.count is None else min(self.count, matching)
 
 
 class ProvisioningAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -161,16 +204,13 @@ MarketAct = OutageAct | PriceAct | CapacityAct | InterruptAct | ProvisioningAct 
 
 
 class Transition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The status that a rental is to have: now, or not before it is released (`hold: true`, later `hold: false`)."""
+    """The status that a rental is to have: now, or not before it is released."""
 
     to: Literal["running", "terminated"]
+    """The status to be forced, held back or released."""
     hold: bool | None = None
-
-    def __post_init__(self) -> None:
-        if self.to == "terminated" and self.hold is not None:
-            raise ValueError(
-                "hold goes with to: running; a DELETE must end a rental, and what the market takes is taken"
-            )
+    """`true` holds the transition back, `false` releases it. With `to: terminated` that is the end by a DELETE, which
+    is answered as always (the service never does that, F13); what the market or billing ends is over all the same."""
 
 
 class TransitionAct(Transition, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

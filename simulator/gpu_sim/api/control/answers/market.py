@@ -64,6 +64,8 @@ class ActView(Struct, frozen=True):
     """The number of offers that it concerns."""
     rentals: int
     """The number of rentals that it ended."""
+    notified: int
+    """The number of rentals that it notified of their interruption."""
     ended: list[str]
     """The names of the acts that it ended."""
 

@@ -67,8 +67,12 @@ class RentalView(Struct, frozen=True, kw_only=True):
     phase: Phase | None
     """The part of provisioning that goes on."""
     held_back: bool
-    """True while an operator holds its next transition back."""
+    """True while an operator holds it in `provisioning`."""
+    end_held_back: bool
+    """True while a DELETE ends nothing, since an operator holds its end back."""
+    held_delete_at: InstantText | None
+    """When the first DELETE was answered that ended nothing."""
     vanished: bool
     """True while the API does not know it."""
     interruption_notice: NoticeView | None
-    """The latest."""
+    """The latest that was not withdrawn."""
