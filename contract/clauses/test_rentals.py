@@ -40,6 +40,17 @@ def test_f13_a_delete_bills_and_releases_the_rest_of_the_hold(world: Target) -> 
     assert after.available == after.balance < before.balance
 
 
+def test_f13_a_deleted_rental_is_over_whoever_looks_and_costs_no_more(world: Target) -> None:
+    rental = running(world)
+    world.advance(90_000)
+    done = ended(world, rental["rental_id"])
+    paid = world.accounts()
+    assert seen(world, rental["rental_id"]) == done, "F13: the rental is not what its DELETE answered"
+    world.advance(3_600_000)
+    assert seen(world, rental["rental_id"]) == done
+    assert world.accounts() == paid
+
+
 def test_a2_an_interrupted_rental_is_terminated(world: Target) -> None:
     rental = running(world)
     world.advance(90_000)

@@ -3,7 +3,16 @@
 from typing import get_args
 
 import msgspec
-from gpu_sim.core.events import Cause, Event, OfferEvent, Reason, RentalCreated, RentalEvent
+from gpu_sim.core.events import (
+    Cause,
+    Event,
+    OfferEvent,
+    Reason,
+    RentalCreated,
+    RentalEvent,
+    TransitionHeld,
+    TransitionReleased,
+)
 
 TAGS = {
     "AccountCreated": "account_created",
@@ -14,6 +23,7 @@ TAGS = {
     "RentalTerminated": "rental_terminated",
     "TransitionHeld": "transition_held",
     "TransitionReleased": "transition_released",
+    "DeleteHeld": "delete_held",
     "RentalHidden": "rental_hidden",
     "RentalShown": "rental_shown",
     "ActRefused": "act_refused",
@@ -28,6 +38,7 @@ TAGS = {
     "OfferLeft": "offer_left",
     "OfferReturned": "offer_returned",
     "InterruptionNotified": "interruption_notified",
+    "InterruptionWithdrawn": "interruption_withdrawn",
 }
 
 
@@ -73,4 +84,13 @@ def test_the_fields_that_events_have_in_common_are_written_before_those_of_their
     assert msgspec.json.encode(event) == (
         b'{"type":"rental_created","at":7,"account":"alice","rental_id":"rent_1",'
         b'"provider_id":"gcp","gpu_model":"H100","region":"us","gpu_count":2,"price_micros_per_hour":3000}'
+    )
+
+
+def test_a_transition_that_is_held_says_which_unless_it_is_the_one_to_running() -> None:
+    assert msgspec.json.encode(TransitionHeld(1, "a", "r")) == (
+        b'{"type":"transition_held","at":1,"account":"a","rental_id":"r"}'
+    )
+    assert msgspec.json.encode(TransitionReleased(1, "a", "r", "terminated")) == (
+        b'{"type":"transition_released","at":1,"account":"a","rental_id":"r","to":"terminated"}'
     )

@@ -119,10 +119,10 @@ WRONG = [
     ),
     Wrong(
         "touch: r1",
-        "transition: {rental: r1, to: terminated, hold: true}",
-        "{rental: r1, to: t",
-        "timeline[3].transition",
-        "hold goes with to: running; a DELETE must end a rental",
+        "interrupt: {count: 2, share: 50%}",
+        "{count: 2",
+        "timeline[3].interrupt",
+        "give either share or count",
     ),
     Wrong(
         "outage: {provider: gcp, for: 20m}",

@@ -52,6 +52,7 @@ def test_an_act_that_begins_is_told_with_its_number_its_time_and_what_it_meets(t
         "offers": 1,
         "rentals": 0,
         "ended": [],
+        "notified": 0,
     }
     again = push(two, kind, **KINDS[kind]).json()
     assert (again["act"], again["until"], again["offers"]) == (2, None, 2)
@@ -144,6 +145,7 @@ def test_a_share_of_the_rentals_is_interrupted_rounded_up(two: Api) -> None:
         "offers": 2,
         "rentals": 2,
         "ended": [],
+        "notified": 0,
     }
     assert [two.rental(id_, token=BOB)["status"] for id_ in ids].count("terminated") == 2
     assert push(two, "interrupt", share=0).json()["rentals"] == 0

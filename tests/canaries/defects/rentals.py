@@ -4,6 +4,7 @@ from typing import Any
 
 from gpu_sim.api import gpu, replies
 from gpu_sim.api.exchange import rental_id_in
+from gpu_sim.core.events import Cause, Reason
 from gpu_sim.core.rentals.rental import Rental
 from gpu_sim.core.rentals.rentals import Rentals
 from gpu_sim.core.simulation import Simulation
@@ -38,6 +39,26 @@ def interrupted_is_a_status(soil: Soil) -> None:
         return {**view, "status": "interrupted"} if rental.reason == "interrupted" else view
 
     soil.plant(gpu, "rental_view", rental_view)
+
+
+@canary(
+    "test_rentals.py::test_f13_a_deleted_rental_is_over_whoever_looks_and_costs_no_more",
+    shows="F13: the rental is not what its DELETE answered",
+    machine=r"A8: balance of \w+ in the ledger",
+)
+def a_deleted_rental_runs_on(soil: Soil) -> None:
+    """F13: a DELETE says that it is over, and it goes on and is billed."""
+    sound = Rentals.end
+
+    def end(self: Rentals, rental: Rental, reason: Reason, cause: Cause | None = None) -> None:
+        if reason != "deleted":
+            sound(self, rental, reason, cause)
+            return
+        # What an operator can stage: the service never does it.
+        rental.end_held = True
+        self.hold_delete(rental)
+
+    soil.plant(Rentals, "end", end)
 
 
 @canary("test_timeouts.py::test_a19_looking_is_no_activity", shows=r"assert 'running' == 'terminated'")

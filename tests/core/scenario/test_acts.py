@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from gpu_sim.core.commands import PlayAct
 from gpu_sim.core.kernel.clock import YEAR_MS
-from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price
+from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Price, Share
 from gpu_sim.core.scenario.acts import (
     Act,
     CapacityAct,
@@ -88,8 +88,9 @@ def test_an_act_on_offers_is_its_own_selector() -> None:
         (lambda: CapacityAct(set=-1), "between 0 and 1000000000"),
         (lambda: CapacityAct(set=1_000_000_001), "between 0 and 1000000000"),
         (lambda: VanishAct(for_=Duration(0)), "for must be above 0s"),
-        (lambda: TransitionAct(rental="r", to="terminated", hold=True), "hold goes with to: running"),
-        (lambda: TransitionAct(rental="r", to="terminated", hold=False), "hold goes with to: running"),
+        (lambda: InterruptAct(count=1, share=Share(1)), "give either share or count"),
+        (lambda: InterruptAct(withdraw=True, notice=Duration(0)), "withdraw goes without notice"),
+        (lambda: OutageAct(notice=Duration(0)), "notice goes with interrupt: true"),
         (lambda: CapacityAct(set=1, for_=Duration(0)), "for must be above 0s"),
         (lambda: OutageAct(for_=Duration(0)), "for must be above 0s"),
         (

@@ -80,6 +80,7 @@ def _times_fit(rental: Rental, now_ms: int) -> bool:
         and lives[1] <= now_ms
         and all(lives[0] <= at_ms <= lives[1] for at_ms in (*lives, *within) if at_ms is not None)
         and (rental.noticed_ms is None) == (rental.interrupts_ms is None)
+        and (rental.noticed_ms or 0) <= (rental.interrupts_ms or 0)
         and (rental.running_ms is not None or rental.foreseen_end_ms is None)
         and (rental.terminated_ms is not None or rental.held_delete_ms is None or rental.end_held)
     )
