@@ -109,6 +109,7 @@ NAME_LIST = [
     *("gpu_model", "provider", "min_vram", "max_price", "world", "limit", "after", "gpu_count", "ssh_key"),
     *("by", "to", "until", "mode", "speed", "step", "name", "token", "balance", "amount", "rental", "status"),
     *("operation", "account", "fault", "match", "in_order", "at_least", "at_most", "exactly", "body", "method"),
+    *("order", "type", "since", "rental_id", "termination_reason"),
     *("path", "fine_tuned", "scenario", "seed", "clock", "tokens", "only", "on", "effect", "when", "probability"),
     *RENT,
 ]
@@ -118,6 +119,7 @@ WORD_LIST = [
     *("1", "0.5", "1h", "-1h", "1d", "90s", "10m", "manual", "real", "next_event", "running", "terminated", "5%"),
     *("2026-01-02T00:00:00Z", "4xx", "rent_gpu", "list_offers", "alice", "bob", "default", "other", "requests"),
     *(RENTAL, "POST", "/v1/gpu/rent", LONG_NAME, "calm.yaml"),
+    *("asc", "desc", "rental_created,hold_placed", "provisioning,terminated", "credit_added", ","),
     *("ssh-ed25519 AAAA me@host", ALICE, "\x00", "🙂", "\u202e", "é", " ", "'; --", "../../etc/passwd"),
 ]
 WORDS = st.sampled_from(WORD_LIST)

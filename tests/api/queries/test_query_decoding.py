@@ -4,11 +4,13 @@ from typing import Literal
 
 import pytest
 from gpu_sim.api.problems import MissingField, UnknownParameter
+from gpu_sim.api.queries import list_queries, parameters
 from gpu_sim.api.queries.parameters import NoParameters
-from gpu_sim.api.queries.query_decoding import decode_query
+from gpu_sim.api.queries.query_decoding import decode_query, parameters_of
 from gpu_sim.api.queries.since import Since
 from gpu_sim.core.kernel.errors import InvalidValue
 from gpu_sim.core.kernel.quantities import Duration
+from gpu_sim.field_docs import field_docs
 from msgspec import Struct
 
 START_MS = 1_767_225_600_000
@@ -123,3 +125,15 @@ def test_an_unknown_parameter_is_refused_with_those_that_there_are() -> None:
 def test_a_parameter_that_is_required_is_missed() -> None:
     with pytest.raises(MissingField, match="name is required"):
         decode_query(b"", Required)
+
+
+def test_each_parameter_is_described_below_its_field() -> None:
+    found = {
+        struct
+        for module in (list_queries, parameters)
+        for struct in vars(module).values()
+        if isinstance(struct, type) and issubclass(struct, Struct)
+    }
+    assert {list_queries.RentalsQuery, list_queries.EventStreamQuery, parameters.WorldQuery} <= found
+    for struct in found:
+        assert set(field_docs(struct)) == set(parameters_of(struct)), struct

@@ -60,6 +60,7 @@ _PLAUSIBLE = [
 _USEFUL = [json.dumps(body).encode() for body in USEFUL_BODY_LIST]
 _ODD = [body for body in ODD_BODY_LIST if len(body) < 60_000]  # what is larger closes the connection
 _QUERY_VALUES = ["default", "0", "1", "4xx", "rent_gpu", "alice", "H100", "%", "%ff", "0.5", "1000000", "x" * 100]
+_QUERY_VALUES += ["asc", "desc", "rental_created,hold_placed", "terminated", "2026-01-01T00:00:00Z", "15m", RENTAL, ","]
 
 
 def _value(random: Random, depth: int = 0) -> object:

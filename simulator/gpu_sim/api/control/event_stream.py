@@ -22,10 +22,11 @@ from ..auth import header_values
 from ..exchange import Exchange
 from ..queries.list_queries import EventStreamQuery
 from ..queries.query_decoding import whole_number
+from ..queries.since import Since
 from ..replies import Headers, Reply, Stream
 from .call_decoding import select_world
 from .events import event_filter, list_events
-from .lists import first_since
+from .lists import all_of, first_since
 from .views import event_view
 
 HEARTBEAT_SECONDS = 15.0  # below the idle timeouts of proxies, of which many are 30 or 60 seconds
@@ -64,7 +65,7 @@ class EventStreams:
         query = select_world(exchange, EventStreamQuery)
         simulation = exchange.world.simulation
         cursor = _last_seen(exchange.scope, query, simulation)
-        passes = event_filter(exchange.world, query)
+        passes = all_of(event_filter(exchange.world, query), _from_then_on(query.since, simulation))
         return Stream(self._parts(exchange, simulation, cursor, passes), _HEADERS)
 
     async def _parts(
@@ -140,6 +141,15 @@ def _last_seen(scope: Scope, query: EventStreamQuery, simulation: Simulation) ->
     if seen > latest:
         raise InvalidValue(f"{name} is {seen}, but the latest event is {latest}: it is not from this run", param=name)
     return seen
+
+
+def _from_then_on(since: Since | None, simulation: Simulation) -> Callable[[Recorded], bool] | None:
+    """The condition that an event comes at `since` or later, where that is still to come; None where it need not be
+    asked of each."""
+    if since is None:
+        return None
+    earliest_ms = since.in_ms(now_ms=simulation.now_ms, start_epoch_ms=simulation.start_epoch_ms)
+    return (lambda event: event.at >= earliest_ms) if earliest_ms > simulation.now_ms else None
 
 
 def _heartbeat(world: World, cursor: int, passes: Callable[[Recorded], bool] | None) -> bytes:
