@@ -1,6 +1,7 @@
 """Money on the control plane: accounts, credit and the ledger."""
 
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from ..queries.list_queries import AccountsQuery, LedgerQuery
 from ..queries.page import place_of_number
 from ..replies import Reply, json_reply
 from .call_decoding import body_as, enter_world
-from .lists import Listed, all_of, check_accounts, check_rentals, first_since, list_reply, numbered_end, place_of_name
+from .lists import Listed, all_of, check_accounts, check_rentals, first_since, list_reply, numbered_end, page
 from .views import OpeningBalance, account_view, entries_of, entry_view
 
 
@@ -37,18 +38,12 @@ async def list_accounts(exchange: Exchange) -> Reply:
     """List accounts with their tokens, balances and held credit."""
     world, query = await enter_world(exchange, AccountsQuery)
 
-    def listed() -> Listed[str]:
+    def accounts() -> dict[str, str]:
         check_accounts(world.simulation, query.account)
-        token_of, names = exchange.worlds.keyring.tokens_of(world), tuple(world.simulation.accounts)
-        return Listed(
-            names,
-            lambda _, name: account_view(world, name, token_of[name]),
-            lambda _, name: name,
-            place_of_name(query.after, names),
-            passes=frozenset(query.account).__contains__ if query.account else None,
-        )
+        token_of, chosen = exchange.worlds.keyring.tokens_of(world), frozenset(query.account)
+        return {name: token_of[name] for name in world.simulation.accounts if not chosen or name in chosen}
 
-    return await list_reply(world, query, listed)
+    return await page(world, query, accounts, partial(account_view, world))
 
 
 async def create_account(exchange: Exchange) -> Reply:

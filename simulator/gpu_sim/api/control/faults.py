@@ -16,7 +16,7 @@ from ..exchange import Exchange
 from ..queries.list_queries import NamedListQuery
 from ..replies import Reply, json_reply
 from .call_decoding import EmptyBody, body_as, enter_world
-from .lists import Listed, list_reply, place_of_name
+from .lists import page
 
 
 class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -31,17 +31,9 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
 async def list_faults(exchange: Exchange) -> Reply:
     """List rules in their order, with their counters."""
     world, query = await enter_world(exchange, NamedListQuery)
-
-    def listed() -> Listed[RuleState]:
-        states = world.faults.state()
-        return Listed(
-            states,
-            lambda _, state: _view(state),
-            lambda _, state: state.rule.name,
-            place_of_name(query.after, [state.rule.name for state in states]),
-        )
-
-    return await list_reply(world, query, listed)
+    return await page(
+        world, query, lambda: {state.rule.name: state for state in world.faults.state()}, lambda _, state: _view(state)
+    )
 
 
 async def add_fault(exchange: Exchange) -> Reply:

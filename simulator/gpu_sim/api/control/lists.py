@@ -3,7 +3,7 @@
 import asyncio
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -33,6 +33,13 @@ class PageQuery(Protocol):
 
     @property
     def order(self) -> Order: ...
+
+
+class NamedPageQuery(PageQuery, Protocol):
+    """A query, as far as it says which page of a list of named items is asked for."""
+
+    @property
+    def after(self) -> str | None: ...
 
 
 class ListEnd(Struct, frozen=True):
@@ -83,6 +90,20 @@ async def list_reply(world: World, query: PageQuery, listed: Callable[[], Listed
             return Reply(200, await _written(query, listed(), turns), ((b"content-type", b"application/json"),))
         except _WorldReplacedError:
             continue
+
+
+async def page(
+    world: World, query: NamedPageQuery, items: Callable[[], Mapping[str, _T]], view: Callable[[str, _T], object]
+) -> Reply:
+    """Answer with a page of a list of items that have names: views of those after the one whose name is `after`.
+    Raises InvalidValue."""
+
+    def listed() -> Listed[tuple[str, _T]]:
+        found = items()
+        place = place_of_name(query.after, tuple(found))
+        return Listed(tuple(found.items()), lambda _, pair: view(*pair), lambda _, pair: pair[0], place)
+
+    return await list_reply(world, query, listed)
 
 
 async def _written(query: PageQuery, listed: Listed[_T], turns: "_Turns") -> bytes:

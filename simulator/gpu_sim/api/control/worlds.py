@@ -24,7 +24,7 @@ from ..queries.parameters import NoParameters
 from ..replies import Reply, json_reply
 from .answers.worlds import CreatedWorld, HealthView, ReadyView, WorldName, WorldView
 from .call_decoding import body_as, enter_world, query_as, select_world
-from .lists import Listed, list_reply, place_of_name
+from .lists import page
 from .views import clock_view
 
 SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
@@ -94,16 +94,10 @@ async def list_worlds(exchange: Exchange) -> Reply:
     """List the worlds of the server, each at its own time, or the one that `world` names."""
     query, worlds = query_as(exchange, NamedListQuery), exchange.worlds
 
-    def listed() -> Listed[World]:
-        found = list(worlds.by_name.values()) if query.world is None else [worlds.find(query.world)]
-        return Listed(
-            found,
-            lambda _, world: _view(world),
-            lambda _, world: world.name,
-            place_of_name(query.after, [world.name for world in found]),
-        )
+    def found() -> dict[str, World]:
+        return dict(worlds.by_name) if query.world is None else {query.world: worlds.find(query.world)}
 
-    return await list_reply(exchange.world, query, listed)
+    return await page(exchange.world, query, found, lambda _, world: _view(world))
 
 
 async def create_world(exchange: Exchange) -> Reply:
