@@ -99,7 +99,7 @@ class FuzzedServer:
     def start_over(self) -> None:
         """Leave one world, at its beginning."""
         with httpx.Client(base_url=self.url, timeout=ANSWER_SECONDS_MAX) as client:
-            for world in client.get("/_sim/worlds").json()["data"]:
+            for world in client.get("/_sim/worlds?limit=100000").json()["data"]:
                 if world["name"] != "default":
                     client.delete(f"/_sim/worlds/{world['name']}")
             client.post("/_sim/reset?world=default")
