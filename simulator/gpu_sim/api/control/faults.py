@@ -23,9 +23,13 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
     """A rule to add; a missing name is generated."""
 
     name: str | None = None
+    """The rule's name, 1 to 64 of A-Z a-z 0-9 _ -; made up unless given, and one that is there is replaced."""
     on: FaultTarget = FaultTarget()
+    """The requests that it is about; all unless given."""
     effect: FaultEffect
+    """What happens to them."""
     when: FaultWhen = FaultWhen()
+    """At which of them it acts."""
 
 
 async def list_faults(exchange: Exchange) -> Reply:
