@@ -98,7 +98,7 @@ def test_a_delay_acts_on_what_a_rate_limit_refuses_and_on_what_it_lets_pass() ->
 
 def test_rates_come_out_as_they_are_set_alone_or_together() -> None:
     """20 % delays and 3 % resets, whichever rule is first: the delays take no request from the resets."""
-    requests = 100_000
+    requests = 40_000
     for order in (1, -1):
         rules = [
             rule("slow", FaultEffect(delay=fixed(1)), probability=Share(200_000)),
