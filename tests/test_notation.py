@@ -4,9 +4,20 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from gpu_sim.core.kernel.quantities import (
+    Availability,
+    Duration,
+    Factor,
+    Instant,
+    Money,
+    Price,
+    RetryAfter,
+    Share,
+    Size,
+)
 from gpu_sim.notation import (
     format_duration,
+    format_retry_after,
     format_share,
     format_size,
     parse_availability,
@@ -15,6 +26,7 @@ from gpu_sim.notation import (
     parse_instant,
     parse_money,
     parse_price,
+    parse_retry_after,
     parse_share,
     parse_size,
 )
@@ -81,6 +93,19 @@ def test_what_is_no_duration_is_refused_with_an_example(value: Any) -> None:
 )
 def test_a_duration_is_written_without_units_that_are_zero(span_ms: int, text: str) -> None:
     assert format_duration(span_ms) == text
+
+
+@pytest.mark.parametrize(("text", "span_ms"), [("none", -1), ("0s", 0), ("1500ms", 1_500), ("10m", 600_000)])
+def test_a_retry_after_is_a_duration_or_none(text: str, span_ms: int) -> None:
+    parsed = parse_retry_after(text)
+    assert (parsed, type(parsed)) == (span_ms, RetryAfter)
+    assert parse_retry_after(format_retry_after(span_ms)) == span_ms
+
+
+@pytest.mark.parametrize("value", ["None", "never", "", "-1s", None, 1, True])
+def test_what_is_no_retry_after_is_refused_with_an_example(value: Any) -> None:
+    with pytest.raises(ValueError, match="expected none or a duration such as 90s"):
+        parse_retry_after(value)
 
 
 @given(st.integers(0, 36_500 * 86_400_000))

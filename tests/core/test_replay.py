@@ -5,7 +5,7 @@ import pytest
 from gpu_sim.core.commands import AddCredit, CreateAccount, InterruptRental, TerminateRental, TouchRental
 from gpu_sim.core.faults.fault_state import FaultState
 from gpu_sim.core.kernel.errors import JournalInvalid
-from gpu_sim.core.kernel.quantities import Duration, Share
+from gpu_sim.core.kernel.quantities import NO_RETRY_AFTER, Duration, Share
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.distributions import fixed
 from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
@@ -210,7 +210,7 @@ def scoped() -> Simulation:
         FaultRule(name="first-looks", effect=FaultEffect(respond=404), when=FaultWhen(times=2, per="rental")),
         FaultRule(
             name="busy",
-            effect=FaultEffect(rate_limit=RateLimit(2, Duration(READY), shared=True)),
+            effect=FaultEffect(rate_limit=RateLimit(2, Duration(READY), shared=True), retry_after=NO_RETRY_AFTER),
             when=FaultWhen(every=2, per="world"),
         ),
     )
@@ -231,6 +231,8 @@ def test_decisions_by_rental_and_for_the_world_are_taken_again_with_the_same_byt
     assert journal(again) == exported
     _, difference = replay(exported.replace(b'"rental":"r1"', b'"rental":"r2"', 1))
     assert difference is not None
+    with pytest.raises(JournalInvalid, match="expected an integer from -1"):
+        replay(exported.replace(b'"retry_after":-1', b'"retry_after":-2', 1))
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,17 @@ def test_a_rule_whose_times_never_meet_is_a_problem(
 def test_two_rules_of_one_name_are_a_problem_of_the_scenario() -> None:
     rules = tuple(FaultRule(name=name, effect=RESET) for name in ("a", "b", "a"))
     assert list(find_problems(scenario(faults=rules), OFFERS)) == [(("faults", 2, "name"), 'the name "a" is taken')]
+
+
+@pytest.mark.parametrize("operation", ["list_offers", "rent_gpu"])
+def test_a_rule_per_rental_is_about_requests_that_concern_one(operation: Any) -> None:
+    per_rental = FaultWhen(per="rental")
+    rule = FaultRule(name="x", on=FaultTarget(operation=operation), effect=RESET, when=per_rental)
+    ((path, problem),) = rule_problems(rule, ["alice"], OfferNames(OFFERS))
+    assert (path, problem) == (
+        ("when", "per"),
+        f"{operation} concerns no rental yet: per rental goes with the others",
+    )
+    for fitting in ("get_rental", "terminate_rental", None):
+        rule = FaultRule(name="x", on=FaultTarget(operation=fitting), effect=RESET, when=per_rental)
+        assert list(rule_problems(rule, ["alice"], OfferNames(OFFERS))) == []
