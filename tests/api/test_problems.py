@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from gpu_sim.api.problems import KINDS, api_problem, control_problem
@@ -83,6 +84,30 @@ def rent_on_a_full_disk(api: Api) -> Answer:
     return answer
 
 
+def verify_what_is_on_its_way(api: Api) -> Answer:
+    async def receive() -> Any:
+        return await asyncio.Future()
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    headers = [(b"authorization", f"Bearer {BOB}".encode()), (b"content-length", b"1")]
+    scope = {"type": "http", "method": "POST", "path": RENT_PATH, "query_string": b"", "headers": headers}
+
+    async def verify() -> Answer:
+        async def rent() -> None:
+            await api.app(scope, receive, send)
+
+        renting = asyncio.create_task(rent())
+        await asyncio.sleep(0)
+        wanted = {"match": {"operation": "rent_gpu"}, "exactly": 0, "wait": "0s"}
+        answer = await api.send("POST", "/_sim/requests/verify", wanted)
+        renting.cancel()
+        return answer
+
+    return api.runner.run(verify())
+
+
 PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "invalid_value": (400, lambda api: api.call("GET", "/v1/gpu/offers?min_vram=x")),
     "insufficient_credit": (402, lambda api: api.call("POST", RENT_PATH, RENT)),
@@ -115,6 +140,7 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "not_reached": (409, wait_for_what_cannot_be),
     "request_log_off": (409, ask_for_what_is_not_kept),
     "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),
+    "still_in_flight": (409, verify_what_is_on_its_way),
     "journal_dropped": (410, ask_for_a_journal_that_is_gone),
     "snapshot_invalid": (400, lambda api: api.call("PUT", "/_sim/snapshot", {})),
     "state_unavailable": (503, rent_on_a_full_disk),

@@ -10,7 +10,7 @@ from msgspec.structs import fields
 PACKAGE = {"Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"}
 TESTING = {
     *("Account", "ClientReport", "Entry", "GpuSim", "GpuSimServer", "Notice", "Posting", "Rental", "Request"),
-    *("ServerRefused", "ServerUnreachable"),
+    *("RequestInFlight", "ServerRefused", "ServerUnreachable"),
 }
 FIXTURES = {"gpu_sim", "gpu_sim_server"}
 HOOKS = {"pytest_addoption", "pytest_configure", "pytest_runtest_makereport", "pytest_runtest_setup"}

@@ -156,7 +156,7 @@ def test_the_session_runs_as_it_stands_there(session: Session, tmp_path: Path) -
             timeout=SECONDS_MAX,
         )
     assert ended.returncode == 0, ended.stderr
-    assert '"error":' not in ended.stdout
+    assert '"error":{' not in ended.stdout
     assert "urn:gpu-sim:" not in ended.stdout
     for block in session.printed:
         assert block.text in ended.stdout, f"line {block.line}"

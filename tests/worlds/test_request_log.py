@@ -2,7 +2,7 @@
 
 import pytest
 from gpu_sim.core.scenario.scenario import AccountSpec
-from gpu_sim.worlds.request_log import KeptRequest, RequestLog
+from gpu_sim.worlds.request_log import NO_OFFER, KeptRequest, RequestLog
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
 
@@ -20,8 +20,10 @@ def request(number: int) -> KeptRequest:
         path="/v1/gpu/offers",
         query=b"",
         status=200,
+        error="",
         fault="",
         rental_id="",
+        offer=NO_OFFER,
         request_id=b"req_1",
         idempotency_key=b"",
         body=b"",

@@ -52,7 +52,7 @@ def build_app(
         routes=[
             *_api_routes(listings),
             *_page_routes(),
-            *_control_routes(streams, RequestLogs(recorder.redactor), metrics),
+            *_control_routes(streams, RequestLogs(recorder.redactor, recorder.in_flight), metrics),
         ],
         redirect_slashes=False,
         default=_not_found,
@@ -65,7 +65,7 @@ def build_app(
         "get_rental": gpu.get_rental,
         "terminate_rental": gpu.terminate_rental,
     }
-    return FrontController(router, worlds, access, connections, recorder.record, operations)
+    return FrontController(router, worlds, access, connections, recorder, operations)
 
 
 def _api_routes(listings: Listings) -> list[Route]:

@@ -37,11 +37,13 @@ class Exchange:
 
     __slots__ = (
         "account",
+        "arrived_ms",
         "asks_for_fault",
         "authorization",
         "began_ns",
         "body",
         "connection",
+        "error",
         "fault",
         "has_unread_body",
         "is_api",
@@ -83,6 +85,9 @@ class Exchange:
         """The names of the rules that acted on it as in `x-sim-fault`, `header` where it asked for a fault itself."""
         self.status = 0
         """The status of the answer; 0 before there is one, and for good where a fault keeps it from the client."""
+        self.error = ""
+        """The `code` of the error in the answer, also where a fault gave it or keeps it from the client."""
+        self.arrived_ms: int | None = None  # the virtual time before it waited for anything in its world, if it did
         self.now = ""
         """The virtual time of the answer as RFC 3339; empty before there is one (A23)."""
         self.request_id = b""
@@ -111,6 +116,7 @@ class Exchange:
     async def answer(self, send: Send, reply: Reply) -> None:
         """Send a whole answer, with the headers that every answer has."""
         self.status = reply.status
+        self.error = reply.error
         headers = [*reply.headers, *self.headers()]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})

@@ -8,7 +8,7 @@ faults are decided, and then route, method, media type and all that the handlers
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -26,6 +26,7 @@ from .faults.carry_out import carry_out
 from .faults.decision import decide_injection, may_meet_fault
 from .problems import PayloadTooLarge, api_problem, control_problem
 from .replies import json_reply
+from .request_log.recorder import RequestRecorder
 from .strict_json import parse_json
 from .transport import Connections, InjectedDisconnect
 
@@ -50,12 +51,12 @@ class FrontController:
         worlds: Worlds,
         access: ControlAccess,
         connections: Connections,
-        record: Callable[[Exchange], None],
+        requests: RequestRecorder,
         operations: Mapping[Operation, OperationHandler],
     ) -> None:
         self._app = app
         self._operations = operations
-        self._record = record
+        self._in_flight, self._record = requests.in_flight.exchanges, requests.record
         self._worlds = worlds
         self._access = access
         self._connections = connections
@@ -68,6 +69,7 @@ class FrontController:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, self._worlds, self._request_ids)
+        self._in_flight.add(exchange)
         try:
             # Most API requests have no body and a known token: they wait for nothing on the way to their operation.
             if exchange.has_unread_body or exchange.is_control:
@@ -75,6 +77,7 @@ class FrontController:
             if not exchange.is_api:
                 self._resolve_control_world(exchange)
             elif not self._authenticate(exchange):
+                exchange.arrived_ms = exchange.world.simulation.now_ms
                 await exchange.world.catch_up(api_request=True)
             # Faults come after the clock: their rules hold for spans of virtual time. They come before route and field
             # checks, as a fault in a real service's gateway would.
@@ -113,7 +116,7 @@ class FrontController:
         reply = control_problem(refusal) if exchange.is_control else api_problem(_as_client_sees(refusal))
         if exchange.has_unread_body:
             # Unread bytes would be taken for the next request on this connection: drain some of them and close it.
-            exchange.status = reply.status
+            exchange.status, exchange.error = reply.status, reply.error
             more_comes = not isinstance(refusal, PayloadTooLarge) or refusal.more_comes
             await send_and_drain(send, receive, reply, exchange.headers(), more_comes=more_comes)
         else:
@@ -122,6 +125,8 @@ class FrontController:
     async def _operate_with_faults(self, exchange: Exchange, send: Send) -> None:
         """Perform an operation, with the fault around it that its header or a rule asks for."""
         assert exchange.operation is not None
+        if exchange.arrived_ms is None:
+            exchange.arrived_ms = exchange.world.simulation.now_ms
         operate = self._operations[exchange.operation]
         injection = decide_injection(exchange)
         if injection is None:
@@ -197,5 +202,6 @@ async def _fail(exchange: Exchange, error: Exception, send: Send) -> None:
         raise error
     method, path = exchange.scope["method"], printable(exchange.scope["path"])
     _log.error("%s %s failed", method, path, exc_info=error)
-    said = {"message": "the simulator failed; its log says why", "type": "api_error", "param": None, "code": "failure"}
-    await exchange.answer(send, json_reply(500, {"error": said}))
+    message = "the simulator failed; its log says why"
+    said = {"message": message, "type": "api_error", "param": None, "code": "failure"}
+    await exchange.answer(send, json_reply(500, {"error": said}, error="failure"))

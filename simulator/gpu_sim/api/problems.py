@@ -8,7 +8,9 @@ Refusal
     ├── InvalidToken
     ├── NotFound, MethodNotAllowed
     ├── PayloadTooLarge, UnsupportedMediaType
-    └── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff, NotHeld
+    ├── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff
+    └── VerificationFailed
+        └── NotHeld, StillInFlight
 """
 
 from typing import Any, NamedTuple
@@ -130,14 +132,25 @@ class RequestLogOff(HttpRefusal):
     code = "request_log_off"
 
 
-class NotHeld(HttpRefusal):
-    """A verification of the request log failed. Compare the expectation with `findings`, the nearest requests."""
-
-    code = "not_held"
+class VerificationFailed(HttpRefusal):
+    """A verification of the request log did not succeed; `findings` tell why."""
 
     def __init__(self, message: str, *, findings: dict[str, Any]) -> None:
         super().__init__(message)
         self.findings = findings
+
+
+class NotHeld(VerificationFailed):
+    """What was expected of the request log does not hold. Compare it with the nearest requests in `findings`."""
+
+    code = "not_held"
+
+
+class StillInFlight(VerificationFailed):
+    """Requests that may change the outcome of a verification are still being answered. `findings` have them under
+    `in_flight`. Ask again, or wait longer."""
+
+    code = "still_in_flight"
 
 
 class Kind(NamedTuple):
@@ -148,6 +161,7 @@ class Kind(NamedTuple):
 
 
 _REQUEST = "invalid_request_error"
+
 
 # Looked up by exact class: a subclass added without a row of its own is a failure, and a test finds it.
 KINDS: dict[type[Refusal], Kind] = {
@@ -186,6 +200,7 @@ KINDS: dict[type[Refusal], Kind] = {
     NotReached: Kind(409, "conflict_error"),
     RequestLogOff: Kind(409, "conflict_error"),
     NotHeld: Kind(409, "conflict_error"),
+    StillInFlight: Kind(409, "conflict_error"),
 }
 
 
@@ -195,7 +210,7 @@ def api_problem(refusal: Refusal) -> Reply:
     error = {"message": refusal.message, "type": type_, "param": refusal.param, "code": refusal.code}
     if isinstance(refusal, errors.InsufficientCredit):
         error["amount_needed"] = format_usd(refusal.amount_needed_micros)
-    return json_reply(status, {"error": error}, _headers(refusal))
+    return json_reply(status, {"error": error}, _headers(refusal), error=refusal.code)
 
 
 def control_problem(refusal: Refusal) -> Reply:
@@ -209,7 +224,7 @@ def control_problem(refusal: Refusal) -> Reply:
         "code": refusal.code,
         "param": refusal.param,
     }
-    if isinstance(refusal, NotHeld):
+    if isinstance(refusal, VerificationFailed):
         problem |= refusal.findings
     return json_reply(status, problem, _headers(refusal), b"application/problem+json")
 

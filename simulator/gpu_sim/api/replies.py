@@ -11,10 +11,12 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Reply:
     """A whole answer, without the headers that every answer has."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "error", "headers", "status")
 
-    def __init__(self, status: int, body: bytes, headers: Headers = ()) -> None:
+    def __init__(self, status: int, body: bytes, headers: Headers = (), *, error: str = "") -> None:
         self.status = status
+        self.error = error
+        """The `code` of the error in its body, for the request log; empty where it tells of none."""
         self.body = body
         self.headers: Headers = headers if status == 204 else (*headers, (b"content-length", b"%d" % len(body)))
         """The headers given and `content-length`, which a 204 must not have (RFC 9110, 8.6)."""
@@ -27,6 +29,8 @@ class Stream(NamedTuple):
     headers: Headers = ()
 
 
-def json_reply(status: int, content: Any, headers: Headers = (), media: bytes = b"application/json") -> Reply:
-    """A whole answer with JSON in its body."""
-    return Reply(status, msgspec.json.encode(content), ((b"content-type", media), *headers))
+def json_reply(
+    status: int, content: Any, headers: Headers = (), media: bytes = b"application/json", *, error: str = ""
+) -> Reply:
+    """A whole answer with JSON in its body; `error` is the `code` of the error that it tells of, if it does."""
+    return Reply(status, msgspec.json.encode(content), ((b"content-type", media), *headers), error=error)

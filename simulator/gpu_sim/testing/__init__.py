@@ -2,7 +2,7 @@
 
 from ..client.connection import ServerRefused, ServerUnreachable
 from .gpu_sim import GpuSim
-from .records import Account, Entry, Notice, Posting, Rental, Request
+from .records import Account, Entry, Notice, Posting, Rental, Request, RequestInFlight
 from .report import ClientReport
 from .server import GpuSimServer
 
@@ -16,6 +16,7 @@ __all__ = [
     "Posting",
     "Rental",
     "Request",
+    "RequestInFlight",
     "ServerRefused",
     "ServerUnreachable",
 ]

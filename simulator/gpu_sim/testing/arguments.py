@@ -16,14 +16,15 @@ Time = str | datetime | timedelta | None
 """A virtual time, as an instant or as so long before now; None for no filter."""
 
 
-def span(name: str, given: object) -> str | None:
-    """A duration as text, from text such as `15m` or from a timedelta of whole milliseconds that is not negative."""
+def span(name: str, given: object, *, never: str = "the clock never goes back") -> str | None:
+    """A duration as text, from text such as `15m` or from a timedelta of whole milliseconds that is not negative;
+    `never` says why not."""
     if given is None or isinstance(given, str):
         return given
     if not isinstance(given, timedelta):
         raise TypeError(f'{name}: expected a duration such as "15m" or a timedelta, got {given!r}')
     if given < timedelta(0):
-        raise ValueError(f"{name}: the clock never goes back, got {given!r}")
+        raise ValueError(f"{name}: {never}, got {given!r}")
     if given % timedelta(milliseconds=1):
         raise ValueError(f"{name}: whole milliseconds, got {given!r}")
     return format_duration(given // timedelta(milliseconds=1))

@@ -14,13 +14,15 @@ from ..client.control_client import ControlClient, Page
 from ..core.kernel.names import did_you_mean
 from ..core.kernel.one_of import not_exactly_one
 from .arguments import Several, Time, dollars, instant, list_query, span
-from .records import Account, Entry, KeptRequests, Rental, Request
+from .records import Account, Entry, KeptRequests, Rental, Request, RequestInFlight
 from .report import ClientReport, latest, report_on
 from .retries import OrderMark
 from .unknown_token_requests import UnknownTokenRequests
 from .world_request import WorldRequest, serve_line
 
 REQUESTS_SHOWN = 10
+WAIT = "5s"
+"""A report waits so long for requests in flight unless told otherwise: longer than most injected delays."""
 _LIMIT = 10**9
 """More than any log keeps: it is read whole, in one answer."""
 
@@ -236,15 +238,27 @@ class GpuSim:
 
     @property
     def requests(self) -> list[Request]:
-        """The API requests of this world's accounts, oldest first: the latest 1,000 on a server of the plugin's own."""
+        """The API requests of this world's accounts that are over, oldest first: the latest 1,000 on a server of the
+        plugin's own."""
         return list(self._requests().data)
 
-    def report(self) -> ClientReport:
-        """The verdict on how the client behaved up to now."""
-        log = self._requests()
+    @property
+    def in_flight(self) -> list[RequestInFlight]:
+        """The API requests of this world's accounts that are still being answered, also those whose client has gone:
+        the first 100 in the order in which they came."""
+        return list(self._requests(limit=0).in_flight.data)
+
+    def report(self, *, wait: str | timedelta = WAIT) -> ClientReport:
+        """The verdict on how the client behaved up to now.
+
+        Requests that are still being answered are waited for, for so long of wall time at most, 30 s or less: "0s" does
+        not wait. Those that are not over by then are a problem of the report."""
+        waits = span("wait", wait, never="nobody waits backwards") or WAIT
+        log = self._requests(wait=waits)
         return report_on(
             requests=log.data,
             requests_dropped=log.dropped,
+            in_flight=log.in_flight.data,
             unknown_token_requests=self._unknown_token_requests.logged(),
             rentals=self.rentals(),
             ledger=self.ledger(),
@@ -303,7 +317,8 @@ class GpuSim:
         unknown_token_requests, log, now = self._unknown_token_requests.logged(), self._requests(), self.now
         shown = latest(log.data, unknown_token_requests, REQUESTS_SHOWN)
         heading = f"the latest of {log.latest + len(unknown_token_requests)} requests:" if shown else "no requests"
-        lines = "".join(f"\n  {line}" for line in shown)
+        pending = [f"{request} (still being answered)" for request in log.in_flight.data[:REQUESTS_SHOWN]]
+        lines = "".join(f"\n  {line}" for line in shown + pending)
         return f"virtual time {now:%Y-%m-%dT%H:%M:%S}Z\n{heading}{lines}"
 
     def leave(self) -> None:
@@ -322,9 +337,10 @@ class GpuSim:
             if refused.status != 404:
                 raise
 
-    def _requests(self, *, limit: int = _LIMIT) -> KeptRequests:
-        """The oldest of the requests that are kept, at most `limit`, and the numbers of all and of those dropped."""
-        answer = self.call("GET", "requests", query={"limit": str(limit)})
+    def _requests(self, *, limit: int = _LIMIT, wait: str = "0s") -> KeptRequests:
+        """The oldest of the requests that are kept, at most `limit`, the numbers of all and of those dropped, and those
+        in flight that are not over within `wait`."""
+        answer = self.call("GET", "requests", query={"limit": str(limit), "wait": wait})
         return msgspec.json.decode(answer, type=KeptRequests)
 
     def _act_on(self, rental_id: str, act: str, body: object = None) -> Rental:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ..request_record import RequestRecord
+from ..request_record import InFlightRecord, RequestRecord
 from ..terminal_text import printable
 
 
@@ -74,20 +74,43 @@ class Rental(Struct, frozen=True):
 
 class Request(RequestRecord[datetime], frozen=True):
     """A request to the API. `status` is 0 where the client got no answer; `body` is there where it was a JSON object
-    that was short enough to keep; tokens and SSH keys are not in it."""
+    that was short enough to keep; `error` is the code of the answer's error; tokens and SSH keys are not in it."""
 
     def __str__(self) -> str:
-        target = f"{self.path}?{self.query}" if self.query else self.path
         injected = f" (fault {self.fault})" if self.fault else ""
-        about = f" {self.rental_id}" if self.rental_id and self.rental_id not in target else ""
-        shown = printable(f"{self.method} {target}{about}")  # pytest shows it where a test fails
-        return f"#{self.seq} {self.at:%H:%M:%S} {shown} -> {self.status or 'no answer'}{injected}"
+        answer = f"{self.status} {printable(self.error or '')}".rstrip() if self.status else "no answer"
+        return f"#{self.seq} {self.at:%H:%M:%S} {_asked(self)} -> {answer}{injected}"
+
+
+class RequestInFlight(InFlightRecord[datetime], frozen=True):
+    """A request to the API that is still being answered, also where its client has gone. `since` is the virtual time
+    of its arrival, `duration_ms` the wall time up to now."""
+
+    def __str__(self) -> str:
+        injected = f" (fault {self.fault})" if self.fault else ""
+        return f"{_asked(self)} for {self.duration_ms / 1000:.1f} s{injected}"
+
+
+def _asked(request: Request | RequestInFlight) -> str:
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    named = (request.gpu_model, request.provider_id, request.region)
+    offer = f" ({', '.join(name for name in named if name)})" if any(named) else ""
+    about = f" {request.rental_id}" if request.rental_id and request.rental_id not in target else ""
+    return printable(f"{request.method} {target}{offer}{about}")  # pytest shows it where a test fails
+
+
+class RequestsInFlight(Struct, frozen=True):
+    """The requests in flight: their number, and the first of them."""
+
+    total: int
+    data: tuple[RequestInFlight, ...]
 
 
 class KeptRequests(Struct, frozen=True):
-    """The requests that are kept, oldest first; `latest` is the number of the latest, `dropped` counts those no longer
-    kept."""
+    """The requests that are kept, oldest first, and those in flight at the same moment; `latest` is the number of the
+    latest that is over, `dropped` counts those no longer kept."""
 
     data: tuple[Request, ...]
     latest: int
     dropped: int
+    in_flight: RequestsInFlight

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from .records import Entry, Rental, Request
+from ..request_record import still_being_answered
+from .records import Entry, Rental, Request, RequestInFlight
 from .retries import OrderMark, retried_after_402
 
 _SERVED = range(200, 300)
@@ -37,6 +38,10 @@ class ClientReport(Struct, frozen=True):
     """The number of requests by 4xx status."""
     server_errors: Mapping[int, int]
     """The number of requests by 5xx status, or 0 for no answer: injected faults."""
+    error_codes: Mapping[str, int]
+    """The number of requests by the `code` of the answer's error, also where the client did not get that answer."""
+    in_flight: tuple[RequestInFlight, ...]
+    """Requests that are still being answered: what comes of them, the report does not know."""
     spent: Decimal
     """The charges for its rentals, in US dollars (F13, F15)."""
     held: Decimal
@@ -58,6 +63,9 @@ class ClientReport(Struct, frozen=True):
             if rental.status == "terminated"
         ]
         found += [f"a rent refused with 402 was sent again: {request}" for request in self.rents_retried_after_402]
+        if self.in_flight:
+            says = still_being_answered(request.operation for request in self.in_flight)
+            found.append(f"{says}: {'; '.join(map(str, self.in_flight))}")
         if self.unauthorized:
             found.append(f"requests without a valid token: {self.unauthorized}")
         return tuple(found)
@@ -65,9 +73,10 @@ class ClientReport(Struct, frozen=True):
     def __str__(self) -> str:
         statuses = {**self.client_errors, **self.server_errors}
         shown = ", ".join(f"{count} x {status or 'no answer'}" for status, count in sorted(statuses.items()))
+        codes = ", ".join(f"{count} x {code}" for code, count in self.error_codes.items())
         lines = [
             f"{self.rents} rents, {self.interrupted} interrupted, ${self.spent} spent, ${self.held} held",
-            f"errors: {shown or 'none'}",
+            f"errors: {shown or 'none'}" + (f" ({codes})" if codes else ""),
             *(f"- {problem}" for problem in self.problems),
         ]
         if self.requests_dropped:
@@ -79,6 +88,7 @@ def report_on(
     *,
     requests: Sequence[Request],
     requests_dropped: int,
+    in_flight: Sequence[RequestInFlight],
     unknown_token_requests: Sequence[Request],
     rentals: Sequence[Rental],
     ledger: Sequence[Entry],
@@ -86,7 +96,8 @@ def report_on(
 ) -> ClientReport:
     """The verdict. `unknown_token_requests` are requests whose token no world knew; `order_marks` are points where it
     is known which of log and ledger came first."""
-    statuses = Counter(request.status for request in (*requests, *unknown_token_requests))
+    all_requests = (*requests, *unknown_token_requests)
+    statuses = Counter(request.status for request in all_requests)
     made = {request.rental_id for request in requests if request.operation == "rent_gpu" and request.rental_id}
     own = [rental for rental in rentals if rental.rental_id in made]
     deleted = {
@@ -106,11 +117,11 @@ def report_on(
             if rental.rental_id not in deleted and rental.termination_reason in (None, "idle_timeout")
         ),
         rents_retried_after_402=tuple(retried_after_402(requests, ledger, order_marks)),
-        unauthorized=sum(
-            request.status == 401 and request.fault is None for request in (*requests, *unknown_token_requests)
-        ),
+        unauthorized=sum(request.status == 401 and request.fault is None for request in all_requests),
         client_errors={status: count for status, count in sorted(statuses.items()) if 400 <= status < 500},
         server_errors={status: count for status, count in sorted(statuses.items()) if status == 0 or status >= 500},
+        error_codes=dict(sorted(Counter(request.error for request in all_requests if request.error).items())),
+        in_flight=tuple(in_flight),
         spent=_posted(entries, "revenue"),
         held=_posted(entries, *(f"{rental.account}/held" for rental in own)),
         requests_dropped=requests_dropped,

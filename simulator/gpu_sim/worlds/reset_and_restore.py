@@ -25,6 +25,12 @@ async def reset(world: World, choose: ChooseTokens) -> Mapping[str, str]:
     return tokens
 
 
+def forget_requests(world: World) -> None:
+    """Let the request log begin anew, and nothing else; who waits for requests is woken."""
+    world.requests.clear()
+    world.notify()
+
+
 async def restore(world: World, document: bytes, choose: ChooseTokens) -> Mapping[str, str]:
     """Replace scenario, seed and run by the snapshot's; apart from a reset, the only way in which time goes back.
     Returns the tokens that were chosen. Raises SnapshotInvalid, WorldNotFound or StateUnavailable, and then nothing has

@@ -14,7 +14,7 @@ from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 
 REQUESTS = "/_sim/requests"
 VERIFY = "/_sim/requests/verify"
-MEMBERS = ("matched", "seqs", "dropped", "nearest")
+MEMBERS = ("matched", "seqs", "dropped", "in_flight", "nearest")
 
 
 @pytest.fixture
@@ -330,7 +330,7 @@ def test_other_requests_are_served_while_a_long_log_is_read(runner: asyncio.Runn
         return answer.json()
 
     async def both() -> Any:
-        long = asyncio.create_task(finished("verify", "POST", VERIFY, {"match": {}, "exactly": 500}))
+        long = asyncio.create_task(finished("verify", "POST", VERIFY, {"match": {}, "exactly": 500, "wait": "0s"}))
         await asyncio.sleep(0)
         await finished("offers", "GET", "/v1/gpu/offers")
         return await long

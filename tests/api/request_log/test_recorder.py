@@ -167,9 +167,14 @@ def test_a_line_says_what_happened_to_a_request(api: Api, lines: list[bytes]) ->
         "operation": "rent_gpu",
         "method": "POST",
         "path": "/v1/gpu/rent",
+        "query": "",
         "status": 201,
+        "error": None,
         "fault": None,
         "rental_id": rental_id,
+        "provider_id": RENT["provider_id"],
+        "gpu_model": RENT["gpu_model"],
+        "region": RENT["region"],
         "request_id": "mine",
     }
 
@@ -180,7 +185,7 @@ def test_there_is_a_line_for_each_request_and_no_token_in_it(api: Api, lines: li
     api.call("POST", f"/v1/gpu/rent%2F{ALICE.replace('_', '%5F')}", RENT)
     assert len(lines) == 3
     assert all(b"si_" not in line and b"%5F" not in line for line in lines)
-    assert [json.loads(line)["rental_id"] for line in lines] == ["[redacted]", None, None]
+    assert [json.loads(line)["rental_id"] for line in lines] == ["[redacted]", "[redacted]", None]
     assert [json.loads(line)["world"] for line in lines] == ["default"] * 3
 
 

@@ -18,8 +18,12 @@ REQUEST = LoggedRequest(
     path="/v1/gpu/rent",
     query="",
     status=409,
+    error="offer_unavailable",
     fault=None,
     rental_id="rent_1",
+    provider_id="gcp",
+    gpu_model="H100",
+    region="us-central1, US",
     request_id="req_1",
     idempotency_key="k",
     body={"gpu_model": "H100", "gpu_count": 1, "fine_tuned": True, "deep": DEEP},
@@ -42,6 +46,7 @@ FITTING: list[dict[str, Any]] = [
     {"operation": "rent_gpu", "account": "alice", "status": 409, "rental": "rent_1"},
     {"method": "POST", "path": "/v1/gpu/rent", "idempotency_key": "k", "fault": None},
     {"status": "4xx"},
+    {"error": "offer_unavailable", "provider": "gcp", "gpu_model": "H100", "region": "us-central1, US"},
     {"body": {}},
     {"body": {"gpu_model": "H100", "gpu_count": 1}},
     {"body": {"deep": {"a": [1, {"b": 2}]}}},
@@ -50,6 +55,10 @@ OTHER: list[tuple[dict[str, Any], list[tuple[str, Any, Any]]]] = [
     ({"operation": "get_rental"}, [("operation", "get_rental", "rent_gpu")]),
     ({"operation": None}, [("operation", None, "rent_gpu")]),
     ({"account": "bob", "fault": "lost"}, [("account", "bob", "alice"), ("fault", "lost", None)]),
+    ({"error": "insufficient_credit"}, [("error", "insufficient_credit", "offer_unavailable")]),
+    ({"error": None}, [("error", None, "offer_unavailable")]),
+    ({"provider": "aws", "gpu_model": None}, [("provider", "aws", "gcp"), ("gpu_model", None, "H100")]),
+    ({"region": "us-central1"}, [("region", "us-central1", "us-central1, US")]),
     ({"status": 408}, [("status", 408, 409)]),
     ({"status": "5xx"}, [("status", "5xx", 409)]),
     ({"rental": None}, [("rental", None, "rent_1")]),
@@ -85,6 +94,30 @@ def test_a_request_without_a_body_lacks_every_field() -> None:
 def test_no_answer_is_status_0() -> None:
     unanswered = replace(REQUEST, status=0)
     assert Match(status=0).mismatches(unanswered) == Match(status="0xx").mismatches(unanswered) == []
+
+
+FITTING_IN_FLIGHT: list[tuple[dict[str, Any], bool, bool]] = [
+    ({"status": 201, "error": None, "fault": "lost"}, True, True),
+    ({"operation": "rent_gpu", "body": {"gpu_count": 1}}, True, True),
+    ({"operation": "get_rental"}, False, False),
+    ({"path": "/v1/gpu/offers"}, False, False),
+    ({"idempotency_key": "other"}, False, False),
+    ({"rental": "rent_2"}, False, False),
+    ({"provider": "aws"}, False, True),
+    ({"body": {"gpu_count": 2}}, False, True),
+]
+
+
+@pytest.mark.parametrize(("fields", "with_body", "without"), FITTING_IN_FLIGHT)
+def test_what_is_not_certain_yet_may_still_fit(fields: dict[str, Any], with_body: bool, without: bool) -> None:
+    fits = [Match(**fields).may_fit(REQUEST, has_body=has_body) for has_body in (True, False)]
+    assert fits == [with_body, without]
+
+
+@pytest.mark.parametrize(("operation", "fits"), [("rent_gpu", True), ("list_offers", False)])
+def test_a_rent_may_still_get_any_rental(operation: str, fits: bool) -> None:
+    request = replace(REQUEST, operation=operation, rental_id=None)
+    assert Match(rental="rent_2").may_fit(request, has_body=True) == fits
 
 
 @pytest.mark.parametrize("status", ["", "409", "4XX", "xx", "44xx"])

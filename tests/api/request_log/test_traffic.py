@@ -2,7 +2,7 @@
 
 import pytest
 from gpu_sim.api.request_log.traffic import BOUNDS_NS, RULES_COUNTED_MAX, Traffic
-from gpu_sim.worlds.request_log import KeptRequest
+from gpu_sim.worlds.request_log import NO_OFFER, KeptRequest
 
 
 def test_bounds_go_from_50_microseconds_to_10_seconds() -> None:
@@ -43,7 +43,7 @@ def test_each_rule_that_acted_on_a_request_is_counted() -> None:
 
 def kept(fault: str) -> KeptRequest:
     """A request that these rules acted on."""
-    return KeptRequest("", 1, "alice", "rent_gpu", "POST", "/", b"", 0, fault, "", b"r", b"", b"")
+    return KeptRequest("", 1, "alice", "rent_gpu", "POST", "/", b"", 0, "", fault, "", NO_OFFER, b"r", b"", b"")
 
 
 def test_faults_are_counted_by_rule_up_to_a_number_of_rules() -> None:

@@ -14,6 +14,7 @@ from ...core.kernel.names import NAME_PATTERN, did_you_mean, is_name, is_token
 from ...core.scenario.scenario import ClockSettings, Scenario
 from ...scenario_files.problems import Problem, ScenarioError
 from ...worlds.faults import reset_faults
+from ...worlds.reset_and_restore import forget_requests
 from ...worlds.world import World
 from ...worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
 from ..bodies import Disconnected
@@ -61,7 +62,7 @@ class Reset(Struct, forbid_unknown_fields=True):
 
 
 _PARTS: dict[ResetPart, Callable[[World], object]] = {
-    "requests": lambda world: world.requests.clear(),
+    "requests": forget_requests,
     "faults": reset_faults,
     "market": lambda world: world.execute(ResetMarket()),
 }

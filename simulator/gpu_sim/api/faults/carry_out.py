@@ -50,6 +50,6 @@ async def _perform(exchange: Exchange, perform: Perform, answer: CapturedAnswer,
     await perform(answer)
     if twice:
         # The second run overwrites what is logged of the first, whose answer the client gets.
-        status, rental_id = exchange.status, exchange.rental_id
+        status, error, rental_id = exchange.status, exchange.error, exchange.rental_id
         await perform(CapturedAnswer())
-        exchange.status, exchange.rental_id = status, rental_id
+        exchange.status, exchange.error, exchange.rental_id = status, error, rental_id

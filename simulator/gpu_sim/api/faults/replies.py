@@ -19,6 +19,9 @@ from ..replies import Headers, Reply, json_reply
 RETRY_AFTER_SECONDS = 1
 """The Retry-After of an injected 429 or 503 whose rule gives none."""
 
+CODE_CHARACTERS_MAX = 64
+"""The longest part of a rule's own error code that is logged."""
+
 _SAYS = "injected by a fault of the simulator"
 _TEXT = b"text/plain; charset=utf-8"
 _PAGE = (
@@ -46,7 +49,7 @@ def injected_reply(injection: Injection, operation: Operation, pacer: Pacer) -> 
         return Reply(status, b"", retry_after)
     if effect.form not in (None, "api") or effect.body is not None:
         media, body = _form(effect, status)
-        return Reply(status, body, ((b"content-type", media), *retry_after))
+        return Reply(status, body, ((b"content-type", media), *retry_after), error=_code_in(effect.body))
     refusal = _as_refused(status, operation)
     if refusal is not None:
         reply = api_problem(refusal)
@@ -55,7 +58,15 @@ def injected_reply(injection: Injection, operation: Operation, pacer: Pacer) -> 
         return reply
     type_ = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
     code = "rate_limited" if status == 429 else "injected_fault"
-    return json_reply(status, {"error": {"message": _SAYS, "type": type_, "param": None, "code": code}}, retry_after)
+    said = {"message": _SAYS, "type": type_, "param": None, "code": code}
+    return json_reply(status, {"error": said}, retry_after, error=code)
+
+
+def _code_in(body: object) -> str:
+    """The `code` of the error in a body of a rule's own; empty where it has none, or not in the API's envelope."""
+    error = body.get("error") if isinstance(body, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return code[:CODE_CHARACTERS_MAX] if isinstance(code, str) else ""
 
 
 def _form(effect: FaultEffect, status: int) -> tuple[bytes, bytes]:

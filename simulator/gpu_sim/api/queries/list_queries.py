@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from ...core.billing.ledger import Entry
 from ...core.events import Event, Reason
+from ...core.kernel.quantities import Duration
 from ...core.rentals.transitions import Status
 from ...core.scenario.acts import ActKind
 from ...core.scenario.fault_rules import Operation
@@ -162,6 +163,8 @@ class RequestsQuery(NumberedListQuery, frozen=True, forbid_unknown_fields=True, 
     """Only requests of the account with this bearer token."""
     status: Annotated[str | None, Meta(examples=["409"])] = None
     """Only answers of this status, or of a class such as `4xx`; 0 for requests without an answer."""
+    error: Annotated[str | None, Meta(examples=["offer_unavailable"])] = None
+    """Only answers whose error has this code."""
     fault: str | None = None
     """Only requests that this fault rule was injected into, `header` for those that asked for a fault themselves."""
     rental_id: str | None = None
@@ -170,3 +173,11 @@ class RequestsQuery(NumberedListQuery, frozen=True, forbid_unknown_fields=True, 
     """The same as `rental_id`, as a match of `requests/verify` calls it."""
     since: Since | None = None
     """Only requests that were answered then or later: an instant, or so long before now in virtual time."""
+    provider: Annotated[str | None, Meta(examples=["vast-ai"])] = None
+    """Only rents that name an offer of this provider."""
+    gpu_model: Annotated[str | None, Meta(examples=["RTX 4090"])] = None
+    """Only rents that name an offer of this GPU model."""
+    region: Annotated[str | None, Meta(examples=["Quebec, CA"])] = None
+    """Only rents that name an offer in this region."""
+    wait: Duration = Duration(0)
+    """Wait so long at most, up to 30 s of wall time, for requests in flight that may pass the filters."""

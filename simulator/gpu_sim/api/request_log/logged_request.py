@@ -9,13 +9,11 @@ from ...core.kernel.errors import Refusal
 from ...request_record import RequestRecord
 from ...terminal_text import printable
 from ...wall_clock import wall_epoch_ms
-from ...worlds.request_log import KeptRequest
+from ...worlds.request_log import NO_OFFER, AskedOffer, KeptRequest
 from ..exchange import Exchange
 from ..strict_json import parse_json
+from .kept_request import PATH_CHARACTERS_MAX, named_offer
 from .redaction import Redactor
-
-PATH_CHARACTERS_MAX = 2_048
-"""The longest part of a path that is logged."""
 
 _NS_PER_MS = 1_000_000
 
@@ -27,6 +25,8 @@ class LoggedRequest(RequestRecord[str], frozen=True):
 def logged_request(seq: int, request: KeptRequest, redactor: Redactor) -> LoggedRequest:
     """Redact request number `seq` of a log and put it into the form in which it is shown."""
     body = request.body
+    shown_body = _body(body, redactor)
+    provider_id, gpu_model, region = _offer(request, shown_body)
     return LoggedRequest(
         seq=seq,
         at=request.at,
@@ -37,11 +37,15 @@ def logged_request(seq: int, request: KeptRequest, redactor: Redactor) -> Logged
         path=redactor.url(request.path),
         query=redactor.url(request.query.decode("latin-1")),
         status=request.status,
+        error=redactor.text(request.error) or None,
         fault=request.fault or None,
         rental_id=redactor.url(request.rental_id) or None,
+        provider_id=provider_id,
+        gpu_model=gpu_model,
+        region=region,
         request_id=redactor.text(request.request_id.decode()),
         idempotency_key=redactor.text(request.idempotency_key.decode("latin-1")) or None,
-        body=_body(body, redactor),
+        body=shown_body,
         body_bytes=body if isinstance(body, int) else len(body),
     )
 
@@ -56,8 +60,16 @@ def _body(body: bytes | int, redactor: Redactor) -> dict[str, Any] | None:
     return shown
 
 
-def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
+def _offer(request: KeptRequest, shown_body: dict[str, Any] | None) -> AskedOffer:
+    if request.operation != "rent_gpu":
+        return NO_OFFER
+    return request.offer if isinstance(request.body, int) else named_offer(shown_body)
+
+
+def log_line(exchange: Exchange, request: KeptRequest, redactor: Redactor) -> bytes:
     """Encode a finished request as one line of JSON, line feed included."""
+    is_rent = request.operation == "rent_gpu"
+    provider_id, gpu_model, region = _offer(request, _body(request.body, redactor) if is_rent else None)
     line = {
         "at": exchange.world.now,
         "time": format_instant(wall_epoch_ms()),
@@ -66,11 +78,16 @@ def log_line(exchange: Exchange, span_ns: int, redactor: Redactor) -> bytes:
         "operation": exchange.operation,
         "method": redactor.text(exchange.scope["method"]),
         "path": redactor.url(exchange.scope["path"])[:PATH_CHARACTERS_MAX],
+        "query": redactor.url(request.query.decode("latin-1")),
         "status": exchange.status,
+        "error": redactor.text(request.error) or None,
         "fault": exchange.fault or None,
-        "rental_id": redactor.url(exchange.rental_id)[:PATH_CHARACTERS_MAX] or None,
+        "rental_id": redactor.url(request.rental_id) or None,
+        "provider_id": provider_id,
+        "gpu_model": gpu_model,
+        "region": region,
         "request_id": redactor.text(exchange.request_id.decode()),
-        "duration_ms": _ms(span_ns),
+        "duration_ms": _ms(request.span_ns),
     }
     # A terminal may show it, and JSON leaves some of what that obeys as it is.
     return printable(msgspec.json.encode(line).decode()).encode() + b"\n"

@@ -20,13 +20,23 @@ _is_class = re.compile(r"[0-9]xx").fullmatch
 _FIELDS = {
     "operation": "operation",
     "account": "account",
+    "error": "error",
     "fault": "fault",
     "rental": "rental_id",
+    "provider": "provider_id",
+    "gpu_model": "gpu_model",
+    "region": "region",
     "method": "method",
     "path": "path",
     "idempotency_key": "idempotency_key",
 }
 """Fields of a match that are compared by equality, with their names in a logged request."""
+
+_OPEN_IN_FLIGHT = frozenset(("status", "error", "fault"))
+"""Fields of a request that are certain only once it is over."""
+
+_NAMED_BY_BODY = frozenset(("account", "provider", "gpu_model", "region"))
+"""Fields that are certain only once the body has come; the token is looked up after that too."""
 
 
 class Mismatch(Struct, frozen=True):
@@ -41,14 +51,20 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
     """An expectation of a request. A field left out allows any value, null only a missing one; `fault` is that of any
     rule that acted.
 
-    `status` is one such as 409, or a class such as "4xx"; of `body` only the fields given are compared.
+    `status` is one such as 409, or a class such as "4xx"; `error` is the code of the answer's error, such as
+    "offer_unavailable"; `provider`, `gpu_model` and `region` are of the offer that a rent names; of `body` only the
+    fields given are compared.
     """
 
     operation: Operation | UnsetType | None = UNSET
     account: str | UnsetType | None = UNSET
     status: int | str | UnsetType = UNSET
+    error: str | UnsetType | None = UNSET
     fault: str | UnsetType | None = UNSET
     rental: str | UnsetType | None = UNSET
+    provider: str | UnsetType | None = UNSET
+    gpu_model: str | UnsetType | None = UNSET
+    region: str | UnsetType | None = UNSET
     method: str | UnsetType = UNSET
     path: str | UnsetType = UNSET
     idempotency_key: str | UnsetType | None = UNSET
@@ -75,6 +91,20 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
                 if name not in body or not _is_same(expected, body[name]):
                     found.append(Mismatch(f"body.{name}", expected, body.get(name)))
         return found
+
+    def is_about(self, operation: str | None, account: str | None) -> bool:
+        """True where a request with this operation and account may be like this match."""
+        return self.operation in (UNSET, operation) and self.account in (UNSET, account)
+
+    def may_fit(self, request: LoggedRequest, *, has_body: bool) -> bool:
+        """True where a request in flight may be like this match once it is over: nothing that is certain by now
+        differs. `has_body` is False while its body is still coming."""
+        fields = {mismatch.field for mismatch in self.mismatches(request)} - _OPEN_IN_FLIGHT
+        if request.operation == "rent_gpu" and request.rental_id is None:
+            fields.discard("rental")
+        if not has_body:
+            fields = {field for field in fields if field not in _NAMED_BY_BODY and not field.startswith("body.")}
+        return not fields
 
 
 def _is_one_of_several(field: str, expected: str | None, actual: str | None) -> bool:

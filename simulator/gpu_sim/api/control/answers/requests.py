@@ -1,8 +1,10 @@
 """Answers about the request log."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
+
+from ..lists import NumberedListEnd
 
 
 class Held(Struct, frozen=True):
@@ -15,3 +17,10 @@ class Held(Struct, frozen=True):
     """The numbers of the first 100 of them."""
     dropped: int
     """The number of requests no longer in the log, of which nothing is known."""
+
+
+class RequestsEnd(NumberedListEnd, frozen=True):
+    """The fields of the list of requests after its `data`."""
+
+    in_flight: dict[str, Any]
+    """The requests that may pass the filters once they are over: their number, `total`, and `data`, the first 100."""
