@@ -1,10 +1,12 @@
 """Messages of msgspec about values that fit no type, parsed into kind, name and path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct, inspect
+
+from .core.kernel.names import did_you_mean
 
 Kind = Literal["unknown_field", "missing_field", "unknown_value", "wrong_type", "other"]
 
@@ -18,6 +20,9 @@ _NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("unknown_value", re.compile(r'Invalid enum value "(.*)"', re.DOTALL)),  # it has a single quote in it
     ("unknown_value", re.compile(r"Invalid enum value (.*)")),  # a number
 )
+
+
+_REFUSE = '; a server refuses connections, of all its worlds at once: POST /_sim/server/refuse {"for": "30s"}'
 
 
 class TypeProblem(Struct, frozen=True):
@@ -50,6 +55,16 @@ class TypeProblem(Struct, frozen=True):
             return [field.encode_name for struct in structs for field in struct.fields]
         literals = [type_ for type_ in types if isinstance(type_, inspect.LiteralType)]
         return [str(value) for literal in literals for value in literal.values]
+
+    def hint(self, known: Sequence[str]) -> str:
+        """A clause for the end of an error message about an unknown field: the known one that it is near to."""
+        is_effect = self.path[-1:] == ("effect",)
+        return effect_hint(self.name, known) if is_effect else did_you_mean(self.name, known)
+
+
+def effect_hint(name: str, known: Sequence[str]) -> str:
+    """As `did_you_mean`, for the name of a fault's effect: one that is no effect is a call of its own."""
+    return _REFUSE if name == "refuse" else did_you_mean(name, known)
 
 
 def parse_type_error(message: str) -> TypeProblem:

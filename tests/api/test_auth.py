@@ -180,8 +180,8 @@ def test_an_allowed_host_may_use_the_control_plane_as_host_and_origin(runner: as
 
 def test_off_loopback_the_control_plane_is_off_without_an_admin_token(runner: asyncio.Runner) -> None:
     api = Api(runner, scenario(), access=ControlAccess(on_loopback=False))
-    api.call("GET", "/_sim/health").problem(403, "control_refused")
-    api.call("GET", "/_sim/health", headers=[("x-sim-admin", "")]).problem(403, "control_refused")
+    api.call("GET", "/_sim/clock").problem(403, "control_refused")
+    api.call("GET", "/_sim/clock", headers=[("x-sim-admin", "")]).problem(403, "control_refused")
     assert api.call("GET", "/v1/gpu/offers").status == 200
 
 
@@ -228,3 +228,77 @@ def test_a_malformed_or_unknown_token_is_refused_on_the_control_plane_too(api: A
     with api.unchanged():
         api.call("POST", "/_sim/reset", token="si_nobody").problem(401, "invalid_token")
     assert api.call("GET", "/_sim/clock?world=default", token="si_nobody").status == 200
+
+
+@pytest.mark.parametrize("token", [None, "s3cret"])
+def test_off_loopback_health_and_ready_tell_anybody_that_and_no_more(runner: asyncio.Runner, token: str | None) -> None:
+    """A probe of a container or of a load balancer has no token to send."""
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token=token))
+    for bearer in (None, ALICE, "si_nobody"):
+        for name, status in (("health", "ok"), ("ready", "ready")):
+            answer = api.call("GET", f"/_sim/{name}", token=bearer, host="10.0.0.1:4780")
+            assert (answer.status, answer.json()) == (200, {"status": status})
+            assert api.call("HEAD", f"/_sim/{name}", token=bearer, host="10.0.0.1:4780").status == 200
+    for target in ("/_sim/health?world=default", "/_sim/ready?world=x", "/_sim/health?x=1", "/_sim/health/"):
+        api.call("GET", target).problem(403, "control_refused")
+    api.call("GET", "/_sim/health", {}).problem(403, "control_refused")
+    api.call("POST", "/_sim/ready").problem(403, "control_refused")
+    for wrong in ("", "s3cre"):
+        api.call("GET", "/_sim/health", headers=[("x-sim-admin", wrong)]).problem(403, "control_refused")
+
+
+def test_with_the_admin_token_or_on_loopback_health_tells_all(runner: asyncio.Runner) -> None:
+    off = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token="s3cret"))
+    told = off.get("/_sim/health", headers=[("x-sim-admin", "s3cret")])
+    on = Api(runner, scenario())
+    assert list(told) == list(on.get("/_sim/health", token=None))
+    assert {"version", "worlds", "seed", "clock"} < set(told)
+
+
+METRICS = ["/metrics", "/_sim/metrics"]
+
+
+@pytest.mark.parametrize("path", METRICS)
+@pytest.mark.parametrize("on_loopback", [True, False])
+def test_metrics_take_the_admin_token_as_a_bearer_token(runner: asyncio.Runner, path: str, on_loopback: bool) -> None:
+    """Prometheus sends `Authorization` and, up to its newest versions, no header of one's own."""
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=on_loopback, admin_token="s3cret"))
+    api.add_world("other", scenario(accounts=()))
+    for value in ("Bearer s3cret", "bearer   s3cret "):
+        answer = api.call("GET", path, token=None, headers=[("authorization", value)], host="sim:4780")
+        assert answer.status == 200
+        assert b"gpu_sim_build_info" in answer.body
+
+
+@pytest.mark.parametrize("path", METRICS)
+def test_off_loopback_metrics_refuse_any_other_bearer_token(runner: asyncio.Runner, path: str) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token="s3cret"))
+    for value in (
+        "Bearer s3cre",
+        "Bearer s3crett",
+        f"Bearer {ALICE}",
+        "Basic s3cret",
+        "s3cret",
+        "Bearer",
+        "Bearer \xff",
+    ):
+        problem = api.call("GET", path, token=None, headers=[("authorization", value)]).problem(403, "control_refused")
+        assert "as a bearer token" in problem["detail"]
+    twice = [("authorization", "Bearer s3cret")] * 2
+    api.call("GET", path, token=None, headers=twice).problem(403, "control_refused")
+    without = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token=""))
+    without.call("GET", path, token=None, headers=[("authorization", "Bearer ")]).problem(403, "control_refused")
+
+
+def test_on_loopback_metrics_take_the_tokens_that_they_took(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(admin_token="s3cret"))
+    for token in (None, ALICE):
+        assert api.call("GET", "/metrics", token=token).status == 200
+    api.call("GET", "/metrics", token="si_nobody").problem(401, "invalid_token")
+
+
+def test_as_a_bearer_token_the_admin_token_opens_nothing_but_the_metrics(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token="s3cret"))
+    for method, path in (("GET", "/_sim/clock"), ("POST", "/_sim/reset"), ("GET", "/_sim/metrics/")):
+        api.call(method, path, token="s3cret").problem(403, "control_refused")
+    api.call("GET", "/v1/gpu/offers", token="s3cret").refused(401, "invalid_token")

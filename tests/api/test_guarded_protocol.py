@@ -22,6 +22,7 @@ from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
 from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.server import serving as server
+from gpu_sim.server.listening_socket import listen
 from gpu_sim.server.serving import Ready
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
@@ -221,7 +222,6 @@ def test_clients_that_pipeline_and_go_away_are_no_failures(either: Ready, first:
 @contextmanager
 def small_buffers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The servers that start within the block send with little room in the kernel."""
-    listen = server.listen
 
     def listen_small(host: str, port: int) -> socket.socket:
         listening = listen(host, port)

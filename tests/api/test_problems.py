@@ -139,6 +139,7 @@ PRODUCED: dict[str, tuple[int, Callable[[Api], Answer]]] = {
     "act_exists": (409, take_the_name_of_an_act_to_come),
     "not_reached": (409, wait_for_what_cannot_be),
     "request_log_off": (409, ask_for_what_is_not_kept),
+    "no_server": (409, lambda api: api.call("GET", "/_sim/server/refuse")),
     "not_held": (409, lambda api: api.call("POST", "/_sim/requests/verify", {"match": {}})),
     "still_in_flight": (409, verify_what_is_on_its_way),
     "journal_dropped": (410, ask_for_a_journal_that_is_gone),

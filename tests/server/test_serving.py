@@ -17,7 +17,8 @@ from gpu_sim import serve_in_thread
 from gpu_sim.cli.main import main
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.scenario import ClockSettings
-from gpu_sim.server.serving import DEFAULT_HOST, DEFAULT_PORT, Options, PortUnavailable, listen
+from gpu_sim.server.listening_socket import listen
+from gpu_sim.server.serving import DEFAULT_HOST, Options
 
 from ..support.builders import scenario
 from ..support.processes import Serving, environment, run, serving
@@ -177,6 +178,8 @@ def test_settings_come_from_the_environment(ready_file: Path, tmp_path: Path) ->
         GPU_SIM_PORT="0",
         GPU_SIM_ALLOW_HOST="sim.test Other.test:8080",
         GPU_SIM_ADMIN_TOKEN="s3cret",
+        GPU_SIM_KEEP_ALIVE="9",
+        GPU_SIM_CORS="http://Localhost:3000 https://dev.test:443",
         GPU_SIM_REQUEST_LOG="1",
         GPU_SIM_LOG_REQUESTS="1",
         GPU_SIM_SCENARIO_DIR=str(tmp_path),
@@ -193,7 +196,9 @@ def test_settings_come_from_the_environment(ready_file: Path, tmp_path: Path) ->
         made = httpx.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"}).json()
         assert made["seed"] == 8
         assert httpx.delete(f"{server.url}/_sim/worlds/{made['world']}").status_code == 204
-        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
+        page = AUTH | {"origin": "http://localhost:3000"}
+        told = httpx.get(f"{server.url}/v1/gpu/offers", headers=page).headers
+        assert (told["access-control-allow-origin"], told["keep-alive"]) == ("http://localhost:3000", "timeout=9")
         assert [request["seq"] for request in httpx.get(f"{server.url}/_sim/requests").json()["data"]] == [2]
         _, _, err = server.stop()
         assert [json.loads(line)["operation"] for line in err.splitlines()] == ["rent_gpu", "list_offers"]
@@ -233,7 +238,7 @@ def test_off_loopback_the_control_plane_is_off(monkeypatch: pytest.MonkeyPatch) 
     asked: list[str] = []
     monkeypatch.setattr("gpu_sim.server.serving.is_loopback", asked.append)
     with serve_in_thread(scenario()) as server:
-        assert httpx.get(f"{server.url}/_sim/health").status_code == 403
+        assert httpx.get(f"{server.url}/_sim/clock").status_code == 403
         token = {"authorization": f"Bearer {server.token}"}
         assert httpx.get(f"{server.url}/v1/gpu/offers", headers=token).status_code == 200
     assert asked == ["127.0.0.1"]
@@ -284,15 +289,6 @@ def test_two_servers_in_threads_do_not_share_a_world() -> None:
         assert (
             httpx.get(f"{two.url}/v1/gpu/offers", headers={"authorization": f"Bearer {one.token}"}).status_code == 401
         )
-
-
-def test_listening_takes_a_free_port_or_says_why_not() -> None:
-    with listen("127.0.0.1", 0) as first:
-        port = first.getsockname()[1]
-        with pytest.raises(PortUnavailable, match=rf"port {port} on 127\.0\.0\.1"):
-            listen("127.0.0.1", port)
-    with pytest.raises(PortUnavailable, match=r"cannot listen on host\.invalid"):
-        listen("host.invalid", DEFAULT_PORT)
 
 
 def test_a_signal_during_a_long_advance_ends_it_where_it_is(tmp_path: Path) -> None:

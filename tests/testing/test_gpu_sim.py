@@ -144,6 +144,8 @@ def test_a_bad_argument_is_named(
         (lambda sim: sim.fault({"respnd": 503}), 400, 'did you mean "respond"?'),
         (lambda sim: sim.fault({"respond": 503}, on="rent"), 400, 'did you mean "rent_gpu"?'),
         (lambda sim: sim.fault({"respond": 503}, when={"tims": 1}), 400, 'did you mean "times"?'),
+        (lambda sim: sim.refuse_connections("2m"), 400, "for must be above 0s and at most 1m"),
+        (lambda sim: sim.refuse_connections("1s", connections="kept"), 400, 'did you mean "keep"?'),
         (lambda sim: sim.touch("rent_x"), 404, 'no rental "rent_x"'),
         (lambda sim: sim.call("POST", "market/outage", {"provider": "gpc"}), 400, 'did you mean "gcp"?'),
     ],
@@ -181,6 +183,24 @@ def test_a_rental_is_used_and_taken_back(gpu_sim: GpuSim) -> None:
     assert taken.billed_amount == Decimal("0.114800")  # 24 minutes at $0.287 an hour
     with pytest.raises(ServerRefused, match="409"):
         gpu_sim.interrupt(rental_id)
+
+
+def test_nobody_listens_until_the_test_says_so_or_is_over(gpu_sim: GpuSim) -> None:
+    with httpx.Client(base_url=gpu_sim.base_url, headers={"authorization": f"Bearer {gpu_sim.token}"}) as pooled:
+        assert pooled.get("/v1/gpu/offers").status_code == 200
+        for connections in ("reset", "close"):
+            gpu_sim.refuse_connections(timedelta(minutes=1), connections=connections)
+            with pytest.raises(httpx.ConnectError):
+                pooled.get("/v1/gpu/offers")
+            gpu_sim.advance("1m")
+            gpu_sim.accept_connections()
+            assert pooled.get("/v1/gpu/offers").status_code == 200
+        gpu_sim.refuse_connections("1m", connections="keep")
+        assert pooled.get("/v1/gpu/offers").status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            with_httpx(gpu_sim)
+        gpu_sim.leave()
+        assert with_httpx(gpu_sim) == 201
 
 
 def test_a_fault_meets_the_client_and_is_seen_in_the_log(gpu_sim: GpuSim) -> None:

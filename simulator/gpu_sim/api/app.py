@@ -13,6 +13,7 @@ from .control import worlds as control_worlds
 from .control.event_stream import EventStreams
 from .control.metrics import MetricsEndpoint
 from .control.requests import RequestLogs
+from .control.server.connections import ConnectionCalls
 from .exchange import (
     METRICS_PATH,
     OFFERS_PATH,
@@ -53,6 +54,7 @@ def build_app(
             *_api_routes(listings),
             *_page_routes(),
             *_control_routes(streams, RequestLogs(recorder.redactor, recorder.in_flight), metrics),
+            *_server_routes(ConnectionCalls(connections)),
         ],
         redirect_slashes=False,
         default=_not_found,
@@ -120,6 +122,10 @@ def _control_routes(streams: EventStreams, request_logs: RequestLogs, metrics: M
         _route("/_sim/metrics", GET=metrics.get_metrics),
         _route(METRICS_PATH, GET=metrics.get_metrics),
     ]
+
+
+def _server_routes(calls: ConnectionCalls) -> list[Route]:
+    return [_route("/_sim/server/refuse", GET=calls.get_listening, POST=calls.refuse, DELETE=calls.listen)]
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -13,6 +13,11 @@ from .problems import ControlRefused, InvalidToken
 _is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch
 
 
+_ADMIN_HEADER = b"x-sim-admin"
+_METRICS_PATHS = ("/metrics", "/_sim/metrics")
+_PROBE_PATHS = ("/_sim/health", "/_sim/ready")
+
+
 class ControlAccess(Struct, frozen=True):
     """Access to the control plane: on loopback with a known host, or from anywhere with the admin token."""
 
@@ -24,6 +29,11 @@ class ControlAccess(Struct, frozen=True):
     def is_open(self) -> bool:
         """False where nobody may use it."""
         return self.on_loopback or bool(self.admin_token)
+
+    def is_admin_token(self, given: bytes) -> bool:
+        """True for the admin token, in a time that does not depend on how far the two agree."""
+        token = (self.admin_token or "").encode()
+        return token != b"" and compare_digest(given, token)
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
@@ -60,12 +70,12 @@ def unknown_token() -> InvalidToken:
 
 def guard_control(scope: Scope, access: ControlAccess) -> None:
     """Raises ControlRefused unless the request may use the control plane: a web page must not drive it."""
-    if access.admin_token:
-        given = header_values(scope, b"x-sim-admin")
-        if len(given) == 1 and compare_digest(given[0], access.admin_token.encode()):
-            return
+    given = header_values(scope, _ADMIN_HEADER)
+    if (len(given) == 1 and access.is_admin_token(given[0])) or bears_admin_token(scope, access):
+        return
     if not access.on_loopback:
-        raise ControlRefused("off loopback the control plane needs --admin-token, sent as x-sim-admin")
+        also = ", or as a bearer token" if scope["path"] in _METRICS_PATHS else ""
+        raise ControlRefused(f"off loopback the control plane needs --admin-token, sent as x-sim-admin{also}")
     hosts = header_values(scope, b"host")
     if not hosts or not all(_is_allowed(host.decode("latin-1"), access) for host in hosts):
         raise ControlRefused("the Host is neither loopback nor an --allow-host", param="host")
@@ -76,6 +86,29 @@ def guard_control(scope: Scope, access: ControlAccess) -> None:
     # Browsers leave the Origin out of what they take for harmless. A page on another loopback port is of the same site.
     if not origins and b"cross-site" in header_values(scope, b"sec-fetch-site"):
         raise ControlRefused("the request comes from a page of another site", param="sec-fetch-site")
+
+
+def bears_admin_token(scope: Scope, access: ControlAccess) -> bool:
+    """True for a request for metrics with the admin token as its bearer token: scrapers send no header of one's own."""
+    given = header_values(scope, b"authorization")
+    if scope["path"] not in _METRICS_PATHS or len(given) != 1:
+        return False
+    scheme, _, token = given[0].partition(b" ")
+    return scheme.lower() == b"bearer" and access.is_admin_token(token.strip())
+
+
+def is_open_probe(scope: Scope, access: ControlAccess) -> bool:
+    """True for a request that asks no more than whether a server off loopback is alive, or ready, without a token.
+
+    It has neither a query nor an admin token, whose answer says more, or that it is wrong.
+    """
+    return (
+        not access.on_loopback
+        and scope["path"] in _PROBE_PATHS
+        and scope["method"] in ("GET", "HEAD")
+        and not scope["query_string"]
+        and not header_values(scope, _ADMIN_HEADER)
+    )
 
 
 def is_loopback(host: str) -> bool:

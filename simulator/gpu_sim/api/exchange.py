@@ -14,7 +14,7 @@ from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .bodies import check_media, send_stream
 from .problems import MethodNotAllowed
 from .replies import Reply, Stream
-from .transport import Connection
+from .transport import Connection, keep_alive_headers
 
 OFFERS_PATH = "/v1/gpu/offers"
 RENT_PATH = "/v1/gpu/rent"
@@ -48,6 +48,7 @@ class Exchange:
         "has_unread_body",
         "is_api",
         "is_control",
+        "is_open_probe",
         "now",
         "operation",
         "parsed",
@@ -75,12 +76,14 @@ class Exchange:
         """The connection of a control call; None in process, and for other requests."""
         self.is_api = path.startswith("/v1/") or path == "/v1"
         """True for a path of the API, which is not one of the simulator's own."""
-        self.is_control = not self.is_api and (path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH))
+        self.is_control = not self.is_api and is_control_path(path)
         """True for a path of the control plane."""
         self.operation = operation_of(scope["method"], path) if self.is_api else None
         """The API operation that it asks for, if any."""
         self.rental_id = ""
         """The id of the rental that it is about, once that is known."""
+        self.is_open_probe = False
+        """True where anybody may ask it: nothing is told but that the server is alive, or ready."""
         self.fault = ""
         """The names of the rules that acted on it as in `x-sim-fault`, `header` where it asked for a fault itself."""
         self.status = 0
@@ -117,7 +120,7 @@ class Exchange:
         """Send a whole answer, with the headers that every answer has."""
         self.status = reply.status
         self.error = reply.error
-        headers = [*reply.headers, *self.headers()]
+        headers = [*reply.headers, *self.headers(), *keep_alive_headers(self.scope)]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -164,6 +167,11 @@ class Endpoint:
             await exchange.stream(send, receive, reply)
         else:
             await exchange.answer(send, reply)
+
+
+def is_control_path(path: str) -> bool:
+    """True for a path of the control plane."""
+    return path.startswith("/_sim/") or path in ("/_sim", METRICS_PATH)
 
 
 def operation_of(method: str, path: str) -> Operation | None:

@@ -19,7 +19,15 @@ from ..core.scenario.fault_rules import Operation
 from ..terminal_text import printable
 from ..worlds.world import WorldNotFound
 from ..worlds.worlds import Worlds
-from .auth import ControlAccess, authenticate, bearer_token, guard_control, unknown_token
+from .auth import (
+    ControlAccess,
+    authenticate,
+    bearer_token,
+    bears_admin_token,
+    guard_control,
+    is_open_probe,
+    unknown_token,
+)
 from .bodies import Disconnected, declares_json, read_body, send_and_drain
 from .exchange import SNAPSHOT_PATH, Exchange, OperationHandler
 from .faults.carry_out import carry_out
@@ -103,7 +111,9 @@ class FrontController:
         # The guard is first: whoever may not use the control plane must not make the server read 256 MB either.
         if exchange.is_control:
             exchange.connection = self._connections.of(exchange.scope)
-            guard_control(exchange.scope, self._access)
+            exchange.is_open_probe = not exchange.has_unread_body and is_open_probe(exchange.scope, self._access)
+            if not exchange.is_open_probe:
+                guard_control(exchange.scope, self._access)
         if exchange.has_unread_body:
             exchange.body = await read_body(exchange.scope, receive, _body_limit(exchange))
             exchange.has_unread_body = False
@@ -145,7 +155,9 @@ class FrontController:
 
     def _resolve_control_world(self, exchange: Exchange) -> None:
         """Find the world of a control call's token, if it has one; other paths have no world. Raises InvalidToken."""
-        token = bearer_token(exchange.scope) if exchange.is_control else None
+        if not exchange.is_control or exchange.is_open_probe or bears_admin_token(exchange.scope, self._access):
+            return
+        token = bearer_token(exchange.scope)
         if token is None:
             return
         place = self._worlds.keyring.place(token)

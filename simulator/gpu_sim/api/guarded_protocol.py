@@ -1,11 +1,14 @@
 """uvicorn's HTTP protocol within bounds: on the bytes and the time that a head may take, on the requests that may queue
-up on a connection, and on the time that a client may take nothing of its answers."""
+up on a connection, on the time that a client may take nothing of its answers, and on how long it may be idle."""
 
 import asyncio
 from collections import deque
 from typing import Any, ClassVar
 
-from .transport import Address, Connection, Connections
+from starlette.types import Scope
+
+from .replies import Header
+from .transport import KEEP_ALIVE, Address, Connection, Connections
 
 HEAD_BYTES_MAX = 64 << 10
 HEAD_SECONDS_MAX = 15.0
@@ -14,6 +17,16 @@ HEAD_SECONDS_MAX = 15.0
 STALL_SECONDS_MAX = 60.0
 """The longest that a client may take nothing of what waits for it; it is cut off when this has passed, or twice this at
 the latest."""
+
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection is kept so long, unless the server is told otherwise. Clients that poll every few seconds find
+theirs open, and those that drop idle connections by themselves, mostly within a minute, do it first."""
+
+KEEP_ALIVE_GRACE_SECONDS = 1
+"""It is kept so much longer than its answers say: a request that a client sends at the last moment is on its way."""
+
+_LAST_LOOK_SECONDS = 0.01
+"""Between the end of that time and the close. A request that has arrived is read before: uvloop runs timers first."""
 
 QUEUED_MAX = 100
 """The requests of a connection that are parsed ahead of their turn."""
@@ -28,23 +41,35 @@ _TOO_LARGE_ANSWER = (
 )
 
 
-def guarded(base: type[asyncio.Protocol], connections: Connections) -> type[asyncio.Protocol]:
-    """A protocol class of uvicorn within these bounds that registers its connections, for uvicorn's option `http`."""
+def guarded(
+    base: type[asyncio.Protocol], connections: Connections, *, keep_alive_seconds: int = KEEP_ALIVE_SECONDS
+) -> type[asyncio.Protocol]:
+    """A protocol class of uvicorn within these bounds that registers its connections, for uvicorn's option `http`.
+
+    Answers say that an idle connection is kept for `keep_alive_seconds`; uvicorn's `timeout_keep_alive` is to be that
+    and KEEP_ALIVE_GRACE_SECONDS.
+    """
     connections.are_registered = True
-    counts = hasattr(base, "on_headers_complete")
-    return type(f"Guarded{base.__name__}", (_GuardedProtocol, base), {"registry": connections, "counts_bytes": counts})
+    given = {
+        "registry": connections,
+        "counts_bytes": hasattr(base, "on_headers_complete"),
+        "request_state": {KEEP_ALIVE: (b"keep-alive", b"timeout=%d" % keep_alive_seconds)},
+    }
+    return type(f"Guarded{base.__name__}", (GuardedProtocol, base), given)
 
 
 class _HeadTooLarge(Exception):
     """Raised out of a callback of the parser, which then reads no further."""
 
 
-class _GuardedProtocol(asyncio.Protocol):
+class GuardedProtocol(asyncio.Protocol):
     """A mixin over a protocol of uvicorn: the one on httptools or, with bounds of its own on bytes, the one on h11."""
 
     registry: ClassVar[Connections]
     counts_bytes: ClassVar[bool]
     """False over h11, which bounds heads itself and has no callbacks."""
+    request_state: ClassVar[dict[str, Header]]
+    """The `state` of a request's scope, for what is told to the application."""
     registration: tuple[Address, Connection] | None = None
 
     # What uvicorn's protocols have.
@@ -54,6 +79,9 @@ class _GuardedProtocol(asyncio.Protocol):
     cycle: Any
     headers: Any
     url: bytes
+    app_state: dict[str, Header]
+    timeout_keep_alive: float
+    timeout_keep_alive_task: asyncio.TimerHandle | None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         self._unparsed = b""
@@ -63,6 +91,7 @@ class _GuardedProtocol(asyncio.Protocol):
         """The requests before the latest one that are not answered yet, but for some that are."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self.app_state = self.request_state
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         if not isinstance(peer, tuple):  # the client has reset it already
@@ -99,6 +128,7 @@ class _GuardedProtocol(asyncio.Protocol):
             piece, self._unparsed = self._unparsed[:_PIECE_BYTES], self._unparsed[_PIECE_BYTES:]
             self._progress = False
             super().data_received(piece)
+            self._heed_close()
             if self._progress or not self.counts_bytes:
                 self._bytes_without_progress = 0
             else:
@@ -122,6 +152,8 @@ class _GuardedProtocol(asyncio.Protocol):
             self._stop_stall_timer()  # from here on more is written, by which the next look would be misled
         before = self.cycle
         super().on_headers_complete()  # type: ignore[misc]  # uvicorn's
+        if not self.cycle.keep_alive:
+            self._announce_close()
         if before is not None and not before.response_complete:
             self._earlier_cycles.append(before)
 
@@ -160,11 +192,34 @@ class _GuardedProtocol(asyncio.Protocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    # The end
+
+    def _heed_close(self) -> None:
+        """Do for h11 what is done for httptools as soon as a head is complete."""
+        if not self.counts_bytes and self.cycle is not None and _asks_for_close(self.cycle.scope):
+            self._announce_close()
+
+    def _announce_close(self) -> None:
+        """Let the answer to the latest request not say that the connection is kept."""
+        self.cycle.scope["state"].pop(KEEP_ALIVE, None)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection unless a request has arrived by now. A callback of uvicorn's timer."""
+        close = super().timeout_keep_alive_handler  # type: ignore[misc]  # uvicorn's
+        self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK_SECONDS, close)
+
+    def shutdown(self) -> None:
+        """Close the connection, once what is underway is answered."""
+        super().shutdown()  # type: ignore[misc]  # uvicorn's
+        if not self._is_idle():
+            self._announce_close()
+
     # Writing
 
     def on_response_complete(self) -> None:
         """A callback of uvicorn's request cycles."""
         super().on_response_complete()  # type: ignore[misc]  # uvicorn's
+        self._heed_close()
         if self.transport.get_write_buffer_size():
             self._await_reader()
         while self._earlier_cycles and self._earlier_cycles[0].response_complete:
@@ -206,3 +261,10 @@ class _GuardedProtocol(asyncio.Protocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
+
+
+def _asks_for_close(scope: Scope) -> bool:
+    """True for a request after which its connection is closed, as HTTP/1.0 and `connection: close` want it."""
+    return scope["http_version"] == "1.0" or any(
+        name == b"connection" and b"close" in value.lower() for name, value in scope["headers"]
+    )

@@ -8,7 +8,7 @@ Refusal
     ├── InvalidToken
     ├── NotFound, MethodNotAllowed
     ├── PayloadTooLarge, UnsupportedMediaType
-    ├── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff
+    ├── ControlRefused, WorldRequired, ScenarioInvalid, NotReached, RequestLogOff, NoServer
     └── VerificationFailed
         └── NotHeld, StillInFlight
 """
@@ -153,6 +153,15 @@ class StillInFlight(VerificationFailed):
     code = "still_in_flight"
 
 
+class NoServer(HttpRefusal):
+    """The call is about the server in front of the application, which runs in process and has none.
+
+    Start a server: `gpu-sim serve`.
+    """
+
+    code = "no_server"
+
+
 class Kind(NamedTuple):
     """The HTTP side of a refusal: its status and the envelope's `type`."""
 
@@ -201,6 +210,7 @@ KINDS: dict[type[Refusal], Kind] = {
     RequestLogOff: Kind(409, "conflict_error"),
     NotHeld: Kind(409, "conflict_error"),
     StillInFlight: Kind(409, "conflict_error"),
+    NoServer: Kind(409, "conflict_error"),
 }
 
 

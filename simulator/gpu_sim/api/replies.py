@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-Headers = tuple[tuple[bytes, bytes], ...]
+Header = tuple[bytes, bytes]
+Headers = tuple[Header, ...]
 
 
 class Reply:

@@ -3,15 +3,34 @@
 import asyncio
 import socket
 import struct
+from typing import Literal, Protocol
 
 from starlette.types import Scope
+
+from .replies import Header, Headers
 
 CLOSE_SECONDS_MAX = 2.0
 """The longest that a client which does not read can delay the end of its connection."""
 
+KEEP_ALIVE = "keep_alive"
+"""The name under which the `state` of a request's scope has its answer's header `Keep-Alive`, if a server sends one."""
+
+_NO_STATE: dict[str, Header] = {}
+"""The state of a request that comes in process."""
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: what is unsent is dropped, and RST says so
 
 Address = tuple[str, int]
+
+OpenConnections = Literal["close", "reset", "keep"]
+"""What becomes of open connections while new ones are refused: closed once what is underway is answered, reset at once,
+or kept."""
+
+
+def keep_alive_headers(scope: Scope) -> Headers:
+    """What an answer says of how long its connection is kept; nothing where it is not, or where there is none."""
+    header = scope.get("state", _NO_STATE).get(KEEP_ALIVE)
+    return () if header is None else (header,)
 
 
 class InjectedDisconnect(ConnectionError):
@@ -54,6 +73,10 @@ class Connection:
         """Send bytes that are no part of an answer, as HTTP frames it, behind what was sent before."""
         self._transport.write(beyond)
 
+    async def ended(self) -> None:
+        """Wait for its end, which has begun."""
+        await self._closed.wait()
+
     async def reset(self) -> None:
         """End it as `abort` does, and wait for that."""
         self.abort()
@@ -94,6 +117,20 @@ class _GoneConnection(Connection):
         pass
 
 
+class Listener(Protocol):
+    """The listening of the server in front."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The time for which connections are still refused; None while the server listens."""
+
+    async def refuse(self, seconds: float, open_connections: OpenConnections, caller: Connection | None) -> None:
+        """Refuse connections from now on, for so long. The caller's own connection stays open."""
+
+    async def listen(self) -> None:
+        """Listen again now, and return when that is so."""
+
+
 class Connections:
     """The open connections of a server, by client address as in `client` of an ASGI scope."""
 
@@ -101,6 +138,8 @@ class Connections:
         self._open: dict[Address, Connection] = {}
         self.are_registered = False
         """True where a server registers all its connections here; in process nobody does."""
+        self.listener: Listener | None = None
+        """The listening of that server; None in process."""
 
     def of(self, scope: Scope) -> Connection | None:
         """The connection that a request came on, or None in process."""

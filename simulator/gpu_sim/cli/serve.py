@@ -42,6 +42,20 @@ class _ClockType(click.ParamType[ClockSettings]):
             self.fail(f"{value!r} is not real, manual or xN such as x60: {error}", param, ctx)
 
 
+class _OriginType(click.ParamType[str]):
+    """The origin of a web page, or `*`."""
+
+    name = "origin"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from ..api.cors import parse_origin
+
+        try:
+            return parse_origin(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command()
 @click.option(
     "--scenario",
@@ -87,6 +101,24 @@ class _ClockType(click.ParamType[ClockSettings]):
     envvar="GPU_SIM_ADMIN_TOKEN",
     metavar="SECRET",
     help="Needed for the control plane off loopback, sent as x-sim-admin.",
+)
+@click.option(
+    "--keep-alive",
+    type=click.IntRange(1, 3_600),
+    default=75,
+    show_default=True,
+    envvar="GPU_SIM_KEEP_ALIVE",
+    metavar="SECONDS",
+    help="How long an idle connection is kept; answers say so.",
+)
+@click.option(
+    "--cors",
+    "cors_origins",
+    type=_OriginType(),
+    multiple=True,
+    metavar="ORIGIN",
+    envvar="GPU_SIM_CORS",
+    help="A web page's origin, such as http://localhost:3000, that may use the API; * for all. Not the control plane.",
 )
 @click.option(
     "--request-log",
@@ -162,6 +194,8 @@ def serve(
     allow_hosts: tuple[str, ...],
     profile: Literal["extended", "documented"] | None,
     admin_token: str | None,
+    keep_alive: int,
+    cors_origins: tuple[str, ...],
     request_log: int,
     log_requests: bool,
     state: Path | None,
@@ -185,6 +219,8 @@ def serve(
         port=port,
         allow_hosts=allow_hosts,
         admin_token=admin_token,
+        keep_alive=keep_alive,
+        cors_origins=cors_origins,
         request_log=request_log,
         log_requests=log_requests,
         keep=keep,

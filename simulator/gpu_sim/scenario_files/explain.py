@@ -39,7 +39,7 @@ def _unknown_key(problem: TypeProblem, root: Node) -> Problem:
     key, path, known = problem.name, problem.path, problem.known(Scenario)
     written, node = root.trail((*path, key))
     where = node.key_place if node.key_place is not None and len(written) > len(path) else node.place
-    return problem_at(where, written, f'unknown key "{key}"{did_you_mean(key, known) or _listed(known)}')
+    return problem_at(where, written, f'unknown key "{key}"{problem.hint(known) or _listed(known)}')
 
 
 def _plain_reason(problem: TypeProblem) -> str:

@@ -18,7 +18,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ..api.app import build_app
 from ..api.auth import ControlAccess, is_loopback
-from ..api.guarded_protocol import guarded
+from ..api.cors import with_cors
+from ..api.guarded_protocol import KEEP_ALIVE_GRACE_SECONDS, KEEP_ALIVE_SECONDS, GuardedProtocol, guarded
 from ..api.transport import Connections
 from ..core.scenario.scenario import ClockSettings, Scenario
 from ..exit_signals import BrokenOff, ExitSignals
@@ -33,6 +34,8 @@ from ..worlds.state_files.state_reader import Report, unheard
 from ..worlds.world import Profile, World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .line_writer import LineWriter
+from .listener import Listener
+from .listening_socket import BACKLOG, ListeningSocket, PortUnavailable, listen
 from .pacemaker import Pacemaker
 
 __all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread"]
@@ -40,10 +43,6 @@ __all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "ser
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4780
 SHUTDOWN_SECONDS_MAX = 1
-
-
-class PortUnavailable(Exception):  # named as the refusals are: by what it says
-    """The address cannot be listened on."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -57,6 +56,10 @@ class Options(Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     allow_hosts: tuple[str, ...] = ()
     admin_token: str | None = None
+    keep_alive: int = KEEP_ALIVE_SECONDS
+    """For how many seconds an idle connection is kept."""
+    cors_origins: tuple[str, ...] = ()
+    """The origins of web pages that may use the API; `*` stands for all."""
     scenario_dir: Path | None = None
     """A folder of more scenarios that worlds may be made of."""
     request_log: int = REQUESTS_KEPT
@@ -86,42 +89,23 @@ class Ready(Struct, frozen=True):
     """The file that the world `default` is kept in, and no other world."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises PortUnavailable."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise PortUnavailable(f"cannot listen on {host}: {error.strerror}") from None
-    except (UnicodeError, ValueError) as error:  # a name that cannot be that of a host
-        raise PortUnavailable(f"cannot listen on {host}: {error}") from None
-    try:
-        if os.name == "posix":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        raise PortUnavailable(
-            f"port {port} on {host} cannot be had ({error.strerror}): choose another with --port, or --port 0 for any"
-        ) from None
-    listening.setblocking(False)
-    return listening
-
-
 class Server(uvicorn.Server):
     """uvicorn that says when it serves, and ends on a signal without raising it again."""
 
-    def __init__(self, config: uvicorn.Config, worlds: Worlds, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, worlds: Worlds, listening: ListeningSocket, on_ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self.listener = Listener(listening, self._accept, self._stop_accepting, self._connections)
         self.is_announced = False
         """True from when it says that it serves."""
         self._worlds = worlds
+        self._listening = listening
         self._on_ready = on_ready
         self._pacemaker: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await self._accept()
         self._pacemaker = asyncio.create_task(Pacemaker(self._worlds).run())
         if not self.should_exit:
             self.is_announced = True
@@ -130,7 +114,20 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._pacemaker is not None:
             self._pacemaker.cancel()
+        await self.listener.end()
         await super().shutdown(sockets)
+        self._listening.close()
+
+    async def _accept(self) -> None:
+        await super().startup([self._listening.copy()])
+
+    def _connections(self) -> list[GuardedProtocol]:
+        return [each for each in self.server_state.connections if isinstance(each, GuardedProtocol)]
+
+    def _stop_accepting(self) -> None:
+        for server in self.servers:
+            server.close()
+        self.servers = []
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -148,21 +145,26 @@ class _Serving:
     """A server over one world, ready to run."""
 
     def __init__(self, options: Options, worlds: Worlds, on_ready: Callable[[Ready], None]) -> None:
-        self._socket = listen(options.host, options.port)
+        listening = ListeningSocket(listen(options.host, options.port))
         with ExitStack() as unless_served:
-            unless_served.callback(self._socket.close)
+            unless_served.callback(listening.close)
             world = _default_world(worlds, options)
             unless_served.pop_all()
         access = ControlAccess(is_loopback(options.host), options.allow_hosts, options.admin_token)
         host = f"[{options.host}]" if ":" in options.host else options.host
-        url = f"http://{host}:{self._socket.getsockname()[1]}"
+        url = f"http://{host}:{listening.port}"
         token = next(iter(worlds.keyring.tokens_of(world).values()), "")
         self.ready = Ready(url, world.name, world.seed, token, os.getpid(), access.is_open, options.state)
         connections = Connections()
         self._log = LineWriter(sys.stderr.fileno()) if options.log_requests else None
         config = uvicorn.Config(
-            build_app(worlds, access, connections, log=None if self._log is None else self._log.write),
-            http=guarded(AutoHTTPProtocol, connections),
+            with_cors(
+                build_app(worlds, access, connections, log=None if self._log is None else self._log.write),
+                options.cors_origins,
+            ),
+            http=guarded(AutoHTTPProtocol, connections, keep_alive_seconds=options.keep_alive),
+            timeout_keep_alive=options.keep_alive + KEEP_ALIVE_GRACE_SECONDS,
+            backlog=BACKLOG,
             lifespan="off",
             ws="none",
             log_level="error",
@@ -172,11 +174,12 @@ class _Serving:
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         )
-        self.server = Server(config, worlds, lambda: on_ready(self.ready))
+        self.server = Server(config, worlds, listening, lambda: on_ready(self.ready))
+        connections.listener = self.server.listener
 
     def run(self) -> None:
         with self._log or nullcontext():
-            self.server.run(sockets=[self._socket])
+            self.server.run()
 
 
 def _no_worlds(options: Options) -> Worlds:

@@ -1,15 +1,16 @@
 """A world of one test: its clock, its money, its rentals, and what the client asked of it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
-from ..client.connection import ServerRefused
+from ..client.connection import ServerRefused, ServerUnreachable
 from ..client.control_client import ControlClient, Page
 from ..core.kernel.names import did_you_mean
 from ..core.kernel.one_of import not_exactly_one
@@ -64,6 +65,7 @@ class GpuSim:
         # move money mark what came first.
         self._order_marks: list[OrderMark] = []
         self._saved_story: str | None = None
+        self._refuses_connections = False
         self.base_url = server.url
         """The address of the API, without the `/v1`."""
         self.world = world
@@ -236,6 +238,23 @@ class GpuSim:
         made: str = msgspec.json.decode(self.call("POST", "faults", body))["name"]
         return made
 
+    def refuse_connections(
+        self, for_: str | timedelta, *, connections: Literal["close", "reset", "keep"] = "close"
+    ) -> None:
+        """Let the server refuse connections for a span of wall time, at most a minute: nobody listens, as where a
+        service is down. Connections that are open are closed once what is underway is answered, reset, or kept; the
+        calls of this fixture go on. It reaches all worlds of the server, and ends with the test at the latest.
+
+        Raises ServerRefused for another span, and ValueError or TypeError for what is none.
+        """
+        self._server.call("POST", "server/refuse", {"for": span("for_", for_), "connections": connections})
+        self._refuses_connections = True
+
+    def accept_connections(self) -> None:
+        """Let the server listen again now, if connections are refused."""
+        self._server.call("DELETE", "server/refuse")
+        self._refuses_connections = False
+
     @property
     def requests(self) -> list[Request]:
         """The API requests of this world's accounts that are over, oldest first: the latest 1,000 on a server of the
@@ -324,6 +343,9 @@ class GpuSim:
     def leave(self) -> None:
         """End this test's share of the requests with an unknown token: later ones are another test's."""
         self._unknown_token_requests.end()
+        if self._refuses_connections:
+            with suppress(ServerRefused, ServerUnreachable):  # the test is over: this is for those that follow
+                self.accept_connections()
 
     def remember(self) -> None:
         """Keep the story as it is now, for when the world is gone."""

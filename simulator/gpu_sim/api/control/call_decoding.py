@@ -99,7 +99,7 @@ def _refusal(
     place = written.get(problem.place, problem.place) or None
     match problem.kind:
         case "unknown_field":
-            return UnknownField(f'no field "{name}"{did_you_mean(name, problem.known(type_))}', param=name)
+            return UnknownField(f'no field "{name}"{problem.hint(problem.known(type_))}', param=name)
         case "missing_field":
             return MissingField(f"{name} is required", param=name)
         case "unknown_value":

@@ -7,11 +7,10 @@ from starlette.types import Scope
 
 from ...core.faults.injection import Injection, injected_delay
 from ...core.kernel.errors import InvalidValue, Refusal
-from ...core.kernel.names import did_you_mean
 from ...core.scenario.fault_effects import FaultEffect
 from ...core.scenario.fault_rules import RESERVED
 from ...notation import decode_quantity, write_out_distribution
-from ...type_errors import TypeProblem, parse_type_error
+from ...type_errors import TypeProblem, effect_hint, parse_type_error
 from ..auth import header_values
 from ..exchange import FAULT_HEADER
 from ..strict_json import parse_json
@@ -64,7 +63,7 @@ def parse_effect(text: str) -> FaultEffect:
 def _complaint(problem: TypeProblem) -> str:
     if problem.kind == "unknown_field":
         known = problem.known(FaultEffect)
-        return f'no fault "{problem.name[:64]}"{did_you_mean(problem.name[:64], known)}'
+        return f'no fault "{problem.name[:64]}"{effect_hint(problem.name[:64], known)}'
     # A header only has the short form of a delay, and `fixed` is not in it.
     place = problem.place.removesuffix(".fixed")
     return f"{problem.reason} - at `{place}`" if place else problem.reason
@@ -100,7 +99,7 @@ def _read(name: str, value: str | None) -> object:
     if name in _IN_JSON:
         raise _refusal(f'{name} takes the long form, which is JSON: x-sim: {{"{name}": ...}}')
     if name not in _WITH_VALUE:
-        raise _refusal(f'no fault "{name[:64]}"{did_you_mean(name[:64], (*_WITH_VALUE, *_FLAGS, *_IN_JSON))}')
+        raise _refusal(f'no fault "{name[:64]}"{effect_hint(name[:64], (*_WITH_VALUE, *_FLAGS, *_IN_JSON))}')
     if not value:
         raise _refusal(f"{name} needs a value, as in {name}=...")
     if name in _NUMBERS:

@@ -1,0 +1,1 @@
+"""Control calls about the server itself, which reach all of its worlds."""
