@@ -25,7 +25,7 @@ from contract.target.target import Target
 
 from ..support.processes import serving
 
-HOP = {"date", "server", "connection", "transfer-encoding", "x-request-id"}
+HOP = {"date", "server", "connection", "keep-alive", "transfer-encoding", "x-request-id"}
 """Headers that the server in front adds, or that differ from request to request."""
 
 
