@@ -177,7 +177,9 @@ def main() -> None:
             part = options.ready_file.with_suffix(".part")
             part.write_text(json.dumps(ready))
             part.replace(options.ready_file)
-        config = uvicorn.Config(build(number_prices=options.number_prices), log_level="critical", access_log=False)
+        config = uvicorn.Config(
+            build(number_prices=options.number_prices), log_level="critical", access_log=False, timeout_keep_alive=75
+        )
         uvicorn.Server(config).run(sockets=[listening])
 
 

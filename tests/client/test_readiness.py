@@ -3,11 +3,12 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from gpu_sim import serve_in_thread
-from gpu_sim.client.connection import UrlImpossible
+from gpu_sim.client.connection import ControlConnection, UrlImpossible
 from gpu_sim.client.readiness import PAUSE_SECONDS_MAX, await_ready
 
 from ..support.builders import scenario
@@ -55,6 +56,27 @@ def nobody() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_a_server_off_loopback_that_serves_is_ready_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpu_sim.server.serving.is_loopback", lambda _: False)
+    with serve_in_thread(scenario()) as server:
+        assert await_ready(server.url, 1, pause=no_pause) is None
+        assert await_ready(server.url, 0, admin_token="wrong") == "it answers 403"
+
+
+def test_a_server_that_refuses_connections_is_waited_for() -> None:
+    with serve_in_thread(scenario()) as server, closing(ControlConnection(server.url)) as operator:
+        operator.call("POST", "/_sim/server/refuse", {"for": "1m"})
+        paused: list[float] = []
+
+        def listen_after_a_while(seconds: float) -> None:
+            paused.append(seconds)
+            if len(paused) == 3:
+                operator.call("DELETE", "/_sim/server/refuse")
+
+        assert await_ready(server.url, 60_000, pause=listen_after_a_while) is None
+        assert len(paused) == 3
 
 
 def test_a_server_that_serves_is_ready_at_once() -> None:

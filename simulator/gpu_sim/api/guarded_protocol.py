@@ -128,7 +128,8 @@ class GuardedProtocol(asyncio.Protocol):
             piece, self._unparsed = self._unparsed[:_PIECE_BYTES], self._unparsed[_PIECE_BYTES:]
             self._progress = False
             super().data_received(piece)
-            self._heed_close()
+            if not self.counts_bytes:
+                self._heed_close()
             if self._progress or not self.counts_bytes:
                 self._bytes_without_progress = 0
             else:
@@ -196,7 +197,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def _heed_close(self) -> None:
         """Do for h11 what is done for httptools as soon as a head is complete."""
-        if not self.counts_bytes and self.cycle is not None and _asks_for_close(self.cycle.scope):
+        if self.cycle is not None and _asks_for_close(self.cycle.scope):
             self._announce_close()
 
     def _announce_close(self) -> None:
@@ -219,7 +220,8 @@ class GuardedProtocol(asyncio.Protocol):
     def on_response_complete(self) -> None:
         """A callback of uvicorn's request cycles."""
         super().on_response_complete()  # type: ignore[misc]  # uvicorn's
-        self._heed_close()
+        if not self.counts_bytes:
+            self._heed_close()
         if self.transport.get_write_buffer_size():
             self._await_reader()
         while self._earlier_cycles and self._earlier_cycles[0].response_complete:
