@@ -23,6 +23,7 @@ from ..problems import ScenarioInvalid
 from ..queries.list_queries import NamedListQuery
 from ..queries.parameters import NoParameters
 from ..replies import Reply, json_reply
+from .answers.server import AliveView
 from .answers.worlds import CreatedWorld, HealthView, ReadyView, WorldName, WorldView
 from .call_decoding import body_as, enter_world, query_as, select_world
 from .lists import page
@@ -74,7 +75,7 @@ async def health(exchange: Exchange) -> Reply:
     Whoever may not use the control plane learns only that it is alive.
     """
     if exchange.is_open_probe:
-        return json_reply(200, {"status": "ok"})
+        return json_reply(200, AliveView("ok"))
     select_world(exchange, required=False)
     world = exchange.world
     world.caught_up()

@@ -4,15 +4,27 @@ from typing import Annotated
 
 from msgspec import Meta
 
+_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+
 InstantText = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        pattern=_INSTANT,
         description="RFC 3339 in UTC with milliseconds, virtual",
         examples=["2026-01-01T00:00:00.000Z"],
     ),
 ]
 """A virtual instant as RFC 3339 in UTC with milliseconds (A23)."""
+
+WallInstantText = Annotated[
+    str,
+    Meta(
+        pattern=_INSTANT,
+        description="RFC 3339 in UTC with milliseconds, wall time",
+        examples=["2026-01-01T00:00:00.000Z"],
+    ),
+]
+"""An instant on the wall as RFC 3339 in UTC with milliseconds."""
 
 AmountText = Annotated[
     str,

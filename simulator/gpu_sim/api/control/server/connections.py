@@ -7,29 +7,24 @@ from ....core.kernel.errors import InvalidValue
 from ....core.kernel.quantities import Duration
 from ....wall_clock import wall_epoch_ms
 from ...exchange import Exchange
-from ...fields import parse_query
 from ...problems import NoServer
+from ...queries.parameters import NoParameters
 from ...replies import Reply, json_reply
 from ...transport import Connections, Listener, OpenConnections
-from ..call_decoding import EmptyBody, body_as
+from ..answers.server import ListeningView
+from ..call_decoding import EmptyBody, body_as, query_as
 
 REFUSED_MS_MAX = 60_000
 """The longest span, as of other injected waits: a typing error must not take a server away for hours."""
 
 
 class Refuse(Struct, forbid_unknown_fields=True):
-    """Connections to be refused for a span of wall time, above 0s and at most 1m. Those that are open are closed once
-    what is underway is answered, reset at once, or kept; the caller's own is kept."""
+    """New connections are to be refused for a while."""
 
     for_: Duration = field(name="for")
+    """A span of wall time, above 0s and at most 1m."""
     connections: OpenConnections = "close"
-
-
-class Listening(Struct):
-    """The listening of a server. `listens_again_at` is wall time as RFC 3339, null while it listens."""
-
-    listening: bool
-    listens_again_at: str | None
+    """Open connections but the caller's are closed once what is underway is answered, reset at once, or kept."""
 
 
 class ConnectionCalls:
@@ -40,12 +35,12 @@ class ConnectionCalls:
 
     async def get_listening(self, exchange: Exchange) -> Reply:
         """Answer whether the server listens; while it does not, over a connection that was kept."""
-        _no_parameters(exchange)
+        query_as(exchange, NoParameters)
         return _listening_reply(200, self._listener())
 
     async def refuse(self, exchange: Exchange) -> Reply:
         """Stop listening at once, and listen again when the span is over. A later call replaces the span."""
-        _no_parameters(exchange)
+        query_as(exchange, NoParameters)
         wanted = body_as(exchange, Refuse)
         if not 0 < wanted.for_ <= REFUSED_MS_MAX:
             raise InvalidValue("for must be above 0s and at most 1m of wall time", param="for")
@@ -55,7 +50,7 @@ class ConnectionCalls:
 
     async def listen(self, exchange: Exchange) -> Reply:
         """Listen again now; answers when that is so."""
-        _no_parameters(exchange)
+        query_as(exchange, NoParameters)
         body_as(exchange, EmptyBody)
         listener = self._listener()
         await listener.listen()
@@ -68,11 +63,7 @@ class ConnectionCalls:
         return self._connections.listener
 
 
-def _no_parameters(exchange: Exchange) -> None:
-    parse_query(exchange.scope["query_string"], (), refuse_unknown=True)
-
-
 def _listening_reply(status: int, listener: Listener) -> Reply:
     left = listener.seconds_left
     again_at = None if left is None else format_instant(wall_epoch_ms() + round(left * 1000))
-    return json_reply(status, Listening(left is None, again_at))
+    return json_reply(status, ListeningView(left is None, again_at))
