@@ -1,6 +1,7 @@
 """A wall clock that tests move, and worlds that follow it."""
 
 from gpu_sim.wall_clock import Pacer
+from gpu_sim.worlds.time_to_live import TimeToLive
 from gpu_sim.worlds.world import World
 
 SECOND_NS = 10**9
@@ -18,6 +19,13 @@ class ManualClock:
     def goes(self, seconds: float) -> None:
         """Move on by so many seconds."""
         self.ns += round(seconds * SECOND_NS)
+
+
+def live_by(wall: ManualClock, *worlds: World) -> None:
+    """Count the time that these worlds live without a call by this wall clock, from now on."""
+    for world in worlds:
+        assert world.time_to_live is not None
+        world.time_to_live = TimeToLive(world.time_to_live.ms, wall=wall)
 
 
 def follow(wall: ManualClock, *worlds: World) -> None:

@@ -116,6 +116,18 @@ class Exchange:
         if not self.request_id:
             self.request_id = next(request_ids)
 
+    def enter(self, world: World) -> None:
+        """Be about this world from now on, which does not expire before the request is over."""
+        self.leave()
+        self.world = world
+        if world.time_to_live is not None:
+            world.time_to_live.begin_call()
+
+    def leave(self) -> None:
+        """The request is over, or about another world: the time that its world lives without a call begins."""
+        if self.world.time_to_live is not None:
+            self.world.time_to_live.end_call()
+
     async def answer(self, send: Send, reply: Reply) -> None:
         """Send a whole answer, with the headers that every answer has."""
         self.status = reply.status

@@ -104,6 +104,7 @@ class FrontController:
         except Exception as error:  # noqa: BLE001  # the outermost handler: a failure of ours is logged and answered
             await _fail(exchange, error, send)
         finally:
+            exchange.leave()
             self._record(exchange)
 
     async def _guard_and_read(self, exchange: Exchange, receive: Receive) -> None:
@@ -162,7 +163,8 @@ class FrontController:
             return
         place = self._worlds.keyring.place(token)
         if place is not None:
-            exchange.world, exchange.account = place.world, place.account
+            exchange.enter(place.world)
+            exchange.account = place.account
         elif not _names_world(exchange.scope["query_string"]):
             # Its world is gone, or the token is wrong: with a single world left, the call would act on that one.
             raise unknown_token()
@@ -176,7 +178,8 @@ class FrontController:
         place = self._worlds.keyring.by_header.get(exchange.authorization)
         if place is None:
             place = authenticate(exchange.scope, self._worlds.keyring)
-        exchange.world, exchange.account = place.world, place.account
+        exchange.enter(place.world)
+        exchange.account = place.account
         return place.world.caught_up()
 
 

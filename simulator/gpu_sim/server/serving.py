@@ -33,6 +33,7 @@ from ..worlds.state_files.state_file import FileOptions
 from ..worlds.state_files.state_reader import Report, unheard
 from ..worlds.world import Profile, World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
+from .expiry import delete_expired_worlds
 from .line_writer import LineWriter
 from .listener import Listener
 from .listening_socket import BACKLOG, ListeningSocket, PortUnavailable, listen
@@ -102,18 +103,19 @@ class Server(uvicorn.Server):
         self._worlds = worlds
         self._listening = listening
         self._on_ready = on_ready
-        self._pacemaker: asyncio.Task[None] | None = None
+        self._caretakers: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._accept()
-        self._pacemaker = asyncio.create_task(Pacemaker(self._worlds).run())
+        for care in (Pacemaker(self._worlds).run(), delete_expired_worlds(self._worlds)):
+            self._caretakers.append(asyncio.create_task(care))
         if not self.should_exit:
             self.is_announced = True
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._pacemaker is not None:
-            self._pacemaker.cancel()
+        for task in self._caretakers:
+            task.cancel()
         await self.listener.end()
         await super().shutdown(sockets)
         self._listening.close()

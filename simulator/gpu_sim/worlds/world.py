@@ -26,6 +26,7 @@ from .state_files.persistence import NoStateFile, Persistence
 from .state_files.refusals import StateUnavailable
 from .state_files.state_file import SavedWorld
 from .string_pool import StringPool
+from .time_to_live import TimeToLive
 from .watchers import Watcher
 
 ADVANCE_MS_MAX = 10 * YEAR_MS
@@ -66,6 +67,8 @@ class World:
         self.first_clock = scenario.clock if clock is None else clock
         """The settings of the clock at the start, and again after a reset."""
         self._insists_on_clock = clock is not None
+        self.time_to_live: TimeToLive | None = None
+        """The time after which it is deleted where no call came; None where it stays until somebody deletes it."""
         self.requests = RequestLog()
         self.watchers: list[Watcher] = []
         """Clients waiting for changes; each is notified after whatever may have changed something."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.kernel.errors import AccountExists, Refusal
 from ..core.kernel.names import did_you_mean
 from ..core.scenario.scenario import ClockSettings, Scenario
+from ..notation import format_duration
 from ..scenario_files.library import ScenarioLibrary
 from . import reset_and_restore
 from .request_log import REQUESTS_KEPT, RequestLog
@@ -19,6 +20,8 @@ from .tokens import Keyring
 from .world import Profile, World, WorldNotFound
 
 DEFAULT_WORLD = "default"
+EXPIRED_KEPT = 1_000
+"""The latest worlds that have expired are remembered, up to so many, to say so to whoever comes back for one."""
 
 
 class WorldExists(Refusal):
@@ -50,6 +53,8 @@ class Worlds:
         self.keep = keep
         """The number of ended rentals that worlds made later keep in memory."""
         self.by_name: dict[str, World] = {}
+        self._expired: dict[str, str] = {}
+        """Why worlds are gone that nobody deleted, by name, the oldest first."""
         self._requests_kept = requests_kept
         self.keyring = Keyring()
         self._numbers = count(1)
@@ -104,14 +109,16 @@ class Worlds:
     def _take_in(self, world: World, tokens: Mapping[str, str]) -> None:
         assert world.name not in self.by_name, world.name
         self.by_name[world.name] = world
+        self._expired.pop(world.name, None)
         world.requests = RequestLog(self._requests_kept)
         self.keyring.replace(world, tokens)
 
     def find(self, name: str) -> World:
-        """The world of that name. Raises WorldNotFound with the nearest."""
+        """The world of that name. Raises WorldNotFound with the nearest, or with why it is gone."""
         world = self.by_name.get(name)
         if world is None:
-            raise WorldNotFound(f'no world "{name}"{did_you_mean(name, self.by_name)}', param="world")
+            hint = self._expired.get(name) or did_you_mean(name, self.by_name)
+            raise WorldNotFound(f'no world "{name}"{hint}', param="world")
         return world
 
     def free_name(self) -> str:
@@ -125,6 +132,18 @@ class Worlds:
         del self.by_name[world.name]
         self.keyring.drop(world)
         await world.drop()
+
+    async def drop_expired(self) -> None:
+        """Delete the worlds for which no call came for as long as they were to live without one."""
+        for world in tuple(self.by_name.values()):
+            # Asked for each in its turn: while another one was deleted, a call for it may have come.
+            life = world.time_to_live
+            if life is None or not life.is_over or self.by_name.get(world.name) is not world:
+                continue
+            self._expired[world.name] = f": it was deleted as no call came for {format_duration(life.ms)} (its ttl)"
+            if len(self._expired) > EXPIRED_KEPT:
+                del self._expired[next(iter(self._expired))]
+            await self.drop(world)
 
     def stop(self) -> None:
         """Stop what runs in all worlds: the server is about to end."""

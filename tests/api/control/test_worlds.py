@@ -135,6 +135,10 @@ def test_tokens_are_given_or_minted(api: Api) -> None:
         ({"clock": {"mode": "fast"}}, 400, "invalid_value", "clock.mode"),
         ({"clock": {"step": 5}}, 400, "invalid_value", "clock.step"),
         ({"clock": {"pace": 5}}, 400, "unknown_field", "pace"),
+        ({"ttl": "0s"}, 400, "invalid_value", "ttl"),
+        ({"ttl": "999ms"}, 400, "invalid_value", "ttl"),
+        ({"ttl": "ten minutes"}, 400, "invalid_value", "ttl"),
+        ({"ttl": 10}, 400, "invalid_value", "ttl"),
         ({"tokens": {"alcie": "si_x"}}, 400, "invalid_value", "tokens.alcie"),
         ({"tokens": {"alice": "si x"}}, 400, "invalid_value", "tokens.alice"),
         ({"tokens": {"alice": ""}}, 400, "invalid_value", "tokens.alice"),
@@ -210,10 +214,11 @@ def test_worlds_are_listed_each_at_its_own_time(api: Api) -> None:
     token = created(api, name="w", scenario="calm", seed=9)["tokens"]["alice"]
     api.call("POST", "/_sim/clock/advance", {"by": "1h"}, token=token)
     api.call("POST", "/_sim/accounts", {"name": "dora"}, token=token)
-    default = {"name": "default", "scenario": "test", "seed": 1, "now": START, "mode": "manual", "accounts": 2}
-    other = {"name": "w", "scenario": "calm", "seed": 9, "now": "2026-01-01T01:00:00.000Z", "mode": "manual"}
+    both = {"mode": "manual", "accounts": 2, "ttl": None}
+    default = {"name": "default", "scenario": "test", "seed": 1, "now": START}
+    other = {"name": "w", "scenario": "calm", "seed": 9, "now": "2026-01-01T01:00:00.000Z"}
     for caller in (None, ALICE, token):
-        listed = {"data": [default, other | {"accounts": 2}], "total": 2, "has_more": False, "next": None}
+        listed = {"data": [default | both, other | both], "total": 2, "has_more": False, "next": None}
         assert api.get(WORLDS, token=caller) == listed
     assert [world["name"] for world in api.get(f"{WORLDS}?world=w")["data"]] == ["w"]
     assert [world["name"] for world in api.get(f"{WORLDS}?order=desc&limit=1")["data"]] == ["w"]

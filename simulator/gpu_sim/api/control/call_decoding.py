@@ -17,6 +17,8 @@ from ..problems import MissingField, UnknownField, WorldRequired
 from ..queries.parameters import WorldQuery
 from ..queries.query_decoding import decode_query
 
+WORLDS_NAMED_MAX = 10
+
 _T = TypeVar("_T", bound=Struct)
 _Query = TypeVar("_Query", bound=WorldQuery)
 
@@ -55,15 +57,22 @@ def select_world(exchange: Exchange, type_: type[WorldQuery] = WorldQuery, *, re
     """
     query = query_as(exchange, type_)
     if query.world is not None:
-        exchange.world = exchange.worlds.find(query.world)
+        exchange.enter(exchange.worlds.find(query.world))
     elif required and len(exchange.worlds.by_name) > 1 and not exchange.account:
-        raise WorldRequired("there is more than one world: send a token or ?world=", param="world")
+        raise WorldRequired(_which_world(list(exchange.worlds.by_name)), param="world")
     return query
 
 
 def query_as(exchange: Exchange, type_: type[_T]) -> _T:
     """Decode the query. Raises what `decode_query` raises."""
     return decode_query(exchange.scope["query_string"], type_)
+
+
+def _which_world(names: list[str]) -> str:
+    """The complaint that a call may be about any of these worlds, with the first of them."""
+    shown, more = ", ".join(names[:WORLDS_NAMED_MAX]), len(names) - WORLDS_NAMED_MAX
+    there = f"{shown} and {more} more, which GET /_sim/worlds lists" if more > 0 else shown
+    return f"there is more than one world, {there}: say which with ?world= or with the bearer token of an account of it"
 
 
 def body_as(

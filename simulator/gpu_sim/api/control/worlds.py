@@ -11,10 +11,13 @@ from ... import __version__
 from ...core.commands import ResetMarket
 from ...core.kernel.errors import InvalidValue
 from ...core.kernel.names import NAME_PATTERN, did_you_mean, is_name, is_token
+from ...core.kernel.quantities import Duration
 from ...core.scenario.scenario import ClockSettings, Scenario
+from ...notation import format_duration
 from ...scenario_files.problems import Problem, ScenarioError
 from ...worlds.faults import reset_faults
 from ...worlds.reset_and_restore import forget_requests
+from ...worlds.time_to_live import TimeToLive
 from ...worlds.world import World
 from ...worlds.worlds import DEFAULT_WORLD, WorldExists, Worlds
 from ..bodies import Disconnected
@@ -29,18 +32,21 @@ from .call_decoding import body_as, enter_world, query_as, select_world
 from .lists import page
 from .views import clock_view
 
+TTL_MS_MIN = 1_000  # expired worlds are looked for once a second
 SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
 _PROBLEMS_SHOWN_MAX = 5
 
 
 class NewWorld(Struct, forbid_unknown_fields=True):
-    """A world to create. Without `scenario` it is as `default` was at its start, but for the fields given."""
+    """A world to create. Without `scenario` it is as `default` was at its start, but for the fields given. With
+    a `ttl` it is deleted once no call about it has come for so long, in wall time."""
 
     name: str | None = None
     scenario: str | dict[str, Any] | None = None
     seed: int | None = None
     clock: ClockSettings | None = None
     tokens: dict[str, str] | None = None
+    ttl: Duration | None = None
 
 
 ResetPart = Literal["requests", "faults", "market"]
@@ -116,6 +122,8 @@ async def create_world(exchange: Exchange) -> Reply:
         raise InvalidValue(f"a name is {NAME_PATTERN}", param="name")
     if wanted.seed is not None and abs(wanted.seed) > SEED_MAX:
         raise InvalidValue(f"seed must be between -{SEED_MAX} and {SEED_MAX}", param="seed")
+    if wanted.ttl is not None and wanted.ttl < TTL_MS_MIN:
+        raise InvalidValue(f"ttl must be at least {format_duration(TTL_MS_MIN)}", param="ttl")
     # Checked now, before the work of making the world, and by `add` again, after it.
     if wanted.name in worlds.by_name:
         raise WorldExists(f'the world "{wanted.name}" is there already', param="name")
@@ -126,8 +134,9 @@ async def create_world(exchange: Exchange) -> Reply:
     _check_tokens(world.scenario, tokens)
     # Nothing is awaited from here on: a name that is free now still is when the world takes it.
     world.name = wanted.name if wanted.name is not None else worlds.free_name()
+    world.time_to_live = None if wanted.ttl is None else TimeToLive(wanted.ttl)
     worlds.add(world, tokens)
-    exchange.world = world
+    exchange.enter(world)
     minted = worlds.keyring.tokens_of(world)
     return json_reply(201, CreatedWorld(world.name, world.seed, world.now, dict(minted)))
 
@@ -223,4 +232,5 @@ def _view(world: World) -> WorldView:
         now=world.now,
         mode=world.pacer.settings.mode,
         accounts=len(world.simulation.accounts),
+        ttl=None if world.time_to_live is None else format_duration(world.time_to_live.ms),
     )

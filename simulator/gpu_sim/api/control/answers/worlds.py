@@ -70,6 +70,8 @@ class WorldView(Struct, frozen=True):
     mode: ClockMode
     accounts: int
     """The number of its accounts."""
+    ttl: str | None
+    """It is deleted once no call about it has come for so long, in wall time; null where it stays."""
 
 
 class CreatedWorld(Struct, frozen=True):
