@@ -1,5 +1,7 @@
 """The names that other projects use, which stay: those of the package, of its plugin and of its commands."""
 
+from inspect import signature
+
 import gpu_sim
 import pytest
 from gpu_sim import pytest_plugin, testing
@@ -10,9 +12,9 @@ from msgspec.structs import fields
 PACKAGE = {"Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"}
 TESTING = {
     *("Account", "ClientReport", "Entry", "GpuSim", "GpuSimServer", "Notice", "Posting", "Rental", "Request"),
-    *("RequestInFlight", "ServerRefused", "ServerUnreachable"),
+    *("RequestInFlight", "ServerRefused", "ServerUnreachable", "world"),
 }
-FIXTURES = {"gpu_sim", "gpu_sim_server"}
+FIXTURES = {"gpu_sim", "gpu_sim_class", "gpu_sim_module", "gpu_sim_session", "gpu_sim_server"}
 HOOKS = {"pytest_addoption", "pytest_configure", "pytest_runtest_makereport", "pytest_runtest_setup"}
 OPTIONS = {"--gpu-sim-url", "--gpu-sim-journal"}
 MARKER = "gpu_sim(scenario, seed, profile, step): "
@@ -43,7 +45,9 @@ def test_the_names_of_the_package_stay_and_can_be_had() -> None:
 
 def test_the_names_of_the_plugin_s_records_stay_and_can_be_had() -> None:
     assert set(testing.__all__) == TESTING
-    assert all(isinstance(getattr(testing, name), type) for name in TESTING)
+    assert all(isinstance(getattr(testing, name), type) for name in TESTING - {"world"})
+    assert list(signature(testing.world).parameters) == ["scenario", "seed", "profile", "step", "url", "admin_token"]
+    assert list(signature(testing.GpuSimServer.world).parameters) == ["self", "scenario", "seed", "profile", "step"]
 
 
 def test_the_plugin_has_its_name_its_fixtures_and_its_hooks(pytestconfig: pytest.Config) -> None:
@@ -58,9 +62,15 @@ def test_the_plugin_has_its_options_and_its_marker(pytestconfig: pytest.Config) 
 
 
 def test_the_fixtures_hand_out_what_the_package_names(
-    gpu_sim: testing.GpuSim, gpu_sim_server: testing.GpuSimServer
+    gpu_sim: testing.GpuSim,
+    gpu_sim_class: testing.GpuSim,
+    gpu_sim_module: testing.GpuSim,
+    gpu_sim_session: testing.GpuSim,
+    gpu_sim_server: testing.GpuSimServer,
 ) -> None:
-    assert (type(gpu_sim), type(gpu_sim_server)) == (testing.GpuSim, testing.GpuSimServer)
+    worlds = (gpu_sim, gpu_sim_class, gpu_sim_module, gpu_sim_session)
+    assert {type(sim) for sim in worlds} == {testing.GpuSim}
+    assert type(gpu_sim_server) is testing.GpuSimServer
 
 
 def test_the_commands_and_their_fields_stay() -> None:

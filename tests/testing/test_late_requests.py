@@ -20,12 +20,13 @@ def knows_of_none(sim: GpuSim) -> bool:
 def test_a_request_under_way_when_its_world_ends_is_refused_and_in_no_other_record(
     gpu_sim_server: GpuSimServer,
 ) -> None:
-    first, second, third = (gpu_sim_server.new_world(WorldRequest()) for _ in range(3))
+    first = gpu_sim_server.new_world(WorldRequest())
     host, port = first.base_url.removeprefix("http://").split(":")
     head = f"POST /v1/gpu/rent HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {first.token}\r\ncontent-length: 2\r\n"
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(f"{head}connection: close\r\n\r\n{{".encode())
         gpu_sim_server.retire(first)
+        second, third = (gpu_sim_server.new_world(WorldRequest()) for _ in range(2))
         gpu_sim_server.retire(second)  # and with it the first world ends
         connection.sendall(b"}")
         answer = connection.makefile("rb").read()

@@ -38,6 +38,7 @@ from .line_writer import LineWriter
 from .listener import Listener
 from .listening_socket import BACKLOG, ListeningSocket, PortUnavailable, listen
 from .pacemaker import Pacemaker
+from .patched_threads import threads_patched_by
 
 __all__ = ["Options", "PortUnavailable", "Ready", "StateUnusable", "serve", "serve_in_thread"]
 
@@ -234,7 +235,9 @@ def serve(options: Options, on_ready: Callable[[Ready], None], signals: ExitSign
 def serve_in_thread(
     scenario: Scenario, *, seed: int | None = None, clock: ClockSettings | None = None, profile: Profile | None = None
 ) -> Iterator[Ready]:
-    """A server on a free loopback port in a thread of this process, for tests; it ends with the block."""
+    """A server on a free loopback port in a thread of this process, for tests; it ends with the block. Raises
+    RuntimeError where a library such as gevent has replaced threads: the server would stop all others."""
+    _refuse_patched_threads("cannot serve in a thread")
     started = threading.Event()
     options = Options(scenario=scenario, seed=seed, clock=clock, profile=profile, port=0)
     worlds = _no_worlds(options)
@@ -247,5 +250,15 @@ def serve_in_thread(
     finally:
         worlds.stop()
         serving.server.should_exit = True
+        _refuse_patched_threads("cannot end the server that runs in a thread")  # nor wait for it: it might never end
         thread.join()
         worlds.close()
+
+
+def _refuse_patched_threads(complaint: str) -> None:
+    library = threads_patched_by()
+    if library is not None:
+        raise RuntimeError(
+            f"{complaint}, as {library} has replaced the threads of this process: use gpu_sim.testing.world(), or run "
+            "`gpu-sim serve` in a process of its own"
+        )

@@ -1,10 +1,11 @@
-"""The public part of the pytest plugin: a test's own world, its records, and the verdict on the client."""
+"""The public part of the pytest plugin, and of what other test frameworks use: a test's own world, its records, and the
+verdict on the client."""
 
 from ..client.connection import ServerRefused, ServerUnreachable
 from .gpu_sim import GpuSim
 from .records import Account, Entry, Notice, Posting, Rental, Request, RequestInFlight
 from .report import ClientReport
-from .server import GpuSimServer
+from .server import GpuSimServer, world
 
 __all__ = [
     "Account",
@@ -19,4 +20,5 @@ __all__ = [
     "RequestInFlight",
     "ServerRefused",
     "ServerUnreachable",
+    "world",
 ]

@@ -1,7 +1,10 @@
-"""The server that makes the worlds of a test session: in a thread of this process, or one that runs already."""
+"""The server that makes the worlds of a test session: one of its own, in a thread or a process, or one that runs
+already."""
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from ..client.connection import ControlConnection, ServerRefused, ServerUnreacha
 from ..client.control_client import ControlClient
 from ..scenario_files.problems import ScenarioError
 from .gpu_sim import GpuSim
+from .heartbeat import WORLD_TTL, Heartbeat
+from .server_process import server_process
 from .unknown_token_requests import UnknownTokenRequests
-from .world_request import WorldRequest, clock_of, with_profile
+from .world_request import DEFAULT_SCENARIO, Profile, WorldRequest, checked_request, clock_of, with_profile
 
 READY_SECONDS_MAX = 5.0
 """The time that a server which runs already may take to say that it is ready."""
@@ -32,10 +37,13 @@ class _Made(Struct):
 class GpuSimServer:
     """A server, and the worlds that are made on it."""
 
-    def __init__(self, control: ControlClient, *, is_own: bool) -> None:
+    def __init__(self, control: ControlClient, heartbeat: Heartbeat | None = None) -> None:
+        """Without a `heartbeat` it is a server that nobody else uses, and ends with the session."""
         self._control = control
-        self._is_own = is_own
-        self._retired: GpuSim | None = None
+        self._heartbeat = heartbeat
+        self._made = 0
+        self._retired: list[tuple[int, GpuSim]] = []
+        """Worlds of tests that are over, each with the number of worlds that had been made by then."""
         self._documents: dict[tuple[Path, int], dict[str, Any]] = {}
 
     @property
@@ -43,42 +51,86 @@ class GpuSimServer:
         """Its address; the API is under `/v1`, the control plane under `/_sim`."""
         return self._control.url
 
+    @contextmanager
+    def world(
+        self,
+        scenario: str | Path | Mapping[str, Any] = DEFAULT_SCENARIO,
+        *,
+        seed: int | None = None,
+        profile: Profile | None = None,
+        step: str | timedelta | None = None,
+    ) -> Iterator[GpuSim]:
+        """A world as the marker `gpu_sim` would ask for it, until the block ends: for fixtures of any scope, and for
+        several worlds in one test.
+
+        An exception that leaves the block gets a note with the story of the world. Raises ValueError, which names the
+        argument, ServerRefused, ServerUnreachable, and ScenarioError for a file that cannot be used.
+        """
+        with self.given_world(checked_request(scenario, seed, profile, step)) as sim:
+            yield sim
+
+    @contextmanager
+    def given_world(self, request: WorldRequest) -> Iterator[GpuSim]:
+        """A world as requested, until the block ends; see `world`."""
+        sim = self.new_world(request)
+        try:
+            yield sim
+        except Exception as error:
+            error.add_note(f"gpu-sim: {sim.story()}")
+            raise
+        finally:
+            sim.leave()
+            self._end(sim)
+
     def new_world(self, request: WorldRequest) -> GpuSim:
         """Make a world as requested, under a manual clock; the caller ends it. Raises ServerRefused, ServerUnreachable,
         and ScenarioError for a file that cannot be used."""
+        self._made += 1
         scenario = request.scenario if request.file is None else self._document(request.file)
         document = scenario if isinstance(scenario, Mapping) else None
         body = {
             "scenario": scenario if request.profile is None else with_profile(scenario, request.profile),
             "clock": clock_of(request, document),
             "seed": request.seed,
+            "ttl": None if self._heartbeat is None else WORLD_TTL,
         }
-        unknown_token_requests = UnknownTokenRequests(self._control, is_own_server=self._is_own)
+        unknown_token_requests = UnknownTokenRequests(self._control, is_own_server=self._heartbeat is None)
         made = msgspec.json.decode(self._control.call("POST", "worlds", body), type=_Made)
+        if self._heartbeat is not None:
+            self._heartbeat.add(made.world)
         return GpuSim(self._control, made.world, made.seed, made.tokens, request, unknown_token_requests)
 
     def retire(self, sim: GpuSim) -> None:
-        """Return a finished test's world to the server. It is deleted with the next one, so that a failure in a later
-        fixture can still show it. Later requests with an unknown token are not this test's."""
+        """Return the world of a test, a module or a session that is over. It is deleted when that of a later test is
+        returned, so that a failure in a later fixture can still show it. Later requests with an unknown token are not
+        its."""
         # First, while the log has no requests of the next test yet.
         sim.leave()
-        self._end_retired()
-        self._retired = sim
+        # Those of the same teardown stay: a test may have several, and is reported on once all are returned.
+        for made, earlier in self._retired:
+            if made < self._made:
+                self._end(earlier)
+        self._retired = [(made, earlier) for made, earlier in self._retired if made == self._made]
+        self._retired.append((self._made, sim))
 
     def close(self) -> None:
-        """End the last world, and remember its story."""
-        if self._retired is not None:
+        """End the last worlds, and remember their stories."""
+        for _, sim in self._retired:
             # The last test's report is written after the fixtures of the session have ended, and the server with them.
-            self._retired.remember()
-        self._end_retired()
+            sim.remember()
+        for _, sim in self._retired:
+            self._end(sim)
+        self._retired.clear()
+        if self._heartbeat is not None:
+            self._heartbeat.close()
         self._control.close()
 
-    def _end_retired(self) -> None:
-        if self._retired is not None:
-            ended, self._retired = self._retired, None
-            # That test is over: a server that fails now must not fail the test that happens to run.
-            with suppress(ServerRefused, ServerUnreachable):
-                ended.end()
+    def _end(self, sim: GpuSim) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.remove(sim.world)
+        # Its test is over: a server that fails now must not fail the test that happens to run.
+        with suppress(ServerRefused, ServerUnreachable):
+            sim.end()
 
     def _document(self, file: Path) -> dict[str, Any]:
         from ..scenario_files.document import scenario_document  # noqa: PLC0415  # few tests bring a file of their own
@@ -92,14 +144,22 @@ class GpuSimServer:
 
 @contextmanager
 def own_server() -> Iterator[GpuSimServer]:
-    """A server on a free loopback port in a thread of this process, until the block ends."""
-    from ..scenario_files.load import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
-    from ..server.serving import serve_in_thread  # noqa: PLC0415  # likewise
+    """A server on a free loopback port until the block ends: in a thread of this process, and in a process of its own
+    where threads are replaced, or may be. Raises ServerUnreachable where it does not start."""
+    from ..server.patched_threads import threads_patchable_by, threads_patched_by  # noqa: PLC0415  # see below
 
-    with serve_in_thread(load_scenario("calm")) as ready:
-        control = ControlClient(ControlConnection(ready.url))
-        with closing(GpuSimServer(control, is_own=True)) as server:
-            yield server
+    with ExitStack() as served:
+        if by := threads_patched_by():
+            url = served.enter_context(server_process(f"{by} has replaced the threads of this one"))
+        elif by := threads_patchable_by():
+            url = served.enter_context(server_process(f"{by} is installed and may replace the threads of this one"))
+        else:
+            from ..scenario_files.load import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
+            from ..server.serving import serve_in_thread  # noqa: PLC0415  # likewise
+
+            url = served.enter_context(serve_in_thread(load_scenario("calm"))).url
+        control = ControlClient(ControlConnection(url))
+        yield served.enter_context(closing(GpuSimServer(control)))
 
 
 @contextmanager
@@ -109,6 +169,40 @@ def running_server(url: str, *, admin_token: str | None) -> Iterator[GpuSimServe
     with closing(ControlConnection(url, admin_token=admin_token, seconds_max=READY_SECONDS_MAX)) as hasty:
         if b'"ready"' not in ControlClient(hasty).call("GET", "ready"):
             raise ServerUnreachable(f"{url} is no simulator that is ready")
-    control = ControlClient(ControlConnection(url, admin_token=admin_token))
-    with closing(GpuSimServer(control, is_own=False)) as server:
+    control, beats = (ControlClient(ControlConnection(url, admin_token=admin_token)) for _ in range(2))
+    with closing(GpuSimServer(control, Heartbeat(beats))) as server:
         yield server
+
+
+def server_by_environment(url: str | None, admin_token: str | None = None) -> AbstractContextManager[GpuSimServer]:
+    """The server at that address, else that of GPU_SIM_URL, else one of this process's own. Without an admin token that
+    of GPU_SIM_ADMIN_TOKEN is used."""
+    url = url or os.environ.get("GPU_SIM_URL")
+    if not url:
+        return own_server()
+    return running_server(url, admin_token=admin_token or os.environ.get("GPU_SIM_ADMIN_TOKEN"))
+
+
+@contextmanager
+def world(
+    scenario: str | Path | Mapping[str, Any] = DEFAULT_SCENARIO,
+    *,
+    seed: int | None = None,
+    profile: Profile | None = None,
+    step: str | timedelta | None = None,
+    url: str | None = None,
+    admin_token: str | None = None,
+) -> Iterator[GpuSim]:
+    """A world until the block ends, as the fixture `gpu_sim` gives one, for any test framework and for none.
+
+    It is on a server of its own, which ends with the block, or on the one that runs at `url`, or at GPU_SIM_URL where
+    that is set; `admin_token`, else GPU_SIM_ADMIN_TOKEN, is what its control plane wants off loopback. The other
+    arguments are those of the marker `gpu_sim`; a `scenario` file is looked up from the current folder. In a coroutine
+    it is a plain `with` as well.
+
+    An exception that leaves the block gets a note with the story of the world. Raises ValueError, which names the
+    argument, ServerRefused, ServerUnreachable, and ScenarioError for a file that cannot be used.
+    """
+    request = checked_request(scenario, seed, profile, step)
+    with server_by_environment(url, admin_token) as server, server.given_world(request) as sim:
+        yield sim
