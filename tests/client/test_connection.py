@@ -1,6 +1,7 @@
 """The connection to the control plane, and what is said where nobody answers."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -118,3 +119,9 @@ def test_many_threads_share_a_connection(url: str) -> None:
         answers = set(pool.map(lambda _: control.call("GET", "/_sim/clock"), range(100)))
     assert len(answers) == 1
     control.close()
+
+
+def test_its_lock_is_that_of_the_threads_as_they_are_by_then(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = threading.Lock()
+    monkeypatch.setattr(threading, "Lock", lambda: lock)
+    assert ControlConnection(url)._turn is lock

@@ -2,9 +2,9 @@
 
 import re
 import socket
+import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import Lock
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import msgspec
@@ -69,7 +69,9 @@ class ControlConnection:
         self._is_plain = parts.scheme == "http"
         kind = HTTPConnection if self._is_plain else HTTPSConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=seconds_max)
-        self._turn = Lock()
+        # Looked up only now: gevent may have replaced it since this module was loaded, and its coroutines would wait
+        # for Python's own for ever.
+        self._turn = threading.Lock()
 
     def call(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> bytes:
         """The body of the answer. `body` is sent as JSON, and as it is where it is a `msgspec.Raw`. Raises
