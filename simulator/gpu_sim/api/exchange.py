@@ -101,6 +101,11 @@ class Exchange:
         """True while a body is announced and not yet read."""
         self.asks_for_fault = False
         """True where its header `x-sim` asks for a fault."""
+        self._read_headers(scope)
+        if not self.request_id:
+            self.request_id = next(request_ids)
+
+    def _read_headers(self, scope: Scope) -> None:
         authorizations = 0
         # One pass over the headers for all that every request needs: they are a list, and each search walks it again.
         for name, value in scope["headers"]:
@@ -113,8 +118,6 @@ class Exchange:
                 self.has_unread_body = True
             elif name == FAULT_HEADER:
                 self.asks_for_fault = True
-        if not self.request_id:
-            self.request_id = next(request_ids)
 
     def enter(self, world: World) -> None:
         """Be about this world from now on, which does not expire before the request is over."""

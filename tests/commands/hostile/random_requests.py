@@ -20,8 +20,8 @@ ROUTES = [
     for method, path in routes()
     if (method, path) != ("POST", "/_sim/server/refuse")
 ]
-"""Each route's method and what comes before and after the parameter in its path. A server that refuses connections as it
-was asked to would be taken for one that fails."""
+"""Each route's method and what comes before and after the parameter in its path. A server that refuses connections, as
+it was asked to, would be taken for one that fails."""
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 _PARTS = [
