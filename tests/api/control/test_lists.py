@@ -10,7 +10,10 @@ from gpu_sim.api.control import lists
 from ...support.asgi import Answer, Api
 from ...support.short_slice import ShortSlice
 
-LISTS = ("/_sim/events", "/_sim/ledger", "/_sim/rentals", "/_sim/accounts", "/_sim/market", "/_sim/faults")
+LISTS = (
+    *("/_sim/events", "/_sim/ledger", "/_sim/rentals", "/_sim/accounts", "/_sim/market", "/_sim/faults"),
+    "/_sim/market/acts",
+)
 BEFORE = 12
 
 
@@ -21,6 +24,7 @@ def many(api: Api) -> Api:
         api.delete(api.rent())
         api.call("POST", "/_sim/accounts", {"name": f"account-{number}"})
         api.call("POST", "/_sim/faults", {"name": f"rule-{number}", "effect": {"respond": 503}, "when": {"after": 99}})
+        api.call("POST", "/_sim/market/price", {"multiply": 1})
     return api
 
 

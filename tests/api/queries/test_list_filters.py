@@ -11,7 +11,7 @@ from ...support.asgi import BOB, RENT, Api, scenario
 from ...support.builders import market, offer
 
 TEXAS = RENT | {"region": "Texas, US"}
-LISTS = ("events", "ledger", "rentals", "requests", "accounts", "worlds", "market", "faults")
+LISTS = ("events", "ledger", "rentals", "requests", "accounts", "worlds", "market", "faults", "market/acts")
 NUMBERED = ("events", "ledger", "rentals", "requests")
 
 
@@ -178,6 +178,7 @@ def test_a_list_tells_its_size_and_how_it_goes_on(api: Api, path: str) -> None:
     for number in range(2):
         api.call("POST", "/_sim/accounts", {"name": f"account-{number}"})
         api.call("POST", "/_sim/faults", {"name": f"rule-{number}", "effect": {"respond": 503}, "when": {"after": 9}})
+        api.call("POST", "/_sim/market/capacity", {"set": 4, "name": f"act-{number}"})
         api.add_world(f"world-{number}", scenario(accounts=()))
     whole = api.get(f"/_sim/{path}")
     count = len(whole["data"])

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpu_sim.core.commands import AddCredit, HideRental, TerminateRental
+from gpu_sim.core.commands import AddCredit, EndAct, HideRental, PlayAct, ResetMarket, TerminateRental
 from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import RentalNotFound
-from gpu_sim.core.kernel.quantities import Factor
+from gpu_sim.core.kernel.quantities import Duration, Factor, Price
+from gpu_sim.core.scenario.acts import CapacityAct, OutageAct, PriceAct
 from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import reset_and_restore
 from gpu_sim.worlds.state_files.refusals import StateUnavailable, StateUnusable
@@ -69,6 +70,30 @@ def test_whatever_could_be_found_when_an_input_came_can_be_found_when_it_comes_a
     third = kept(path, keep=1, inputs_per_part=8)
     assert journal(third) == before
     third.close()
+
+
+def test_acts_that_began_ended_or_are_in_force_are_found_again(path: Path) -> None:
+    running = kept(path, inputs_per_part=3)
+    for command in (
+        PlayAct(price=PriceAct(set=Price(400_000), name="low")),
+        PlayAct(price=PriceAct(set=Price(900_000), name="high", for_=Duration(HOUR_MS))),
+        PlayAct(capacity=CapacityAct(set=1)),
+        PlayAct(outage=OutageAct(name="low")),
+        EndAct("high"),
+        ResetMarket(),
+        PlayAct(price=PriceAct(set=Price(500_000), name="low")),
+        PlayAct(price=PriceAct(multiply=Factor(2_000_000))),
+    ):
+        running.execute(command)
+    before = journal(running)
+    killed(running)
+    again = kept(path, inputs_per_part=3)
+    assert journal(again) == before
+    again.execute(EndAct("low"))
+    offers = again.simulation.market.offers
+    assert [each.name for each in again.simulation.timeline.in_force] == ["price-5"]
+    assert all(each.price_micros_per_hour == 2 * each.path.price_micros for each in offers)
+    again.close()
 
 
 def test_a_run_that_was_let_go_stays_let_go(path: Path) -> None:
