@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from gpu_sim.core import acts_in_force
 from gpu_sim.core.commands import Command, EndAct, HideRental, MoveRental, PlayAct
 from gpu_sim.core.events import ActEnded, ActRefused, ActStarted, RentalTerminated
 from gpu_sim.core.kernel.errors import ActExists, ActNotFound, InvalidValue, JournalInvalid
@@ -295,3 +296,23 @@ def test_an_act_without_a_name_gets_one_that_nobody_has() -> None:
     sim.advance(HOUR)
     assert [each.name for each in sim.timeline.in_force][3:] == ["vanish-2", "outage-1"]
     assert not list(sim.timeline.to_come())
+
+
+def test_what_is_covered_by_a_passing_act_or_by_the_one_that_leaves_makes_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acts_in_force, "ACTS_OVER_OFFER_MAX", 2)
+    sim = Simulation(scenario())
+    sim.execute(PlayAct(price=PriceAct(set=Price(600_000))))
+    sim.execute(PlayAct(price=PriceAct(set=Price(700_000), name="x", for_=FOR)))
+    with pytest.raises(InvalidValue, match="2 acts lie over"):
+        sim.execute(PlayAct(vanish=VanishAct()))
+    sim.execute(PlayAct(price=PriceAct(set=Price(800_000), name="x")))
+    monkeypatch.setattr(acts_in_force, "ACTS_OVER_OFFER_MAX", 3)
+    sim.execute(PlayAct(vanish=VanishAct(name="y")))
+    monkeypatch.setattr(acts_in_force, "ACTS_OVER_OFFER_MAX", 2)
+    with pytest.raises(InvalidValue, match="2 acts lie over"):
+        sim.execute(PlayAct(capacity=CapacityAct(set=1, name="x")))
+    monkeypatch.setattr(acts_in_force, "ACTS_OVER_OFFER_MAX", 3)
+    sim.execute(PlayAct(capacity=CapacityAct(set=1, name="z")))
+    assert [act.name for act in sim.timeline.in_force] == ["x", "y", "z"]
