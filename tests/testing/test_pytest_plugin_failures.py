@@ -163,7 +163,7 @@ def test_a_failure_in_the_teardown_tells_of_the_world_that_was(project: PluginPr
 )
 def test_requests_without_a_known_token_are_told_of(result: FileResult) -> None:
     assert result.outcomes == {"passed": 1, "failed": 1}
-    result.shown.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 (a token that no world knows)"])
+    result.shown.fnmatch_lines(["  #1 00:00:00 GET /v1/gpu/offers -> 401 invalid_token (a token that no world knows)"])
 
 
 @pytest.mark.project(
