@@ -38,8 +38,7 @@ _PROBLEMS_SHOWN_MAX = 5
 
 
 class NewWorld(Struct, forbid_unknown_fields=True):
-    """A world to create. Without `scenario` it is as `default` was at its start, but for the fields given. With
-    a `ttl` it is deleted once no call about it has come for so long, in wall time."""
+    """A world to create. Without `scenario` it is as `default` was at its start, but for the fields given."""
 
     name: str | None = None
     scenario: str | dict[str, Any] | None = None
@@ -47,6 +46,7 @@ class NewWorld(Struct, forbid_unknown_fields=True):
     clock: ClockSettings | None = None
     tokens: dict[str, str] | None = None
     ttl: Duration | None = None
+    """It is deleted once no call about it has come for so long, in wall time, at least 1 s; unless given it stays."""
 
 
 ResetPart = Literal["requests", "faults", "market"]
