@@ -46,4 +46,4 @@ class Heartbeat:
         while not self._over.wait(BEAT_SECONDS):
             for world in tuple(self._worlds):
                 with suppress(ServerRefused, ServerUnreachable):  # the test's own calls will tell
-                    self._control.of_world(world).call("GET", "ready")
+                    self._control.of_world(world).call("GET", "clock")
