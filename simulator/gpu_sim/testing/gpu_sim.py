@@ -207,7 +207,7 @@ class GpuSim:
         nothing is to be withdrawn.
         """
         given = {"notice": span("notice", notice), "false_alarm": false_alarm, "withdraw": withdraw}
-        body = {name: value for name, value in given.items() if value}
+        body = {name: value for name, value in given.items() if value not in (None, False)}
         return self._act_on(rental_id, "interrupt", body or None)
 
     def touch(self, rental_id: str) -> Rental:

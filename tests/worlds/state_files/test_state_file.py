@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from gpu_sim.core.commands import AddCredit, InterruptRental, MoveRental, RentGpu, TerminateRental
+from gpu_sim.core.commands import AddCredit, RentGpu, TerminateRental
 from gpu_sim.core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import Refusal
 from gpu_sim.core.kernel.quantities import Duration, Factor, Share
@@ -86,29 +86,6 @@ def test_a_killed_run_is_found_again_to_the_byte(path: Path, steps: int) -> None
     assert again.simulation.snapshot(with_ended=False) == memory.simulation.snapshot(with_ended=False)
     assert list(again.simulation.rentals.by_id) == list(memory.simulation.rentals.by_id)
     again.simulation.ledger.audit()
-    again.close()
-
-
-def test_a_notice_a_withdrawal_and_a_delete_that_ended_nothing_are_found_again(path: Path) -> None:
-    running, memory = kept(path), world()
-    for each in (running, memory):
-        warned, spared, held = (rent(each) for _ in range(3))
-        each.execute(MoveRental(rental_id=held, to="terminated", hold=True))
-        for id_ in (warned, spared):
-            each.execute(InterruptRental(id_, notice=Duration(5 * MINUTE_MS)))
-        each.simulation.advance(2 * MINUTE_MS)
-        each.execute(InterruptRental(spared, withdraw=True))
-        each.execute(TerminateRental("alice", held))
-    killed(running)
-    again = kept(path)
-    assert again.simulation.snapshot() == memory.simulation.snapshot()
-    for each in (again, memory):
-        each.simulation.advance(10 * MINUTE_MS)
-        each.execute(MoveRental(rental_id=held, to="terminated", hold=False))
-    assert journal(again) == journal(memory)
-    assert [again.simulation.rentals.find(id_).reason for id_ in (warned, spared, held)] == [
-        *("interrupted", None, "deleted")
-    ]
     again.close()
 
 

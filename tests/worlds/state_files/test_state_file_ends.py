@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpu_sim.core.commands import AddCredit, EndAct, HideRental, PlayAct, ResetMarket, TerminateRental
+from gpu_sim.core.commands import (
+    AddCredit,
+    EndAct,
+    HideRental,
+    InterruptRental,
+    MoveRental,
+    PlayAct,
+    ResetMarket,
+    TerminateRental,
+)
 from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
 from gpu_sim.core.kernel.errors import RentalNotFound
 from gpu_sim.core.kernel.quantities import Duration, Factor, Price
@@ -263,4 +272,27 @@ def test_a_snapshot_from_before_a_reset_may_be_taken_again(path: Path) -> None:
     killed(running)
     again = kept(path, conditions(clock=REAL))
     assert again.simulation.rentals.created == 1
+    again.close()
+
+
+def test_a_notice_a_withdrawal_and_a_delete_that_ended_nothing_are_found_again(path: Path) -> None:
+    running, memory = kept(path), world()
+    for each in (running, memory):
+        warned, spared, held = (rent(each) for _ in range(3))
+        each.execute(MoveRental(rental_id=held, to="terminated", hold=True))
+        for id_ in (warned, spared):
+            each.execute(InterruptRental(id_, notice=Duration(5 * MINUTE_MS)))
+        each.simulation.advance(2 * MINUTE_MS)
+        each.execute(InterruptRental(spared, withdraw=True))
+        each.execute(TerminateRental("alice", held))
+    killed(running)
+    again = kept(path)
+    assert again.simulation.snapshot() == memory.simulation.snapshot()
+    for each in (again, memory):
+        each.simulation.advance(10 * MINUTE_MS)
+        each.execute(MoveRental(rental_id=held, to="terminated", hold=False))
+    assert journal(again) == journal(memory)
+    assert [again.simulation.rentals.find(id_).reason for id_ in (warned, spared, held)] == [
+        *("interrupted", None, "deleted")
+    ]
     again.close()

@@ -49,6 +49,14 @@ def test_an_act_takes_so_many_rentals_or_all_where_they_are_fewer(count: int, ta
     assert len(end(sim)) == taken
 
 
+def test_an_act_leaves_the_earlier_end_of_a_rental_as_it_is() -> None:
+    sim = world()
+    rental = running(sim)
+    interrupt(sim, rental)
+    sim.execute(PlayAct(interrupt=InterruptAct(notice=FOR)))
+    assert (told(sim), rental.forced_end_ms) == ([(sim.now_ms, sim.now_ms + NOTICE)], sim.now_ms + NOTICE)
+
+
 def test_a_count_takes_those_that_a_share_of_the_same_size_takes() -> None:
     ends = []
     for act in (InterruptAct(count=2), InterruptAct(share=Share(400_000))):

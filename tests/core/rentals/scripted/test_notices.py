@@ -151,6 +151,15 @@ def test_a_withdrawn_interruption_does_not_come_and_another_may() -> None:
     assert end(sim) == [(HOUR + NOTICE, "interrupted", "forced")]
 
 
+def test_a_rental_that_is_being_provisioned_is_spared_too() -> None:
+    sim = world()
+    rental = rent(sim)
+    interrupt(sim, rental, notice=Duration(READY))
+    interrupt(sim, rental, withdraw=True)
+    sim.advance(HOUR)
+    assert (rental.running_ms, end(sim)) == (READY, [])
+
+
 def test_where_nothing_was_scripted_there_is_nothing_to_withdraw() -> None:
     sim = world()
     rental = running(sim)

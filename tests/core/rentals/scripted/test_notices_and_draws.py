@@ -3,7 +3,7 @@
 import pytest
 from gpu_sim.core.events import RentalTerminated
 from gpu_sim.core.kernel.quantities import Duration
-from gpu_sim.core.scenario.market_settings import InterruptionSettings, NoticeSettings
+from gpu_sim.core.scenario.market_settings import InterruptionSettings, MarketSettings, NoticeSettings
 from gpu_sim.core.scenario.recordings import ReplaySettings
 from gpu_sim.core.simulation import Simulation
 
@@ -23,6 +23,16 @@ def played(notice: int = NOTICE) -> Simulation:
             notices=NoticeSettings(all=Duration(notice)),
             recordings=ReplaySettings(availability=(trace([1, 1, 0, 1], 10 * MINUTE),)),
         )
+    )
+
+
+def counted(*nodes: int) -> MarketSettings:
+    """An offer with so many GPUs for each ten minutes."""
+    return market(
+        CROWDED,
+        interruptions=InterruptionSettings(mode="replay"),
+        notices=NOTICES,
+        recordings=ReplaySettings(availability=(trace([*nodes], 10 * MINUTE),)),
     )
 
 
@@ -84,13 +94,20 @@ def test_where_a_told_end_comes_first_withdrawing_the_later_one_tells_nothing_an
     assert (told(sim), rental.interrupts_ms) == ([(18 * MINUTE, DOWN_AT)], DOWN_AT)
 
 
+@pytest.mark.parametrize(("notice", "cause"), [(MINUTE, "forced"), (2 * MINUTE, "shock")])
+def test_whoever_was_told_of_a_loss_of_gpus_and_is_interrupted_as_well_ends_once_at_the_earlier_time(
+    notice: int, cause: str
+) -> None:
+    sim = world(counted(2, 2, 0))
+    rental = rent(sim)
+    sim.advance(18 * MINUTE)
+    interrupt(sim, rental, notice=Duration(notice))
+    sim.advance(HOUR)
+    assert end(sim) == [(18 * MINUTE + notice, "interrupted", cause)]
+
+
 def test_who_is_about_to_go_leaves_its_gpu_to_the_others_and_takes_it_again_when_that_is_withdrawn() -> None:
-    settings = market(
-        CROWDED,
-        interruptions=InterruptionSettings(mode="replay"),
-        notices=NOTICES,
-        recordings=ReplaySettings(availability=(trace([2, 2, 1, 1], 10 * MINUTE),)),
-    )
+    settings = counted(2, 2, 1, 1)
     ends, notices = [], []
     for how in ("alone", "scripted", "withdrawn"):
         sim = world(settings)
