@@ -136,17 +136,8 @@ def test_capacity_is_cut_and_comes_back(two: Api) -> None:
 
 def test_a_share_of_the_rentals_is_interrupted_rounded_up(two: Api) -> None:
     ids = [two.rent(token=BOB) for _ in range(3)]
-    assert push(two, "interrupt", share="50%").json() | {"at": START} == {
-        "act": 1,
-        "name": "interrupt-1",
-        "kind": "interrupt",
-        "at": START,
-        "until": None,
-        "offers": 2,
-        "rentals": 2,
-        "ended": [],
-        "notified": 0,
-    }
+    answer = push(two, "interrupt", share="50%").json()
+    assert [answer[name] for name in ("kind", "until", "offers", "rentals", "notified")] == ["interrupt", None, 2, 2, 0]
     assert [two.rental(id_, token=BOB)["status"] for id_ in ids].count("terminated") == 2
     assert push(two, "interrupt", share=0).json()["rentals"] == 0
     assert push(two, "interrupt").json()["rentals"] == 1
