@@ -1,6 +1,6 @@
 """The acts on offers that are in force: found by their names, and bounded in number over each offer."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -116,18 +116,21 @@ class ActsInForce:
 
         They are the oldest of those that do not show and would not before a later act without an end is ended.
         """
-        gone = set() if leaving is None else {leaving.number}
-        full = [offer for offer in offers if not _has_room(offer, gone)]
+        over = {offer.name: len(offer.overlays) - _lies_over(leaving, offer) for offer in offers}
+        full = [offer for offer in offers if over[offer.name] >= ACTS_OVER_OFFER_MAX]
         if not full:  # nearly always, so that nothing else is looked at
             return []
-        bared = self._bared(market, {offer.name for offer in offers}, act, gone)
+        bared = self._bared(market, over, act, leaving)
         displaced: list[ActInForce] = []
         for each in self._by_number.values():
-            number = each.number
-            if number not in bared | gone and any(number == over for offer in full for over, _, _ in offer.overlays):
+            if each is leaving or each.number in bared:
+                continue
+            relieved = [offer for offer in full if _lies_over(each, offer)]
+            if relieved:
                 displaced.append(each)
-                gone.add(number)
-                full = [offer for offer in full if not _has_room(offer, gone)]
+                for offer in relieved:
+                    over[offer.name] -= 1
+                full = [offer for offer in full if over[offer.name] >= ACTS_OVER_OFFER_MAX]
                 if not full:
                     return displaced
         raise InvalidValue(
@@ -136,16 +139,18 @@ class ActsInForce:
         )
 
     def _bared(
-        self, market: Iterable[Offer], names: Collection[str], act: LastingAct, gone: Collection[int]
+        self, market: Iterable[Offer], names: Container[str], act: LastingAct, leaving: ActInForce | None
     ) -> set[int]:
         """The numbers of the acts that show on some offer as soon as all those are over that end by themselves, or
         before, were `act` to begin on the offers of these names."""
-        found: set[int] = set()
-        endless = {each.number for each in self._by_number.values() if each.until_ms is None} - set(gone)
+        endless = {each.number for each in self._by_number.values() if each.until_ms is None and each is not leaving}
         on_top = COVERED[overlay_of(0, act)[1]] if act.for_ is None else ()
-        for offer in market:
-            covered: set[OverlayKind] = set(on_top if offer.name in names else ())
-            for number, kind, _ in reversed(offer.overlays):
+        # Most offers are under the same acts as others: each stack is looked through once.
+        stacks = {(offer.overlays, offer.name in names) for offer in market}
+        found: set[int] = set()
+        for overlays, is_under_it in stacks:
+            covered: set[OverlayKind] = set(on_top if is_under_it else ())
+            for number, kind, _ in reversed(overlays):
                 if kind not in covered:
                     found.add(number)
                 if number in endless:
@@ -167,8 +172,7 @@ def act_fields(
     return source.outage, source.price, source.capacity, source.interrupt, source.provisioning, source.vanish
 
 
-def _has_room(offer: Offer, gone: Collection[int]) -> bool:
-    """True if one more act may lie over the offer, once those are gone."""
-    if len(offer.overlays) < ACTS_OVER_OFFER_MAX:
-        return True
-    return sum(number not in gone for number, _, _ in offer.overlays) < ACTS_OVER_OFFER_MAX
+def _lies_over(act: ActInForce | None, offer: Offer) -> bool:
+    """True if the act lies over the offer."""
+    spec = offer.spec
+    return act is not None and act.act.matches(spec.provider_id, spec.gpu_model, spec.region)

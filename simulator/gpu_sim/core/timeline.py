@@ -183,9 +183,10 @@ class Timeline:
             self._interventions.interrupt_drawn(act, self._market.matching(act))
             return
         self.in_force.add(ActInForce(number, name, source, now, until_ms, ticket))
-        offers = self._market.matching(act)
+        # One overlay for all offers: a hundred acts may lie over each of many.
+        offers, overlay = self._market.matching(act), overlay_of(number, act)
         for offer in offers:
-            self._market.lay_over(offer, overlay_of(number, act))
+            self._market.lay_over(offer, overlay)
         if isinstance(act, OutageAct) and act.interrupt:
             self._interventions.interrupt_all(act.interruption, offers)
         self._settle([act])
@@ -201,9 +202,9 @@ class Timeline:
 
     def _lift(self, ending: Sequence[tuple[ActInForce, EndedBy]]) -> None:
         """Take acts from their offers, all before any is told: nothing shows for a moment what lies beneath."""
-        numbers = [act.number for act, _ in ending]
+        numbers = {act.number for act, _ in ending}
         for offer in self._market.matching_any([act.act for act, _ in ending]):
-            self._market.lift(offer, *numbers)
+            self._market.lift(offer, numbers)
         for act, ended_by in ending:
             self._schedule.cancel(act.ticket)
             self.in_force.remove(act)

@@ -137,7 +137,7 @@ def test_an_outage_and_an_absence_do_not_end_each_other() -> None:
         if hour % 10 == 0:
             sim.market.lay_over(shown, (hour, "outage", 0))
         if hour % 10 == 5:
-            sim.market.lift(shown, hour - 5)
+            sim.market.lift(shown, {hour - 5})
         states.add((shown.is_away, bool(shown.outages)))
         assert shown.is_listed == (not shown.is_away and not shown.outages)
     assert len(states) == 4

@@ -118,7 +118,7 @@ def test_f6_an_offer_without_free_gpus_or_under_an_outage_is_not_listed() -> Non
     stall.market.lay_over(stall.market.offers[1], (0, "outage", 0))
     assert [o.spec for o in stall.market.listed()] == [L40S]
     stall.market.give_back(stall.first, 1)
-    stall.market.lift(stall.market.offers[1], 0)
+    stall.market.lift(stall.market.offers[1], {0})
     assert len(list(stall.market.listed())) == 3
 
 
@@ -173,7 +173,7 @@ def test_capacity_below_what_is_rented_leaves_none_free_and_takes_none_away() ->
     assert (stall.first.free, stall.first.used, stall.first.is_listed) == (0, 3, False)
     stall.market.give_back(stall.first, 3)
     assert stall.first.free == 1
-    stall.market.lift(stall.first, 0)
+    stall.market.lift(stall.first, {0})
     assert stall.first.free == 4
 
 
@@ -200,7 +200,7 @@ def test_overlays_lie_in_the_order_in_which_they_began() -> None:
         shown.append(stall.first.price_micros_per_hour)
     assert shown == [861_000, 500_000, 250_000]
     for number in (1, 0, 2):
-        stall.market.lift(stall.first, number)
+        stall.market.lift(stall.first, {number})
         shown.append(stall.first.price_micros_per_hour)
     assert shown[3:] == [431_000, 144_000, 287_000]  # 430.5 and 143.5 thousandths, half up
 
@@ -224,7 +224,7 @@ def test_a_capped_act_goes_no_further_than_the_on_demand_price_and_what_comes_af
         stall.market.lay_over(stall.first, (number, kind, value))  # type: ignore[arg-type]  # kinds by the table
         shown.append(stall.first.price_micros_per_hour)
     assert shown == [431_000, 438_000, 876_000]
-    stall.market.lift(stall.first, 1)
+    stall.market.lift(stall.first, {1})
     assert stall.first.price_micros_per_hour == 861_000
     stall.market.lay_over(stall.first, (3, "price_capped", 1_000_000))
     assert stall.first.price_micros_per_hour == 438_000
@@ -245,9 +245,9 @@ def test_the_latest_capacity_act_counts_and_prices_do_not_disturb_it() -> None:
     for overlay in ((0, "capacity", 2), (1, "price_set", 1_000), (2, "capacity", 3)):
         stall.market.lay_over(stall.first, overlay)
     assert stall.first.capacity == 3
-    stall.market.lift(stall.first, 2)
+    stall.market.lift(stall.first, {2})
     assert stall.first.capacity == 2
-    stall.market.lift(stall.first, 0)
+    stall.market.lift(stall.first, {0})
     assert (stall.first.capacity, stall.first.price_micros_per_hour) == (4, 1_000)
 
 
@@ -255,9 +255,9 @@ def test_two_outages_are_over_when_both_are() -> None:
     stall = Stall()
     for act in (0, 1):
         stall.market.lay_over(stall.first, (act, "outage", 0))
-    stall.market.lift(stall.first, 0)
+    stall.market.lift(stall.first, {0})
     assert not stall.first.is_listed
-    stall.market.lift(stall.first, 1)
+    stall.market.lift(stall.first, {1})
     assert stall.first.is_listed
 
 
@@ -269,7 +269,7 @@ def test_an_overlaid_price_is_what_it_would_have_been_when_the_act_is_over() -> 
     for stall in (acted, plain):
         stall.advance(2 * DAY)
     assert acted.first.price_micros_per_hour == 5_000_000
-    acted.market.lift(acted.first, 0)
+    acted.market.lift(acted.first, {0})
     for day in range(3, 8):
         assert acted.first.price_micros_per_hour == plain.first.price_micros_per_hour
         for stall in (acted, plain):
@@ -295,7 +295,7 @@ def test_the_version_grows_whenever_the_list_may_have_changed() -> None:
     assert not grew()
     market.lay_over(first, (0, "outage", 0))
     assert grew()
-    market.lift(first, 0)
+    market.lift(first, {0})
     assert grew()
     price = first.price_micros_per_hour
     stall.advance(DAY)

@@ -1,7 +1,7 @@
 """Offers: what can be rented where, at which price, and how many GPUs are free (F4–F6)."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ from ..scenario.catalog import OfferSpec
 from ..scenario.market_settings import PriceSettings
 from ..scenario.offer_names import OfferNames
 from .offer import Offer, OfferState
-from .overlays import Overlay, showing
+from .overlays import COVERED, Overlay, showing
 from .playback import Playback
 from .prices import PricePath, PricePaths
 from .recorded_prices import RecordedPrice
@@ -160,13 +160,24 @@ class Market:
 
     def lay_over(self, offer: Offer, overlay: Overlay) -> None:
         """Put an act into force on the offer, over those that are there."""
-        self._place(offer, (*offer.overlays, overlay))
+        # From what shows, not from all that lies there: a hundred acts may, over each of many offers.
+        covered = COVERED[overlay[1]]
+        offer.overlays = (*offer.overlays, overlay)
+        offer.showing = (*(each for each in offer.showing if each[1] not in covered), overlay)
+        if overlay[1] == "outage":
+            offer.outages = (*offer.outages, overlay[0])
         self._show(offer)
         self._touch(offer)
 
-    def lift(self, offer: Offer, *acts: int) -> None:
+    def lift(self, offer: Offer, acts: Set[int]) -> None:
         """End these acts on the offer, which is then what it would have been without them."""
-        self._place(offer, tuple(overlay for overlay in offer.overlays if overlay[0] not in acts))
+        left = tuple([overlay for overlay in offer.overlays if overlay[0] not in acts])
+        if all(overlay[0] not in acts for overlay in offer.showing):
+            # What does not show covers nothing either that something else does not cover.
+            offer.overlays = left
+            offer.outages = tuple(number for number in offer.outages if number not in acts)
+            return
+        self._place(offer, left)
         self._show(offer)
         self._touch(offer)
 
