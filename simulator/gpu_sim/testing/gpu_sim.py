@@ -11,14 +11,15 @@ import msgspec
 from msgspec import Struct
 
 from ..client.connection import ServerRefused, ServerUnreachable
-from ..client.control_client import ControlClient, Page
+from ..client.control_client import ControlClient
 from ..core.kernel.names import did_you_mean
 from ..core.kernel.one_of import not_exactly_one
-from .arguments import Several, Time, dollars, instant, list_query, span
-from .records import Account, Entry, KeptRequests, Rental, Request, RequestInFlight
+from .arguments import dollars, instant, span
+from .records import Account, KeptRequests, Rental, Request, RequestInFlight
 from .report import ClientReport, latest, report_on
 from .retries import OrderMark
 from .unknown_token_requests import UnknownTokenRequests
+from .world_lists import WorldLists
 from .world_request import WorldRequest, serve_line
 
 REQUESTS_SHOWN = 10
@@ -40,7 +41,7 @@ class _LedgerEnd(Struct):
     latest: int
 
 
-class GpuSim:
+class GpuSim(WorldLists):
     """One simulated market with a clock, luck, accounts and logs of its own. Hand `base_url` and `token` to the client.
 
     Each method is one call to the server and works from a coroutine as well: the server runs in another thread.
@@ -58,7 +59,7 @@ class GpuSim:
         unknown_token_requests: UnknownTokenRequests,
     ) -> None:
         self._server = server
-        self._control = server.of_world(world)
+        super().__init__(server.of_world(world))
         self._request = request
         self._unknown_token_requests = unknown_token_requests
         # Virtual time alone does not order log and ledger, as a manual clock stands still: calls of the test that may
@@ -123,10 +124,6 @@ class GpuSim:
         self.call("POST", "reset")
         self._unknown_token_requests.begin_anew()
 
-    def accounts(self) -> dict[str, Account]:
-        """Every account by name, with its money in US dollars (F16)."""
-        return {account.name: account for account in self._control.items("accounts", Page[Account])}
-
     @property
     def balance(self) -> Decimal:
         """The balance of the first account in US dollars, what is held included (F16)."""
@@ -146,51 +143,6 @@ class GpuSim:
                 raise
             raise ValueError(f'account: no account "{name}"{did_you_mean(name, self.accounts())}') from None
         return msgspec.json.decode(answer, type=Account)
-
-    def ledger(
-        self,
-        *,
-        type: Several = None,  # noqa: A002  # the filter's own name
-        account: Several = None,
-        rental_id: Several = None,
-        since: Time = None,
-    ) -> list[Entry]:
-        """Every entry of the ledger, or those that pass the filters, oldest first; amounts are in US dollars (A8).
-
-        Each filter takes one or several values; `since` is an instant, or so long before now in virtual time.
-        """
-        query = list_query(type=type, account=account, rental_id=rental_id, since=since)
-        return self._control.items("ledger", Page[Entry], query)
-
-    def events(
-        self,
-        *,
-        type: Several = None,  # noqa: A002  # the filter's own name
-        account: Several = None,
-        rental_id: Several = None,
-        since: Time = None,
-    ) -> list[dict[str, Any]]:
-        """Every event that the world holds, or those that pass the filters, oldest first: each has `seq`, `at`, `type`
-        and the fields of its type. For the filters see `ledger`."""
-        query = list_query(type=type, account=account, rental_id=rental_id, since=since)
-        return self._control.items("events", Page[dict[str, Any]], query)
-
-    def rentals(
-        self,
-        *,
-        status: Several = None,
-        account: Several = None,
-        rental_id: Several = None,
-        provider: str | None = None,
-        gpu_model: str | None = None,
-        region: str | None = None,
-        since: Time = None,
-    ) -> list[Rental]:
-        """Every rental of the world, whoever made it, or those that pass the filters, oldest first (F11). For the
-        filters see `ledger`; `since` is about when they were created."""
-        chosen = list_query(status=status, account=account, rental_id=rental_id, since=since)
-        offers = list_query(provider=provider, gpu_model=gpu_model, region=region)
-        return self._control.items("rentals", Page[Rental], chosen | offers)
 
     def interrupt(
         self,
