@@ -147,7 +147,18 @@ def test_every_response_and_body_has_examples_that_match_its_schema() -> None:
 def test_every_parameter_and_header_has_an_example_that_matches_its_schema(group: str) -> None:
     document = load_document()
     for name, part in document.raw["components"][group].items():
-        document.check_value(part["schema"], part["example"], name)
+        for example in part["schema"].get("examples") or [part["example"]]:
+            document.check_value(part["schema"], example, name)
+
+
+def test_no_request_is_given_a_fault_a_key_or_an_id_that_it_did_not_ask_for() -> None:
+    """A tool fills in `example` and `default` by itself, and `examples` of a schema it only shows."""
+    parameters = load_document().raw["components"]["parameters"]
+    headers = {part["name"]: part for part in parameters.values() if part["in"] == "header"}
+    assert set(headers) == {"Idempotency-Key", "x-request-id", "x-sim"}
+    for part in headers.values():
+        assert not {"example", "examples"} & set(part)
+        assert not {"example", "default"} & set(part["schema"])
 
 
 def test_every_code_has_an_example_in_a_response_of_its_status() -> None:

@@ -90,7 +90,7 @@ def with_harmless_faults(document: dict[str, Any]) -> dict[str, Any]:
     not changed."""
     left = without_fault_statements(document)
     effect = left["components"]["parameters"]["Effect"]
-    effect |= {"schema": {"type": "string", "enum": HARMLESS}, "example": HARMLESS[0]}
+    effect["schema"] = {"type": "string", "enum": HARMLESS, "examples": HARMLESS}
     return left
 
 

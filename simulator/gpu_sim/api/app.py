@@ -1,25 +1,27 @@
 """The HTTP application: all its routes and operations, as visible lists."""
 
+from collections.abc import Iterable
+
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from ..core.scenario.fault_rules import Operation
 from ..worlds.worlds import Worlds
-from . import docs_page, gpu
+from . import gpu
 from .auth import ControlAccess
-from .control import accounts, clock, events, faults, market, rentals, snapshot
-from .control import worlds as control_worlds
 from .control.event_stream import EventStreams
 from .control.metrics import MetricsEndpoint
 from .control.requests import RequestLogs
 from .control.server.connections import ConnectionCalls
+from .control_calls.call import Call
+from .control_calls.endpoint import DocumentEndpoint
+from .control_calls.table import control_calls
+from .docs.page import DOCS_PATH, DocsPage, asset
 from .exchange import (
-    METRICS_PATH,
     OFFERS_PATH,
     RENT_PATH,
     RENTALS_PATH,
-    SNAPSHOT_PATH,
     Endpoint,
     Handler,
     OperationHandler,
@@ -49,12 +51,14 @@ def build_app(
     streams = EventStreams() if streams is None else streams
     listings = Listings()
     metrics = MetricsEndpoint(worlds, recorder.traffic, streams)
+    document = DocumentEndpoint()
+    request_logs = RequestLogs(recorder.redactor, recorder.in_flight)
+    document.calls = control_calls(streams, request_logs, metrics, ConnectionCalls(connections), document.get_document)
     router = Router(
         routes=[
             *_api_routes(listings),
-            *_page_routes(),
-            *_control_routes(streams, RequestLogs(recorder.redactor, recorder.in_flight), metrics),
-            *_server_routes(ConnectionCalls(connections)),
+            *_page_routes(DocsPage(access)),
+            *_control_routes(document.calls),
         ],
         redirect_slashes=False,
         default=_not_found,
@@ -78,54 +82,29 @@ def _api_routes(listings: Listings) -> list[Route]:
     ]
 
 
-def _page_routes() -> list[Route]:
+def _page_routes(docs: DocsPage) -> list[Route]:
     return [
-        _route("/openapi.json", GET=docs_page.openapi),
-        _route(docs_page.DOCS_PATH, GET=docs_page.page),
-        _route(docs_page.DOCS_PATH + "/{name}", GET=docs_page.asset),
+        _route("/openapi.json", GET=docs.openapi),
+        _route(DOCS_PATH, GET=docs.page),
+        _route(DOCS_PATH + "/{name}", GET=asset),
     ]
 
 
-def _control_routes(streams: EventStreams, request_logs: RequestLogs, metrics: MetricsEndpoint) -> list[Route]:
+def _control_routes(calls: Iterable[Call]) -> list[Route]:
+    """The routes of calls, one for each path."""
+    by_path: dict[str, dict[str, Call]] = {}
+    for call in calls:
+        by_path.setdefault(call.path, {})[call.method] = call
     return [
-        _route("/_sim/health", GET=control_worlds.health),
-        _route("/_sim/ready", GET=control_worlds.ready),
-        _route("/_sim/clock", GET=clock.get_clock, PUT=clock.put_clock),
-        _route("/_sim/clock/advance", POST=clock.advance),
-        _route("/_sim/worlds", GET=control_worlds.list_worlds, POST=control_worlds.create_world),
-        _route("/_sim/worlds/{name}", DELETE=control_worlds.delete_world),
-        _route("/_sim/reset", POST=control_worlds.reset),
-        _route(SNAPSHOT_PATH, GET=snapshot.get_snapshot, PUT=snapshot.put_snapshot),
-        _route("/_sim/accounts", GET=accounts.list_accounts, POST=accounts.create_account),
-        _route("/_sim/accounts/{name}/credit", POST=accounts.add_credit),
-        _route("/_sim/ledger", GET=accounts.get_ledger),
-        _route("/_sim/rentals", GET=rentals.list_rentals),
-        _route("/_sim/rentals/{rental_id}/interrupt", POST=rentals.interrupt_rental),
-        _route("/_sim/rentals/{rental_id}/touch", POST=rentals.touch_rental),
-        _route("/_sim/rentals/{rental_id}/transition", POST=rentals.move_rental),
-        _route("/_sim/rentals/{rental_id}/vanish", POST=rentals.hide_rental),
-        _route("/_sim/faults", GET=faults.list_faults, POST=faults.add_fault),
-        _route("/_sim/faults/{name}", DELETE=faults.remove_fault),
-        _route("/_sim/events", GET=streams.events),
-        _route("/_sim/journal", GET=events.get_journal),
-        _route("/_sim/market", GET=market.get_market),
-        _route("/_sim/market/acts", GET=market.list_acts),
-        _route("/_sim/market/acts/{name}", GET=market.get_act, DELETE=market.end_act),
-        _route("/_sim/market/price", POST=market.set_price),
-        _route("/_sim/market/outage", POST=market.begin_outage),
-        _route("/_sim/market/capacity", POST=market.set_capacity),
-        _route("/_sim/market/interrupt", POST=market.interrupt),
-        _route("/_sim/market/provisioning", POST=market.disturb_provisioning),
-        _route("/_sim/market/vanish", POST=market.vanish),
-        _route("/_sim/requests", GET=request_logs.list_requests),
-        _route("/_sim/requests/verify", POST=request_logs.verify_requests),
-        _route("/_sim/metrics", GET=metrics.get_metrics),
-        _route(METRICS_PATH, GET=metrics.get_metrics),
+        Route(
+            path,
+            Endpoint(
+                {method: call.handler for method, call in methods.items()},
+                {method: call.body for method, call in methods.items()},
+            ),
+        )
+        for path, methods in by_path.items()
     ]
-
-
-def _server_routes(calls: ConnectionCalls) -> list[Route]:
-    return [_route("/_sim/server/refuse", GET=calls.get_listening, POST=calls.refuse, DELETE=calls.listen)]
 
 
 def _route(path: str, **handlers: Handler) -> Route:

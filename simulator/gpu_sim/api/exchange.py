@@ -1,9 +1,11 @@
 """One HTTP request with its answer, the API operation that it asks for, and the handlers of a path."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from ..core.kernel.errors import Refusal
@@ -42,6 +44,7 @@ class Exchange:
         "authorization",
         "began_ns",
         "body",
+        "body_type",
         "connection",
         "error",
         "fault",
@@ -72,6 +75,8 @@ class Exchange:
         self.body = b""
         self.parsed: dict[str, Any] | Refusal | None = None
         """A long body of a control call as JSON, or the refusal of it; None where it is short or absent."""
+        self.body_type: type[Struct] | None
+        """What its control call declares that the body is decoded as. It is known, and set, once its route is."""
         self.connection: Connection | None = None
         """The connection of a control call; None in process, and for other requests."""
         self.is_api = path.startswith("/v1/") or path == "/v1"
@@ -161,11 +166,16 @@ OperationHandler = Callable[[Exchange], Awaitable[Reply]]
 """Performs an operation of the API. It returns a whole answer, never a stream: faults cut and repeat it."""
 
 
-class Endpoint:
-    """The handlers of a path by method, as an ASGI application; HEAD is handled as GET."""
+_NO_BODIES: Mapping[str, type[Struct] | None] = MappingProxyType({})
 
-    def __init__(self, handlers: dict[str, Handler]) -> None:
+
+class Endpoint:
+    """The handlers of a path by method, and the types of bodies that they declare, as an ASGI application; HEAD is
+    handled as GET."""
+
+    def __init__(self, handlers: Mapping[str, Handler], bodies: Mapping[str, type[Struct] | None] = _NO_BODIES) -> None:
         self._handlers = handlers
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope.pop("sim")  # an exchange knows its scope: both ways they would be garbage to collect
@@ -175,6 +185,7 @@ class Endpoint:
         if handler is None:
             allow = ", ".join(self._handlers).replace("GET", "GET, HEAD")
             raise MethodNotAllowed(f"{method[:32]} is not among the methods here: {allow}", allow=allow)
+        exchange.body_type = self._bodies.get(method)
         if exchange.body and exchange.is_control:
             check_media(scope)  # also where no body is read: a web page could send any other without being asked
         reply = await handler(exchange)

@@ -15,6 +15,9 @@ Refusal
 
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from ..core.kernel import errors
 from ..core.kernel.errors import Refusal
 from ..core.kernel.money import format_usd
@@ -162,12 +165,30 @@ class NoServer(HttpRefusal):
     code = "no_server"
 
 
+class Problem(Struct, frozen=True):
+    """A refused control call as problem details (RFC 9457)."""
+
+    type: str
+    """A URI of the kind of problem, `urn:gpu-sim:` and the code."""
+    title: str
+    status: int
+    """The status of the answer."""
+    detail: str
+    """A sentence for people."""
+    code: str
+    """The reason, stable: one of those that the call lists for the status."""
+    param: str | None
+    """The field, parameter or header concerned, if one is."""
+
+
 class Kind(NamedTuple):
     """The HTTP side of a refusal: its status and the envelope's `type`."""
 
     status: int
     type: str
 
+
+PROBLEM_MEDIA = "application/problem+json"
 
 _REQUEST = "invalid_request_error"
 
@@ -226,17 +247,14 @@ def api_problem(refusal: Refusal) -> Reply:
 def control_problem(refusal: Refusal) -> Reply:
     """The answer to a refused control call, as problem details (RFC 9457)."""
     status, _ = KINDS[type(refusal)]
-    problem = {
-        "type": f"urn:gpu-sim:{refusal.code}",
-        "title": refusal.code.replace("_", " "),
-        "status": status,
-        "detail": refusal.message,
-        "code": refusal.code,
-        "param": refusal.param,
-    }
-    if isinstance(refusal, VerificationFailed):
-        problem |= refusal.findings
-    return json_reply(status, problem, _headers(refusal), b"application/problem+json")
+    problem = problem_details(refusal.code, status, refusal.message, refusal.param)
+    content = {**asdict(problem), **refusal.findings} if isinstance(refusal, VerificationFailed) else problem
+    return json_reply(status, content, _headers(refusal), PROBLEM_MEDIA.encode())
+
+
+def problem_details(code: str, status: int, detail: str, param: str | None = None) -> Problem:
+    """The problem details of a refusal with this code."""
+    return Problem(f"urn:gpu-sim:{code}", code.replace("_", " "), status, detail, code, param)
 
 
 def _headers(refusal: Refusal) -> Headers:

@@ -1,5 +1,7 @@
 """JSON Schemas of types: of what files and requests are decoded as, and of what answers are encoded from."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import NODEFAULT, Struct, UnsetType, inspect
@@ -65,11 +67,15 @@ _QUANTITIES: dict[type, dict[str, Any]] = {
 
 
 class TypeSchemas:
-    """Schemas of types, and `definitions` of the structs in them by name, to which `refs` and that name refer."""
+    """Schemas of types, and `definitions` of the structs in them by name, to which `refs` and that name refer.
 
-    def __init__(self, refs: str) -> None:
+    `custom` are those of types that are neither JSON's nor quantities.
+    """
+
+    def __init__(self, refs: str, custom: Mapping[type, Schema] = MappingProxyType({})) -> None:
         self.definitions: dict[str, Schema] = {}
         self._refs = refs
+        self._custom = {**_QUANTITIES, **custom}
         self._types: dict[str, type] = {}
 
     def of(self, type_: object) -> Schema:
@@ -80,11 +86,12 @@ class TypeSchemas:
         """`of`, for a type that msgspec has looked at. The schema of Any is empty: it holds for every value."""
         match type_:
             case inspect.Metadata():
-                return {**self.of_info(type_.type), **(type_.extra_json_schema or {})}
+                extra = type_.extra_json_schema or {}
+                return extra if "$ref" in extra else {**self.of_info(type_.type), **extra}
             case inspect.StructType():
                 return self._reference(type_)
             case inspect.CustomType():
-                return _QUANTITIES[type_.cls]
+                return self._custom[type_.cls]
             case inspect.LiteralType():
                 return {"enum": list(type_.values)}
             case inspect.AnyType():

@@ -281,14 +281,16 @@ class World:
 
     def snapshot(self) -> bytes:
         """The whole world as a document that `restore` takes."""
-        state = WorldState(
-            self.seed,
-            self.simulation.start_epoch_ms,
-            canonical(self.scenario),
-            self.pacer.settings,
-            msgspec.Raw(self.run.state()),
-        )
-        return encode_world(state)
+        return self._document(self.run, self.pacer)
+
+    def snapshot_at_start(self) -> bytes:
+        """The same of a world that is like this one was just after its scenario was loaded."""
+        return self._document(*self.at_start())
+
+    def _document(self, run: Run, pacer: Pacer) -> bytes:
+        start_epoch_ms = run.simulation.start_epoch_ms
+        state = msgspec.Raw(run.state())
+        return encode_world(WorldState(self.seed, start_epoch_ms, canonical(self.scenario), pacer.settings, state))
 
     def begin(self, run: Run, pacer: Pacer, tokens: Mapping[str, str], *, base: bytes = b"") -> None:
         """Go on with another run in place of this one, within a `turn`. Raises StateUnavailable, and then nothing has

@@ -52,6 +52,10 @@ class SnapshotWorld:
     def __init__(self, runner: asyncio.Runner, mode: str) -> None:
         self.api = Api(runner, rich_scenario(mode))
         live(Run(self.api.world.simulation, self.api.world.faults))
+        # It creates an account as a command, past the server: nobody has given that one a token.
+        keyring = self.api.worlds.keyring
+        tokens = keyring.chosen(self.api.world, self.api.world.simulation.accounts, {})
+        keyring.replace(self.api.world, tokens)
         self.snapshot = self.api.call("GET", "/_sim/snapshot").body
         found = dict(places(json.loads(self.snapshot)["world"]["run"], RUN[:2]))
         self.choices = [(path, change) for path, changes in found.items() for change in changes]

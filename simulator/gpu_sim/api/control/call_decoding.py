@@ -83,6 +83,8 @@ def body_as(
 
     Raises UnknownField, MissingField or InvalidValue.
     """
+    # The document of the control plane describes what the table of calls declares.
+    assert type_ is exchange.body_type, f"the table of calls declares another body than {type_.__name__}"
     decoded = _decoded(exchange) if exchange.body else {}
     written = write_out(decoded)
     try:

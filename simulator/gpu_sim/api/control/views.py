@@ -16,6 +16,7 @@ from ...core.market.offer import Offer
 from ...core.rentals.rental import Rental
 from ...core.rentals.transitions import Status
 from ...core.scenario.acts import MarketAct, Selector, ends_ms
+from ...core.scenario.scenario import Scenario, canonical
 from ...core.simulation import Simulation
 from ...notation import encode_quantity, format_duration
 from ...worlds.world import World
@@ -52,6 +53,11 @@ def clock_view(world: World) -> ClockView:
         step=None if settings.step is None else format_duration(settings.step),
         now=world.now,
     )
+
+
+def scenario_view(scenario: Scenario) -> Any:
+    """A scenario in canonical form, as files and inline scenarios write it."""
+    return msgspec.to_builtins(canonical(scenario), enc_hook=encode_quantity)
 
 
 def account_view(world: World, name: str, token: str) -> AccountView:

@@ -30,7 +30,7 @@ from .answers.server import AliveView
 from .answers.worlds import CreatedWorld, HealthView, ReadyView, WorldName, WorldView
 from .call_decoding import body_as, enter_world, query_as, select_world
 from .lists import page
-from .views import clock_view
+from .views import clock_view, scenario_view
 
 TTL_MS_MIN = 1_000  # expired worlds are looked for once a second
 SEED_MAX = 2**63 - 1  # a signed 64-bit integer, which clients in any language can hold
@@ -147,6 +147,13 @@ async def delete_world(exchange: Exchange) -> Reply:
     worlds = exchange.worlds
     await worlds.drop(worlds.find(exchange.scope["path_params"]["name"]))
     return Reply(204, b"")
+
+
+async def get_scenario(exchange: Exchange) -> Reply:
+    """Answer with the world's scenario, in the form in which one is posted: without what has its default, and without
+    tokens."""
+    select_world(exchange)
+    return json_reply(200, scenario_view(exchange.world.scenario))
 
 
 async def reset(exchange: Exchange) -> Reply:

@@ -88,6 +88,10 @@ class Rentals(RentalBook):
         """Raises RentalNotInState where the rental is over."""
         check_transition(rental.status, "terminated", "interrupted")
 
+    def next_id(self, account: str, offer: str) -> str:
+        """The id of the rental that the account's next rent of an offer makes (A22)."""
+        return rental_id(self._seed, rental_name(account, offer, self._ordinals.get((account, offer), 0)))
+
     # Changes: from here on nothing can fail
 
     def place(self, plan: RentPlan) -> Rental:

@@ -1,6 +1,6 @@
 """Answers about the request log."""
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,7 +10,8 @@ from ..lists import NumberedListEnd
 class Held(Struct, frozen=True):
     """An expectation of the request log that holds."""
 
-    held: Literal[True]
+    held: bool
+    """True: otherwise the answer is a problem with the code `not_held`."""
     matched: int
     """The number of requests that matched."""
     seqs: list[int]

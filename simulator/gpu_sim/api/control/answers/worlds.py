@@ -1,9 +1,10 @@
 """Answers about worlds, their clocks and the server."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
+from .events import EventFields
 from .texts import InstantText
 
 ClockMode = Literal["real", "scaled", "manual"]
@@ -27,7 +28,7 @@ class AdvanceView(ClockView, frozen=True):
 
     events_total: int
     """The number of events on the way."""
-    events: list[dict[str, Any]]
+    events: list[EventFields]
     """The first 1,000 of them."""
 
 

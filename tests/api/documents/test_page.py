@@ -1,12 +1,17 @@
 """The contract as a page: all that it loads comes from the simulator."""
 
+import asyncio
 import re
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
 import pytest
+from gpu_sim.api.auth import ControlAccess
+from gpu_sim.core.kernel.quantities import Money
+from gpu_sim.core.scenario.scenario import AccountSpec
+from gpu_sim.openapi import load_contract
 
-from ..support.asgi import Answer, Api
+from ...support.asgi import ALICE, Answer, Api, scenario
 
 PAGE = "http://127.0.0.1:4780/docs"
 
@@ -43,7 +48,7 @@ def test_the_page_is_there_for_anybody(api: Api) -> None:
 
 def test_everything_that_the_page_names_is_served_here_to_anybody(api: Api) -> None:
     found = named(page(api))
-    assert len(found) == 6
+    assert len(found) == 9
     for address in found:
         assert address.startswith("http://127.0.0.1:4780/")
         answer = api.call("GET", address.removeprefix("http://127.0.0.1:4780"), token=None)
@@ -73,9 +78,9 @@ def test_the_styles_load_nothing_else(api: Api, name: str) -> None:
     assert all(target.startswith("data:") for target in re.findall(r"url\([\"']?([^)\"']*)", text))
 
 
-def test_the_viewer_reads_the_document_of_this_server_and_shows_provenance(api: Api) -> None:
+def test_the_viewer_reads_both_documents_of_this_server_and_shows_provenance(api: Api) -> None:
     script = api.call("GET", "/docs/page.js", token=None).body.decode()
-    assert re.findall(r"url: \"(.*)\"", script) == ["openapi.json"]
+    assert re.findall(r"url: \"(.*)\" \+ location.search", script) == ["openapi.json", "_sim/openapi.json"]
     assert "showExtensions: true" in script
     assert "validatorUrl: null" in script
     assert "://" not in script
@@ -98,8 +103,8 @@ def test_head_is_answered_as_get_without_the_body(api: Api, path: str) -> None:
         "/docs/page.js/",
         "/docs/x/page.js",
         "/docs/..",
-        "/docs/../docs_page.py",
-        "/docs/..%2fdocs_page.py",
+        "/docs/../page.py",
+        "/docs/..%2fpage.py",
         "/docs/%2e%2e/%2e%2e/etc/passwd",
         "/docs/%2fetc%2fpasswd",
         "/docs/..%5cLICENSE",
@@ -115,3 +120,42 @@ def test_there_is_no_other_file(api: Api, path: str) -> None:
 def test_a_long_name_is_cut_in_the_message(api: Api) -> None:
     answer = api.call("GET", "/docs/" + "x" * 60_000, token=None)
     assert len(answer.refused(404, "not_found")["message"]) < 300
+
+
+def test_it_opens_with_what_it_is_the_token_that_works_and_the_scenario_and_closes_with_provenance(api: Api) -> None:
+    text = page(api).body.decode()
+    places = [text.index(words) for words in ("simulates", ALICE, "_sim/scenario", 'id="viewer"', "x-provenance")]
+    assert places == sorted(places)
+    assert f'data-token="{ALICE}"' in text
+    assert api.call("GET", "/v1/gpu/offers", token=ALICE).status == 200
+
+
+@pytest.mark.parametrize("headers", [[("origin", "http://evil.example")], [("sec-fetch-site", "cross-site")]])
+def test_no_token_is_told_to_whom_the_control_plane_is_closed(api: Api, headers: list[tuple[str, str]]) -> None:
+    for path in ("/docs", "/openapi.json"):
+        answer = api.call("GET", path, token=None, headers=headers)
+        assert answer.status == 200
+        assert ALICE.encode() not in answer.body
+    contract = api.call("GET", "/openapi.json", token=None, host="evil.example").json()
+    assert contract == load_contract()
+
+
+def test_off_loopback_the_admin_token_opens_it(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(), access=ControlAccess(on_loopback=False, admin_token="secret"))
+    admin = [("x-sim-admin", "secret")]
+    assert ALICE.encode() not in page(api).body
+    assert ALICE.encode() in api.call("GET", "/docs", token=None, headers=admin).body
+
+
+def test_names_are_text_in_the_page(runner: asyncio.Runner) -> None:
+    token = '<b>&"'
+    api = Api(runner, scenario(name="<i>", accounts=(AccountSpec("alice", token, Money(1_000_000)),)))
+    text = page(api).body.decode()
+    assert "<b>" not in text.replace("<b>F", "").replace("<b>A", "")
+    assert "&lt;b&gt;&amp;&quot;" in text
+    assert ">&lt;i&gt;</a>" in text
+
+
+def test_the_document_says_that_its_example_token_works(api: Api) -> None:
+    described = api.get("/openapi.json")["components"]["securitySchemes"]["bearer"]["description"]
+    assert f"`{ALICE}`" in described
