@@ -143,3 +143,11 @@ def test_the_market_shows_which_offers_are_down_and_how_much_of_the_time_they_ar
     api.advance("1d")
     assert {event["type"] for event in events_of(api, "offer_went_down")} == {"offer_went_down"}
     assert set(events_of(api, "offer_came_back")[0]) == {"seq", "at", "type", "provider_id", "gpu_model", "region"}
+
+
+def test_an_interruption_shows_the_number_of_rentals_that_it_takes_or_the_share(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario())
+    for fields in ({"count": 2}, {"share": "50%"}, {}):
+        assert api.call("POST", "/_sim/market/interrupt", fields).status == 201
+    shown_of = [event["parameters"] for event in events_of(api, "act_started")]
+    assert [(each.get("count"), each.get("share")) for each in shown_of] == [(2, None), (None, "50%"), (None, "100%")]

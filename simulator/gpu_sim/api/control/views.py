@@ -252,4 +252,6 @@ def _terms(act: MarketAct) -> tuple[dict[str, str], dict[str, Any]]:
     given = {name: value for name in act.__struct_fields__ if (value := getattr(act, name)) is not None}
     shown = {name: msgspec.to_builtins(value, enc_hook=encode_quantity) for name, value in given.items()}
     selector = {name: shown.pop(name) for name in Selector.__struct_fields__ if name in shown}
-    return selector, {name: value for name, value in shown.items() if name not in ("name", "for_")}
+    # A number of rentals stands in place of a share, which is then its default.
+    hidden = ("name", "for_", "share") if "count" in shown else ("name", "for_")
+    return selector, {name: value for name, value in shown.items() if name not in hidden}
