@@ -5,8 +5,8 @@ there were so many cases. Every call is made, those too that take something away
 was at its start and no other, and every request has a token of `default`, so that none meets a world that another
 made. What no schema can say is put into the document that is used: the name of that world, clocks that go a day at the
 most, as one at the calendar's end leaves nothing to try, and waits and refused connections of a millisecond. A snapshot
-is that of the document's example, or is refused. Besides Schemathesis' own checks the code of each refusal must be among
-those of its call and status. Exit code 0 means that nothing failed, 1 that something did, 2 that it could not be tried.
+is that of the document's example, or is refused. Besides Schemathesis' own checks the code of each refusal must be one
+of its call and status. Exit code 0 means that nothing failed, 1 that something did, 2 that it could not be tried.
 """
 
 import argparse
