@@ -174,10 +174,10 @@ class RequestsQuery(NumberedListQuery, frozen=True, forbid_unknown_fields=True, 
     since: Since | None = None
     """Only requests that were answered then or later: an instant, or so long before now in virtual time."""
     provider: Annotated[str | None, Meta(examples=["vast-ai"])] = None
-    """Only rents that name an offer of this provider."""
+    """Only rents that name an offer of this provider, as the client wrote it."""
     gpu_model: Annotated[str | None, Meta(examples=["RTX 4090"])] = None
-    """Only rents that name an offer of this GPU model."""
+    """Only rents that name an offer of this GPU model, as the client wrote it."""
     region: Annotated[str | None, Meta(examples=["Quebec, CA"])] = None
-    """Only rents that name an offer in this region."""
+    """Only rents that name an offer in this region, as the client wrote it."""
     wait: Duration = Duration(0)
     """Wait so long at most, up to 30 s of wall time, for requests in flight that may pass the filters."""

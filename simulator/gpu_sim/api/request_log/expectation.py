@@ -35,7 +35,9 @@ class Verify(Struct, forbid_unknown_fields=True):
     at_most: int | None = None
     exactly: int | None = None
     wait: Duration = Duration(WAIT_MS_DEFAULT)
+    """Wait so long at most, up to 30 s of wall time, for requests in flight that may change the outcome."""
     within: Duration = Duration(0)
+    """What does not hold yet has so long to come true, up to 30 s of wall time."""
 
     def __post_init__(self) -> None:
         counts = (self.at_least, self.at_most, self.exactly)

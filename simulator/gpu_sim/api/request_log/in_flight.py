@@ -6,7 +6,8 @@ A request whose client has gone stays among them while it is served all the same
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+
+from msgspec import Struct
 
 from ...request_record import InFlightRecord
 from ...wall_clock import Slice, stopwatch_ns
@@ -25,6 +26,15 @@ SHOWN_MAX = 100
 
 ARRIVAL_TURNS = 5
 """So many turns of the event loop take a connection from the socket's queue to its first request."""
+
+
+class InFlightList(Struct, frozen=True):
+    """Requests that are still being answered, also those whose client has gone."""
+
+    total: int
+    """The number of them."""
+    data: list[InFlightRecord[str]]
+    """The first 100 in the order in which they came."""
 
 
 class RequestsInFlight:
@@ -79,9 +89,9 @@ class RequestsInFlight:
             return False
         return match.may_fit(self._logged(exchange), has_body=not exchange.has_unread_body)
 
-    def overview(self, exchanges: Sequence[Exchange]) -> dict[str, Any]:
-        """The number of these requests, and the first 100 of them as they are shown."""
-        return {"total": len(exchanges), "data": [self.shown(exchange) for exchange in exchanges[:SHOWN_MAX]]}
+    def overview(self, exchanges: Sequence[Exchange]) -> InFlightList:
+        """These requests as they are shown."""
+        return InFlightList(len(exchanges), [self.shown(exchange) for exchange in exchanges[:SHOWN_MAX]])
 
     @contextmanager
     def watched(self, world: World) -> Iterator[Watcher]:

@@ -1,9 +1,10 @@
 """Answers about the request log."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from ...request_log.in_flight import InFlightList
 from ..lists import NumberedListEnd
 
 
@@ -21,7 +22,7 @@ class Held(Struct, frozen=True):
 
 
 class RequestsEnd(NumberedListEnd, frozen=True):
-    """The fields of the list of requests after its `data`."""
+    """The fields of the request log after its `data`."""
 
-    in_flight: dict[str, Any]
-    """The requests that may pass the filters once they are over: their number, `total`, and `data`, the first 100."""
+    in_flight: InFlightList
+    """The requests that may pass the filters once they are over, as the wait has left them."""
