@@ -1,6 +1,7 @@
 """The JSON Schema accepts what loads and refuses what does not."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from gpu_sim.scenario_files.load import scenario_schema, shipped_scenarios
 
+from ..support.readmes import PATHS
 from ..support.scenario_texts import DOCUMENTED, refused
 
 
@@ -76,6 +78,31 @@ def test_the_schema_describes_without_names_of_the_code() -> None:
     texts = [each["description"] for each in (schema, *schema["$defs"].values()) if "description" in each]
     assert len(texts) > 40
     assert [text for text in texts if re.search(r"find_|\w\.\w+`|\.py\b|\w\(\)", text)] == []
+
+
+def test_each_property_is_described_by_the_text_below_its_field() -> None:
+    undescribed = [
+        f"{name}.{key}"
+        for name, key, said in _properties()
+        if said.get("description", "a")[0].islower()  # what a quantity says of its notation begins with a small letter
+    ]
+    assert undescribed == []
+
+
+def test_each_property_is_named_where_scenarios_are_explained() -> None:
+    texts = "".join(PATHS[name].read_text() for name in ("README.md", "scenarios/README.md"))
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"```.*?```|`[^`]+`", texts, re.DOTALL))))
+    keys = {key for _, key, _ in _properties()}
+    assert len(keys) > 100
+    assert sorted(keys - named) == []
+
+
+def _properties() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each property of the schema: the definition that it is in, its key, and what the schema says of it."""
+    for name, definition in scenario_schema()["$defs"].items():
+        for part in (definition, *definition.get("anyOf", ())):
+            for key, said in part.get("properties", {}).items():
+                yield name, key, said
 
 
 def test_the_schema_shows_defaults_as_a_file_writes_them() -> None:

@@ -1,7 +1,5 @@
 """Answers about the request log."""
 
-from typing import Any, Literal
-
 from msgspec import Struct
 
 from ...request_log.in_flight import InFlightList
