@@ -66,7 +66,7 @@ def test_a_snapshot_is_saved_and_loaded(server: Ready, tmp_path: Path) -> None:
     loaded = run("snapshot", "load", str(file), *where)
     assert loaded.returncode == 0, loaded.stderr
     assert clock(server.url, token=server.token)["now"] == "2026-01-01T00:00:00.000Z"
-    assert json.loads(file.read_bytes())["snapshot"] == 2
+    assert json.loads(file.read_bytes())["snapshot"] == 3
 
 
 def test_a_damaged_snapshot_is_not_loaded(server: Ready, tmp_path: Path) -> None:
