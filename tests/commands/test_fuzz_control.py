@@ -9,7 +9,7 @@ from openapi_spec_validator import validate
 
 from ..api.documents.control_contract import CALLS, DOCUMENT
 from . import fuzz_control
-from .fuzz_control import CONFIGURATION, DURATIONS, with_bounds
+from .fuzz_control import CONFIGURATION, DURATIONS, LEFT_OUT, with_bounds
 
 SETTINGS: dict[str, Any] = tomllib.loads(CONFIGURATION.read_text(encoding="utf-8"))
 
@@ -35,7 +35,7 @@ def test_the_document_with_bounds_is_valid_and_keeps_every_call() -> None:
     bounded = with_bounds(deepcopy(DOCUMENT))
     validate(bounded)
     names = {operation["operationId"] for item in bounded["paths"].values() for operation in item.values()}
-    assert names == {call.operation_id for call in CALLS}
+    assert names == {call.operation_id for call in CALLS if call.path not in LEFT_OUT}
     schemas = bounded["components"]["schemas"]
     assert schemas["Advance"]["properties"]["by"]["enum"] == [*DURATIONS, None]
     assert set(schemas["PutClock"]["properties"]) == {"mode", "speed", "step"}

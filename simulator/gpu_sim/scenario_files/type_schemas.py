@@ -114,7 +114,9 @@ class TypeSchemas:
                 return {"type": "array", "items": self.of_info(type_.item_type)}
             case inspect.TupleType():
                 items = [self.of_info(item) for item in type_.item_types]
-                return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+                # Tools that know arrays know `items`, and not all of them `prefixItems`.
+                kind = {"prefixItems": items} if any(each != items[0] for each in items) else {"items": items[0]}
+                return {"type": "array", **kind, "minItems": len(items), "maxItems": len(items)}
         return None
 
     def _reference(self, type_: inspect.StructType) -> Schema:

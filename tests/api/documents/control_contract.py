@@ -12,6 +12,7 @@ from gpu_sim.api.control_calls.call import Call
 from gpu_sim.api.control_calls.document import control_document
 from gpu_sim.api.control_calls.endpoint import DocumentEndpoint
 from gpu_sim.api.control_calls.table import control_calls
+from gpu_sim.api.problems import PROBLEM_MEDIA
 from gpu_sim.api.request_log.in_flight import RequestsInFlight
 from gpu_sim.api.request_log.redaction import Redactor
 from gpu_sim.api.request_log.traffic import Traffic
@@ -56,10 +57,11 @@ def check_control_answer(method: str, path: str, answer: Answer) -> None:
     media = (answer.header("content-type") or "").partition(";")[0]
     assert media in described.get("content", {"": None}), f"{call.operation_id}: {answer.status} is {media}"
     if answer.status >= 400:
+        _closed_validator(call.operation_id, answer.status).validate(answer.json())
         code = answer.json()["code"]
         assert code in described["x-codes"], f"{call.operation_id}: {answer.status} {code} is not documented"
     elif media == "application/json" and method != "HEAD":
-        _closed_validator(call.operation_id).validate(_sampled(answer.json()))
+        _closed_validator(call.operation_id, answer.status).validate(_sampled(answer.json()))
 
 
 def call_of(method: str, path: str) -> Call | None:
@@ -80,11 +82,16 @@ def _sampled(content: Any) -> Any:
 
 
 @cache
-def _closed_validator(operation_id: str) -> Draft202012Validator:
+def _closed_validator(operation_id: str, status: int) -> Draft202012Validator:
     """A validator of the answer to an operation, in which fields that the document does not know are errors."""
     call = next(call for call in CALLS if call.operation_id == operation_id)
-    answer = DOCUMENT["paths"][call.path][call.method.lower()]["responses"][str(call.status)]
-    return schema_validator(_closed(DOCUMENT), answer["content"]["application/json"]["schema"])
+    answer = DOCUMENT["paths"][call.path][call.method.lower()]["responses"][str(status)]
+    (media,) = (
+        media
+        for name, media in resolved(DOCUMENT, answer)["content"].items()
+        if name in ("application/json", PROBLEM_MEDIA)
+    )
+    return schema_validator(_closed(DOCUMENT), _closed(media["schema"]))
 
 
 def _closed(node: Any) -> Any:

@@ -10,6 +10,7 @@ from msgspec import Struct, inspect
 from ... import __version__
 from ...scenario_files.type_schemas import Schema, TypeSchemas
 from ..control.answers.events import EVENT_TYPES, EventView, shown_fields
+from ..control.answers.requests import VerificationProblem
 from ..problems import Problem
 from ..queries.since import SINCE_SCHEMA, Since
 from .call import Call
@@ -75,7 +76,7 @@ def control_document(calls: Iterable[Call]) -> Schema:
     """The document of these calls. Examples still have names in braces, which `ExampleNames.filled_in` replaces."""
     calls = tuple(calls)
     schemas = TypeSchemas(REFS, {Since: SINCE_SCHEMA})
-    refused = RefusedAnswers(schemas.of(Problem), OF_ALL_ANSWERS)
+    refused = RefusedAnswers(schemas.of(Problem), schemas.of(VerificationProblem), OF_ALL_ANSWERS)
     paths: dict[str, Schema] = {}
     for call in calls:
         paths.setdefault(call.path, {})[call.method.lower()] = _operation(call, schemas, refused)

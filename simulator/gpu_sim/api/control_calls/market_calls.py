@@ -104,9 +104,9 @@ def _market_calls() -> tuple[Call, ...]:
             reply=ListedActView,
             end=ListEnd,
         ),
+        _act("outage", "begin_outage", market.begin_outage, OutageAct, {"for": "20m"}),
         *_on_act(),
         _act("price", "set_price", market.set_price, PriceAct, {"multiply": 3, "for": "20m"}),
-        _act("outage", "begin_outage", market.begin_outage, OutageAct, {"for": "20m"}),
         _act("capacity", "set_capacity", market.set_capacity, CapacityAct, {"set": 100, "for": "20m"}),
         _act("interrupt", "interrupt_rentals", market.interrupt, InterruptAct, {"share": "50%"}),
         _act(

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from ...core.kernel.errors import Refusal
 from ...scenario_files.type_schemas import Schema
-from ..problems import KINDS, PROBLEM_MEDIA, InvalidToken, problem_details
+from ..problems import KINDS, PROBLEM_MEDIA, InvalidToken, VerificationFailed, problem_details
 from .call import Call
 
 _REFS = "#/components/responses/"
@@ -17,18 +17,25 @@ _REFS = "#/components/responses/"
 class RefusedAnswers:
     """`components` are the answers by name: that of their status, with a number where there are several."""
 
-    def __init__(self, problem: Schema, headers: Schema) -> None:
+    def __init__(self, problem: Schema, verification_problem: Schema, headers: Schema) -> None:
         self.components: dict[str, Schema] = {}
         self._problem = problem
+        self._verification_problem = verification_problem
         self._headers = headers
 
     def of(self, call: Call) -> dict[str, Schema]:
         """References to the answers to a call that is refused, by status."""
         by_status = sorted(call.refusals, key=lambda refusal: (KINDS[refusal].status, refusal.code))
         return {
-            str(status): self._reference(status, _answer(status, list(refusals), self._problem, self._headers))
+            str(status): self._reference(status, self._answer(status, list(refusals)))
             for status, refusals in groupby(by_status, key=lambda refusal: KINDS[refusal].status)
         }
+
+    def _answer(self, status: int, refusals: list[type[Refusal]]) -> Schema:
+        problem = self._problem
+        if any(issubclass(refusal, VerificationFailed) for refusal in refusals):
+            problem = {"anyOf": [self._verification_problem, problem]}
+        return _answer(status, refusals, problem, self._headers)
 
     def _reference(self, status: int, answer: Schema) -> Schema:
         phrase = "".join(word.capitalize() for word in HTTPStatus(status).phrase.split())

@@ -2,7 +2,10 @@
 
 from msgspec import Struct
 
+from ...problems import Problem
 from ...request_log.in_flight import InFlightList
+from ...request_log.logged_request import LoggedRequest
+from ...request_log.request_match import Mismatch
 from ..lists import NumberedListEnd
 
 
@@ -24,3 +27,25 @@ class RequestsEnd(NumberedListEnd, frozen=True):
 
     in_flight: InFlightList
     """The requests that may pass the filters once they are over, as the wait has left them."""
+
+
+class NearestRequest(LoggedRequest, frozen=True):
+    """A request that is not as expected."""
+
+    mismatches: list[Mismatch]
+    """The first 20 of its differences, values above 256 characters cut to the beginning of their JSON."""
+
+
+class VerificationProblem(Problem, frozen=True):
+    """A verification of the request log that did not succeed."""
+
+    matched: int
+    """The number of requests that matched."""
+    seqs: list[int]
+    """The numbers of the first 100 of them."""
+    dropped: int
+    """The number of requests no longer in the log, of which nothing is known."""
+    in_flight: InFlightList
+    """Requests that may change the outcome."""
+    nearest: list[NearestRequest]
+    """The requests with the fewest mismatches."""
