@@ -38,16 +38,16 @@ class RequestRecord(Struct, Generic[At], frozen=True):
     path: str
     query: str
     status: int
-    error: str | None
     fault: str | None
     rental_id: str | None
-    provider_id: str | None
-    gpu_model: str | None
-    region: str | None
     request_id: str
     idempotency_key: str | None
     body: dict[str, Any] | None
     body_bytes: int
+    error: str | None
+    provider_id: str | None
+    gpu_model: str | None
+    region: str | None
 
 
 class InFlightRecord(Struct, Generic[At], frozen=True):
