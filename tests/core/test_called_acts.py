@@ -77,6 +77,15 @@ def test_of_acts_that_no_longer_show_a_hundred_are_remembered() -> None:
     assert replay(journal(sim))[1] is None
 
 
+def test_only_acts_over_an_offer_that_is_full_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acts_in_force, "ACTS_OVER_OFFER_MAX", 2)
+    sim = Simulation(scenario(market(offer("north"), offer("south"))))
+    for region in ("south", "south", "north", "north"):  # the first of each two is covered for good
+        sim.execute(PlayAct(price=PriceAct(set=Price(400_000), region=region)))
+    sim.execute(PlayAct(outage=OutageAct(region="north")))
+    assert [(event.name, event.ended_by) for event in seen(sim, ActEnded)] == [("price-2", "superseded")]
+
+
 def crowded() -> Simulation:
     """Two offers of which the first has as many acts over it as it bears."""
     sim = Simulation(scenario(market(offer(), offer("elsewhere"))))

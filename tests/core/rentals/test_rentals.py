@@ -53,6 +53,14 @@ def test_f8_the_hold_is_placed_before_provisioning_begins() -> None:
     assert kinds.index(HoldPlaced) < kinds.index(RentalCreated)
 
 
+def test_a22_the_id_of_the_next_rental_of_an_offer_is_known_before_the_rent() -> None:
+    sim = simulation()
+    (spec,) = (each.spec for each in sim.market.offers)
+    for _ in range(2):
+        known = sim.rentals.next_id("alice", spec.name)
+        assert rent(sim).rental_id == known
+
+
 def test_f10_a_rental_is_provisioning_then_running_then_terminated() -> None:
     rows = [
         Row(0, Bench.rent, "provisioning", FREE, HOLD),
