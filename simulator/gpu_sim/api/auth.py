@@ -12,7 +12,6 @@ from .problems import ControlRefused, InvalidToken
 
 _is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch
 
-
 _ADMIN_HEADER = b"x-sim-admin"
 _METRICS_PATHS = ("/metrics", "/_sim/metrics")
 _PROBE_PATHS = ("/_sim/health", "/_sim/ready")

@@ -165,7 +165,6 @@ Handler = Callable[[Exchange], Awaitable[Reply | Stream]]
 OperationHandler = Callable[[Exchange], Awaitable[Reply]]
 """Performs an operation of the API. It returns a whole answer, never a stream: faults cut and repeat it."""
 
-
 _NO_BODIES: Mapping[str, type[Struct] | None] = MappingProxyType({})
 
 

@@ -165,7 +165,7 @@ class NoServer(HttpRefusal):
     code = "no_server"
 
 
-class Problem(Struct, frozen=True):
+class ProblemDetails(Struct, frozen=True):
     """A refused control call as problem details (RFC 9457)."""
 
     type: str
@@ -191,7 +191,6 @@ class Kind(NamedTuple):
 PROBLEM_MEDIA = "application/problem+json"
 
 _REQUEST = "invalid_request_error"
-
 
 # Looked up by exact class: a subclass added without a row of its own is a failure, and a test finds it.
 KINDS: dict[type[Refusal], Kind] = {
@@ -252,9 +251,9 @@ def control_problem(refusal: Refusal) -> Reply:
     return json_reply(status, content, _headers(refusal), PROBLEM_MEDIA.encode())
 
 
-def problem_details(code: str, status: int, detail: str, param: str | None = None) -> Problem:
+def problem_details(code: str, status: int, detail: str, param: str | None = None) -> ProblemDetails:
     """The problem details of a refusal with this code."""
-    return Problem(f"urn:gpu-sim:{code}", code.replace("_", " "), status, detail, code, param)
+    return ProblemDetails(f"urn:gpu-sim:{code}", code.replace("_", " "), status, detail, code, param)
 
 
 def _headers(refusal: Refusal) -> Headers:

@@ -117,7 +117,7 @@ class _GoneConnection(Connection):
         pass
 
 
-class Listener(Protocol):
+class Listening(Protocol):
     """The listening of the server in front."""
 
     @property
@@ -138,7 +138,7 @@ class Connections:
         self._open: dict[Address, Connection] = {}
         self.are_registered = False
         """True where a server registers all its connections here; in process nobody does."""
-        self.listener: Listener | None = None
+        self.listener: Listening | None = None
         """The listening of that server; None in process."""
 
     def of(self, scope: Scope) -> Connection | None:

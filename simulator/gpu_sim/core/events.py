@@ -25,7 +25,6 @@ Reason = Literal["deleted", "idle_timeout", "credit_exhausted", "interrupted", "
 Cause = Literal["shock", "own", "forced"]
 """The cause of an interruption: a shock of the offer, the rental's own hazard, or an act or operator."""
 
-
 EndedBy = Literal["time", "operator", "timeline", "name", "superseded", "reset"]
 """What ended an act: its time, a control call, an act `end` of the timeline, another one that began under its name or
 took its place where no more fit, or a reset of the market."""

@@ -99,7 +99,7 @@ def _asked(request: Request | RequestInFlight) -> str:
     return printable(f"{request.method} {target}{offer}{about}")  # pytest shows it where a test fails
 
 
-class RequestsInFlight(Struct, frozen=True):
+class FirstInFlight(Struct, frozen=True):
     """The requests in flight: their number, and the first of them."""
 
     total: int
@@ -113,4 +113,4 @@ class KeptRequests(Struct, frozen=True):
     data: tuple[Request, ...]
     latest: int
     dropped: int
-    in_flight: RequestsInFlight
+    in_flight: FirstInFlight

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from gpu_sim.api.control.answers.events import EVENT_TYPES, shown_fields
+from gpu_sim.api.control.answers.events import EVENT_STRUCTS, shown_fields
 from gpu_sim.api.control_calls.call import Call
 from gpu_sim.api.exchange import Endpoint
 from gpu_sim.api.front import FrontController
@@ -94,7 +94,7 @@ def test_each_refusal_of_the_table_is_in_the_document_under_its_status() -> None
 def test_each_type_of_event_is_described() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     mapping = schemas["EventView"]["discriminator"]["mapping"]
-    for type_ in EVENT_TYPES:
+    for type_ in EVENT_STRUCTS:
         tag = type_.__struct_config__.tag
         schema = resolved(DOCUMENT, {"$ref": mapping[str(tag)]})
         assert schema["properties"]["type"] == {"const": tag}

@@ -15,7 +15,7 @@ from ...core.simulation import Simulation
 from ...wall_clock import Slice
 from ...worlds.world import World
 from ..queries.list_queries import Order
-from ..queries.page import Place, page_of
+from ..queries.page import ListPlace, page_of
 from ..queries.since import Since
 from ..replies import Reply
 
@@ -71,7 +71,7 @@ class Listed(NamedTuple, Generic[_T]):
     """The form of an item, of that index, in which it is shown."""
     cursor: Callable[[int, _T], int | str]
     """The value of `after` that means an item, of that index."""
-    place: Place | None = None
+    place: ListPlace | None = None
     """The place of the item `after`, where the query names one."""
     first: int = 0
     """The index of the first item that can pass the filters."""
@@ -161,14 +161,14 @@ def numbered_end(latest: int, dropped: int) -> Callable[[ListEnd], Struct]:
     return lambda end: NumberedListEnd(end.total, end.has_more, end.next, latest, dropped)
 
 
-def place_of_name(after: str | None, names: Sequence[str]) -> Place | None:
+def place_of_name(after: str | None, names: Sequence[str]) -> ListPlace | None:
     """The place of the item of that name; None for none. Raises InvalidValue with the nearest name."""
     if after is None:
         return None
     if after not in names:
         raise InvalidValue(f'after: no item "{after}"{did_you_mean(after, names)}', param="after")
     index = names.index(after)
-    return Place(index, index + 1)
+    return ListPlace(index, index + 1)
 
 
 def first_since(since: Since | None, simulation: Simulation, items: Sequence[_T], at_ms: Callable[[_T], int]) -> int:

@@ -14,7 +14,7 @@ from ...worlds.world import World
 from .. import decoration
 from ..exchange import Exchange
 from ..queries.list_queries import RentalsQuery
-from ..queries.page import Place
+from ..queries.page import ListPlace
 from ..queries.query_decoding import whole_number
 from ..replies import Reply, json_reply
 from .call_decoding import EmptyBody, body_as, enter_world
@@ -51,7 +51,7 @@ async def list_rentals(exchange: Exchange) -> Reply:
     return await list_reply(world, query, listed)
 
 
-def _place(after: str | None, rentals: Sequence[Rental], by_id: Mapping[str, Rental]) -> Place | None:
+def _place(after: str | None, rentals: Sequence[Rental], by_id: Mapping[str, Rental]) -> ListPlace | None:
     """The place of a rental, by its id or by its number from 1. Raises InvalidValue for an id that is not there."""
     if after is None:
         return None
@@ -62,7 +62,7 @@ def _place(after: str | None, rentals: Sequence[Rental], by_id: Mapping[str, Ren
     else:
         raise InvalidValue(f'after: no item "{after}"', param="after")
     before, through = (bisect_left(rentals, bound, key=lambda rental: rental.number) for bound in (number, number + 1))
-    return Place(before, through)
+    return ListPlace(before, through)
 
 
 def _filter(world: World, query: RentalsQuery) -> Callable[[Rental], bool] | None:

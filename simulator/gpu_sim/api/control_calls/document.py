@@ -9,14 +9,14 @@ from msgspec import Struct, inspect
 
 from ... import __version__
 from ...scenario_files.type_schemas import Schema, TypeSchemas
-from ..control.answers.events import EVENT_TYPES, EventView, shown_fields
+from ..control.answers.events import EVENT_STRUCTS, EventView, shown_fields
 from ..control.answers.requests import VerificationProblem
-from ..problems import Problem
+from ..problems import ProblemDetails
 from ..queries.since import SINCE_SCHEMA, Since
 from .call import Call
 from .refused_answers import RefusedAnswers
 
-REFS = "#/components/schemas/"
+_REFS = "#/components/schemas/"
 
 _DESCRIPTION = """\
 How a test or an operator drives the simulator: its worlds and their clocks, money, market and faults, and all that
@@ -49,7 +49,7 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "string", "format": "date-time"},
     },
 }
-OF_ALL_ANSWERS: Schema = {
+_OF_ALL_ANSWERS: Schema = {
     "x-request-id": {"$ref": "#/components/headers/RequestId"},
     "x-sim-now": {"$ref": "#/components/headers/SimNow"},
 }
@@ -75,8 +75,8 @@ _first_sentence = re.compile(r"(.+?[.!])(?:\s+|$)(.*)", re.DOTALL).fullmatch
 def control_document(calls: Iterable[Call]) -> Schema:
     """The document of these calls. Examples still have names in braces, which `ExampleNames.filled_in` replaces."""
     calls = tuple(calls)
-    schemas = TypeSchemas(REFS, {Since: SINCE_SCHEMA})
-    refused = RefusedAnswers(schemas.of(Problem), schemas.of(VerificationProblem), OF_ALL_ANSWERS)
+    schemas = TypeSchemas(_REFS, {Since: SINCE_SCHEMA})
+    refused = RefusedAnswers(schemas.of(ProblemDetails), schemas.of(VerificationProblem), _OF_ALL_ANSWERS)
     paths: dict[str, Schema] = {}
     for call in calls:
         paths.setdefault(call.path, {})[call.method.lower()] = _operation(call, schemas, refused)
@@ -177,7 +177,7 @@ def _body(call: Call, schemas: TypeSchemas) -> Schema:
 
 
 def _success(call: Call, schemas: TypeSchemas) -> Schema:
-    answer: Schema = {"description": HTTPStatus(call.status).phrase, "headers": OF_ALL_ANSWERS}
+    answer: Schema = {"description": HTTPStatus(call.status).phrase, "headers": _OF_ALL_ANSWERS}
     if call.media:
         answer["content"] = {media: {"schema": _answer_schema(call, media, schemas)} for media in call.media}
     return answer
@@ -201,7 +201,7 @@ def _answer_schema(call: Call, media: str, schemas: TypeSchemas) -> Schema:
         "properties": {"data": {"type": "array", "items": item}, **schemas.properties(end)},
         "required": ["data", *(field.encode_name for field in end.fields)],
     }
-    return {"$ref": f"{REFS}{name}"}
+    return {"$ref": f"{_REFS}{name}"}
 
 
 def _line(struct_or_refusal: type) -> str:
@@ -213,7 +213,7 @@ def _describe_events(schemas: TypeSchemas) -> None:
     schemas.of(EventView)
     common = schemas.definitions["EventView"]
     references: dict[str, str] = {}
-    for type_ in EVENT_TYPES:
+    for type_ in EVENT_STRUCTS:
         info = _struct_info(type_)
         properties = {**common["properties"], "type": {"const": info.tag}}
         for name, shown in shown_fields(type_):
@@ -224,7 +224,7 @@ def _describe_events(schemas: TypeSchemas) -> None:
             "properties": properties,
             "required": list(properties),
         }
-        references[str(info.tag)] = f"{REFS}{type_.__name__}"
+        references[str(info.tag)] = f"{_REFS}{type_.__name__}"
     schemas.definitions["EventView"] = {
         "description": common["description"],
         "oneOf": [{"$ref": reference} for reference in references.values()],

@@ -28,7 +28,7 @@ ARRIVAL_TURNS = 5
 """So many turns of the event loop take a connection from the socket's queue to its first request."""
 
 
-class RequestUnderWay(InFlightRecord[str], frozen=True):
+class InFlightRequest(InFlightRecord[str], frozen=True):
     """A request that is still being answered, with its time as RFC 3339 (A23)."""
 
 
@@ -37,7 +37,7 @@ class InFlightList(Struct, frozen=True):
 
     total: int
     """The number of them."""
-    data: list[RequestUnderWay]
+    data: list[InFlightRequest]
     """The first 100 in the order in which they came."""
 
 
@@ -65,11 +65,11 @@ class RequestsInFlight:
         own = [exchange for exchange in self.exchanges if exchange.is_api and self._place(exchange)[0] is world]
         return sorted(own, key=lambda exchange: exchange.began_ns)
 
-    def shown(self, exchange: Exchange) -> RequestUnderWay:
+    def shown(self, exchange: Exchange) -> InFlightRequest:
         """A request in flight as it is shown: redacted, with its time as RFC 3339 (A23)."""
         world, account = self._place(exchange)
         request, arrived_ms = self._logged(exchange), exchange.arrived_ms
-        return RequestUnderWay(
+        return InFlightRequest(
             since=world.now if arrived_ms is None else world.instant(arrived_ms),
             duration_ms=request.duration_ms,
             account=account or None,

@@ -23,7 +23,7 @@ class EventView(Struct, frozen=True):
 EventFields = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/EventView"})]
 """An event as it is made for an answer, which the control plane's document describes as `EventView`."""
 
-EVENT_TYPES: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Entry))
+EVENT_STRUCTS: tuple[type[Struct], ...] = (*get_args(Event), *get_args(Entry))
 """The types of events, in the order in which they are documented."""
 
 

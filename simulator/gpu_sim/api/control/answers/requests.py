@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from ...problems import Problem
+from ...problems import ProblemDetails
 from ...request_log.in_flight import InFlightList
 from ...request_log.logged_request import LoggedRequest
 from ...request_log.request_match import Mismatch
@@ -36,7 +36,7 @@ class NearestRequest(LoggedRequest, frozen=True):
     """The first 20 of its differences, values above 256 characters cut to the beginning of their JSON."""
 
 
-class VerificationProblem(Problem, frozen=True):
+class VerificationProblem(ProblemDetails, frozen=True):
     """A verification of the request log that did not succeed."""
 
     matched: int

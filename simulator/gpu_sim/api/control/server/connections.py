@@ -10,7 +10,7 @@ from ...exchange import Exchange
 from ...problems import NoServer
 from ...queries.parameters import NoParameters
 from ...replies import Reply, json_reply
-from ...transport import Connections, Listener, OpenConnections
+from ...transport import Connections, Listening, OpenConnections
 from ..answers.server import ListeningView
 from ..call_decoding import EmptyBody, body_as, query_as
 
@@ -56,14 +56,14 @@ class ConnectionCalls:
         await listener.listen()
         return _listening_reply(200, listener)
 
-    def _listener(self) -> Listener:
+    def _listener(self) -> Listening:
         """Raises NoServer in process."""
         if self._connections.listener is None:
             raise NoServer("the application runs in process: there is no server in front that could refuse connections")
         return self._connections.listener
 
 
-def _listening_reply(status: int, listener: Listener) -> Reply:
+def _listening_reply(status: int, listener: Listening) -> Reply:
     left = listener.seconds_left
     again_at = None if left is None else format_instant(wall_epoch_ms() + round(left * 1000))
     return json_reply(status, ListeningView(left is None, again_at))
