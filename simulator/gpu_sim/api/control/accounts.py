@@ -1,6 +1,5 @@
 """Money on the control plane: accounts, credit and the ledger."""
 
-from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct
@@ -10,13 +9,12 @@ from ...core.commands import AddCredit, CreateAccount
 from ...core.kernel.errors import InvalidValue
 from ...core.kernel.names import is_token
 from ...core.kernel.quantities import Money
-from ...worlds.world import World
 from ..exchange import Exchange
 from ..queries.list_queries import AccountsQuery, LedgerQuery
 from ..queries.page import place_of_number
 from ..replies import Reply, json_reply
 from .call_decoding import body_as, enter_world
-from .lists import Listed, all_of, check_accounts, check_rentals, first_since, list_reply, numbered_end, page
+from .lists import Listed, check_accounts, first_since, list_reply, numbered_end, page, record_filter
 from .views import OpeningBalance, account_view, entries_of, entry_view
 
 
@@ -87,21 +85,8 @@ async def get_ledger(exchange: Exchange) -> Reply:
             lambda index, _: first + index,
             place_of_number(query.after, first, len(entries)),
             first_since(query.since, world.simulation, entries, lambda entry: entry.at),
-            _filter(world, query),
+            record_filter(world.simulation, query),
             numbered_end(ledger.dropped + len(ledger.entries), ledger.dropped),
         )
 
     return await list_reply(world, query, listed)
-
-
-def _filter(world: World, query: LedgerQuery) -> Callable[[Entry | OpeningBalance], bool] | None:
-    """The condition of a query on entries, but for `since`; None where it has none. Raises AccountNotFound or
-    RentalNotFound."""
-    check_accounts(world.simulation, query.account)
-    check_rentals(world.simulation, query.rental_id)
-    types, accounts, rental_ids = (frozenset(chosen) for chosen in (query.type, query.account, query.rental_id))
-    return all_of(
-        (lambda entry: entry.__struct_config__.tag in types) if types else None,
-        (lambda entry: entry.account in accounts) if accounts else None,
-        (lambda entry: entry.rental_id in rental_ids) if rental_ids else None,
-    )

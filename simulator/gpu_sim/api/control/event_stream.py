@@ -25,8 +25,8 @@ from ..queries.query_decoding import whole_number
 from ..queries.since import Since
 from ..replies import Headers, Reply, Stream
 from .call_decoding import select_world
-from .events import event_filter, list_events
-from .lists import all_of, first_since
+from .events import list_events
+from .lists import all_of, first_since, record_filter
 from .views import event_view
 
 HEARTBEAT_SECONDS = 15.0  # below the idle timeouts of proxies, of which many are 30 or 60 seconds
@@ -65,7 +65,7 @@ class EventStreams:
         query = select_world(exchange, EventStreamQuery)
         simulation = exchange.world.simulation
         cursor = _last_seen(exchange.scope, query, simulation)
-        passes = all_of(event_filter(exchange.world, query), _from_then_on(query.since, simulation))
+        passes = all_of(record_filter(simulation, query), _from_then_on(query.since, simulation))
         return Stream(self._parts(exchange, simulation, cursor, passes), _HEADERS)
 
     async def _parts(

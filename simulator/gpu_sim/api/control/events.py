@@ -1,16 +1,15 @@
 """Events and the journal on the control plane."""
 
 import asyncio
-from collections.abc import Callable
 
 from ...core.journal import Recorded
 from ...worlds.world import World
 from ..exchange import Exchange
-from ..queries.list_queries import EventFilters, EventsQuery
+from ..queries.list_queries import EventsQuery
 from ..queries.page import place_of_number
 from ..replies import Reply
 from .call_decoding import enter_world
-from .lists import Listed, all_of, check_accounts, check_rentals, first_since, list_reply, numbered_end
+from .lists import Listed, first_since, list_reply, numbered_end, record_filter
 from .views import event_view
 
 _BYTES_PER_TURN = 1 << 19  # encoded between two turns of other requests
@@ -29,24 +28,11 @@ async def list_events(exchange: Exchange) -> Reply:
             lambda index, _: dropped + index + 1,
             place_of_number(query.after, dropped + 1, len(events)),
             first_since(query.since, simulation, events, lambda event: event.at),
-            event_filter(world, query),
+            record_filter(simulation, query),
             numbered_end(simulation.events_total, dropped),
         )
 
     return await list_reply(world, query, listed)
-
-
-def event_filter(world: World, query: EventFilters) -> Callable[[Recorded], bool] | None:
-    """The condition of a query on events, but for `since`; None where it has none. Raises AccountNotFound or
-    RentalNotFound."""
-    check_accounts(world.simulation, query.account)
-    check_rentals(world.simulation, query.rental_id)
-    types, accounts, rental_ids = (frozenset(chosen) for chosen in (query.type, query.account, query.rental_id))
-    return all_of(
-        (lambda event: event.__struct_config__.tag in types) if types else None,
-        (lambda event: getattr(event, "account", None) in accounts) if accounts else None,
-        (lambda event: getattr(event, "rental_id", None) in rental_ids) if rental_ids else None,
-    )
 
 
 async def get_journal(exchange: Exchange) -> Reply:

@@ -42,6 +42,19 @@ class NamedPageQuery(PageQuery, Protocol):
     def after(self) -> str | None: ...
 
 
+class RecordQuery(Protocol):
+    """A query, as far as it chooses among events or ledger entries."""
+
+    @property
+    def type(self) -> tuple[str, ...]: ...
+
+    @property
+    def account(self) -> tuple[str, ...]: ...
+
+    @property
+    def rental_id(self) -> tuple[str, ...]: ...
+
+
 class ListEnd(Struct, frozen=True):
     """The fields of a list after its `data`."""
 
@@ -185,6 +198,19 @@ def all_of(*conditions: Callable[[_T], bool] | None) -> Callable[[_T], bool] | N
     if len(given) <= 1:
         return given[0] if given else None
     return lambda item: all(condition(item) for condition in given)
+
+
+def record_filter(simulation: Simulation, query: RecordQuery) -> Callable[[Struct], bool] | None:
+    """The condition of a query on events or ledger entries, but for `since`; None where it has none. Raises
+    AccountNotFound or RentalNotFound."""
+    check_accounts(simulation, query.account)
+    check_rentals(simulation, query.rental_id)
+    types, accounts, rental_ids = (frozenset(chosen) for chosen in (query.type, query.account, query.rental_id))
+    return all_of(
+        (lambda record: record.__struct_config__.tag in types) if types else None,
+        (lambda record: getattr(record, "account", None) in accounts) if accounts else None,
+        (lambda record: getattr(record, "rental_id", None) in rental_ids) if rental_ids else None,
+    )
 
 
 def check_accounts(simulation: Simulation, accounts: Iterable[str]) -> None:
