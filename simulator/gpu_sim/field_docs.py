@@ -1,4 +1,4 @@
-"""The descriptions of a struct's fields: the texts that stand below them in its source."""
+"""The descriptions of classes and of their fields: docstrings, and the texts that stand below fields in the source."""
 
 import ast
 import inspect
@@ -7,6 +7,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from msgspec import Struct
+
+
+def class_doc(class_: type) -> str:
+    """The docstring of a class on one line; empty where it has none."""
+    return " ".join((class_.__doc__ or "").split())
 
 
 @cache

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..core.scenario.scenario import Scenario
-from .type_schemas import TypeSchemas
+from ..type_schemas import TypeSchemas
 
 
 def build_schema() -> dict[str, Any]:

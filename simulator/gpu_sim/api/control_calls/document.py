@@ -8,7 +8,8 @@ from inspect import cleandoc
 from msgspec import Struct, inspect
 
 from ... import __version__
-from ...scenario_files.type_schemas import Schema, TypeSchemas
+from ...field_docs import class_doc
+from ...type_schemas import Schema, TypeSchemas
 from ..control.answers.events import EVENT_STRUCTS, EventView, shown_fields
 from ..control.answers.requests import VerificationProblem
 from ..problems import ProblemDetails
@@ -204,10 +205,6 @@ def _answer_schema(call: Call, media: str, schemas: TypeSchemas) -> Schema:
     return {"$ref": f"{_REFS}{name}"}
 
 
-def _line(struct_or_refusal: type) -> str:
-    return " ".join((struct_or_refusal.__doc__ or "").split())
-
-
 def _describe_events(schemas: TypeSchemas) -> None:
     """Describe an event as one of those that there are, told apart by `type`."""
     schemas.of(EventView)
@@ -220,7 +217,7 @@ def _describe_events(schemas: TypeSchemas) -> None:
             properties[name] = schemas.of_info(shown) if isinstance(shown, inspect.Type) else schemas.of(shown)
         schemas.definitions[type_.__name__] = {
             "type": "object",
-            "description": _line(type_),
+            "description": class_doc(type_),
             "properties": properties,
             "required": list(properties),
         }

@@ -5,7 +5,7 @@ import asyncio
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ...scenario_files.type_schemas import Schema
+from ...type_schemas import Schema
 from ..control.call_decoding import select_world
 from ..docs.example_names import example_names
 from ..exchange import Exchange

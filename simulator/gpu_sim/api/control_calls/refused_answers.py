@@ -7,7 +7,8 @@ from itertools import count, groupby
 from msgspec.structs import asdict
 
 from ...core.kernel.errors import Refusal
-from ...scenario_files.type_schemas import Schema
+from ...field_docs import class_doc
+from ...type_schemas import Schema
 from ..problems import KINDS, PROBLEM_MEDIA, InvalidToken, VerificationFailed, problem_details
 from .call import Call
 
@@ -46,7 +47,7 @@ class RefusedAnswers:
 
 
 def _answer(status: int, refusals: Iterable[type[Refusal]], problem: Schema, headers: Schema) -> Schema:
-    lines = {refusal.code: " ".join((refusal.__doc__ or "").split()) for refusal in refusals}
+    lines = {refusal.code: class_doc(refusal) for refusal in refusals}
     if InvalidToken.code in lines:
         scheme = {"description": "The scheme.", "required": True, "schema": {"type": "string", "const": "Bearer"}}
         headers = {**headers, "www-authenticate": scheme}

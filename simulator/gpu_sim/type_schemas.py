@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec import NODEFAULT, Struct, UnsetType, inspect
 
-from .. import notation
-from ..core.kernel import quantities
-from ..core.scenario.distributions import Distribution
-from ..core.scenario.scenario import BillingSettings
-from ..field_docs import field_docs
+from . import notation
+from .core.kernel import quantities
+from .core.scenario.distributions import Distribution
+from .core.scenario.scenario import BillingSettings
+from .field_docs import class_doc, field_docs
 
 Schema = dict[str, Any]
 
@@ -131,7 +131,7 @@ class TypeSchemas:
     def _definition(self, type_: inspect.StructType) -> Schema:
         definition: Schema = {
             "type": "object",
-            "description": " ".join((type_.cls.__doc__ or "").split()),
+            "description": class_doc(type_.cls),
             "properties": self.properties(type_),
             "required": [field.encode_name for field in type_.fields if field.required],
         }
