@@ -8,12 +8,13 @@ from msgspec import Struct
 from starlette.types import Scope
 
 from ..worlds.tokens import Keyring, Place
+from .exchange import METRICS_PATH
 from .problems import ControlRefused, InvalidToken
 
 _is_loopback = re.compile(r"localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE | re.ASCII).fullmatch
 
 _ADMIN_HEADER = b"x-sim-admin"
-_METRICS_PATHS = ("/metrics", "/_sim/metrics")
+_METRICS_PATHS = (METRICS_PATH, "/_sim/metrics")
 _PROBE_PATHS = ("/_sim/health", "/_sim/ready")
 
 

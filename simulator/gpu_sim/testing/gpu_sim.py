@@ -44,7 +44,8 @@ class _LedgerEnd(Struct):
 class GpuSim(WorldLists):
     """One simulated market with a clock, luck, accounts and logs of its own. Hand `base_url` and `token` to the client.
 
-    Each method is one call to the server and works from a coroutine as well: the server runs in another thread.
+    Each method calls the server, once or for each page of a list, and works from a coroutine as well: the server runs
+    in another thread or process.
     Raises ServerRefused where the server turns a call down, ServerUnreachable where it cannot be asked, and TypeError
     or ValueError, which name the argument, for what makes no call.
     """

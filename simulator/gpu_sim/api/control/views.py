@@ -23,8 +23,10 @@ from ...worlds.world import World
 from ..gpu import extended_view
 from ..queries.list_queries import OPENING_BALANCE
 from .answers.accounts import AccountView, EntryView, PostingView
+from .answers.events import shown_as
 from .answers.market import ActView, ListedActView, OfferView
 from .answers.rentals import NoticeView, RentalView, SshAccess, TransitionView
+from .answers.texts import AmountText, InstantText, PriceText
 from .answers.worlds import ClockView
 
 OFFERS_NAMED_MAX = 100
@@ -130,13 +132,12 @@ def _until(world: World, until_ms: int | None) -> str | None:
 
 
 def _shown(world: World, name: str, value: Any) -> tuple[str, Any]:
-    if name == "price_micros_per_hour":
-        return "price_per_gpu_hour", format_price(value)
-    if name.endswith("_micros"):
-        return name.removesuffix("_micros"), format_usd(value)
-    if name == "interrupts_ms":
-        return "interrupts_at", world.instant(value)
-    return name, value
+    name, type_ = shown_as(name, None)
+    if type_ is PriceText:
+        return name, format_price(value)
+    if type_ is AmountText:
+        return name, format_usd(value)
+    return name, world.instant(value) if type_ is InstantText else value
 
 
 def rental_view(world: World, rental: Rental) -> RentalView:

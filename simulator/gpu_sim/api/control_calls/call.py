@@ -31,6 +31,10 @@ _OF_BODIES: tuple[type[Refusal], ...] = (
 )
 
 
+OF_FILTERS: tuple[type[Refusal], ...] = (errors.AccountNotFound, errors.RentalNotFound)
+"""What a list refuses whose filters name accounts and rentals."""
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """A method of a path, and all that its document says of it."""
 

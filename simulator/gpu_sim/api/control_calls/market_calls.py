@@ -39,9 +39,8 @@ from ..queries.list_queries import (
 from ..queries.parameters import WorldQuery
 from ..request_log.expectation import Verify
 from ..request_log.logged_request import LoggedRequest
-from .call import Call
+from .call import OF_FILTERS, Call
 
-_OF_FILTERS = (errors.AccountNotFound, errors.RentalNotFound)
 _OF_RENTALS = (errors.RentalNotFound, errors.RentalNotInState)
 
 
@@ -60,7 +59,7 @@ def _rental_calls() -> tuple[Call, ...]:
             query=RentalsQuery,
             reply=RentalView,
             end=NumberedListEnd,
-            refuses=_OF_FILTERS,
+            refuses=OF_FILTERS,
         ),
         _on_rental("interrupt", rentals.interrupt_rental, ScriptedInterruption, {}),
         _on_rental("touch", rentals.touch_rental, EmptyBody, {}),
@@ -212,7 +211,7 @@ def _record_calls(streams: EventStreams, request_logs: RequestLogs) -> tuple[Cal
             query=EventsQuery,
             reply=EventView,
             end=NumberedListEnd,
-            refuses=_OF_FILTERS,
+            refuses=OF_FILTERS,
             media=("application/json", "text/event-stream"),
         ),
         Call(
@@ -232,7 +231,7 @@ def _record_calls(streams: EventStreams, request_logs: RequestLogs) -> tuple[Cal
             query=RequestsQuery,
             reply=LoggedRequest,
             end=RequestsEnd,
-            refuses=(*_OF_FILTERS, problems.RequestLogOff),
+            refuses=(*OF_FILTERS, problems.RequestLogOff),
         ),
         Call(
             method="POST",

@@ -15,9 +15,7 @@ from ..queries.list_queries import (
     NamedListQuery,
 )
 from ..queries.parameters import NoParameters, WorldQuery
-from .call import Call
-
-_OF_FILTERS = (errors.AccountNotFound, errors.RentalNotFound)
+from .call import OF_FILTERS, Call
 
 
 def world_calls() -> tuple[Call, ...]:
@@ -180,6 +178,6 @@ def _account_calls() -> tuple[Call, ...]:
             query=LedgerQuery,
             reply=EntryView,
             end=NumberedListEnd,
-            refuses=_OF_FILTERS,
+            refuses=OF_FILTERS,
         ),
     )

@@ -261,7 +261,7 @@ class Act(OneAct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     capacity: CapacityAct | None = None
     """Sets the number of GPUs of offers."""
     interrupt: InterruptAct | None = None
-    """Interrupts rentals, at once."""
+    """Interrupts rentals, at the end of a notice if there is one."""
     credit: CreditAct | None = None
     """Credits an account."""
     provisioning: ProvisioningAct | None = None
