@@ -1,7 +1,6 @@
 """Bounds of connections over a real socket, with both HTTP parsers where they have them: heads that are too large or
 never end, many pipelined requests, clients that go away or never read."""
 
-import logging
 import select
 import socket
 import struct
@@ -30,7 +29,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..support.asgi import scenario
-from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer
+from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, without_complaints
 
 GET = f"GET /v1/gpu/offers HTTP/1.1\r\n{AUTHORIZED}"
 LIMIT = 64 << 10
@@ -39,31 +38,14 @@ PATIENCE_MS = 20_000
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
 
 
-class Complaints(logging.Handler):
-    """What is logged as an error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(self.format(record))
-
-
 @contextmanager
 def serving(conditions: Scenario | None = None) -> Iterator[Ready]:
     """A server that logs no error until it has ended, nor does uvicorn."""
-    complaints = Complaints()
-    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "gpu_sim", "asyncio")]
-    try:
-        with serve_in_thread(scenario() if conditions is None else conditions) as ready:
-            for logger in loggers:
-                logger.addHandler(complaints)
-            yield ready
-    finally:
-        for logger in loggers:
-            logger.removeHandler(complaints)
-    assert complaints.said == []
+    with (
+        without_complaints("uvicorn.error", "gpu_sim", "asyncio"),
+        serve_in_thread(scenario() if conditions is None else conditions) as ready,
+    ):
+        yield ready
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..support.asgi import ALICE, RENT, Api, scenario
-from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, send_alone
+from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, send_alone, without_complaints
 
 BODY = json.dumps(RENT).encode()
 
@@ -29,24 +28,8 @@ BODY = json.dumps(RENT).encode()
 def serving(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ready]:
     """A server with either HTTP parser of uvicorn; it must not log an error."""
     monkeypatch.setattr(server, "AutoHTTPProtocol", request.param)
-    complaints = _Complaints()
-    logger = logging.getLogger("uvicorn.error")
-    with serve_in_thread(scenario()) as ready:
-        logger.addHandler(complaints)
-        try:
-            yield ready
-        finally:
-            logger.removeHandler(complaints)
-    assert complaints.said == []
-
-
-class _Complaints(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+    with without_complaints(), serve_in_thread(scenario()) as ready:
+        yield ready
 
 
 def renting(words: str, *more: str) -> bytes:

@@ -1,6 +1,9 @@
-"""Raw requests over a real socket, for what a client library would never send."""
+"""Raw requests over a real socket, for what a client library would never send, to a server that must not complain."""
 
+import logging
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -55,3 +58,27 @@ def send_alone(url: str, request: bytes) -> WireAnswer:
     with connect(url) as connection:
         connection.sendall(request)
         return read_answer(connection, head=request.startswith(b"HEAD "))
+
+
+@contextmanager
+def without_complaints(*loggers: str) -> Iterator[None]:
+    """A block in which these loggers log no error, by default uvicorn's."""
+    complaints = _Complaints()
+    listened_to = [logging.getLogger(name) for name in loggers or ("uvicorn.error",)]
+    for logger in listened_to:
+        logger.addHandler(complaints)
+    try:
+        yield
+    finally:
+        for logger in listened_to:
+            logger.removeHandler(complaints)
+    assert complaints.said == []
+
+
+class _Complaints(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(self.format(record))

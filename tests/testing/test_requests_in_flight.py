@@ -10,13 +10,7 @@ import httpx
 import pytest
 from gpu_sim.testing import GpuSim, ServerRefused
 
-RENT = {
-    "gpu_model": "RTX 4090",
-    "provider_id": "vast-ai",
-    "region": "Quebec, CA",
-    "model_id": "m",
-    "docker_image": "d",
-}
+from ..support.asgi import RENT
 
 
 @contextmanager

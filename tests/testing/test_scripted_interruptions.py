@@ -9,13 +9,8 @@ import msgspec
 import pytest
 from gpu_sim.testing import GpuSim, ServerRefused
 
-RENT = {
-    "gpu_model": "RTX 4090",
-    "provider_id": "vast-ai",
-    "region": "Quebec, CA",
-    "model_id": "m",
-    "docker_image": "d",
-}
+from ..support.asgi import RENT
+
 NOTICED: dict[str, Any] = {"name": "n", "extends": "calm", "market": {"notices": {"all": "2m"}}}
 NO_IDLENESS = {"name": "held", "extends": "calm", "billing": {"idle_timeout": "none"}}
 

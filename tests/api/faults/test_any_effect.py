@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ...support.asgi import RENT
-from ...support.wire_client import AUTHORIZED, connect
-from .wire_bench import Bench, benched, until_the_end
+from ...support.wire_client import connect
+from .wire_bench import Bench, benched, request_text, until_the_end
 
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "respond": st.sampled_from([200, 201, 204, 205, 206, 302, 304, 400, 401, 402, 404, 409, 413, 429, 500, 503, 599]),
@@ -57,12 +56,8 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 def meet(bench: Bench, effect: dict[str, Any], target: str) -> None:
     """One request that asks for the effect. The server must not fail, which `benched` looks for at its end."""
-    body = json.dumps(RENT) if target.startswith("POST") else ""
-    lines = f"{target} HTTP/1.1\r\n{AUTHORIZED}connection: close\r\nx-sim: {json.dumps(effect)}\r\n"
-    if body:
-        lines += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
     with connect(bench.url) as connection:
-        connection.sendall(f"{lines}\r\n{body}".encode())
+        connection.sendall(request_text(target, "connection: close", f"x-sim: {json.dumps(effect)}"))
         received, _ = until_the_end(connection)
     if received:
         head = received.partition(b"\r\n\r\n")[0]

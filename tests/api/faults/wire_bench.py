@@ -1,10 +1,9 @@
 """One request at a time over a socket, byte by byte, on a server whose world is as new for each."""
 
 import json
-import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,7 +13,15 @@ from gpu_sim import serve_in_thread
 from gpu_sim.server import serving as server
 
 from ...support.asgi import RENT, scenario
-from ...support.wire_client import AUTHORIZED, connect
+from ...support.wire_client import AUTHORIZED, connect, without_complaints
+
+
+def request_text(target: str, *headers: str) -> bytes:
+    """A request to the API with these headers: a rent for POST."""
+    body = json.dumps(RENT) if target.startswith("POST") else ""
+    about_body = ("content-type: application/json", f"content-length: {len(body)}") if body else ()
+    lines = "".join(f"{header}\r\n" for header in (*headers, *about_body))
+    return f"{target} HTTP/1.1\r\n{AUTHORIZED}{lines}\r\n{body}".encode()
 
 
 class Seen(NamedTuple):
@@ -68,12 +75,8 @@ class Bench:
 
     def ask(self, target: str, ending: str) -> Seen:
         """One request; what comes until it is complete on a connection that is to stay open, else until the end."""
-        body = json.dumps(RENT) if target.startswith("POST") else ""
-        lines = f"{target} HTTP/1.1\r\n{AUTHORIZED}x-request-id: mine\r\n"
-        if body:
-            lines += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         with connect(self.url) as connection:
-            connection.sendall(f"{lines}\r\n{body}".encode())
+            connection.sendall(request_text(target, "x-request-id: mine"))
             if ending != "open":
                 return parsed(*until_the_end(connection))
             seen = parsed(complete(connection), "open")
@@ -136,26 +139,9 @@ def parsed(received: bytes, ending: str) -> Seen:
     return Seen(int(first.split()[1]), headers, body, ending)
 
 
-class _Complaints(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-
 @contextmanager
 def benched(protocol: type, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """A server with this HTTP parser, which must not log an error."""
-    complaints = _Complaints()
     monkeypatch.setattr(server, "AutoHTTPProtocol", protocol)
-    with serve_in_thread(scenario()) as ready:
-        logging.getLogger("uvicorn.error").addHandler(complaints)
-        bench = Bench(ready.url)
-        try:
-            yield bench
-        finally:
-            bench.close()
-            logging.getLogger("uvicorn.error").removeHandler(complaints)
-    assert complaints.said == []
+    with without_complaints(), serve_in_thread(scenario()) as ready, closing(Bench(ready.url)) as bench:
+        yield bench
