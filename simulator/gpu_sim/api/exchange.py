@@ -76,7 +76,7 @@ class Exchange:
         self.parsed: dict[str, Any] | Refusal | None = None
         """A long body of a control call as JSON, or the refusal of it; None where it is short or absent."""
         self.body_type: type[Struct] | None
-        """What its control call declares that the body is decoded as. It is known, and set, once its route is."""
+        """The type that its control call declares for the body. It is known, and set, once its route is."""
         self.connection: Connection | None = None
         """The connection of a control call; None in process, and for other requests."""
         self.is_api = path.startswith("/v1/") or path == "/v1"

@@ -144,7 +144,7 @@ class VerificationFailed(HttpRefusal):
 
 
 class NotHeld(VerificationFailed):
-    """What was expected of the request log does not hold. Compare it with the nearest requests in `findings`."""
+    """The expectation of the request log does not hold. Compare it with the nearest requests in `findings`."""
 
     code = "not_held"
 

@@ -23,12 +23,12 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: what is 
 Address = tuple[str, int]
 
 OpenConnections = Literal["close", "reset", "keep"]
-"""What becomes of open connections while new ones are refused: closed once what is underway is answered, reset at once,
+"""The fate of open connections while new ones are refused: closed once what is underway is answered, reset at once,
 or kept."""
 
 
 def keep_alive_headers(scope: Scope) -> Headers:
-    """What an answer says of how long its connection is kept; nothing where it is not, or where there is none."""
+    """The header that says how long an answer's connection is kept; none where it is not, or where there is none."""
     header = scope.get("state", _NO_STATE).get(KEEP_ALIVE)
     return () if header is None else (header,)
 

@@ -40,7 +40,7 @@ class ActInForce(Struct, frozen=True, gc=False):
 
     @property
     def act(self) -> LastingAct:
-        """What it does, and to which offers."""
+        """The act itself: its terms and its offers."""
         act = self.source.market_act
         assert isinstance(act, LastingAct)
         return act

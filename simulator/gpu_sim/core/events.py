@@ -26,8 +26,8 @@ Cause = Literal["shock", "own", "forced"]
 """The cause of an interruption: a shock of the offer, the rental's own hazard, or an act or operator."""
 
 EndedBy = Literal["time", "operator", "timeline", "name", "superseded", "reset"]
-"""What ended an act: its time, a control call, an act `end` of the timeline, another one that began under its name or
-took its place where no more fit, or a reset of the market."""
+"""The reason for which an act ended: its time, a control call, an act `end` of the timeline, another one that began
+under its name or took its place where no more fit, or a reset of the market."""
 
 
 class RentalEvent(Struct, frozen=True, gc=False, tag_field="type"):
@@ -143,7 +143,7 @@ class ActEvent(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="typ
 
     @property
     def market_act(self) -> MarketAct:
-        """What it does, and to which offers."""
+        """The act itself: its terms and its offers."""
         act: MarketAct = getattr(self, self.kind)
         return act
 

@@ -50,7 +50,7 @@ class RequestLog:
         self.total = 0
         """The number of the latest request."""
         self.beginnings = 0
-        """How often it began anew: the same numbers are other requests from then on."""
+        """The number of times that it began anew: the same numbers are other requests from then on."""
         self._kept: deque[KeptRequest] = deque(maxlen=limit)
 
     @property

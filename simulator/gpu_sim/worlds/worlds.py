@@ -54,7 +54,7 @@ class Worlds:
         """The number of ended rentals that worlds made later keep in memory."""
         self.by_name: dict[str, World] = {}
         self._expired: dict[str, str] = {}
-        """Why worlds are gone that nobody deleted, by name, the oldest first."""
+        """The reasons for which worlds are gone that nobody deleted, by name, the oldest first."""
         self._requests_kept = requests_kept
         self.keyring = Keyring()
         self._numbers = count(1)

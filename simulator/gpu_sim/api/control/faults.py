@@ -27,7 +27,7 @@ class NewFault(Struct, forbid_unknown_fields=True, kw_only=True):
     on: FaultTarget = FaultTarget()
     """The requests that it is about; all unless given."""
     effect: FaultEffect
-    """What happens to them."""
+    """The misbehaviour that they meet."""
     when: FaultWhen = FaultWhen()
     """At which of them it acts."""
 

@@ -32,7 +32,7 @@ _OF_BODIES: tuple[type[Refusal], ...] = (
 
 
 OF_FILTERS: tuple[type[Refusal], ...] = (errors.AccountNotFound, errors.RentalNotFound)
-"""What a list refuses whose filters name accounts and rentals."""
+"""The refusals of a list whose filters name accounts and rentals."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -46,22 +46,22 @@ class Call(Struct, frozen=True, kw_only=True):
     name: str = ""
     """Its operation id, that of its handler unless given."""
     query: type[Struct]
-    """What its query is decoded as."""
+    """The type that its query is decoded as."""
     body: type[Struct] | None = None
-    """What its body is decoded as; None where none is read."""
+    """The type that its body is decoded as; None where none is read."""
     takes_document: bool = False
     """True where its body is a document as a whole, not fields: a snapshot."""
     reply: type[Struct] | None = None
-    """What its answer is encoded from; None where that is no JSON, or nothing."""
+    """The type that its answer is encoded from; None where that is no JSON, or nothing."""
     or_reply: type[Struct] | None = None
-    """What else its answer may be encoded from: to whom the control plane is closed, it says less."""
+    """Another type that its answer may be encoded from: to whom the control plane is closed, it says less."""
     end: type[Struct] | None = None
     """The fields after `data` where it answers with a list, whose items are `reply`."""
     media: tuple[str, ...] = ("application/json",)
     """The media types of its answer; none where that is empty."""
     status: int = 200
     refuses: tuple[type[Refusal], ...] = ()
-    """What it refuses beside what every call of its kind does."""
+    """Its refusals beside those of every call of its kind."""
     example: dict[str, Any] | str | None = None
     """A body that works, with names in braces that an `ExampleNames` fills in, such as `{provider}`."""
     about: str = ""

@@ -25,7 +25,7 @@ _WITH_VALUE = (
     *("retry_after", "retry_after_as", "delay", "delay_of", "clock", "hang", "truncate", "drip", "form", "body"),
 )
 _IN_JSON = ("headers",)
-"""What only the long form can say."""
+"""The fields that only the long form has."""
 
 
 def injection_asked_for(scope: Scope) -> Injection | None:

@@ -37,7 +37,7 @@ class Verify(Struct, forbid_unknown_fields=True):
     wait: Duration = Duration(WAIT_MS_DEFAULT)
     """Wait so long at most, up to 30 s of wall time, for requests in flight that may change the outcome."""
     within: Duration = Duration(0)
-    """What does not hold yet has so long to come true, up to 30 s of wall time."""
+    """The time that an expectation which does not hold yet has to come true, up to 30 s of wall time."""
 
     def __post_init__(self) -> None:
         counts = (self.at_least, self.at_most, self.exactly)
@@ -81,7 +81,7 @@ class Judge(Protocol):
 
     @property
     def awaited(self) -> Match:
-        """What a request must be like to change the outcome."""
+        """The match that a request must be like to change the outcome."""
 
     @property
     def holds(self) -> bool:
@@ -93,7 +93,7 @@ class Judge(Protocol):
 
     @property
     def outcome(self) -> str:
-        """What was expected and what was found, for people."""
+        """A clause for people: what was expected, and what was found."""
 
     def misses(self, request: LoggedRequest) -> list[Mismatch]:
         """The fields in which a request differs from one that was missing, or from all that matched."""

@@ -14,7 +14,7 @@ RENTALS_COUNTED_MAX = 10_000
 others is counted from zero."""
 
 WORLD = ""
-"""What is counted and limited for the whole world has this key, which no account and no rental has."""
+"""The key of what is counted and limited for the whole world; no account and no rental has it."""
 
 
 class ScopeCounts(Struct, frozen=True, gc=False):
@@ -73,7 +73,7 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
 
 
 class Wish(NamedTuple):
-    """What a rule that says yes would do to a request: delay it, refuse it until `wait_ms` from now (virtual), or, as
+    """The wish of a rule that says yes to a request: delay it, refuse it until `wait_ms` from now (virtual), or, as
     `passes` says, take a token of its rate limit and let it pass."""
 
     passes: bool

@@ -1,4 +1,4 @@
-"""What is injected into one request: the effect of one rule, and the delays of any number of them."""
+"""The faults of one request: the effect of one rule, and the delays of any number of them."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 from ..scenario.fault_effects import FaultEffect
 
 NAMES_BETWEEN = ", "
-"""What stands between the names of rules that acted on one request, in `x-sim-fault` and wherever it is told."""
+"""The separator of the names of rules that acted on one request, in `x-sim-fault` and wherever it is told."""
 
 
 class InjectedDelay(NamedTuple):

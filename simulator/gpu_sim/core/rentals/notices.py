@@ -23,7 +23,7 @@ class Notices:
         self._record = record
 
     def ahead_ms(self, offer: Offer) -> int:
-        """How long before an interruption the offer's provider gives notice; 0 for one that gives none."""
+        """The time from an offer's notice to the interruption, as its provider gives it; 0 for one that gives none."""
         return int(self._settings.of(offer.spec.provider_id, offer.spec.provider_class))
 
     # Ends that the market draws

@@ -96,7 +96,7 @@ class OutageAct(PassingAct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     KIND: ClassVar[ActKind] = "outage"
 
     interrupt: bool = False
-    """What is rented there is lost."""
+    """True if what is rented there is lost."""
     notice: Duration | None = None
     """The time between the notice and the loss; that of each offer's provider unless given, and with 0s none."""
 

@@ -121,7 +121,7 @@ class FaultEffect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     """True if the command happens before its answer is withheld or replaced, false unless given; an answer that is
     only spoiled is that of a command that happens."""
     delay_of: Literal["request", "answer"] | None = None
-    """What the delay holds up: the `request` before its command, unless given, or the `answer`."""
+    """The part that the delay holds up: the `request` before its command, unless given, or the `answer`."""
     form: Form | None = None
     """The body in place of the API's error (`api`): `problem` (RFC 9457), `text`, `html` as of a gateway, `empty`."""
     body: str | dict[str, Any] | list[Any] | None = None  # any JSON: it is sent as it is and never looked into

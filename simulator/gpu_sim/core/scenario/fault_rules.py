@@ -18,7 +18,7 @@ Operation = Literal["list_offers", "rent_gpu", "get_rental", "terminate_rental"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 Scope = Literal["account", "rental", "world"]
-"""Of which the counts and draws of a rule are: each account's, each rental's, or one for all in the world."""
+"""The scope of a rule's counts and draws: each account's, each rental's, or one for all in the world."""
 
 OfferName = tuple[str, str, str]
 """An offer as a request names it: provider, model, region."""
@@ -71,7 +71,7 @@ class FaultWhen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     ttl: Duration | None = None
     """Acts for so much virtual time from when the rule was added."""
     per: Scope = "account"
-    """Whose requests are counted together: those of an account, those about a rental, or all of the world."""
+    """The requests that are counted together: those of an account, those about a rental, or all of the world."""
 
     def __post_init__(self) -> None:
         if self.times is not None and self.times < 1:
@@ -95,7 +95,7 @@ class FaultRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     on: FaultTarget = FaultTarget()
     """The requests that it is about; all unless given."""
     effect: FaultEffect
-    """What happens to them."""
+    """The misbehaviour that they meet."""
     when: FaultWhen = FaultWhen()
     """At which of them it acts."""
 

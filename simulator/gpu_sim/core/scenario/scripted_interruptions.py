@@ -10,7 +10,7 @@ NOTICE_MS_MAX = 7 * DAY_MS
 
 
 class ScriptedInterruption(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How an act or an operator interrupts a rental, whatever its status until then."""
+    """An interruption of a rental by an act or an operator, whatever its status until then."""
 
     notice: Duration | None = None
     """The time between the notice and the interruption, at most 7d; that of the offer's provider unless given, and with

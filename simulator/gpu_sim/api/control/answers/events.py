@@ -37,7 +37,7 @@ class ActFields(Struct, frozen=True):
     selector: dict[str, str]
     """The names by which it chooses offers; all offers where there is none."""
     parameters: dict[str, Any]
-    """What it does, as it is posted."""
+    """Its terms, as they are posted."""
     until: InstantText | None
     """Null where it lasts until it is ended."""
 

@@ -83,7 +83,7 @@ class ListedActView(Struct, frozen=True):
     selector: dict[str, str]
     """The names by which it chooses offers; all offers where there is none."""
     parameters: dict[str, Any]
-    """What it does, as it is posted, with what has a default."""
+    """Its terms as they are posted, with those that have their default."""
     since: InstantText
     """The instant at which it began, or will."""
     until: InstantText | None

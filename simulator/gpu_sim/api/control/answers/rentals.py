@@ -51,13 +51,13 @@ class RentalView(Struct, frozen=True, kw_only=True):
     gpu_count: int
     price_per_gpu_hour: PriceText
     hold_amount: AmountText
-    """What was held when it began (F15)."""
+    """The credit that was held when it began (F15)."""
     created_at: InstantText
     started_at: InstantText | None
     terminated_at: InstantText | None
     termination_reason: Reason | None
     billed_amount: AmountText | None
-    """What it cost; null until it is over."""
+    """Its cost; null until it is over."""
     ssh: SshAccess | UnsetType = UNSET
     """There only where the rent gave a key."""
     account: str

@@ -14,7 +14,7 @@ class AliveView(Struct, frozen=True):
 
 
 class ListeningView(Struct, frozen=True):
-    """Whether the server takes new connections."""
+    """The listening of the server: new connections are taken or refused."""
 
     listening: bool
     """False while connections are refused."""

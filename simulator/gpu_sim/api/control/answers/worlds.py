@@ -41,7 +41,7 @@ class WorldName(Struct, frozen=True):
 
 
 class HealthView(Struct, frozen=True):
-    """What the server says of itself."""
+    """The server, its worlds, and the clock and seed of the call's world."""
 
     status: Literal["ok"]
     version: str
