@@ -85,21 +85,21 @@ class Verification:
         # Copies: log and requests go on while others get their turns, and all that follows must see the same.
         seen = self._judged[-1][0] if self._judged else 0
         self._judged, remaining = tuple(self._log.numbered()), came.remaining()
-        async for request in shown((kept for kept in self._judged if kept[0] > seen), self._redactor):
+        async for request in _shown((kept for kept in self._judged if kept[0] > seen), self._redactor):
             self._judge.take(request)
         return [] if self._judge.is_final else await came.fitting(remaining, self._judge.awaited)
 
     async def _nearest(self) -> NearestRequests:
         nearest = NearestRequests()
         await asyncio.sleep(0)  # a turn that is full already gets no longer
-        async for request in shown(self._judged, self._redactor):
+        async for request in _shown(self._judged, self._redactor):
             mismatches = self._judge.misses(request)
             if mismatches:
                 nearest.add(mismatches, request)
         return nearest
 
 
-async def shown(kept: Iterable[tuple[int, KeptRequest]], redactor: Redactor) -> AsyncIterator[LoggedRequest]:
+async def _shown(kept: Iterable[tuple[int, KeptRequest]], redactor: Redactor) -> AsyncIterator[LoggedRequest]:
     """Turn logged requests into the form in which they are shown, with turns for other requests in between."""
     slice_ = Slice()
     for count, (seq, request) in enumerate(kept, 1):
