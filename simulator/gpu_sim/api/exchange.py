@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from ..core.kernel.errors import Refusal
 from ..core.scenario.fault_rules import Operation
 from ..wall_clock import stopwatch_ns
+from ..worlds.request_log import NO_OFFER, AskedOffer
 from ..worlds.world import World
 from ..worlds.worlds import DEFAULT_WORLD, Worlds
 from .bodies import check_media, send_stream
@@ -212,6 +213,18 @@ def operation_of(method: str, path: str) -> Operation | None:
 def rental_id_in(path: str) -> str:
     """The rental id in a path, or an empty string where the path is not a rental's."""
     return path[len(RENTALS_PATH) :] if path.startswith(RENTALS_PATH) else ""
+
+
+def named_offer(body: dict[str, Any] | None) -> AskedOffer:
+    """The offer that a rent's decoded body names, as far as it does."""
+    if body is None:
+        return NO_OFFER
+    provider_id, gpu_model, region = (body.get(name) for name in ("provider_id", "gpu_model", "region"))
+    return (
+        provider_id if isinstance(provider_id, str) else None,
+        gpu_model if isinstance(gpu_model, str) else None,
+        region if isinstance(region, str) else None,
+    )
 
 
 def _keep_escaped_slashes(scope: Scope) -> None:

@@ -5,7 +5,7 @@ import json
 from ...core.faults.injection import Injection
 from ...core.scenario.fault_rules import OfferName
 from ...worlds.faults import decide_fault
-from ..exchange import Exchange, rental_id_in
+from ..exchange import Exchange, named_offer, rental_id_in
 from .header import injection_asked_for
 
 
@@ -57,9 +57,7 @@ def _offer_in(body: bytes) -> OfferName | None:
         decoded = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(decoded, dict):
+    provider, model, region = named_offer(decoded if isinstance(decoded, dict) else None)
+    if provider is None or model is None or region is None:
         return None
-    provider, model, region = (decoded.get(name) for name in ("provider_id", "gpu_model", "region"))
-    if isinstance(provider, str) and isinstance(model, str) and isinstance(region, str):
-        return provider, model, region
-    return None
+    return provider, model, region

@@ -1,10 +1,8 @@
 """A request as the log keeps it: raw but for what is too long, as few are ever read."""
 
-from typing import Any
-
 from ...core.kernel.errors import Refusal
 from ...worlds.request_log import NO_OFFER, AskedOffer, KeptRequest
-from ..exchange import Exchange, rental_id_in
+from ..exchange import Exchange, named_offer, rental_id_in
 from ..strict_json import parse_json
 from .redaction import Redactor
 
@@ -18,7 +16,6 @@ NAME_CHARACTERS_KEPT = 256
 """The longest part of each name of an offer that is logged, where the body is too long to be kept."""
 
 _ON_A_RENTAL = ("get_rental", "terminate_rental")
-_OFFER_FIELDS = ("provider_id", "gpu_model", "region")
 
 
 def keep(exchange: Exchange, span_ns: int, redactor: Redactor) -> KeptRequest:
@@ -48,18 +45,6 @@ def keep(exchange: Exchange, span_ns: int, redactor: Redactor) -> KeptRequest:
         exchange.request_id,
         _idempotency_key(exchange, redactor) if operation == "rent_gpu" else b"",
         len(body) if is_long else body,
-    )
-
-
-def named_offer(body: dict[str, Any] | None) -> AskedOffer:
-    """The offer that a rent's decoded body names, as far as it does."""
-    if body is None:
-        return NO_OFFER
-    provider_id, gpu_model, region = (body.get(name) for name in _OFFER_FIELDS)
-    return (
-        provider_id if isinstance(provider_id, str) else None,
-        gpu_model if isinstance(gpu_model, str) else None,
-        region if isinstance(region, str) else None,
     )
 
 

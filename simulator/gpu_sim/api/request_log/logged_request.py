@@ -10,9 +10,9 @@ from ...request_record import RequestRecord
 from ...terminal_text import printable
 from ...wall_clock import wall_epoch_ms
 from ...worlds.request_log import NO_OFFER, AskedOffer, KeptRequest
-from ..exchange import Exchange
+from ..exchange import Exchange, named_offer
 from ..strict_json import parse_json
-from .kept_request import PATH_CHARACTERS_MAX, named_offer
+from .kept_request import PATH_CHARACTERS_MAX
 from .redaction import Redactor
 
 _NS_PER_MS = 1_000_000
