@@ -113,7 +113,22 @@ OWN = [
         whole,
         headers={"content-length": None, "transfer-encoding": "chunked"},
     ),
-    Row("connection: close", {"headers": {"connection": "close"}}, None, whole, "closed", {"connection": "close"}),
+    Row(
+        "connection: close",
+        {"headers": {"Connection": "close"}},
+        None,
+        whole,
+        "closed",
+        {"connection": "close", "keep-alive": None},
+    ),
+    Row(
+        "connection: close, and not",
+        {"headers": {"connection": "close", "keep-alive": "timeout=9"}},
+        None,
+        whole,
+        "closed",
+        {"connection": "close", "keep-alive": "timeout=9"},
+    ),
 ]
 """Effects on the command's own answer: it happens."""
 

@@ -1,11 +1,12 @@
 """Answers that a fault captures, spoils and sends: changed headers and bodies, parts of them, piece by piece."""
 
 import gzip
+from collections.abc import Mapping
 
 from starlette.types import Message, Send
 
 from ...core.kernel.randomness import PPM
-from ...core.scenario.fault_effects import FaultEffect, header_values
+from ...core.scenario.fault_effects import FaultEffect, HeaderValue, header_values
 from ..exchange import Exchange
 from ..transport import Connection, InjectedDisconnect
 from . import waits
@@ -64,8 +65,19 @@ def spoil(effect: FaultEffect, answer: CapturedAnswer, *, method: str) -> None:
             answer.replace_header(b"content-encoding", (b"gzip",))
     if len(answer.body) != len(before):
         answer.replace_header(b"content-length", (b"%d" % len(answer.body),))
+    if answer.header(b"keep-alive") is not None and _closes(effect.headers or {}):
+        # Before the effect's headers: it may well have one of its own, that lies.
+        answer.replace_header(b"keep-alive", ())
     for name, value in (effect.headers or {}).items():
         answer.replace_header(name.lower().encode(), tuple(each.encode("latin-1") for each in header_values(value)))
+
+
+def _closes(headers: Mapping[str, HeaderValue]) -> bool:
+    """True where these headers say that the connection is closed behind the answer."""
+    return any(
+        name.lower() == "connection" and "close" in (each.lower() for each in header_values(value))
+        for name, value in headers.items()
+    )
 
 
 async def send_spoiled(
