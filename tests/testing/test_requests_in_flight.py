@@ -14,8 +14,9 @@ from ..support.asgi import RENT
 
 
 @contextmanager
-def rent_without_an_answer(sim: GpuSim) -> Iterator[None]:
-    """A rent that has been sent, with the connection open until the end of the block."""
+def rent_without_an_answer(sim: GpuSim, times: int = 1, then: str = "") -> Iterator[socket.socket]:
+    """A rent that has been sent, or several at once and what comes behind them, with the connection open until the end
+    of the block."""
     host, port = sim.base_url.removeprefix("http://").split(":")
     body = json.dumps(RENT).encode()
     head = (
@@ -23,8 +24,8 @@ def rent_without_an_answer(sim: GpuSim) -> Iterator[None]:
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection((host, int(port)), timeout=60) as connection:
-        connection.sendall(head.encode() + body)
-        yield
+        connection.sendall((head.encode() + body) * times + then.encode())
+        yield connection
 
 
 def rent(sim: GpuSim) -> str:
@@ -86,6 +87,39 @@ def test_what_came_just_before_the_question_is_waited_for(gpu_sim: GpuSim) -> No
         with rent_without_an_answer(gpu_sim):
             report = gpu_sim.report()
             assert report.rents + report.error_codes.get("offer_unavailable", 0) == count
+
+
+def test_what_waits_behind_another_request_on_its_connection_is_in_flight_too(gpu_sim: GpuSim) -> None:
+    gpu_sim.fault({"delay": "300ms"}, on="rent_gpu")
+    with rent_without_an_answer(gpu_sim, times=3):
+        while not gpu_sim.in_flight and not gpu_sim.requests:
+            pass
+        report = gpu_sim.report(wait="0s")
+        assert len(report.in_flight) + report.rents == 3
+        assert {request.gpu_model for request in report.in_flight} == {"RTX 4090"}
+        gpu_sim.call("POST", "requests/verify", {"match": {"operation": "rent_gpu"}, "exactly": 3})
+        assert gpu_sim.report().in_flight == ()
+
+
+def test_what_waits_on_a_connection_that_ends_is_not_waited_for(gpu_sim: GpuSim) -> None:
+    gpu_sim.fault({"delay": "300ms"}, on="rent_gpu")
+    with rent_without_an_answer(gpu_sim, times=3):
+        while not gpu_sim.in_flight and not gpu_sim.requests:
+            pass
+    gpu_sim.call("POST", "requests/verify", {"match": {"operation": "rent_gpu"}, "exactly": 1, "wait": "30s"})
+    assert gpu_sim.in_flight == []
+
+
+def test_a_question_does_not_wait_for_what_waits_behind_it(gpu_sim: GpuSim) -> None:
+    ask = f"GET /_sim/requests?world={gpu_sim.world}&wait=30s HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    behind = f"GET /v1/gpu/offers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gpu_sim.token}\r\n\r\n"
+    with rent_without_an_answer(gpu_sim, then=ask + behind) as connection:
+        received = b""
+        while received.count(b"HTTP/1.1 200 OK") < 2:
+            more = connection.recv(65_536)
+            assert more, received
+            received += more
+    assert b'"in_flight":{"total":0,"data":[]}' in received
 
 
 def test_a_report_may_come_from_another_thread_than_the_clock(gpu_sim: GpuSim) -> None:

@@ -47,7 +47,7 @@ def build_app(
     InjectedDisconnect. `log` gets a line of JSON for each API request.
     """
     connections = Connections() if connections is None else connections
-    recorder = RequestRecorder(worlds, log)
+    recorder = RequestRecorder(worlds, connections, log)
     streams = EventStreams() if streams is None else streams
     listings = Listings()
     metrics = MetricsEndpoint(worlds, recorder.traffic, streams)

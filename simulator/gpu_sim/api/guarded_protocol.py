@@ -3,12 +3,13 @@ up on a connection, on the time that a client may take nothing of its answers, a
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from starlette.types import Scope
 
 from .replies import Header
-from .transport import KEEP_ALIVE, Address, Connection, Connections
+from .transport import KEEP_ALIVE, Address, Connection, Connections, QueuedRequest
 
 HEAD_BYTES_MAX = 64 << 10
 HEAD_SECONDS_MAX = 15.0
@@ -77,6 +78,7 @@ class GuardedProtocol(asyncio.Protocol):
     loop: asyncio.AbstractEventLoop
     flow: Any
     cycle: Any
+    pipeline: deque[tuple[Any, Any]]
     headers: Any
     url: bytes
     app_state: dict[str, Header]
@@ -98,7 +100,9 @@ class GuardedProtocol(asyncio.Protocol):
             transport.abort()
             return
         address = peer[0], peer[1]
-        self.registration = address, self.registry.add(address, transport)
+        connection = self.registry.add(address, transport)
+        connection.queued = self._queued
+        self.registration = address, connection
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -177,6 +181,10 @@ class GuardedProtocol(asyncio.Protocol):
     def _is_idle(self) -> bool:
         """True while no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    def _queued(self) -> Iterable[QueuedRequest]:
+        """The requests that wait for their turn, in that order. The one on h11 parses none ahead."""
+        return [cycle for cycle, _ in reversed(self.pipeline)] if self.counts_bytes else []
 
     def _await_head(self) -> None:
         """Close the connection unless a whole head comes in time."""

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, Protocol
 
 from starlette.types import Scope
@@ -37,16 +38,32 @@ class InjectedDisconnect(ConnectionError):
     """Raised in place of a cut connection where the application runs in process and has none."""
 
 
+class QueuedRequest(Protocol):
+    """A request that has come while one before it on its connection was being answered, as uvicorn has it."""
+
+    scope: Scope
+    body: bytes
+    more_body: bool
+    response_complete: bool
+    disconnected: bool
+
+
+def _none_queued() -> Iterable[QueuedRequest]:
+    return ()
+
+
 class Connection:
     """An open TCP connection from a client."""
 
-    __slots__ = ("_closed", "_transport", "is_stalled")
+    __slots__ = ("_closed", "_transport", "is_stalled", "queued")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._closed = asyncio.Event()
         self.is_stalled = False
         """True where it was cut off because the client took nothing of an answer for too long."""
+        self.queued: Callable[[], Iterable[QueuedRequest]] = _none_queued
+        """The requests that wait for their turn on it."""
 
     @property
     def is_open(self) -> bool:
@@ -60,6 +77,7 @@ class Connection:
 
     def mark_closed(self) -> None:
         """Wake whoever waits for the end of the connection."""
+        self.queued = _none_queued
         self._closed.set()
 
     def abort(self) -> None:
@@ -102,6 +120,7 @@ class _GoneConnection(Connection):
         self._closed = asyncio.Event()
         self._closed.set()
         self.is_stalled = False
+        self.queued = _none_queued
 
     @property
     def is_open(self) -> bool:
@@ -148,6 +167,12 @@ class Connections:
             return None
         found = None if client is None else self._open.get((client[0], client[1]))
         return found or _GoneConnection()
+
+    def queued(self, but: Connection | None) -> Iterator[QueuedRequest]:
+        """The requests that wait for their turn on all connections but one."""
+        for connection in self._open.values():
+            if connection is not but:
+                yield from connection.queued()
 
     def add(self, address: Address, transport: asyncio.Transport) -> Connection:
         """Register a connection."""

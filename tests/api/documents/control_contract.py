@@ -28,7 +28,7 @@ def _calls() -> tuple[Call, ...]:
     worlds, streams = Worlds(), EventStreams()
     redactor = Redactor(worlds)
     logs, metrics = (
-        RequestLogs(redactor, RequestsInFlight(worlds, redactor)),
+        RequestLogs(redactor, RequestsInFlight(worlds, redactor, Connections())),
         MetricsEndpoint(worlds, Traffic(), streams),
     )
     return control_calls(streams, logs, metrics, ConnectionCalls(Connections()), DocumentEndpoint().get_document)

@@ -45,7 +45,7 @@ class RequestLogs:
         """
         query, world = select_world(exchange, RequestsQuery), exchange.world
         log, wanted = _log_of(world), _wanted(exchange, query)
-        logged, pending = await self._settle(world, wanted, _check_wait("wait", query.wait))
+        logged, pending = await self._settle(exchange, wanted, _check_wait("wait", query.wait))
         settled: tuple[tuple[int, KeptRequest], ...] | None = tuple(logged)
         in_flight = self._in_flight.overview(pending)
 
@@ -81,14 +81,16 @@ class RequestLogs:
         return like
 
     async def _settle(
-        self, world: World, wanted: Match, wait_ms: int
+        self, exchange: Exchange, wanted: Match, wait_ms: int
     ) -> tuple[Iterable[tuple[int, KeptRequest]], list[Exchange]]:
         """Wait until no request that was in flight may pass the filters, but not for longer than that, nor past a
         reset. Returns what is logged, and the requests of the same moment that still may."""
+        world = exchange.world
         if wait_ms:
             await let_arrive()
         until = asyncio.get_running_loop().time() + wait_ms / 1000
-        came, beginnings, has_time = FittingRequests(self._in_flight, world), world.requests.beginnings, wait_ms > 0
+        came = FittingRequests(self._in_flight, world, exchange.connection)
+        beginnings, has_time = world.requests.beginnings, wait_ms > 0
         with self._in_flight.watched(world) as watcher:
             while True:
                 logged = world.requests.numbered()
@@ -112,7 +114,7 @@ class RequestLogs:
             _check_wait(name, span_ms)
         select_world(exchange)
         _log_of(exchange.world)
-        findings = await Verification(wanted, exchange.world, self._in_flight, self._redactor).verdict()
+        findings = await Verification(wanted, exchange, self._in_flight, self._redactor).verdict()
         return json_reply(200, Held(True, **findings))
 
 

@@ -1,11 +1,13 @@
 """The API requests that a server is still answering: from their arrival until they are recorded.
 
-A request whose client has gone stays among them while it is served all the same, such as one that a fault delays.
+A request whose client has gone stays among them while it is served all the same, such as one that a fault delays. One
+that waits for its turn behind another on its connection is among them too.
 """
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 
 from msgspec import Struct
 
@@ -17,6 +19,7 @@ from ...worlds.worlds import Worlds
 from ..auth import authenticate
 from ..exchange import Exchange
 from ..problems import InvalidToken
+from ..transport import Connection, Connections, QueuedRequest
 from .kept_request import keep
 from .logged_request import LoggedRequest, logged_request
 from .redaction import Redactor
@@ -44,12 +47,13 @@ class InFlightList(Struct, frozen=True):
 class RequestsInFlight:
     """The requests in flight of all worlds of a server, and who waits for the end of those of the API."""
 
-    def __init__(self, worlds: Worlds, redactor: Redactor) -> None:
+    def __init__(self, worlds: Worlds, redactor: Redactor, connections: Connections) -> None:
         self.exchanges: set[Exchange] = set()
         """All requests in flight, calls of the control plane too: a look tells them apart, so that a request need not.
         """
         self._worlds = worlds
         self._redactor = redactor
+        self._connections = connections
         self._watchers: list[Watcher] = []
 
     def remove(self, exchange: Exchange) -> None:
@@ -64,6 +68,21 @@ class RequestsInFlight:
         token leads to now."""
         own = [exchange for exchange in self.exchanges if exchange.is_api and self._place(exchange)[0] is world]
         return sorted(own, key=lambda exchange: exchange.began_ns)
+
+    def queued_of(self, world: World, but: Connection | None) -> dict[Exchange, QueuedRequest]:
+        """Those of a world that wait for their turn on a connection other than one, each as it will be."""
+        queued: dict[Exchange, QueuedRequest] = {}
+        for request in self._connections.queued(but):
+            exchange = Exchange(dict(request.scope), self._worlds, repeat(b""))
+            if not request.more_body:
+                exchange.body, exchange.has_unread_body = request.body, False
+            if exchange.is_api and self._place(exchange)[0] is world:
+                queued[exchange] = request
+        return queued
+
+    def begun(self, request: QueuedRequest) -> Exchange | None:
+        """The request in flight that a queued one has become, if its turn has come."""
+        return next((exchange for exchange in self.exchanges if exchange.scope is request.scope), None)
 
     def shown(self, exchange: Exchange) -> InFlightRequest:
         """A request in flight as it is shown: redacted, with its time as RFC 3339 (A23)."""
@@ -126,18 +145,28 @@ class RequestsInFlight:
 
 
 class FittingRequests:
-    """Those requests in flight at one moment that may come to be like a match, as long as they remain."""
+    """Those requests in flight at one moment that may come to be like a match, as long as they remain.
 
-    def __init__(self, in_flight: RequestsInFlight, world: World) -> None:
+    What is queued on the caller's own connection is not among them: it comes after the caller.
+    """
+
+    def __init__(self, in_flight: RequestsInFlight, world: World, caller: Connection | None) -> None:
         self._in_flight = in_flight
         self._came = in_flight.of(world)
+        self._queued = in_flight.queued_of(world, caller)
         # Each is looked at once for a match, and once more when its body has come: a look takes long.
         self._fits: dict[tuple[Exchange, int, bool], bool] = {}
 
     def remaining(self) -> list[Exchange]:
         """Those that are still in flight."""
+        for exchange, request in tuple(self._queued.items()):
+            begun = self._in_flight.begun(request)
+            if begun is not None:
+                self._came.append(begun)
+            if begun is not None or request.response_complete or request.disconnected:
+                del self._queued[exchange]
         self._came = [exchange for exchange in self._came if exchange in self._in_flight.exchanges]
-        return self._came
+        return [*self._came, *self._queued]
 
     async def fitting(self, remaining: Sequence[Exchange], match: Match) -> list[Exchange]:
         """Those of the remaining ones that may come to be like `match`. Other requests get turns in between."""

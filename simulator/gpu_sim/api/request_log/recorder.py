@@ -7,6 +7,7 @@ from ...worlds.worlds import Worlds
 from ..auth import bearer_token
 from ..exchange import Exchange
 from ..problems import InvalidToken
+from ..transport import Connections
 from .in_flight import RequestsInFlight
 from .kept_request import keep
 from .logged_request import log_line
@@ -23,12 +24,12 @@ class RequestRecorder:
     It runs within each request, so it stores raw values; redacting and formatting are left to whoever reads the log.
     """
 
-    def __init__(self, worlds: Worlds, write: Write | None = None) -> None:
+    def __init__(self, worlds: Worlds, connections: Connections, write: Write | None = None) -> None:
         self.traffic = Traffic()
         self._uncounted = self.traffic.uncounted
         self._worlds = worlds
         self.redactor = Redactor(worlds)
-        self.in_flight = RequestsInFlight(worlds, self.redactor)
+        self.in_flight = RequestsInFlight(worlds, self.redactor, connections)
         self._write = write
 
     def record(self, exchange: Exchange) -> None:

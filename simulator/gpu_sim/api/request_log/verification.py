@@ -24,10 +24,11 @@ _NumberedRequests = tuple[tuple[int, KeptRequest], ...]
 class Verification:
     """Judges an expectation by a log, taking in what comes to it while requests in flight are waited for."""
 
-    def __init__(self, wanted: Verify, world: World, in_flight: RequestsInFlight, redactor: Redactor) -> None:
+    def __init__(self, wanted: Verify, caller: Exchange, in_flight: RequestsInFlight, redactor: Redactor) -> None:
         self._wanted = wanted
-        self._world = world
-        self._log: RequestLog = world.requests
+        self._world: World = caller.world
+        self._caller = caller.connection
+        self._log: RequestLog = caller.world.requests
         self._in_flight = in_flight
         self._redactor = redactor
         self._begin_anew()
@@ -68,7 +69,7 @@ class Verification:
 
     async def _wait(self, watcher: Watcher, held_until: float, settled_until: float) -> list[Exchange]:
         """Wait until the outcome is certain, or for as long as is allowed. Returns the requests that may change it."""
-        came, beginnings, has_time = FittingRequests(self._in_flight, self._world), self._beginnings, True
+        came, beginnings, has_time = FittingRequests(self._in_flight, self._world, self._caller), self._beginnings, True
         while True:
             pending = await self._look(came)
             if self._judge.is_final or (self._judge.holds and not pending):
