@@ -104,6 +104,19 @@ def test_so_many_rentals_are_taken_or_all_where_there_are_fewer(gpu_sim: GpuSim)
     assert (act["rentals"], act["notified"]) == (0, 2)
     act = control(gpu_sim, "market/interrupt", {"count": 9, "notice": "2m"})  # each goes earlier than that
     assert (act["rentals"], act["notified"]) == (0, 0)
+    assert [control(gpu_sim, "market/interrupt", {"count": 1, "withdraw": True})["withdrawn"] for _ in range(3)] == [
+        1,
+        1,
+        0,
+    ]
+
+
+def test_what_was_notified_comes_also_after_a_reset_of_the_market(gpu_sim: GpuSim) -> None:
+    rental_id = running(gpu_sim)
+    control(gpu_sim, "market/outage", {"interrupt": True, "notice": "2m"})
+    gpu_sim.call("POST", "reset", {"only": "market"})
+    gpu_sim.advance("2m")
+    assert call(gpu_sim, "GET", f"rentals/{rental_id}")["termination_reason"] == "interrupted"
 
 
 @pytest.mark.parametrize(

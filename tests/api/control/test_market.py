@@ -53,6 +53,7 @@ def test_an_act_that_begins_is_told_with_its_number_its_time_and_what_it_meets(t
         "rentals": 0,
         "ended": [],
         "notified": 0,
+        "withdrawn": 0,
     }
     again = push(two, kind, **KINDS[kind]).json()
     assert (again["act"], again["until"], again["offers"]) == (2, None, 2)

@@ -127,10 +127,14 @@ def _begin(type_: type[_Act], command: Callable[[_Act], PlayAct]) -> Handler:
         # be dropped at once.
         rentals = world.simulation.rentals
         told = {rental.rental_id: rental.interrupts_ms for rental in rentals.live()}
+        scripted = {rental.rental_id for rental in rentals.live() if rental.forced_end_ms is not None}
         world.apply(accepted)
         left = list(rentals.live())
         notified = sum(each.interrupts_ms not in (None, told[each.rental_id]) for each in left)
-        return json_reply(201, act_view(world, act, accepted.act_plan, len(told) - len(left), notified))
+        withdrawn = sum(each.forced_end_ms is None and each.rental_id in scripted for each in left)
+        ended = len(told) - len(left)
+        view = act_view(world, act, accepted.act_plan, ended=ended, notified=notified, withdrawn=withdrawn)
+        return json_reply(201, view)
 
     return begin
 
@@ -145,7 +149,7 @@ set_capacity = _begin(CapacityAct, lambda act: PlayAct(capacity=act))
 """Set the capacity of offers from now on."""
 
 interrupt = _begin(InterruptAct, lambda act: PlayAct(interrupt=act))
-"""Interrupt a share of the rentals on some offers now."""
+"""Interrupt a share of the rentals on some offers, or so many of them, each at the end of its notice."""
 
 disturb_provisioning = _begin(ProvisioningAct, lambda act: PlayAct(provisioning=act))
 """Make provisioning get stuck or fail from now on."""

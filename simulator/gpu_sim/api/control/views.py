@@ -211,9 +211,9 @@ def offer_view(world: World, offer: Offer) -> OfferView:
     )
 
 
-def act_view(world: World, act: MarketAct, plan: ActPlan, ended: int, notified: int) -> ActView:
-    """An act that began now: its number, name and span, the numbers of offers it concerns and of rentals it ended and
-    notified of their interruption, and the names of the acts that it ended."""
+def act_view(world: World, act: MarketAct, plan: ActPlan, *, ended: int, notified: int, withdrawn: int) -> ActView:
+    """An act that began now: its number, name and span, the numbers of offers it concerns and of rentals it ended,
+    notified of their interruption and no longer interrupts, and the names of the acts that it ended."""
     now_ms = world.simulation.now_ms
     return ActView(
         act=plan.number,
@@ -224,6 +224,7 @@ def act_view(world: World, act: MarketAct, plan: ActPlan, ended: int, notified: 
         offers=len(world.simulation.market.matching(act)),
         rentals=ended,
         notified=notified,
+        withdrawn=withdrawn,
         ended=[each.name for each, _ in plan.ending],
     )
 

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from ...core.faults.injection import Injection, injected_delay
 from ...core.kernel.errors import InvalidValue, Refusal
+from ...core.kernel.names import did_you_mean
 from ...core.scenario.fault_effects import FaultEffect
 from ...core.scenario.fault_rules import RESERVED
 from ...notation import decode_quantity, write_out_distribution
@@ -64,6 +65,11 @@ def _complaint(problem: TypeProblem) -> str:
     if problem.kind == "unknown_field":
         known = problem.known(FaultEffect)
         return f'no fault "{problem.name[:64]}"{effect_hint(problem.name[:64], known)}'
+    if problem.kind == "unknown_value":
+        known = problem.known(FaultEffect)
+        return (
+            f'{problem.place}: "{problem.name[:64]}" is not among {", ".join(known)}{did_you_mean(problem.name, known)}'
+        )
     # A header only has the short form of a delay, and `fixed` is not in it.
     place = problem.place.removesuffix(".fixed")
     return f"{problem.reason} - at `{place}`" if place else problem.reason

@@ -66,6 +66,8 @@ class ActView(Struct, frozen=True):
     """The number of rentals that it ended."""
     notified: int
     """The number of rentals that it notified of their interruption."""
+    withdrawn: int
+    """The number of rentals of which it called the interruption off."""
     ended: list[str]
     """The names of the acts that it ended."""
 
