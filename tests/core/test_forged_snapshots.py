@@ -249,6 +249,7 @@ FORGERIES: dict[str, Forgery] = {
     "a held end that came": ("poisson", lambda s: s["rentals"]["ended"][0].update(end_held=True), "has ended"),
     "a held DELETE that nobody holds": ("poisson", lambda s: held(s).update(end_held=False), "cannot be"),
     "a held DELETE before the rent": ("poisson", lambda s: held(s).update(held_delete_ms=0), "cannot be"),
+    "a held DELETE of what did not run yet": ("poisson", lambda s: held(s).update(held_delete_ran=True), "cannot be"),
     "a held DELETE to come": ("poisson", lambda s: held(s).update(held_delete_ms=LATER), "cannot be"),
     "a notice of what was before it": ("poisson", lambda s: scripted(s).update(interrupts_ms=-LATER), "cannot be"),
     "a notice before the rent": ("poisson", lambda s: scripted(s).update(noticed_ms=0), "cannot be"),

@@ -170,7 +170,7 @@ def state(sim: Simulation) -> tuple[object, ...]:
         [
             (
                 *(r.status, r.hold.status, r.billed_micros, r.held_back, r.is_due, r.hidden),
-                *(r.end_held, r.held_delete_ms, r.forced_end_ms, r.noticed_ms, r.interrupts_ms),
+                *(r.end_held, r.held_delete_ms, r.held_delete_ran, r.forced_end_ms, r.noticed_ms, r.interrupts_ms),
             )
             for r in sim.rentals.by_id.values()
         ],

@@ -78,7 +78,7 @@ async def terminate_rental(exchange: Exchange) -> Reply:
     if rental.held_delete_ms is not None and rental.terminated_ms is None:
         if rental.command.ssh:
             await decoration.prepare()
-        return json_reply(200, deleted_view(exchange.world, rental, rental.held_delete_ms))
+        return json_reply(200, deleted_view(exchange.world, rental))
     return await _answer(exchange.world, rental)
 
 
@@ -102,13 +102,13 @@ def rental_view(world: World, rental: Rental) -> dict[str, Any]:
     return extended_view(world, rental)
 
 
-def deleted_view(world: World, rental: Rental, deleted_ms: int) -> dict[str, Any]:
-    """A live rental as if a DELETE had ended it then."""
+def deleted_view(world: World, rental: Rental) -> dict[str, Any]:
+    """A live rental as if the first DELETE that was held back had ended it."""
     if world.profile == "documented":
         return {"rental_id": rental.rental_id, "status": "terminated"}
-    charge = world.simulation.rentals.charge_if_deleted_micros(rental, deleted_ms)
-    started_at = None if (rental.running_ms or 0) > deleted_ms else _instant(world, rental.running_ms)
-    return _extended(world, rental, "terminated", started_at, world.instant(deleted_ms), "deleted", format_usd(charge))
+    charge = format_usd(world.simulation.rentals.held_delete_charge_micros(rental))
+    started_at = _instant(world, rental.running_ms) if rental.held_delete_ran else None
+    return _extended(world, rental, "terminated", started_at, _instant(world, rental.held_delete_ms), "deleted", charge)
 
 
 def extended_view(world: World, rental: Rental) -> dict[str, Any]:

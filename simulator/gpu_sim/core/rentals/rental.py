@@ -23,7 +23,7 @@ class Rental(Struct, eq=False, gc=False):
     its drawn interruptions. `hidden` is by an operator. `foreseen_end_ms` is its known end by the market, where the
     offer gives notices, `forced_end_ms` that by an act or operator, at the event `forced_ticket`; `interrupts_ms` is
     the end that the latest notice named, given at `noticed_ms`. With `end_held` a DELETE does not end it; the first
-    such one was at `held_delete_ms`.
+    such one was at `held_delete_ms`, when it ran by then if `held_delete_ran`.
     """
 
     rental_id: str
@@ -53,6 +53,7 @@ class Rental(Struct, eq=False, gc=False):
     forced_ticket: Ticket = NO_TICKET
     end_held: bool = False
     held_delete_ms: int | None = None
+    held_delete_ran: bool = False
 
     @property
     def account(self) -> str:

@@ -171,12 +171,15 @@ class Rentals(RentalBook):
     def hold_delete(self, rental: Rental) -> None:
         """Accept the DELETE of a rental whose end is held: it goes on as it is."""
         rental.held_delete_ms = self._schedule.now_ms
+        # Of its own: it may begin to run at the same instant, and the DELETE is answered by what was before.
+        rental.held_delete_ran = rental.running_ms is not None
         self._record(DeleteHeld(self._schedule.now_ms, rental.account, rental.rental_id))
 
-    def charge_if_deleted_micros(self, rental: Rental, at_ms: int) -> int:
-        """The charge of a live rental if a DELETE had ended it then."""
-        ran_ms = None if rental.running_ms is None or rental.running_ms > at_ms else rental.running_ms
-        seconds = billed_seconds("deleted", ran_ms, at_ms, self._billing)
+    def held_delete_charge_micros(self, rental: Rental) -> int:
+        """The charge of a live rental if the first DELETE that was held back had ended it."""
+        assert rental.held_delete_ms is not None
+        ran_ms = rental.running_ms if rental.held_delete_ran else None
+        seconds = billed_seconds("deleted", ran_ms, rental.held_delete_ms, self._billing)
         return cost_micros(rental.price_micros_per_hour, rental.command.gpu_count, seconds)
 
     def settle_provisioning(self, rental: Rental) -> None:

@@ -83,7 +83,16 @@ def _times_fit(rental: Rental, now_ms: int) -> bool:
         and (rental.noticed_ms or 0) <= (rental.interrupts_ms or 0)
         and (rental.running_ms is not None or rental.foreseen_end_ms is None)
         and (rental.terminated_ms is not None or rental.held_delete_ms is None or rental.end_held)
+        and _held_delete_fits(rental)
     )
+
+
+def _held_delete_fits(rental: Rental) -> bool:
+    """True where the rental ran at its held DELETE, or did not, as its times say; at one instant it may be either."""
+    running_ms, deleted_ms = rental.running_ms, rental.held_delete_ms
+    if deleted_ms is None or running_ms is None:
+        return not rental.held_delete_ran
+    return running_ms <= deleted_ms if rental.held_delete_ran else running_ms >= deleted_ms
 
 
 def _price_fits(rental: Rental) -> bool:

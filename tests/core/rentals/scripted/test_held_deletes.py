@@ -56,8 +56,20 @@ def test_the_charge_that_such_a_delete_names_is_that_of_its_instant() -> None:
     sim.advance(READY + 20 * MINUTE)
     delete(sim, rental)
     sim.advance(READY + HOUR)
-    assert sim.rentals.charge_if_deleted_micros(rental, READY + 20 * MINUTE) == 95_667
-    assert sim.rentals.charge_if_deleted_micros(rental, READY - 1) == 0  # it did not run yet
+    assert sim.rentals.held_delete_charge_micros(rental) == 95_667
+
+
+@pytest.mark.parametrize("later", [0, 1, HOUR])
+def test_a_delete_before_it_ran_names_no_charge_however_soon_it_runs(later: int) -> None:
+    sim = Simulation(scenario(billing=ENDLESS))
+    rental = rent(sim)
+    move(sim, rental, hold=True)
+    sim.advance(MINUTE // 2)
+    delete(sim, rental)
+    sim.advance(MINUTE // 2 + later)
+    if rental.running_ms is None:
+        move(sim, rental, to="running")
+    assert sim.rentals.held_delete_charge_micros(rental) == 0
 
 
 def test_a_delete_again_changes_nothing() -> None:
