@@ -3,9 +3,11 @@
 import asyncio
 import gzip
 import json
+import threading
 from typing import Any
 
 import pytest
+from gpu_sim.api.faults import spoiling
 from gpu_sim.api.transport import InjectedDisconnect
 from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.fault_effects import FaultEffect, RateLimit
@@ -125,6 +127,24 @@ def test_whitespace_before_json_leaves_it_json(api: Api) -> None:
     assert answer.body[3_000:] == whole.body
     assert answer.header("content-length") == str(3_000 + len(whole.body))
     assert len(api.heard) == 2 + (3_000 + len(whole.body)) // 1_000
+
+
+@pytest.mark.parametrize(("longest", "beside"), [(0, True), (1 << 20, False)])
+def test_a_long_body_is_compressed_beside_the_event_loop(
+    api: Api, monkeypatch: pytest.MonkeyPatch, longest: int, *, beside: bool
+) -> None:
+    threads: list[threading.Thread] = []
+    compress = gzip.compress
+
+    def compress_there(body: bytes, **options: Any) -> bytes:
+        threads.append(threading.current_thread())
+        return compress(body, **options)
+
+    monkeypatch.setattr(gzip, "compress", compress_there)
+    monkeypatch.setattr(spoiling, "COMPRESSED_AT_ONCE_BYTES_MAX", longest)
+    whole, answer = api.call("GET", OFFERS), asked(api, {"gzip": True})
+    assert gzip.decompress(answer.body) == whole.body
+    assert [thread is not threading.current_thread() for thread in threads] == [beside]
 
 
 def test_a_compressed_body_that_is_cut_off_is_no_gzip(api: Api) -> None:

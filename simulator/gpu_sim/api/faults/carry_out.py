@@ -41,7 +41,7 @@ async def carry_out(
     if effect.replaces_answer:
         answer = CapturedAnswer()
         await exchange.answer(answer, injected_reply(injection, exchange.operation, exchange.world.pacer))
-    spoil(effect, answer, method=exchange.scope["method"])
+    await spoil(effect, answer, method=exchange.scope["method"])
     await send_spoiled(effect, answer, exchange, send, connection)
 
 

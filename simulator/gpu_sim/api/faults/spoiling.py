@@ -1,5 +1,6 @@
 """Answers that a fault captures, spoils and sends: changed headers and bodies, parts of them, piece by piece."""
 
+import asyncio
 import gzip
 from collections.abc import Mapping
 
@@ -12,6 +13,9 @@ from ..transport import Connection, InjectedDisconnect
 from . import waits
 
 _JSON_WHITESPACE = b" " * 1023 + b"\n"
+
+COMPRESSED_AT_ONCE_BYTES_MAX = 64 << 10
+"""The longest body that is compressed within the event loop: the list of 10,000 offers would hold others up."""
 
 
 class CapturedAnswer:
@@ -46,7 +50,7 @@ class CapturedAnswer:
         self.start["headers"] = [*before, *((name, value) for value in values), *behind]
 
 
-def spoil(effect: FaultEffect, answer: CapturedAnswer, *, method: str) -> None:
+async def spoil(effect: FaultEffect, answer: CapturedAnswer, *, method: str) -> None:
     """Change headers and body of an answer as the effect says; to HEAD the headers alone, as it has no body.
 
     Each step sees what the one before has left: whitespace, a malformed end, compression. `content-length` is then that
@@ -61,7 +65,7 @@ def spoil(effect: FaultEffect, answer: CapturedAnswer, *, method: str) -> None:
             # Of the same length as before, so that `content-length` still holds: the JSON is at fault, not the framing.
             answer.body = answer.body[:-1] + b","
         if effect.gzip:
-            answer.body = gzip.compress(answer.body, mtime=0)
+            answer.body = await _compressed(answer.body)
             answer.replace_header(b"content-encoding", (b"gzip",))
     if len(answer.body) != len(before):
         answer.replace_header(b"content-length", (b"%d" % len(answer.body),))
@@ -70,6 +74,12 @@ def spoil(effect: FaultEffect, answer: CapturedAnswer, *, method: str) -> None:
         answer.replace_header(b"keep-alive", ())
     for name, value in (effect.headers or {}).items():
         answer.replace_header(name.lower().encode(), tuple(each.encode("latin-1") for each in header_values(value)))
+
+
+async def _compressed(body: bytes) -> bytes:
+    if len(body) <= COMPRESSED_AT_ONCE_BYTES_MAX:
+        return gzip.compress(body, mtime=0)
+    return await asyncio.to_thread(gzip.compress, body, mtime=0)
 
 
 def _closes(headers: Mapping[str, HeaderValue]) -> bool:
