@@ -113,6 +113,9 @@ def test_the_control_plane_refuses_a_foreign_host(api: Api, host: str | None) ->
         "chrome-extension://127.0.0.1",
         "file://localhost",
         "//localhost",
+        "http://localhost:3000",
+        "http://127.0.0.1:3000",
+        "http://[::1]:4780",
     ],
 )
 def test_the_control_plane_refuses_a_foreign_origin(api: Api, origin: str) -> None:
@@ -121,9 +124,10 @@ def test_the_control_plane_refuses_a_foreign_origin(api: Api, origin: str) -> No
     answer.problem(403, "control_refused", "origin")
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:80"])
-def test_the_control_plane_answers_a_loopback_origin(api: Api, origin: str) -> None:
-    assert api.call("GET", "/_sim/clock", headers=[("origin", origin)]).status == 200
+@pytest.mark.parametrize("host", ["localhost:3000", "127.0.0.1", "[::1]:80", "LocalHost:4780"])
+def test_the_control_plane_answers_a_page_of_its_own(api: Api, host: str) -> None:
+    own = [("origin", f"http://{host}".lower())]
+    assert api.call("POST", "/_sim/reset", host=host, headers=own).status == 200
 
 
 def test_the_control_plane_refuses_what_comes_from_a_page_of_another_site(api: Api) -> None:
@@ -134,7 +138,7 @@ def test_the_control_plane_refuses_what_comes_from_a_page_of_another_site(api: A
             answer = api.call(method, path, headers=[("sec-fetch-site", "cross-site")])
         answer.problem(403, "control_refused", "sec-fetch-site")
     own = [("sec-fetch-site", "cross-site"), ("origin", "http://localhost:3000")]
-    assert api.call("GET", "/_sim/clock", headers=own).status == 200
+    assert api.call("GET", "/_sim/clock", host="localhost:3000", headers=own).status == 200
     assert api.call("GET", "/v1/gpu/offers", headers=own[:1]).status == 200
 
 

@@ -81,9 +81,11 @@ def guard_control(scope: Scope, access: ControlAccess) -> None:
         raise ControlRefused("the Host is neither loopback nor an --allow-host", param="host")
     origins = header_values(scope, b"origin")
     for origin in origins:
-        if not _is_allowed(_host_of(origin.decode("latin-1")), access):
-            raise ControlRefused("the Origin is neither loopback nor an --allow-host", param="origin")
-    # Browsers leave the Origin out of what they take for harmless. A page on another loopback port is of the same site.
+        # A page of another loopback port is foreign too: it could send what a browser does not ask about before.
+        its_host = _host_of(origin.decode("latin-1")).lower()
+        if any(host.decode("latin-1").lower() != its_host for host in hosts) and not _is_named(its_host, access):
+            raise ControlRefused("the Origin is neither that of this server nor an --allow-host", param="origin")
+    # Browsers leave the Origin out of what they take for harmless.
     if not origins and b"cross-site" in header_values(scope, b"sec-fetch-site"):
         raise ControlRefused("the request comes from a page of another site", param="sec-fetch-site")
 
@@ -117,8 +119,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_allowed(host_and_port: str, access: ControlAccess) -> bool:
-    host = _without_port(host_and_port)
-    return is_loopback(host) or host in map(_without_port, access.allowed_hosts)
+    return is_loopback(_without_port(host_and_port)) or _is_named(host_and_port, access)
+
+
+def _is_named(host_and_port: str, access: ControlAccess) -> bool:
+    return _without_port(host_and_port) in map(_without_port, access.allowed_hosts)
 
 
 def _without_port(host_and_port: str) -> str:
