@@ -58,6 +58,8 @@ class World:
     ) -> None:
         """A world at its start, or one `saved` of this scenario and seed, which goes on."""
         self.name = name
+        self.number = 0
+        """Its number among all worlds that its server ever had."""
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self.profile: Profile = scenario.api.profile if profile is None else profile

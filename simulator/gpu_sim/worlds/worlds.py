@@ -58,6 +58,7 @@ class Worlds:
         self._requests_kept = requests_kept
         self.keyring = Keyring()
         self._numbers = count(1)
+        self._taken_in = count(1)
 
     def add(self, world: World, tokens: Mapping[str, str] | None = None) -> None:
         """Take a world in, with the tokens of its scenario or with those given by account; an account without one gets
@@ -109,6 +110,7 @@ class Worlds:
     def _take_in(self, world: World, tokens: Mapping[str, str]) -> None:
         assert world.name not in self.by_name, world.name
         self.by_name[world.name] = world
+        world.number = next(self._taken_in)
         self._expired.pop(world.name, None)
         world.requests = RequestLog(self._requests_kept)
         self.keyring.replace(world, tokens)

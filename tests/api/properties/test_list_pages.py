@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ...support.asgi import ALICE, BOB, RENT, Api, scenario
@@ -73,6 +74,7 @@ FILTERS: dict[str, list[dict[str, str]]] = {
     "faults": [{}],
     "worlds": [{}],
     "market": [{}, {"region": "Texas, US"}],
+    "market/acts": [{}, {"kind": "price"}],
 }
 IDENTITY = {"rentals": "rental_id", "events": "seq", "ledger": "seq", "requests": "seq"}
 """The field that tells the items of a list apart: their name, unless another is given here."""
@@ -169,3 +171,57 @@ def test_what_is_dropped_between_two_pages_is_left_out_and_nothing_else(
     if path == "ledger" and not filters and _drop in between:
         at_last = at_last[1:]  # the opening balance, which may stand for entries that were seen
     assert [key for key in seen if key in at_last] == at_last
+
+
+def _price(api: Api) -> None:
+    api.call("POST", "/_sim/market/price", {"multiply": 1, "for": f"{next(_numbers) % 9 + 1}m"})
+
+
+LEAVING: dict[str, Callable[[Api], None]] = {
+    "worlds": _add_world,
+    "faults": _add_fault,
+    "market/acts": _price,
+}
+
+
+@given(
+    path=st.sampled_from(sorted(LEAVING)),
+    limit=st.integers(1, 3),
+    order=st.sampled_from(["asc", "desc"]),
+    leaving=st.lists(st.lists(st.integers(0, 7), max_size=4), max_size=6),
+)
+@example(path="market/acts", limit=2, order="asc", leaving=[[0, 0]])
+@settings(max_examples=60, deadline=None)
+def test_a_list_goes_on_after_an_item_that_has_left(
+    path: str, limit: int, order: str, leaving: list[list[int]]
+) -> None:
+    """Whoever deletes what a page shows, and goes on with its `next`, misses nothing."""
+    add = LEAVING[path]
+    with asyncio.Runner() as runner:
+        api = Api(runner, scenario(market=market(offer(), offer("Texas, US"))))
+        for _ in range(8):
+            add(api)
+        at_first = keys(path, listed(api, path, {"order": order})["data"])
+        seen: list[str] = []
+        gone: set[str] = set()
+        steps = iter(leaving)
+        page = listed(api, path, {"limit": limit, "order": order})
+        while True:
+            seen += keys(path, page["data"])
+            if page["next"] is None:
+                break
+            for place in next(steps, ()):
+                there = [name for name in keys(path, listed(api, path, {"order": order})["data"]) if name != "default"]
+                if place < len(there):
+                    gone.add(there[place])
+                    about = "" if path == "worlds" else "?world=default"
+                    assert api.call("DELETE", f"/_sim/{path}/{there[place]}{about}").status == 204
+            page = listed(api, path, {"limit": limit, "order": order, "after": page["next"]})
+    assert seen == [name for name in at_first if name in seen]
+    assert set(at_first) - set(seen) <= gone
+
+
+@pytest.mark.parametrize("cursor", ["x@", "x@1-", "@-1", "x@y", "@"])
+@pytest.mark.parametrize("path", sorted(LEAVING))
+def test_a_cursor_that_no_list_gave_is_refused(api: Api, path: str, cursor: str) -> None:
+    api.call("GET", f"/_sim/{path}?after={cursor}").problem(400, "invalid_value", "after")

@@ -36,7 +36,11 @@ async def list_faults(exchange: Exchange) -> Reply:
     """List rules in their order, with their counters."""
     world, query = await enter_world(exchange, NamedListQuery)
     return await page(
-        world, query, lambda: {state.rule.name: state for state in world.faults.state()}, lambda _, state: _view(state)
+        world,
+        query,
+        lambda: {state.rule.name: state for state in world.faults.state()},
+        lambda _, state: _view(state),
+        lambda name, _: world.faults.number(name),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from ...wall_clock import Slice
 from ...worlds.world import World
 from ..queries.list_queries import Order
 from ..queries.page import ListPlace, page_of
+from ..queries.query_decoding import whole_number
 from ..queries.since import Since
 from ..replies import Reply
 
@@ -106,15 +107,24 @@ async def list_reply(world: World, query: PageQuery, listed: Callable[[], Listed
 
 
 async def page(
-    world: World, query: NamedPageQuery, items: Callable[[], Mapping[str, _T]], view: Callable[[str, _T], object]
+    world: World,
+    query: NamedPageQuery,
+    items: Callable[[], Mapping[str, _T]],
+    view: Callable[[str, _T], object],
+    number: Callable[[str, _T], int] | None = None,
 ) -> Reply:
-    """Answer with a page of a list of items that have names: views of those after the one whose name is `after`.
-    Raises InvalidValue."""
+    """Answer with a page of a list of items that have names: views of those after the one whose name is `after`. Items
+    that may leave have numbers, ascending. Raises InvalidValue."""
 
     def listed() -> Listed[tuple[str, _T]]:
         found = items()
-        place = place_of_name(query.after, tuple(found))
-        return Listed(tuple(found.items()), lambda _, pair: view(*pair), lambda _, pair: pair[0], place)
+        if number is None:
+            place = place_of_name(query.after, tuple(found))
+            return Listed(tuple(found.items()), lambda _, pair: view(*pair), lambda _, pair: pair[0], place)
+        numbers = {name: (number(name, item),) for name, item in found.items()}
+        place = place_of_cursor(query.after, numbers)
+        pairs = tuple(found.items())
+        return Listed(pairs, lambda _, pair: view(*pair), lambda _, pair: cursor(pair[0], numbers[pair[0]]), place)
 
     return await list_reply(world, query, listed)
 
@@ -182,6 +192,25 @@ def place_of_name(after: str | None, names: Sequence[str]) -> ListPlace | None:
         raise InvalidValue(f'after: no item "{after}"{did_you_mean(after, names)}', param="after")
     index = names.index(after)
     return ListPlace(index, index + 1)
+
+
+def cursor(name: str, numbers: Sequence[int]) -> str:
+    """The cursor of an item of a list from which items may leave: its name, and its numbers, which tell its place also
+    once it has left."""
+    return f"{name}@{'-'.join(map(str, numbers))}"
+
+
+def place_of_cursor(after: str | None, numbers: Mapping[str, Sequence[int]]) -> ListPlace | None:
+    """The place that a cursor tells, or a name alone, among items with these numbers, which ascend; None for none.
+    Raises InvalidValue with the nearest name."""
+    if after is None:
+        return None
+    name, is_cursor, told = after.partition("@")
+    if not is_cursor:
+        return place_of_name(name, tuple(numbers))
+    wanted = tuple(whole_number("after", each) for each in told.split("-"))
+    places = [tuple(each) for each in numbers.values()]
+    return ListPlace(bisect_left(places, wanted), bisect_right(places, wanted))
 
 
 def first_since(since: Since | None, simulation: Simulation, items: Sequence[_T], at_ms: Callable[[_T], int]) -> int:

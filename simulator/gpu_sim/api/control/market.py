@@ -23,7 +23,7 @@ from ..exchange import Exchange, Handler
 from ..queries.list_queries import ActsQuery, MarketQuery, OfferFilters
 from ..replies import Reply, json_reply
 from .call_decoding import EmptyBody, body_as, enter_world
-from .lists import Listed, list_reply, place_of_name
+from .lists import Listed, cursor, list_reply, place_of_cursor, place_of_name
 from .views import ListedAct, act_view, listed_act_view, offer_view
 
 _Act = TypeVar("_Act", bound=MarketAct)
@@ -69,7 +69,10 @@ async def list_acts(exchange: Exchange) -> Reply:
     def listed() -> Listed[ListedAct]:
         market = world.simulation.market
         is_meant = offer_filter(market, query)
-        acts = list(_in_force(world) if query.state == "in_force" else _to_come(world))
+        is_in_force = query.state == "in_force"
+        acts = list(_in_force(world) if is_in_force else _to_come(world))
+        # Acts are in force in the order in which they began, and to come in that of the timeline.
+        numbers = {act.name: (act.since_ms, act.number) if is_in_force else (act.number,) for act in acts}
 
         def passes(act: ListedAct) -> bool:
             return query.kind in (None, act.act.KIND) and (
@@ -79,8 +82,8 @@ async def list_acts(exchange: Exchange) -> Reply:
         return Listed(
             acts,
             lambda _, act: listed_act_view(world, act),
-            lambda _, act: act.name,
-            place_of_name(query.after, [act.name for act in acts]),
+            lambda _, act: cursor(act.name, numbers[act.name]),
+            place_of_cursor(query.after, numbers),
             passes=passes,
         )
 

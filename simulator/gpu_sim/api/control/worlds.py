@@ -110,7 +110,7 @@ async def list_worlds(exchange: Exchange) -> Reply:
     def found() -> dict[str, World]:
         return dict(worlds.by_name) if query.world is None else {query.world: worlds.find(query.world)}
 
-    return await page(exchange.world, query, found, lambda _, world: _view(world))
+    return await page(exchange.world, query, found, lambda _, world: _view(world), lambda _, world: world.number)
 
 
 async def create_world(exchange: Exchange) -> Reply:

@@ -52,7 +52,7 @@ class NamedListQuery(ListQuery, frozen=True, forbid_unknown_fields=True, kw_only
     """The query of a list of items that have names."""
 
     after: str | None = None
-    """Go on after the item of this name."""
+    """Go on after the item of this name, or after that which `next` tells, even if it is no longer there."""
 
 
 class OfferFilters(ListQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,7 +77,7 @@ class ActsQuery(OfferFilters, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The query of the list of acts; those are meant that concern an offer of these names."""
 
     after: str | None = None
-    """Go on after the act of this name."""
+    """Go on after the act of this name, or after that which `next` tells, even if it is no longer there."""
     state: Literal["in_force", "scheduled"] = "in_force"
     """Acts that are in force, or those that the timeline has yet to begin."""
     kind: ActKind | None = None

@@ -96,7 +96,7 @@ def _plain(name: str, text: str, parameter: Parameter) -> str | int | bool:
 def whole_number(name: str, text: str) -> int:
     """A whole number of a request. Raises InvalidValue."""
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise InvalidValue(f"{name} must be a whole number", param=name)
+        raise InvalidValue(f"{name} must be a whole number from 0 on, of {_DIGITS_MAX} digits at most", param=name)
     return int(text)
 
 

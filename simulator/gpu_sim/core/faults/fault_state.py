@@ -32,7 +32,7 @@ class FaultState:
     `operations` are those that any rule may be about, and `candidates` the rules: both cheaply, for each request asks.
     """
 
-    __slots__ = ("_candidates", "_opening", "_rules", "_seed", "_write_down", "operations")
+    __slots__ = ("_added", "_candidates", "_numbers", "_opening", "_rules", "_seed", "_write_down", "operations")
 
     def __init__(self, rules: tuple[FaultRule, ...], seed: int, write_down: Callable[[Struct], None]) -> None:
         self._opening = rules
@@ -41,6 +41,8 @@ class FaultState:
         self.operations: frozenset[Operation | None] = frozenset()
         self._candidates: dict[tuple[Operation, str], Candidates] = {}
         self._rules: dict[str, CountedRule] = {}
+        self._numbers: dict[str, int] = {}
+        self._added = 0
         self._begin(0)
 
     def candidates(self, operation: Operation, account: str) -> Candidates:
@@ -132,13 +134,14 @@ class FaultState:
     def add(self, rule: FaultRule, now_ms: int) -> None:
         """A rule more, after the others; one of a name that is there takes its place and starts from zero."""
         self._rules[rule.name] = CountedRule(RuleState(rule, now_ms), self._seed)
+        self._number(rule.name)
         self._look()
         self._write_down(FaultRuleAdded(rule))
 
     def remove(self, name: str) -> None:
         """A rule less. Raises FaultNotFound."""
         self.check_known(name)
-        del self._rules[name]
+        del self._rules[name], self._numbers[name]
         self._look()
         self._write_down(FaultRuleRemoved(name))
 
@@ -156,6 +159,11 @@ class FaultState:
         """The rules in order with their counters, as plain values."""
         return tuple(rule.state() for rule in self._rules.values())
 
+    def number(self, name: str) -> int:
+        """The number of the rule of that name: higher than that of all before it, and nobody else's once it is gone. No
+        snapshot has it."""
+        return self._numbers[name]
+
     def _begin(self, now_ms: int) -> None:
         self.restore(tuple(RuleState(rule, now_ms) for rule in self._opening), now_ms)
 
@@ -168,7 +176,15 @@ class FaultState:
             if not each.is_possible(now_ms):
                 raise ValueError(f'the fault rule "{each.rule.name}" cannot have counted so')
         self._rules = {each.rule.name: CountedRule(each, self._seed) for each in state}
+        self._numbers = {}
+        for name in self._rules:
+            self._number(name)
         self._look()
+
+    def _number(self, name: str) -> None:
+        if name not in self._numbers:
+            self._numbers[name] = self._added
+            self._added += 1
 
     def _look(self) -> None:
         named = frozenset(rule.rule.on.operation for rule in self._rules.values())
