@@ -226,6 +226,16 @@ def test_a_rule_posted_again_draws_as_it_did_before() -> None:
     assert faults.run(50) == first
 
 
+def test_a_rule_has_a_number_above_those_before_it_which_no_other_gets_once_it_is_gone() -> None:
+    faults = Faults(rule("r1"), rule("r2"))
+    assert [faults.state.number(name) for name in ("r1", "r2")] == [0, 1]
+    faults.state.remove("r2")
+    faults.state.add(rule("r3"), 0)
+    faults.state.add(rule("r2"), 0)
+    faults.state.add(rule("r1"), 0)  # in its own place: the number stays
+    assert [faults.state.number(name) for name in ("r1", "r3", "r2")] == [0, 2, 3]
+
+
 def test_a_rule_that_is_not_there_cannot_be_removed() -> None:
     faults = Faults(rule("lost"))
     with pytest.raises(FaultNotFound, match='no fault rule "lots"; did you mean "lost"'):
