@@ -85,7 +85,7 @@ class GuardedProtocol(asyncio.Protocol):
     timeout_keep_alive: float
     timeout_keep_alive_task: asyncio.TimerHandle | None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn takes no other transport
         self._unparsed = b""
         self._bytes_without_progress = 0
         self._progress = False
@@ -156,7 +156,7 @@ class GuardedProtocol(asyncio.Protocol):
         if self._stall_timer is not None and not self.flow.write_paused:
             self._stop_stall_timer()  # from here on more is written, by which the next look would be misled
         before = self.cycle
-        super().on_headers_complete()  # type: ignore[misc]  # uvicorn's
+        super().on_headers_complete()  # type: ignore[misc]  # in the protocol of uvicorn that it is mixed into
         if not self.cycle.keep_alive:
             self._announce_close()
         if before is not None and not before.response_complete:
@@ -165,7 +165,7 @@ class GuardedProtocol(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A callback of httptools."""
         self._progress = True
-        super().on_body(body)  # type: ignore[misc]  # uvicorn's
+        super().on_body(body)  # type: ignore[misc]  # in the protocol of uvicorn that it is mixed into
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -173,7 +173,7 @@ class GuardedProtocol(asyncio.Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or has too large a head, and close."""
         if self._bytes_without_progress <= HEAD_BYTES_MAX:
-            super().send_400_response(msg)  # type: ignore[misc]  # uvicorn's
+            super().send_400_response(msg)  # type: ignore[misc]  # in the protocol of uvicorn that it is mixed into
             return
         self.transport.write(_TOO_LARGE_ANSWER)
         self.transport.close()
@@ -214,12 +214,12 @@ class GuardedProtocol(asyncio.Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection unless a request has arrived by now. A callback of uvicorn's timer."""
-        close = super().timeout_keep_alive_handler  # type: ignore[misc]  # uvicorn's
+        close = super().timeout_keep_alive_handler  # type: ignore[misc]  # in the protocol of uvicorn that it is mixed into
         self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK_SECONDS, close)
 
     def shutdown(self) -> None:
         """Close the connection, once what is underway is answered."""
-        super().shutdown()  # type: ignore[misc]  # uvicorn's
+        super().shutdown()  # type: ignore[misc]  # in the protocol of uvicorn that it is mixed into
         if not self._is_idle():
             self._announce_close()
 
@@ -227,7 +227,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def on_response_complete(self) -> None:
         """A callback of uvicorn's request cycles."""
-        super().on_response_complete()  # type: ignore[misc]  # uvicorn's
+        super().on_response_complete()  # type: ignore[misc]  # in the protocol of uvicorn that it is mixed into
         if not self.counts_bytes:
             self._heed_close()
         if self.transport.get_write_buffer_size():

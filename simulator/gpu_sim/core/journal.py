@@ -249,8 +249,8 @@ def decode_event(line: bytes) -> Recorded:
     return _decode_event(line)
 
 
-_AnyCommand: type[Command] = Command  # type: ignore[assignment]  # likewise
-_AnyFaultLine: type[FaultLine] = FaultLine  # type: ignore[assignment]  # likewise
+_AnyCommand: type[Command] = Command  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
+_AnyFaultLine: type[FaultLine] = FaultLine  # type: ignore[assignment]  # a union of tagged structs is a type to msgspec
 
 
 def _kind(line: bytes) -> type[Command] | type[FaultLine] | None:

@@ -153,7 +153,7 @@ class _Reader:
         place = self._place(event)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]  # all have it
             self._refuse(place, path, "anchors (&) and aliases (*) are not allowed: write the value out")
-        if event.tag is not None:  # type: ignore[attr-defined]  # likewise
+        if event.tag is not None:  # type: ignore[attr-defined]  # all have it
             self._refuse(place, path, "tags (!) are not allowed")
         if len(path) > DEPTH_MAX:
             self._refuse(place, path[:3], f"nested more than {DEPTH_MAX} levels deep")

@@ -155,7 +155,7 @@ def own_server() -> Iterator[GpuSimServer]:
             url = served.enter_context(server_process(f"{by} is installed and may replace the threads of this one"))
         else:
             from ..scenario_files.load import load_scenario  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
-            from ..server.serving import serve_in_thread  # noqa: PLC0415  # likewise
+            from ..server.serving import serve_in_thread  # noqa: PLC0415  # with --gpu-sim-url no server is loaded
 
             url = served.enter_context(serve_in_thread(load_scenario("calm"))).url
         control = ControlClient(ControlConnection(url))

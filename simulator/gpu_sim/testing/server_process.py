@@ -62,9 +62,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def main() -> None:
     """Serve on a free loopback port, print the address, and end when stdin does."""
-    from ..exit_signals import BrokenOff  # noqa: PLC0415  # whoever starts the process needs none of these
-    from ..scenario_files.load import load_scenario  # noqa: PLC0415  # likewise
-    from ..server.serving import Options, Ready, serve  # noqa: PLC0415  # likewise
+    from ..exit_signals import BrokenOff  # noqa: PLC0415  # only the process that serves needs it
+    from ..scenario_files.load import load_scenario  # noqa: PLC0415  # only the process that serves needs it
+    from ..server.serving import Options, Ready, serve  # noqa: PLC0415  # only the process that serves needs it
 
     Thread(target=_end_with_stdin, daemon=True).start()
     overdue = Timer(START_SECONDS_MAX, os._exit, (1,))

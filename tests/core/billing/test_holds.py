@@ -60,5 +60,5 @@ def test_a_hold_ends_once(first: str, second: str) -> None:
     hold = Hold(300)
     hold.end(first)  # type: ignore[arg-type]  # one of the two, by the table
     with pytest.raises(AssertionError):
-        hold.end(second)  # type: ignore[arg-type]  # likewise
+        hold.end(second)  # type: ignore[arg-type]  # one of the two, by the table
     assert hold.status == first
