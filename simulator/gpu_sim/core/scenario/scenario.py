@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ..kernel.clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from ..kernel.quantities import Duration, Factor, Instant, Money
 from .acts import Act
+from .experiment.renters import RenterSpec
 from .fault_rules import FaultRule
 from .market_settings import MarketSettings
 from .shared_defaults import with_defaults_shared
@@ -117,6 +118,8 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """Rules by which requests meet faults, in order."""
     timeline: tuple[Act, ...] = ()
     """Acts, each at an instant after the start."""
+    renters: tuple[RenterSpec, ...] = ()
+    """Synthetic customers, which live in `gpu-sim run` and `gpu-sim sweep` only."""
     until: Duration | None = None
     """The end of a run that nobody watches, such as that of its golden journal."""
 

@@ -1,0 +1,36 @@
+"""The result of a run."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from .facts import RunFacts
+
+Through = Literal["core", "http"]
+"""The way of a run's requests: straight to the core, or over the ASGI application."""
+
+
+class Miss(Struct, frozen=True):
+    """An expectation that did not hold: its place in the scenario, the first instant in virtual ms, and by how much."""
+
+    path: str
+    at_ms: int
+    text: str
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """What came of one run: a row of metrics by name, in their order, and the rest to look at.
+
+    Equal inputs give equal metrics and an equal journal, to the byte. `journal` makes its lines when called.
+    """
+
+    scenario: str
+    seed: int
+    settings: dict[str, str]
+    key: str
+    length_ms: int
+    metrics: dict[str, int | float | None]
+    misses: tuple[Miss, ...]
+    facts: RunFacts
+    journal: Callable[[], Iterator[bytes]]
