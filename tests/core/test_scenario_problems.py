@@ -22,7 +22,7 @@ from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.core.scenario_problems import find_problems
 from msgspec.structs import replace
 
-from ..support.builders import at, journal, market, offer, scenario
+from ..support.builders import at, journal, market, offer, on_demand_offer, scenario
 from .market.recordings import priced, replaying, series, trace, world
 
 GCP = offer("us-central1, US", provider_id="gcp", provider_class="hyperscaler", gpu_model="H100")
@@ -232,10 +232,36 @@ BRISK, NEVER = ChurnTerms(), ChurnTerms(away=Duration(0))
 )
 def test_churn_of_offers_that_all_follow_traces_is_refused(churn: ChurnSettings, field: str) -> None:
     settings = replaying(trace([1, 0], region="Here"), offers=(offer("Here"),), churn=churn)
-    problem = 'nobody leaves by this: offer "vast-ai|RTX 4090|Here" follows a trace, and so do all that it is about'
-    assert market_problems(settings) == ([(f"market.churn.{field}", problem)] if field else [])
+    why = 'offer "vast-ai|RTX 4090|Here" follows a trace, and no other that it is about leaves'
+    problem = (f"market.churn.{field}", f"nobody leaves by this: {why}")
+    assert market_problems(settings) == ([problem] if field else [])
     beside = replaying(trace([1, 0], region="Here"), offers=(offer("Here"), offer("There")), churn=churn)
     assert market_problems(beside) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"provider": "Vast-AI-on-demand", "gpu_model": "RTX 4090", "region": "Quebec, CA"},
+        {"provider": "vast-ai-on-demand"},
+    ],
+)
+def test_a_recording_for_offers_on_demand_alone_is_refused(names: dict[str, Any]) -> None:
+    both = offer(), on_demand_offer()
+    says = f'offer "{both[1].name}" is on demand (spot: false): it follows no recording'
+    assert market_problems(replaying(trace([1, 0], **names), offers=both)) == [("market.replay.availability.0", says)]
+    assert market_problems(priced(series([1_000], **names), offers=both)) == [("market.replay.prices.0", says)]
+    assert market_problems(replaying(trace([1, 0]), offers=both)) == []
+    # Only a spot offer has to be able to cost what the series says.
+    cheap = on_demand_offer(spot=1_000, on_demand=1_000)
+    assert market_problems(priced(series([410_000]), offers=(offer(), cheap))) == []
+
+
+def test_churn_of_offers_that_are_all_on_demand_is_refused() -> None:
+    settings = market(on_demand_offer(), churn=ChurnSettings(all=BRISK))
+    why = f'offer "{on_demand_offer().name}" is on demand (spot: false), and no other that it is about leaves'
+    assert market_problems(settings) == [("market.churn.all", f"nobody leaves by this: {why}")]
+    assert market_problems(market(on_demand_offer(), offer(), churn=ChurnSettings(all=BRISK))) == []
 
 
 def test_an_offer_that_follows_two_is_told_once_an_entry() -> None:

@@ -56,6 +56,15 @@ def test_columns_come_in_any_order_and_the_basis_is_a_remark(tmp_path: Path) -> 
     assert (offer.provider_id, offer.region, offer.capacity, offer.spot_price) == ("p", "R", 3, 100_000)
 
 
+@pytest.mark.parametrize(("text", "spot"), [("true", True), ("", True), ("false", False)])
+def test_a_column_says_which_offers_are_on_demand(tmp_path: Path, text: str, spot: bool) -> None:
+    row = "p,exchange,G,8,R,0.1,0.1,0,3"
+    (offer,) = read_catalog(catalog(tmp_path, f"{HEADER},spot", f"{row},{text}"))
+    assert offer.spot is spot
+    problem = '2: spot: expected true, false or nothing, which is true, got "no"'
+    assert refused(catalog(tmp_path, f"{HEADER},spot", f"{row},no")) == [problem]
+
+
 def test_empty_lines_carriage_returns_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_bytes(f"\ufeff{HEADER}\r\n\r\n{ROW}\r\n\r\n".encode())

@@ -21,6 +21,7 @@ from gpu_sim.core.scenario.market_settings import (
 )
 from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.core.simulation import Simulation
+from msgspec.structs import replace
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -53,6 +54,12 @@ def offer(
         interruption_probability=Share(probability_ppm),
         capacity=capacity,
     )
+
+
+def on_demand_offer(region: str = "Quebec, CA", *, provider_id: str = "vast-ai-on-demand", **fields: Any) -> OfferSpec:
+    """An offer that is never interrupted, beside the documented one."""
+    spec = offer(region, provider_id=provider_id, **({"spot": 410_000, "probability_ppm": 0} | fields))
+    return replace(spec, spot=False)
 
 
 QUIET = MarketSettings(

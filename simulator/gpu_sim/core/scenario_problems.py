@@ -128,10 +128,12 @@ def _recording_problems(
     settings = market.recordings
     for index, trace in enumerate(settings.availability):
         yield from names.problems(trace, ("availability", index))
+        yield from _on_demand_problems(trace, offers, ("availability", index))
         yield from _pace_problems(trace, ("availability", index))
         yield from _trace_problems(trace, ("availability", index))
     for index, series in enumerate(settings.prices):
         yield from names.problems(series, ("prices", index))
+        yield from _on_demand_problems(series, offers, ("prices", index))
         yield from _pace_problems(series, ("prices", index))
         yield from _series_problems(series, ("prices", index))
     yield from _repeats(settings.availability, offers, "availability")
@@ -139,21 +141,31 @@ def _recording_problems(
     yield from _price_problems(market, offers)
 
 
+def _on_demand_problems(played: Played, offers: tuple[OfferSpec, ...], where: Path) -> Iterator[tuple[Path, str]]:
+    """Why no offer follows a recording, if all that it names are on demand."""
+    on_demand = (spec for spec in offers if not spec.spot)
+    named = next((spec for spec in on_demand if played.matches(spec.provider_id, spec.gpu_model, spec.region)), None)
+    if named is not None and next(offers_meant((played,), offers), None) is None:
+        yield where, f'offer "{named.name}" is on demand (spot: false): it follows no recording'
+
+
 def _churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> Iterator[tuple[Path, str]]:
-    """Settings of `market.churn` that concern no offer: offers that follow a trace never leave, it says when they are
-    there."""
+    """Settings of `market.churn` that concern no offer: those that follow a trace never leave, for it says when they
+    are there, nor do those on demand."""
     traces = market.recordings.availability
-    if not traces:
+    stay = {spec.name: "is on demand (spot: false)" for spec in offers if not spec.spot}
+    stay |= {spec.name: "follows a trace" for spec, _ in offers_meant(traces, offers)}
+    if not stay:
         return
-    followed = {spec.name for spec, _ in offers_meant(traces, offers)}
     for key in (*PROVIDER_CLASSES, "all"):
         terms: ChurnTerms | None = getattr(market.churn, key)
         if terms is None or not terms.away:
             continue
         meant = [spec for spec in offers if (getattr(market.churn, spec.provider_class) or market.churn.all) is terms]
         names = [spec.name for spec in meant]
-        if names and followed.issuperset(names):
-            yield (key,), f'nobody leaves by this: offer "{names[0]}" follows a trace, and so do all that it is about'
+        if names and all(name in stay for name in names):
+            why = f'offer "{names[0]}" {stay[names[0]]}, and no other that it is about leaves'
+            yield (key,), f"nobody leaves by this: {why}"
 
 
 def _pace_problems(played: Played, where: Path) -> Iterator[tuple[Path, str]]:

@@ -41,6 +41,12 @@ def _availability(text: str) -> Availability | None:
     return parse_availability(Decimal(text) if _fraction(text) else text)
 
 
+def _spot(text: str) -> bool:
+    if text not in ("", "true", "false"):
+        raise ValueError(f'expected true, false or nothing, which is true, got "{text[:40]}"')
+    return text != "false"
+
+
 def _provider_class(text: str) -> str:
     if text not in PROVIDER_CLASSES:
         raise ValueError(
@@ -69,6 +75,7 @@ _COLUMNS = {
     "capacity_gpus": _Column("capacity", _number),
     "availability": _Column("availability", _availability, required=False),
     "group": _Column("group", lambda text: text or None, required=False),
+    "spot": _Column("spot", _spot, required=False),
 }
 _REMARK = "basis"
 """A column for people: where a row's figures come from. It may be left out."""

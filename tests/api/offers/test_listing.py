@@ -20,7 +20,7 @@ from gpu_sim.worlds.worlds import Worlds
 from msgspec.structs import replace
 
 from ...support.asgi import DOCUMENTED_OFFER, RENT, Api, scenario
-from ...support.builders import market, offer
+from ...support.builders import market, offer, on_demand_offer
 
 OFFERS = "/v1/gpu/offers"
 FOUR = market(
@@ -52,6 +52,12 @@ def test_f3_the_list_is_an_object_with_its_count(api: Api) -> None:
 def test_f4_an_offer_has_exactly_the_documented_fields(api: Api) -> None:
     offered = api.get(f"{OFFERS}?provider=vast-ai")["data"][0]
     assert offered == DOCUMENTED_OFFER
+
+
+def test_f4_an_offer_on_demand_says_so(runner: asyncio.Runner) -> None:
+    api = Api(runner, scenario(market=market(offer(), on_demand_offer())))
+    shown = {each["provider_id"]: each["spot"] for each in api.get(OFFERS)["data"]}
+    assert shown == {"vast-ai": True, "vast-ai-on-demand": False}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,12 @@ from ...support.builders import offer
         ({"spot_price": 0}, "above 0"),
         ({"spot_price": 287_500}, "multiples of"),
         ({"on_demand_price": 410_001}, "multiples of"),
+        ({"spot": False, "spot_price": 410_000}, "interruption_probability must be 0 where spot is false"),
+        ({"spot": False, "interruption_probability": 0}, "spot_price must be on_demand_price where spot is false"),
+        (
+            {"spot": False, "interruption_probability": 0, "spot_price": 410_000, "group": "g"},
+            "group goes with spot offers",
+        ),
     ],
 )
 def test_an_impossible_offer_is_refused(changes: dict[str, Any], says: str) -> None:
@@ -45,6 +51,7 @@ def test_an_impossible_offer_is_refused(changes: dict[str, Any], says: str) -> N
         {"interruption_probability": 0},
         {"interruption_probability": 0, "availability": Availability(1_000_000)},
         {"spot_price": 410_000},
+        {"spot": False, "interruption_probability": 0, "spot_price": 410_000, "availability": Availability(1_000_000)},
     ],
 )
 def test_an_offer_at_its_bounds_is_accepted(changes: dict[str, Any]) -> None:

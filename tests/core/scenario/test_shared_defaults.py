@@ -75,9 +75,9 @@ def test_no_default_changes_within_a_format_of_the_journal(regenerate_golden: bo
     assert recorded == now, "a field or a format is new: run this test with --regenerate-golden"
 
 
-def test_offers_and_recordings_have_no_default_but_none() -> None:
+def test_offers_and_recordings_have_no_default_but_none_and_true() -> None:
     for type_ in (OfferSpec, Recording):
-        assert {each.default for each in fields(type_)} <= {NODEFAULT, None}
+        assert {each.default for each in fields(type_)} <= {NODEFAULT, None, True}
 
 
 def encoded(struct: Struct) -> bytes:

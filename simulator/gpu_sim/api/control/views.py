@@ -194,7 +194,7 @@ def offer_view(world: World, offer: Offer) -> OfferView:
         vram_gb=spec.vram_gb,
         provider_class=spec.provider_class,
         price_per_gpu_hour=format_price(offer.price_micros_per_hour),
-        process=settings.prices.process(spec.provider_class),
+        process=settings.prices.process_of(spec),
         process_price_per_gpu_hour=format_price(offer.path.price_micros),
         on_demand_price_per_gpu_hour=format_price(spec.on_demand_price),
         interruption_probability=offer.interruption_ppm / PPM,

@@ -245,6 +245,6 @@ def _encode(offer: Offer) -> bytes:
             "region": spec.region,
             "price_per_gpu_hour": format_price(offer.price_micros_per_hour),
             "interruption_probability": offer.interruption_ppm / PPM,
-            "spot": True,
+            "spot": spec.spot,
         }
     )

@@ -3,7 +3,7 @@
 An offer that left is not listed and cannot be rented. What runs there runs on with the luck that it would have had,
 and so do the offer's stress, shocks and outages. Its time away is no part of its `availability`, which is the share of
 the time that it can be had while it is there. A market begins in its long run: as many are away at the start as at any
-other time. One that follows a trace stays: that says when it is there.
+other time. One that follows a trace stays: that says when it is there. On-demand offers stay too.
 
 Turn n of an offer uses draws 2n and 2n+1 of the stream `churn/<offer>`: how long until the next, and the price with
 which it returns; draw 1 says whether it is there at the start.
@@ -38,7 +38,8 @@ class Churn:
         meant = offers_meant(traces, [offer.spec for offer in market.offers])
         stays = {spec.name for spec, _ in meant}
         for offer in market.offers:
-            if self._terms[offer.spec.provider_class] is not None and offer.name not in stays:
+            terms = self._terms[offer.spec.provider_class]
+            if terms is not None and offer.spec.spot and offer.name not in stays:
                 self._open(offer)
                 self._await_turn(offer)
 

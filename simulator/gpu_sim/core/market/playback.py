@@ -49,7 +49,7 @@ class Playback:
 
 
 def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iterator[tuple[OfferSpec, int]]:
-    """Each offer together with the index of each of these selectors that means it."""
+    """Each spot offer together with the index of each of these recordings that is for it; others follow none."""
     if not played:
         return
     # Full names are looked up: with a recording for each offer, trying them all would take their number squared.
@@ -62,6 +62,8 @@ def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iter
         else:
             by_names.setdefault(_folded(*map(str, names)), []).append(index)
     for spec in specs:
+        if not spec.spot:
+            continue
         names = (spec.provider_id, spec.gpu_model, spec.region)
         for index in by_names.get(_folded(*names), ()):
             yield spec, index

@@ -14,7 +14,7 @@ from ..kernel.money import PRICE_STEP_MICROS
 from ..kernel.numerics import NANO, delay_ms, exp, ln, nano, normal
 from ..kernel.quantities import Factor, Natural
 from ..kernel.randomness import PPM, draw, stream
-from ..scenario.catalog import PROVIDER_CLASSES, OfferSpec, ProviderClass
+from ..scenario.catalog import OfferSpec, ProviderClass
 from ..scenario.market_settings import PriceSettings
 from .price_levels import LevelState, PriceLevel
 from .price_processes import DRAWS_PER_STEP, HostSet, PriceProcess, process_for
@@ -159,18 +159,18 @@ def _latent_nano(price_micros: int, on_demand_micros: int) -> int:
 class PricePaths:
     """The price paths of a market and the levels that they share: one for each GPU model of which hosts set prices."""
 
-    __slots__ = ("_activity", "_levels", "_processes", "_seed")
+    __slots__ = ("_activity", "_levels", "_seed", "_settings")
 
     def __init__(self, settings: PriceSettings, seed: int) -> None:
         self._activity = settings.activity
-        self._processes = {each: settings.process(each) for each in PROVIDER_CLASSES}
+        self._settings = settings
         self._seed = seed
         self._levels: dict[str, PriceLevel] = {}
 
     def open(self, spec: OfferSpec) -> PricePath:
         """The path of an offer, at its start."""
         pace = stream(self._seed, f"pace/{spec.name}")
-        process = process_for(self._processes[spec.provider_class], spec.provider_class, pace)
+        process = process_for(self._settings.process_of(spec), spec.provider_class, pace)
         return PricePath(
             stream(self._seed, f"price/{spec.name}"),
             process,

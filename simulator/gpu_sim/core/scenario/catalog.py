@@ -49,6 +49,8 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
     group: str | None = None
     """The offers of one group share stresses and shocks in mode `realistic`: those of its provider, GPU model and
     country unless given."""
+    spot: bool = True
+    """False for an on-demand offer: the market never interrupts it and never moves its price (F4)."""
 
     def __post_init__(self) -> None:
         for name, text in (("provider_id", self.provider_id), ("gpu_model", self.gpu_model), ("region", self.region)):
@@ -63,11 +65,25 @@ class OfferSpec(Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_on
             raise ValueError("interruption_probability must be below 1")
         if self.interruption_probability == 0 and self.availability not in (None, 1_000_000):
             raise ValueError("availability is always where interruption_probability is 0: nothing makes it go down")
+        self._check_prices()
+        if not self.spot:
+            self._check_on_demand()
+
+    def _check_prices(self) -> None:
         for price in (self.spot_price, self.on_demand_price):
             if price <= 0 or price % PRICE_STEP_MICROS:
                 raise ValueError("prices must be multiples of $0.001 above 0")
         if self.spot_price > self.on_demand_price:
             raise ValueError("spot_price is above on_demand_price")
+
+    def _check_on_demand(self) -> None:
+        """Refuse what only the market of spot offers gives a meaning."""
+        if self.interruption_probability:
+            raise ValueError("interruption_probability must be 0 where spot is false: the market never interrupts it")
+        if self.spot_price != self.on_demand_price:
+            raise ValueError("spot_price must be on_demand_price where spot is false: its price never moves")
+        if self.group is not None:
+            raise ValueError("group goes with spot offers: shocks hit no others")
 
     @property
     def name(self) -> str:

@@ -63,8 +63,12 @@ class PriceSettings(ByClass[PriceProcessName], frozen=True, kw_only=True, omit_d
         given = (name for name in (self.own(provider_class), self.all) if name is not None and name != "replay")
         return next(given, _PRICE_DEFAULTS[provider_class])
 
+    def process_of(self, spec: OfferSpec) -> PriceProcessName:
+        """The process of an offer, apart from a recorded series: on-demand offers never change their prices."""
+        return self.process(spec.provider_class) if spec.spot else "constant"
+
     def replays(self, provider_class: ProviderClass) -> bool:
-        """True if offers of a class follow recorded series."""
+        """True if spot offers of a class follow recorded series."""
         return self.given(provider_class) == "replay"
 
 
@@ -297,7 +301,7 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """The share of the time that an offer is to be had, in parts per million: that of the trace that it follows, or
         the one wanted of it."""
         for each in self.recordings.availability:
-            if each.matches(spec.provider_id, spec.gpu_model, spec.region):
+            if spec.spot and each.matches(spec.provider_id, spec.gpu_model, spec.region):
                 return each.recording.above_zero_ppm
         return self.availability_of(spec)
 

@@ -12,7 +12,7 @@ from .recordings import Recording
 _T = TypeVar("_T", bound=Struct)
 
 _WITHOUT = (OfferSpec, Recording)
-"""Structs that have no default but None. There may be 100,000 of them, so nobody goes through their fields."""
+"""Structs that have no default but None and True. There may be 100,000 of them, so nobody goes through their fields."""
 
 
 def with_defaults_shared(struct: _T) -> _T:
