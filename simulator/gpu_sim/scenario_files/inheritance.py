@@ -109,7 +109,11 @@ def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node
 
 def _write_out(root: Node) -> None:
     """Replace shorthands by what they stand for."""
-    for path in (*_DISTRIBUTIONS, *_fault_delays(root)):
+    for path in (
+        *_DISTRIBUTIONS,
+        *_in_each(root, "faults", "effect", "delay"),
+        *_in_each(root, "renters", "jobs", "work"),
+    ):
         node = root.find(*path)
         if node is not None and is_duration_alone(node.value):
             written_out = fixed_document(Node(node.value, node.place, implied=True))
@@ -120,11 +124,11 @@ def _write_out(root: Node) -> None:
             _put(root, path, Node(None, node.place, node.key_place))
 
 
-def _fault_delays(root: Node) -> list[FieldPath]:
-    """Where the rules of a scenario may have a delay."""
-    faults = root.find("faults")
-    rules = faults.value if faults is not None and isinstance(faults.value, list) else []
-    return [("faults", index, "effect", "delay") for index in range(len(rules))]
+def _in_each(root: Node, key: str, *within: str) -> list[FieldPath]:
+    """The same place within each item of a list at the top of the scenario."""
+    found = root.find(key)
+    items = found.value if found is not None and isinstance(found.value, list) else []
+    return [(key, index, *within) for index in range(len(items))]
 
 
 def _find_catalog(root: Node, folder: Folder | None) -> None:
