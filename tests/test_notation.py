@@ -11,16 +11,19 @@ from gpu_sim.core.kernel.quantities import (
     Instant,
     Money,
     Price,
+    RecordingBegin,
     RetryAfter,
     Share,
     Size,
 )
 from gpu_sim.notation import (
+    format_begin,
     format_duration,
     format_retry_after,
     format_share,
     format_size,
     parse_availability,
+    parse_begin,
     parse_duration,
     parse_factor,
     parse_instant,
@@ -106,6 +109,15 @@ def test_a_retry_after_is_a_duration_or_none(text: str, span_ms: int) -> None:
 def test_what_is_no_retry_after_is_refused_with_an_example(value: Any) -> None:
     with pytest.raises(ValueError, match="expected none or a duration such as 90s"):
         parse_retry_after(value)
+
+
+@pytest.mark.parametrize(("text", "place_ms"), [("drawn", -1), ("0s", 0), ("36h", 129_600_000)])
+def test_the_begin_of_a_recording_is_a_duration_or_drawn(text: str, place_ms: int) -> None:
+    parsed = parse_begin(text)
+    assert (parsed, type(parsed)) == (place_ms, RecordingBegin)
+    assert parse_begin(format_begin(place_ms)) == place_ms
+    with pytest.raises(ValueError, match='expected drawn or a duration such as 90s, 15m, 1h30m or 250ms, got "random"'):
+        parse_begin("random")
 
 
 @given(st.integers(0, 36_500 * 86_400_000))

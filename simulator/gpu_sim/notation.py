@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from .core.kernel.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, epoch_ms, format_instant
 from .core.kernel.money import MICROS_PER_DOLLAR, PRICE_MICROS_MAX, format_price, format_usd
 from .core.kernel.quantities import (
+    DRAWN_BEGIN,
     NO_RETRY_AFTER,
     Availability,
     Duration,
@@ -21,6 +22,7 @@ from .core.kernel.quantities import (
     Instant,
     Money,
     Price,
+    RecordingBegin,
     RetryAfter,
     Share,
     Size,
@@ -82,17 +84,30 @@ def format_duration(span_ms: int) -> str:
 
 def parse_retry_after(value: _Value) -> RetryAfter:
     """The span of a Retry-After header in milliseconds, from a duration, or `none` for no such header."""
-    if value == "none":
-        return NO_RETRY_AFTER
-    try:
-        return RetryAfter(parse_duration(value))
-    except ValueError as error:
-        raise ValueError(str(error).replace("expected ", "expected none or ", 1)) from None
+    return NO_RETRY_AFTER if value == "none" else RetryAfter(_duration_or("none", value))
 
 
 def format_retry_after(span_ms: int) -> str:
     """The inverse of `parse_retry_after`."""
     return "none" if span_ms == NO_RETRY_AFTER else format_duration(span_ms)
+
+
+def parse_begin(value: _Value) -> RecordingBegin:
+    """The place in a recording at which it begins in milliseconds, from a duration, or `drawn` for one by the seed."""
+    return DRAWN_BEGIN if value == "drawn" else RecordingBegin(_duration_or("drawn", value))
+
+
+def format_begin(begin_ms: int) -> str:
+    """The inverse of `parse_begin`."""
+    return "drawn" if begin_ms == DRAWN_BEGIN else format_duration(begin_ms)
+
+
+def _duration_or(word: str, value: _Value) -> Duration:
+    """A duration where a word could stand as well."""
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace("expected ", f"expected {word} or ", 1)) from None
 
 
 def parse_money(value: _Value) -> Money:
@@ -200,6 +215,7 @@ def parse_instant(value: _Value) -> Instant:
 _PARSERS: dict[type, Callable[[_Value], int]] = {
     Duration: parse_duration,
     RetryAfter: parse_retry_after,
+    RecordingBegin: parse_begin,
     Instant: parse_instant,
     Money: parse_money,
     Price: parse_price,
@@ -221,6 +237,7 @@ def decode_quantity(type_: type[Any], value: Any) -> Any:
 _FORMATS: dict[type, Callable[[int], str | int | float]] = {
     Duration: format_duration,
     RetryAfter: format_retry_after,
+    RecordingBegin: format_begin,
     Instant: format_instant,
     Money: format_usd,
     Price: format_price,

@@ -43,6 +43,9 @@ _QUANTITIES: dict[type, dict[str, Any]] = {
     quantities.RetryAfter: {
         "anyOf": [{"const": "none"}, _text(notation.DURATION_PATTERN, "a duration such as 90s, 15m, 1h30m or 250ms")]
     },
+    quantities.RecordingBegin: {
+        "anyOf": [{"const": "drawn"}, _text(notation.DURATION_PATTERN, "a duration such as 90s, 15m, 1h30m or 250ms")]
+    },
     quantities.Instant: _text(notation.INSTANT_PATTERN, "an instant such as 2026-01-01T00:00:00Z"),
     quantities.Money: _text(notation.MONEY_PATTERN, 'dollars in quotes, such as "25.00"'),
     quantities.Price: _text(notation.PRICE_PATTERN, 'dollars per GPU and hour in quotes, such as "0.287"'),

@@ -184,6 +184,9 @@ def test_what_fits_has_no_problem() -> None:
             "no offer matches all of these",
         ),
         (replaying(trace([1, 0], 1, scale=999_999)), "availability.0.scale", "less than a millisecond"),
+        (replaying(trace([1, 0], begin=2 * 60_000)), "availability.0.begin", "over by then: it lasts 120 s"),
+        (replaying(trace([1, 0], begin=2 * 60_000 - 1)), "", ""),
+        (priced(series([287_000, 300_000], 1, begin=2)), "prices.0.begin", "it lasts 0.002 s"),
         (replaying(trace([1, 1_000_001])), "availability.0.trace", "at most 1000000 nodes"),
         (replaying(trace([1, 2], severity=500_000)), "availability.0.severity", "traces of 0 and 1"),
         (

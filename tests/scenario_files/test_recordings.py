@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from gpu_sim.core.kernel.quantities import DRAWN_BEGIN
 from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.market_settings import MarketSettings
 from gpu_sim.core.scenario.recordings import Recording
@@ -117,8 +118,8 @@ def test_a_file_that_is_not_there_is_told() -> None:
 
 MARKET = (
     "market: {catalog: default, prices: {marketplace: replay}, interruptions: {mode: replay}, replay: {"
-    "availability: [{provider: gcp, trace: mine.json, offset: 5s, scale: 0.5, loop: false}], "
-    "prices: [{provider: vast-ai, gpu_model: RTX 4090, region: 'Quebec, CA', series: mine.csv}]}}"
+    "availability: [{provider: gcp, trace: mine.json, offset: 5s, scale: 0.5, loop: false, begin: 3m}], "
+    "prices: [{provider: vast-ai, gpu_model: RTX 4090, region: 'Quebec, CA', series: mine.csv, begin: drawn}]}}"
 )
 
 
@@ -135,7 +136,8 @@ def test_files_beside_the_scenario_are_read_into_it(folder: Path) -> None:
     market = load_scenario(str(folder / "mine.yaml")).market
     (trace,), (series,) = market.recordings.availability, market.recordings.prices
     assert trace.recording == read_trace_recording(folder / "mine.json")
-    assert (trace.offset, trace.scale, trace.loop) == (5_000, 500_000, False)
+    assert (trace.offset, trace.scale, trace.loop, trace.begin) == (5_000, 500_000, False, 180_000)
+    assert series.begin == DRAWN_BEGIN
     assert series.recording == read_price_recording(folder / "mine.csv")
     assert load_scenario(str(folder / "child.yaml")).market == market
 
@@ -188,6 +190,8 @@ def test_a_server_reads_them_from_its_folder_only(folder: Path) -> None:
         ("provider: gcp", "provider: gpc", "availability[0].provider", 'did you mean "gcp"?'),
         ("scale: 0.5", "scale: 0", "availability[0]", "scale must be between"),
         ("loop: false", "lop: false", "availability[0].lop", 'did you mean "loop"?'),
+        ("begin: 3m", "begin: 17m", "availability[0].begin", "it lasts 975 s"),
+        ("begin: 3m", "begin: 17", "availability[0].begin", "expected drawn or a duration"),
         ("trace: mine.json, ", "", "availability[0]", "trace is missing"),
         ("trace: mine.json", "trace: 7", "availability[0].trace", "expected"),
         ("trace: mine.json", "trace: {length: 1h, steps: [[5, 1]]}", "availability[0].trace", "begin at 0"),

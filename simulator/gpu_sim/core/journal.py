@@ -21,7 +21,7 @@ from .events import Event
 from .faults.lines import FaultLine
 from .kernel.clock import YEAR_MS, format_instant
 from .kernel.errors import JournalInvalid
-from .kernel.quantities import NO_RETRY_AFTER, Availability, Natural, RetryAfter, Share
+from .kernel.quantities import DRAWN_BEGIN, NO_RETRY_AFTER, Availability, Natural, RecordingBegin, RetryAfter, Share
 from .kernel.randomness import PPM
 from .scenario.scenario import Scenario, canonical
 
@@ -267,10 +267,13 @@ def _decode(line: bytes, type_: type[_T], number: int) -> _T:
         raise JournalInvalid(str(error), param=f"line {number}") from None
 
 
+_LEAST: dict[type, int] = {RetryAfter: NO_RETRY_AFTER, RecordingBegin: DRAWN_BEGIN}
+
+
 def plain_quantity(type_: type[_T], value: object) -> _T:
     """The `dec_hook` of msgspec for quantities that are written as integers. Raises ValueError."""
     most = PPM if type_ in (Share, Availability) else _QUANTITY_MAX
-    least = NO_RETRY_AFTER if type_ is RetryAfter else 0
+    least = _LEAST.get(type_, 0)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"expected an integer from {least} to {most}")
     return type_(value)  # type: ignore[call-arg]  # the quantities of a scenario are all subclasses of int

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from .kernel.clock import SECOND_MS
 from .kernel.money import PRICE_STEP_MICROS, format_usd
 from .kernel.names import did_you_mean, is_line, is_name, is_token
 from .kernel.randomness import PPM
@@ -169,6 +170,8 @@ def _churn_problems(market: MarketSettings, offers: tuple[OfferSpec, ...]) -> It
 
 
 def _pace_problems(played: Played, where: Path) -> Iterator[tuple[Path, str]]:
+    if played.begin >= played.recording.length:
+        yield (*where, "begin"), f"the recording is over by then: it lasts {played.recording.length / SECOND_MS:g} s"
     if played.recording.shortest_ms * played.scale < PPM:
         yield (*where, "scale"), "a step would last less than a millisecond"
 

@@ -63,7 +63,7 @@ class Simulation:
             self._schedule,
             record,
             full=scenario.journal == "full",
-            recorded=recorded_series(scenario.market),
+            recorded=recorded_series(scenario.market, self.seed),
         )
         self._churn = Churn(self.market, scenario.market, self.seed, self._schedule)
         self.rentals = Rentals(scenario, self.seed, self._schedule, self.market, self.ledger, record)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpu_sim.core.events import OfferCameBack, OfferWentDown
-from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.kernel.quantities import Duration, Factor, RecordingBegin, Share
 from gpu_sim.core.kernel.randomness import draw, stream
 from gpu_sim.core.scenario.market_settings import InterruptionSettings, MarketSettings, NoticeSettings, PriceSettings
 from gpu_sim.core.scenario.recordings import PlayedSeries, PlayedTrace, Recording, ReplaySettings
@@ -56,7 +56,7 @@ def series(values: Sequence[int], gap_ms: int = MINUTE, **how: Any) -> PlayedSer
 
 def plain(how: dict[str, Any]) -> dict[str, Any]:
     """Settings of a replay with their quantities."""
-    kinds: dict[str, Any] = {"offset": Duration, "scale": Factor, "severity": Share}
+    kinds: dict[str, Any] = {"offset": Duration, "scale": Factor, "severity": Share, "begin": RecordingBegin}
     return {key: kinds[key](value) if key in kinds else value for key, value in how.items()}
 
 

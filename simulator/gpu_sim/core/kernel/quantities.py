@@ -27,6 +27,16 @@ class RetryAfter(int):
 NO_RETRY_AFTER = RetryAfter(-1)
 
 
+class RecordingBegin(int):
+    """The place in a recording at which it begins, in milliseconds, ≥ 0; DRAWN_BEGIN stands for one that the seed
+    draws."""
+
+    __slots__ = ()
+
+
+DRAWN_BEGIN = RecordingBegin(-1)
+
+
 class Instant(int):
     """A point in calendar time, in milliseconds since 1970, UTC."""
 

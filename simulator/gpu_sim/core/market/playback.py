@@ -1,30 +1,58 @@
 """Playback of a recording in the mode `replay`: the offers that follow it, and the times of its steps.
 
-Step by step it is repeated at offset + scale × (ms since the recording's beginning), in whole ms, rounded down.
+Step by step it is repeated at offset + scale × (ms since the place in it at which it begins), in whole ms, rounded
+down. A place that is drawn is draw 0 of the stream `recordings/begin`.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from math import gcd
+from operator import itemgetter
 
-from ..kernel.randomness import PPM
+from ..kernel.quantities import DRAWN_BEGIN
+from ..kernel.randomness import DRAW_BITS, PPM, draw, stream
 from ..scenario.acts import Selector
 from ..scenario.catalog import OfferSpec
 from ..scenario.market_settings import MarketSettings, opening_offers
-from ..scenario.recordings import Played
+from ..scenario.recordings import Played, ReplaySettings
+
+
+def drawn_begin_ms(recordings: ReplaySettings, seed: int) -> int:
+    """The place at which all recordings with `begin: drawn` begin, in ms of their own time; 0 where there are none.
+
+    It lies within each of them and is a multiple of their ticks, so that each is as if recorded from a tick on.
+    """
+    drawn = [each.recording for each in (*recordings.availability, *recordings.prices) if each.begin == DRAWN_BEGIN]
+    if not drawn:
+        return 0
+    tick_ms = gcd(*(recording.tick_ms for recording in drawn))
+    places = min(recording.length for recording in drawn) // tick_ms
+    return (draw(stream(seed, "recordings/begin"), 0) * places >> DRAW_BITS) * tick_ms
 
 
 class Playback:
-    """When the changes of a recording come, and which value each brings. Change n is the one after n others."""
+    """When the changes of a recording come, and which value each brings. Change n is the one after n others.
+
+    `drawn_ms` is where it begins if that is drawn.
+    """
 
     __slots__ = ("_changes", "_offset_ms", "_opening", "_period_ms", "_scale")
 
-    def __init__(self, played: Played) -> None:
-        recording = played.recording
-        (_, self._opening), *changes = recording.steps
-        last = recording.steps[-1][1]
-        if played.loop and last != self._opening:
-            changes.append((int(recording.length), self._opening))
-        self._changes = tuple(changes)
-        self._period_ms = int(recording.length) if played.loop else None
+    def __init__(self, played: Played, drawn_ms: int = 0) -> None:
+        recording, length_ms = played.recording, int(played.recording.length)
+        begin_ms = drawn_ms if played.begin == DRAWN_BEGIN else int(played.begin)
+        (_, first), *changes = recording.steps
+        if played.loop and recording.steps[-1][1] != first:
+            changes.append((length_ms, first))
+        # Those up to the place where it begins come a round later, if there is one.
+        passed = bisect_right(changes, begin_ms, key=itemgetter(0))
+        self._opening = changes[passed - 1][1] if passed else first
+        later = changes[:passed] if played.loop else []
+        self._changes = (
+            *((at_ms - begin_ms, value) for at_ms, value in changes[passed:]),
+            *((at_ms - begin_ms + length_ms, value) for at_ms, value in later),
+        )
+        self._period_ms = length_ms if played.loop else None
         self._offset_ms = int(played.offset)
         self._scale = int(played.scale)
 
@@ -34,7 +62,7 @@ class Playback:
         if n >= count and (self._period_ms is None or not count):
             return None
         rounds, index = divmod(n, count)
-        # Always from the beginning: what is rounded off must not add up over the rounds.
+        # Always from where it begins: what is rounded off must not add up over the rounds.
         at_ms = rounds * (self._period_ms or 0) + self._changes[index][0]
         return self._offset_ms + at_ms * self._scale // PPM
 
@@ -72,10 +100,11 @@ def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iter
                 yield spec, index
 
 
-def recorded_series(market: MarketSettings) -> dict[str, Playback]:
+def recorded_series(market: MarketSettings, seed: int) -> dict[str, Playback]:
     """The playbacks of the offers whose prices follow a recorded series, by the offers' names."""
     series = market.recordings.prices
-    playbacks = [Playback(each) for each in series]
+    drawn_ms = drawn_begin_ms(market.recordings, seed)
+    playbacks = [Playback(each, drawn_ms) for each in series]
     meant = offers_meant(series, opening_offers(market)) if series else ()
     return {spec.name: playbacks[index] for spec, index in meant}
 

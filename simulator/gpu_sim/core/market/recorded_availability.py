@@ -14,7 +14,7 @@ from ..scenario.market_settings import MarketSettings
 from ..scenario.recordings import PlayedTrace
 from .market import Market
 from .offer import Offer
-from .playback import Playback, offers_meant
+from .playback import Playback, drawn_begin_ms, offers_meant
 
 
 class Loss(Struct, frozen=True):
@@ -67,13 +67,19 @@ class RecordedAvailability:
     """All offers of a market that follow a trace. `lose` is called with each loss, the notice ahead."""
 
     def __init__(
-        self, market: Market, settings: MarketSettings, schedule: Schedule, lose: Callable[[Offer, Loss], None]
+        self,
+        market: Market,
+        settings: MarketSettings,
+        seed: int,
+        schedule: Schedule,
+        lose: Callable[[Offer, Loss], None],
     ) -> None:
         self._market = market
         self._schedule = schedule
         self._lose = lose
         traces = settings.recordings.availability
-        playbacks = [Playback(each) for each in traces]
+        drawn_ms = drawn_begin_ms(settings.recordings, seed)
+        playbacks = [Playback(each, drawn_ms) for each in traces]
         self._recorded: dict[str, RecordedOffer] = {}
         for spec, index in offers_meant(traces, [offer.spec for offer in market.offers]):
             offer = market.find(spec.provider_id, spec.gpu_model, spec.region)

@@ -61,7 +61,7 @@ class Interruptions:
         # Both handle the events of availability, and a mode gives offers to one of them at the most: `Schedule.on`
         # asserts that a kind of event has one handler.
         self._realistic = RealisticAvailability(market, settings, seed, schedule, self._on_interruption)
-        self._recorded = RecordedAvailability(market, settings, schedule, self._on_loss)
+        self._recorded = RecordedAvailability(market, settings, seed, schedule, self._on_loss)
         self._settings = settings.interruptions
         self._exposures: dict[str, OfferExposure] = {}
         schedule.on(Priority.SHOCK, self._shock_hits)

@@ -4,11 +4,12 @@ A recording is a value that changes now and then: how many nodes could be had, o
 """
 
 from collections.abc import Iterator
+from math import gcd
 
 from msgspec import Struct
 
 from ..kernel.clock import YEAR_MS
-from ..kernel.quantities import Duration, Factor, Share
+from ..kernel.quantities import Duration, Factor, RecordingBegin, Share
 from ..kernel.randomness import PPM
 from .acts import Selector
 
@@ -51,6 +52,11 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
         return min(span_ms for span_ms, _ in self._spans())
 
     @property
+    def tick_ms(self) -> int:
+        """The longest time of which all its steps are multiples, as is its length."""
+        return gcd(int(self.length), *(at_ms for at_ms, _ in self.steps))
+
+    @property
     def above_zero_ppm(self) -> int:
         """The share of the time that the value is above 0, in parts per million."""
         return sum(span_ms for span_ms, value in self._spans() if value) * PPM // self.length
@@ -65,11 +71,13 @@ class Played(Selector, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """The offers that follow a recording, and the way it is played to them."""
 
     offset: Duration = Duration(0)
-    """The recording begins so long after the scenario's start; until then its first value holds."""
+    """The recording begins so long after the scenario's start; until then the value with which it begins holds."""
+    begin: RecordingBegin = RecordingBegin(0)
+    """The recording begins at this place in it; `drawn` is one that the seed draws, the same for all with `drawn`."""
     scale: Factor = Factor(PPM)
     """It takes so many times as long as it did, 0.001 to 1000."""
     loop: bool = True
-    """At its end it begins again, or holds its last value."""
+    """At its end it begins again with its first value, or holds its last."""
 
     def __post_init__(self) -> None:
         if not 1_000 <= self.scale <= 1_000_000_000:
