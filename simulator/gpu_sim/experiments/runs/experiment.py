@@ -1,0 +1,318 @@
+"""An experiment: renters live through a simulation, in which time goes from one instant of interest to the next."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...core.billing.charges import billed_seconds
+from ...core.events import (
+    InterruptionNotified,
+    InterruptionWithdrawn,
+    RentalCreated,
+    RentalRunning,
+    RentalTerminated,
+)
+from ...core.kernel.clock import SECOND_MS
+from ...core.kernel.money import cost_micros
+from ...core.kernel.numerics import delay_ms
+from ...core.kernel.randomness import draw, stream
+from ...core.scenario.experiment.renters import Arrivals, RenterSpec
+from ...core.scenario.scenario import AccountSpec, Scenario
+from ...core.simulation import Simulation
+from ..renting.market_client import MarketClient
+from ..renting.occasions import Began, DemandChanged, NoticeCame, Occasion, RentalEnded, RentalRan
+from ..renting.policy import Luck, Policy
+from .attendance import Attendance
+from .facts import JobFacts, RentalFacts, RunFacts
+from .job import Job
+from .need import DrawnLuck, Held, Need
+from .service import Service
+
+PolicyMaker = Callable[[RenterSpec, Luck], Policy]
+ClientMaker = Callable[[str], MarketClient]
+
+
+class Experiment:
+    """The renters of a scenario and what is due for them. `simulation` may be that of a world on a server, in which
+    nobody else moves the clock."""
+
+    def __init__(
+        self, simulation: Simulation, clients: ClientMaker, policies: PolicyMaker, *, length_ms: int, repeat: str
+    ) -> None:
+        self._simulation = simulation
+        self._scenario = simulation.scenario
+        self._clients = clients
+        self._policies = policies
+        self._length_ms = length_ms
+        self._events = simulation.events
+        self._read_up_to = 0
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._numbered = 0
+        self._needs: list[Need] = []
+        self._watchers: list[Need] = []
+        self._owners: dict[str, Need] = {}
+        self._rentals: dict[str, RentalFacts] = {}
+        self._idle_ms = self._scenario.billing.idle_timeout
+        self._accounts = {name: spec for spec in self._scenario.renters for name in account_names(spec)}
+        self.attendance = Attendance(
+            simulation, self._claim, self.read_events, self._rentals.__getitem__, repeat=repeat
+        )
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            RentalCreated: self._created,
+            RentalRunning: self._running,
+            RentalTerminated: self._terminated,
+            InterruptionNotified: self._notified,
+            InterruptionWithdrawn: self._withdrawn,
+        }
+
+    # Time
+
+    def live(self) -> None:
+        """Let the renters live to the end of the run."""
+        for name, spec in self._accounts.items():
+            self._open(name, spec)
+        simulation, due = self._simulation, self._due
+        version = -1
+        while True:
+            # All that is due now comes before time goes on: what it causes at this instant is due now, too.
+            while due and due[0][0] <= simulation.now_ms:
+                heappop(due)[2]()
+            if self._watchers and version != simulation.market.version:
+                version = simulation.market.version
+                self._tell_watchers()
+                continue
+            if simulation.now_ms >= self._length_ms:
+                return
+            until_ms = min(due[0][0], self._length_ms) if due else self._length_ms
+            # Instant by instant, since any may bring something that a renter acts on before the next.
+            while simulation.step(until_ms):
+                if len(self._events) > self._read_up_to:
+                    self.read_events()
+                    if due and due[0][0] <= simulation.now_ms:
+                        break
+                if self._watchers and version != simulation.market.version:
+                    break
+
+    def _at(self, due_ms: int, act: Callable[[], None]) -> None:
+        self._numbered += 1
+        heappush(self._due, (max(due_ms, self._simulation.now_ms), self._numbered, act))
+
+    def _tell_watchers(self) -> None:
+        self._watchers = [need for need in self._watchers if not need.is_over]
+        for need in self._watchers:
+            moved = self.attendance.market_moved(need)
+            if moved is not None:
+                self._tell(need, moved)
+
+    def _wake(self, need: Need, at_ms: int) -> None:
+        """Attend to the need at that instant, or at the next of its ticks; once, however often it is asked for."""
+        due_ms = need.on_grid(at_ms)
+        if due_ms not in need.awaited_ms:
+            need.awaited_ms.add(due_ms)
+            self._at(due_ms, lambda: self._attend(need, due_ms))
+
+    def _attend(self, need: Need, due_ms: int) -> None:
+        need.awaited_ms.remove(due_ms)
+        if need.is_over:
+            return
+        now_ms = self._simulation.now_ms
+        waits = self.attendance.attend(need, now_ms)
+        if need.is_over:
+            return
+        if need.tick_ms is not None:
+            self._wake(need, now_ms + need.tick_ms)
+            return
+        for at_ms in (*waits, *need.wakes(now_ms)):
+            if at_ms > now_ms:
+                self._wake(need, at_ms)
+
+    # Needs
+
+    def _open(self, account: str, spec: RenterSpec) -> None:
+        client = self._clients(account)
+        seed = self._simulation.seed
+        if spec.service is not None:
+            luck = DrawnLuck(seed, f"renter/{account}/choice")
+            service = Service(account, spec, self._policies(spec, luck), client)
+            self._begin(service)
+            for at_ms in service.demand_changes():
+                self._at(at_ms, lambda: self._tell(service, DemandChanged()))
+            return
+        assert spec.jobs is not None
+        work = spec.jobs.work.sampler()
+        key = stream(seed, f"renter/{account}/work")
+        for number, arrived_ms in enumerate(
+            arrivals_ms(spec.jobs.arrivals, seed, f"renter/{account}/arrivals", self._length_ms)
+        ):
+            # The work of one GPU takes several of them a part of the time, rounded up.
+            work_ms = -(-work(draw(key, number)) // spec.gpus)
+            deadline = spec.jobs.deadline
+            facts = JobFacts(
+                account,
+                number,
+                spec.gpus,
+                arrived_ms,
+                max(1, work_ms),
+                None if deadline is None else arrived_ms + int(deadline),
+            )
+            luck = DrawnLuck(seed, f"renter/{account}/{number}/choice")
+            job = Job(facts, spec, self._policies(spec, luck), client, self._scenario.billing)
+            self._at(arrived_ms, lambda job=job: self._begin(job))  # type: ignore[misc]  # mypy knows no lambda defaults
+
+    def _begin(self, need: Need) -> None:
+        self._needs.append(need)
+        # One that acts at ticks looks there for itself.
+        if need.watches_market and need.tick_ms is None:
+            self._watchers.append(need)
+        self._tell(need, Began())
+
+    def _tell(self, need: Need, occasion: Occasion) -> None:
+        if not need.is_over:
+            need.inbox.append(occasion)
+            self._wake(need, self._simulation.now_ms)
+
+    # Events of the simulation
+
+    def read_events(self) -> None:
+        """Read the events that are new, whoever caused them."""
+        while len(self._events) > self._read_up_to:
+            event = self._events[self._read_up_to]
+            self._read_up_to += 1
+            handler = self._handlers.get(type(event))
+            if handler is not None:
+                handler(event)
+
+    def _created(self, event: RentalCreated) -> None:
+        if event.account not in self._accounts:
+            return
+        rental = self._simulation.rentals.by_id[event.rental_id]
+        spec = rental.offer.spec
+        self._rentals[event.rental_id] = RentalFacts(
+            event.rental_id,
+            event.account,
+            0,
+            rental.offer.name,
+            spec.provider_id,
+            spec.spot,
+            event.gpu_count,
+            event.price_micros_per_hour,
+            int(spec.on_demand_price),
+            rental.hold.amount_micros,
+            event.at,
+        )
+
+    def _claim(self, need: Need, rental_id: str, held: Held) -> None:
+        """The rental is the need's from here on."""
+        self._owners[rental_id] = need
+        held.facts.number = need.number
+        need.held[rental_id] = held
+
+    def _running(self, event: RentalRunning) -> None:
+        facts = self._rentals.get(event.rental_id)
+        if facts is None:
+            return
+        facts.running_ms = event.at
+        need = self._owners.get(event.rental_id)
+        if need is None:
+            return
+        need.begins_to_run(need.held[event.rental_id], event.at)
+        self._keep_busy(need, event.rental_id, event.at)
+        self._tell(need, RentalRan(event.rental_id))
+
+    def _keep_busy(self, need: Need, rental_id: str, at_ms: int) -> None:
+        """Use the rental a second before it would idle out, again and again."""
+        if self._idle_ms is None:
+            return
+        ahead_ms = self._idle_ms - min(SECOND_MS, self._idle_ms // 2)
+
+        def touch() -> None:
+            if rental_id in need.held:
+                need.client.touch(rental_id)
+                self._at(self._simulation.now_ms + ahead_ms, touch)
+
+        self._at(at_ms + ahead_ms, touch)
+
+    def _terminated(self, event: RentalTerminated) -> None:
+        facts = self._rentals.get(event.rental_id)
+        if facts is None:
+            return
+        facts.ended_ms, facts.reason, facts.cause = event.at, event.reason, event.cause
+        facts.billed_seconds = event.billed_seconds
+        facts.charge_micros = cost_micros(facts.price_micros_per_hour, facts.gpu_count, event.billed_seconds)
+        need = self._owners.get(event.rental_id)
+        if need is None:
+            return
+        held = need.held.pop(event.rental_id)
+        lost_ms = need.loses(held, event.at)
+        if not facts.asked_to_end:
+            self._tell(need, RentalEnded(event.rental_id, facts.offer, event.reason, lost_ms))
+
+    def _notified(self, event: InterruptionNotified) -> None:
+        facts, need = self._rentals.get(event.rental_id), self._owners.get(event.rental_id)
+        if facts is None or need is None:
+            return
+        facts.notified_ms = event.at
+        held = need.held[event.rental_id]
+        if need.spec.notices:
+            held.interrupts_ms = event.interrupts_ms
+            self._tell(need, NoticeCame(event.rental_id, event.interrupts_ms))
+
+    def _withdrawn(self, event: InterruptionWithdrawn) -> None:
+        need = self._owners.get(event.rental_id)
+        if need is not None:
+            need.held[event.rental_id].interrupts_ms = None
+
+    # Facts
+
+    def facts(self) -> RunFacts:
+        """The facts of the run, which is over."""
+        ledger, end_ms = self._simulation.ledger, self._length_ms
+        for facts in self._rentals.values():
+            if facts.ended_ms is None:
+                facts.billed_seconds = billed_seconds("deleted", facts.running_ms, end_ms, self._scenario.billing)
+                facts.charge_micros = cost_micros(facts.price_micros_per_hour, facts.gpu_count, facts.billed_seconds)
+        for need in self._needs:
+            need.close(end_ms)
+        live = [each.rental_id for each in self._rentals.values() if each.ended_ms is None]
+        wanted = {rental_id for need in self._needs if not need.is_over for rental_id in need.held}
+        opening = {name: int(spec.balance) for name, spec in self._accounts.items()}
+        return RunFacts(
+            length_ms=end_ms,
+            renters=tuple(self._accounts),
+            rentals=list(self._rentals.values()),
+            jobs=[need.facts for need in self._needs if isinstance(need, Job)],
+            services=[need.facts for need in self._needs if isinstance(need, Service)],
+            refused=self.attendance.refused,
+            spent_micros={name: opening[name] - ledger.balance(name) for name in self._accounts},
+            held_micros={name: ledger.held(name) for name in self._accounts},
+            leaked=tuple(each for each in live if each not in wanted),
+        )
+
+
+def account_names(spec: RenterSpec) -> list[str]:
+    """The accounts of the renters of one kind."""
+    return [spec.name] if spec.count == 1 else [f"{spec.name}-{number}" for number in range(1, spec.count + 1)]
+
+
+def with_accounts(scenario: Scenario) -> Scenario:
+    """The scenario with an account for each renter."""
+    own = (AccountSpec(name, None, spec.balance) for spec in scenario.renters for name in account_names(spec))
+    return replace(scenario, accounts=(*scenario.accounts, *own))
+
+
+def arrivals_ms(arrivals: Arrivals, seed: int, name: str, length_ms: int) -> list[int]:
+    """The instants at which jobs arrive before the end of the run, in ms since the start."""
+    if arrivals.at is not None:
+        return [int(at) for at in arrivals.at if at < length_ms]
+    if arrivals.fixed is not None:
+        every = int(arrivals.fixed.every)
+        return [at for at in (number * every for number in range(arrivals.fixed.count)) if at < length_ms]
+    assert arrivals.poisson is not None
+    key, at_ms, found = stream(seed, name), 0, list[int]()
+    while True:
+        at_ms += max(1, delay_ms(draw(key, len(found)), int(arrivals.poisson.every)))
+        if at_ms >= length_ms:
+            return found
+        found.append(at_ms)

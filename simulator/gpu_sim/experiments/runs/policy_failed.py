@@ -1,0 +1,29 @@
+"""A policy that fails: it raises, asks for what it could not know, or never lets time pass."""
+
+from collections.abc import Iterable
+
+
+class PolicyFailed(Exception):
+    """The run ends at `at_ms`, in virtual ms since the start, for the policy of this renter did what none may do.
+
+    The text names policy and renter, the virtual time, the latest events, and the line that repeats the run.
+    """
+
+    def __init__(self, policy: str, renter: str, at_ms: int, problem: str, events: Iterable[str], repeat: str) -> None:
+        self.policy = policy
+        self.renter = renter
+        self.at_ms = at_ms
+        latest = "".join(f"\n  {event}" for event in events)
+        told = f"\nThe latest events of the run:{latest}" if latest else ""
+        super().__init__(
+            f'the policy "{policy}" of {renter} {problem}, {at_ms} ms after the start{told}\nRepeat it: {repeat}'
+        )
+
+
+class RunImpossible(Exception):
+    """The scenario cannot be run: `path` is the field that is in the way."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")

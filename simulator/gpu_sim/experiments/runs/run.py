@@ -1,0 +1,83 @@
+"""`run`: renters live through a scenario, and what came of it."""
+
+from collections.abc import Iterator, Mapping
+
+from ...core.kernel.clock import DAY_MS, DEFAULT_START, epoch_ms
+from ...core.run import new_run
+from ...core.scenario.scenario import Scenario
+from ..policies.load import load_policy
+from ..renting.direct_client import DirectClient, OffersSeen
+from .experiment import Experiment, PolicyMaker, with_accounts
+from .policy_failed import RunImpossible
+from .run_key import run_key
+from .run_result import RunResult, Through
+
+LENGTH_MS = 7 * DAY_MS
+"""The length of a run whose scenario has no `until`."""
+
+
+def run(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    through: Through = "core",
+    policies: PolicyMaker = load_policy,
+) -> RunResult:
+    """Let the renters of a scenario live to its `until`, or for 7 days, in virtual time.
+
+    `seed` is by default the scenario's; `settings` are those that made the scenario what it is, and only told. Equal
+    scenarios and seeds give equal metrics and journals, to the byte. Raises RunImpossible for a scenario that cannot be
+    run, and PolicyFailed.
+    """
+    seed = scenario.seed if seed is None else seed
+    length_ms = LENGTH_MS if scenario.until is None else int(scenario.until)
+    _check(scenario)
+    whole = with_accounts(scenario)
+    core = new_run(whole, seed=seed, start_epoch_ms=_start(scenario))
+    offers = OffersSeen(core)
+    experiment = Experiment(
+        core.simulation,
+        lambda account: DirectClient(core, account, offers),
+        policies,
+        length_ms=length_ms,
+        repeat=f"gpu-sim run {scenario.name} --seed {seed}",
+    )
+    experiment.live()
+    facts = experiment.facts()
+    # Made now: the simulation, which takes far more memory, is over.
+    lines = tuple(core.simulation.journal())
+    core.simulation.close()
+
+    def journal() -> Iterator[bytes]:
+        return iter(lines)
+
+    return RunResult(
+        scenario=scenario.name,
+        seed=seed,
+        settings=dict(settings or {}),
+        key=run_key(scenario, settings or {}, seed),
+        length_ms=length_ms,
+        metrics={},
+        misses=(),
+        facts=facts,
+        journal=journal,
+    )
+
+
+def _start(scenario: Scenario) -> int:
+    return epoch_ms(DEFAULT_START) if scenario.clock.start is None else int(scenario.clock.start)
+
+
+def _check(scenario: Scenario) -> None:
+    """Raises RunImpossible."""
+    if not scenario.renters:
+        raise RunImpossible("renters", "nobody rents in this scenario: give it renters")
+    names = [account.name for account in scenario.accounts]
+    for index, spec in enumerate(scenario.renters):
+        if spec.name in names:
+            raise RunImpossible(f"renters.{index}.name", f'an account is called "{spec.name}" already')
+        names.append(spec.name)
+    for index, rule in enumerate(scenario.faults):
+        if rule.effect.delay is not None and rule.effect.clock == "virtual":
+            raise RunImpossible(f"faults.{index}.effect.clock", "a run has a clock of its own, which no request moves")

@@ -1,0 +1,22 @@
+"""The key of a run: equal keys are equal runs."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import msgspec
+
+from ... import __version__
+from ...core.scenario.scenario import Scenario, canonical
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """The digest of all that a scenario says, tokens aside."""
+    encoded = msgspec.json.encode(canonical(scenario), enc_hook=int)
+    return blake2b(encoded, digest_size=16).hexdigest()
+
+
+def run_key(scenario: Scenario, settings: Mapping[str, str], seed: int) -> str:
+    """The hash of the scenario as it stands under the settings, the settings themselves, the seed, and the version of
+    this package."""
+    parts = (scenario_digest(scenario), sorted(settings.items()), seed, __version__)
+    return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
