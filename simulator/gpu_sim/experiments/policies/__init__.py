@@ -1,0 +1,1 @@
+"""Policies: how a renter decides. The shipped ones, what surrounds each of them, and the loading of one's own."""

@@ -1,0 +1,28 @@
+"""The offers that have been refused at the present instant: what a policy passes over when it looks for another."""
+
+from collections.abc import Iterable
+
+from ..renting.occasions import Occasion, RentRefused
+from ..renting.sight import OfferSeen
+
+
+class RefusedOffers:
+    """Remembers refusals until time passes: a moment later an offer may be had again."""
+
+    def __init__(self) -> None:
+        self._at_ms = -1
+        self._names: list[str] = []
+
+    def note(self, now_ms: int, occasion: Occasion) -> None:
+        """Take an occasion in, whatever it is; to be called at each."""
+        if now_ms != self._at_ms:
+            self._at_ms = now_ms
+            self._names.clear()
+        if isinstance(occasion, RentRefused):
+            self._names.append(occasion.offer)
+
+    def others(self, offers: Iterable[OfferSeen]) -> list[OfferSeen]:
+        """The offers that have not been refused now, in their order."""
+        if not self._names:
+            return list(offers)
+        return [offer for offer in offers if offer.name not in self._names]
