@@ -52,20 +52,26 @@ class Attendance:
         self._attempts: dict[Need, list[Attempt]] = {}
         self._keys = 0
         self._decisions = 0
+        self._has_looked = False
         self.refused: list[RefusedRequest] = []
 
-    def attend(self, need: Need, now_ms: int) -> list[int]:
-        """Ask its policy about all that it has yet to hear; the answer is the instants at which it wants to be asked
-        again. A need whose end has come is over afterwards, and its rentals with it."""
+    def attend(self, need: Need, now_ms: int, *, asks: bool) -> tuple[list[int], list[int]]:
+        """Ask its policy about all that it has yet to hear, or also, if it `asks`, where there is nothing.
+
+        The answer is the instants at which it wants to be asked again, and those to look whether something is due. A
+        need whose end has come is over afterwards, and its rentals with it.
+        """
         self._decisions = 0
+        self._has_looked = False
         waits: list[int] = []
         if need.finish(now_ms):
             self._end_all(need)
-            return waits
+            return waits, []
         if isinstance(need, Job) and need.is_broke(now_ms):
-            return self._give_up(need, now_ms)
+            self._give_up(need, now_ms)
+            return waits, []
         self._try_again(need, now_ms)
-        occasions = self._occasions(need)
+        occasions = self._occasions(need) if need.inbox or asks or need.turns_at(now_ms) else []
         while occasions and not need.is_over:
             for decision in self._ask(need, occasions.pop(0), now_ms):
                 self._carry_out(need, decision, now_ms, waits)
@@ -73,8 +79,8 @@ class Attendance:
                     break
             occasions += need.inbox
             need.inbox = []
-        waits += [attempt.at_ms for attempt in self._attempts.get(need, ())]
-        return waits + self._stuck_at(need, now_ms)
+        looks = [attempt.at_ms for attempt in self._attempts.get(need, ())]
+        return waits, looks + self._stuck_at(need, now_ms)
 
     def market_moved(self, need: Need) -> MarketMoved | None:
         """The changes of the offers list since the policy was last asked; None where there is none."""
@@ -117,7 +123,10 @@ class Attendance:
         return known[1]
 
     def _situation(self, need: Need, now_ms: int) -> Situation:
-        need.offers = self._offers(need)
+        # Once an instant, and again after what it has done: a look is a request, which may meet a fault.
+        if not self._has_looked:
+            need.offers = self._offers(need)
+            self._has_looked = True
         rentals = need.rentals_seen()
         seen = Situation(
             now_ms=now_ms,
@@ -184,6 +193,7 @@ class Attendance:
     # Requests
 
     def _rent(self, need: Need, attempt: Attempt) -> None:
+        self._has_looked = False
         answer = need.client.rent(attempt.offer, need.spec.gpus, attempt.key)
         if isinstance(answer, Refusal):
             self._read_events()
@@ -241,6 +251,7 @@ class Attendance:
     def _end(self, need: Need, rental_id: str) -> None:
         held = need.held[rental_id]
         held.facts.asked_to_end = True
+        self._has_looked = False
         refusal = need.client.end(rental_id)
         self._read_events()
         if refusal is not None:
@@ -251,12 +262,11 @@ class Attendance:
         for rental_id in tuple(need.held):
             self._end(need, rental_id)
 
-    def _give_up(self, need: Need, now_ms: int) -> list[int]:
+    def _give_up(self, need: Need, now_ms: int) -> None:
         # First its rentals: what they did by now counts.
         self._end_all(need)
         need.give_up(now_ms)
         self._attempts.pop(need, None)
-        return []
 
     def _note(self, need: Need, offer: str, refusal: Refusal) -> None:
         now_ms = self._simulation.now_ms

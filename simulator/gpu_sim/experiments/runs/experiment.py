@@ -106,27 +106,30 @@ class Experiment:
             if moved is not None:
                 self._tell(need, moved)
 
-    def _wake(self, need: Need, at_ms: int) -> None:
-        """Attend to the need at that instant, or at the next of its ticks; once, however often it is asked for."""
+    def _wake(self, need: Need, at_ms: int, *, asks: bool = True) -> None:
+        """Attend to the need at that instant, or at the next of its ticks; once, however often that is called for. Its
+        policy is asked there if any of the calls `asks` for that, or there is something to tell."""
         due_ms = need.on_grid(at_ms)
         if due_ms not in need.awaited_ms:
-            need.awaited_ms.add(due_ms)
             self._at(due_ms, lambda: self._attend(need, due_ms))
+        need.awaited_ms[due_ms] = asks or need.awaited_ms.get(due_ms, False)
 
     def _attend(self, need: Need, due_ms: int) -> None:
-        need.awaited_ms.remove(due_ms)
+        asks = need.awaited_ms.pop(due_ms)
         if need.is_over:
             return
         now_ms = self._simulation.now_ms
-        waits = self.attendance.attend(need, now_ms)
+        waits, looks = self.attendance.attend(need, now_ms, asks=asks)
         if need.is_over:
             return
         if need.tick_ms is not None:
             self._wake(need, now_ms + need.tick_ms)
             return
-        for at_ms in (*waits, *need.wakes(now_ms)):
+        for at_ms in waits:
+            self._wake(need, at_ms)
+        for at_ms in (*looks, *need.wakes(now_ms)):
             if at_ms > now_ms:
-                self._wake(need, at_ms)
+                self._wake(need, at_ms, asks=False)
 
     # Needs
 
@@ -204,10 +207,16 @@ class Experiment:
         )
 
     def _claim(self, need: Need, rental_id: str, held: Held) -> None:
-        """The rental is the need's from here on."""
+        """The rental is the need's from here on. After a lost answer it may run already, or be over."""
+        facts = held.facts
+        facts.number = need.number
+        if facts.ended_ms is not None:
+            self._tell(need, RentalEnded(rental_id, facts.offer, facts.reason or "deleted"))
+            return
         self._owners[rental_id] = need
-        held.facts.number = need.number
         need.held[rental_id] = held
+        if facts.running_ms is not None:
+            self._begin_to_run(need, rental_id, self._simulation.now_ms)
 
     def _running(self, event: RentalRunning) -> None:
         facts = self._rentals.get(event.rental_id)
@@ -215,11 +224,13 @@ class Experiment:
             return
         facts.running_ms = event.at
         need = self._owners.get(event.rental_id)
-        if need is None:
-            return
-        need.begins_to_run(need.held[event.rental_id], event.at)
-        self._keep_busy(need, event.rental_id, event.at)
-        self._tell(need, RentalRan(event.rental_id))
+        if need is not None:
+            self._begin_to_run(need, event.rental_id, event.at)
+
+    def _begin_to_run(self, need: Need, rental_id: str, at_ms: int) -> None:
+        need.begins_to_run(need.held[rental_id], at_ms)
+        self._keep_busy(need, rental_id, at_ms)
+        self._tell(need, RentalRan(rental_id))
 
     def _keep_busy(self, need: Need, rental_id: str, at_ms: int) -> None:
         """Use the rental a second before it would idle out, again and again."""

@@ -122,6 +122,10 @@ class Job(Need):
         if self._spec.budget is not None:
             yield self._broke_ms(now_ms)
 
+    def turns_at(self, now_ms: int) -> bool:
+        """Never: work goes on all the time, and its end is the end of the job."""
+        return False
+
     def is_broke(self, now_ms: int) -> bool:
         """True once the job has cost its budget."""
         return self._spec.budget is not None and self.cost_micros(now_ms) >= self._spec.budget

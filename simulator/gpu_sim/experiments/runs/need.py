@@ -73,7 +73,7 @@ class Need(ABC):
         self.offers: tuple[OfferSeen, ...] = ()
         self.is_over = False
         self.refused_in_row = 0
-        self.awaited_ms: set[int] = set()
+        self.awaited_ms: dict[int, bool] = {}
 
     @property
     def name(self) -> str:
@@ -115,6 +115,10 @@ class Need(ABC):
     @abstractmethod
     def wakes(self, now_ms: int) -> Iterator[int]:
         """The instants after now at which something of its own will have changed, in no order."""
+
+    @abstractmethod
+    def turns_at(self, now_ms: int) -> bool:
+        """True if something of its own, which its policy would see, is another from this instant on."""
 
     @abstractmethod
     def close(self, end_ms: int) -> None:

@@ -56,6 +56,10 @@ class Service(Need):
         """The instants at which replicas become ready."""
         return (held.ready_ms for held in self.held.values() if held.ready_ms is not None and held.ready_ms > now_ms)
 
+    def turns_at(self, now_ms: int) -> bool:
+        """True where a replica becomes ready."""
+        return any(held.ready_ms == now_ms for held in self.held.values())
+
     def demand_changes(self) -> Iterator[int]:
         """The instants at which another number is wanted."""
         return (int(at_ms) for at_ms, _ in self._spec.demand)

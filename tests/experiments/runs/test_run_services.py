@@ -1,0 +1,46 @@
+"""Services of a renter in a run: the replicas that were ready, and wanted, from each instant on."""
+
+import json
+
+from gpu_sim.core.kernel.quantities import Duration
+from gpu_sim.experiments.renting.occasions import DemandChanged, Ticked
+from msgspec.structs import replace
+
+from .small_market import HOUR_MS, MINUTE_MS, SPOT, OneOf, run_with, small_market
+
+
+def test_a_replica_is_ready_after_provisioning_and_cold_start_until_it_ends() -> None:
+    """Two of them fall together, and come back together."""
+    down, up = HOUR_MS, HOUR_MS + 10 * MINUTE_MS
+    scenario = small_market(
+        "{name: s, service: {replicas: 2, cold_start: 2m}}", down_up_ms=[down, up], delay="60s", until="2h"
+    )
+    result = run_with(scenario, OneOf(wanted=2))
+    (service,) = result.facts.services
+    assert service.steps == [(0, 0, 2), (3 * MINUTE_MS, 2, 2), (down, 0, 2), (up + 3 * MINUTE_MS, 2, 2)]
+    assert [rental.worked_ms for rental in result.facts.rentals] == [57 * MINUTE_MS] * 2 + [47 * MINUTE_MS] * 2
+    assert [rental.restart_ms for rental in result.facts.rentals] == [2 * MINUTE_MS] * 4
+
+
+def test_a_policy_hears_when_a_replica_is_ready_and_when_demand_changes() -> None:
+    """At the instant, without a tick."""
+    policy = OneOf()
+    scenario = small_market(
+        "{name: s, service: {replicas: 1, cold_start: 2m, demand: [[1h, 0], [2h, 4]]}}", delay="60s", until="3h"
+    )
+    (service,) = run_with(scenario, policy).facts.services
+    assert (3 * MINUTE_MS, Ticked()) in policy.asked
+    assert [at_ms for at_ms, occasion in policy.asked if occasion == DemandChanged()] == [HOUR_MS, 2 * HOUR_MS]
+    assert service.steps == [(0, 0, 1), (3 * MINUTE_MS, 1, 1), (HOUR_MS, 1, 0), (2 * HOUR_MS, 1, 4)]
+
+
+def test_a_rental_that_is_used_does_not_idle_out_and_what_lives_on_is_counted() -> None:
+    """The renter touches it a second ahead; at the end it costs what it would cost if it ended then."""
+    scenario = small_market("{name: s, service: {replicas: 1}}", until="3h")
+    idling = replace(scenario, billing=replace(scenario.billing, idle_timeout=Duration(15 * MINUTE_MS)))
+    result = run_with(idling, OneOf())
+    (rental,) = result.facts.rentals
+    assert (rental.ended_ms, rental.offer, rental.charge_micros) == (None, SPOT, 3_000_000)
+    touched = [json.loads(line)["at"] for line in result.journal() if b'"touch_rental"' in line]
+    assert touched == [1 + 899_000 * number for number in range(1, 13)]
+    assert result.facts.spent_micros == {"s": 0}
