@@ -5,8 +5,8 @@ from gpu_sim.core.scenario.acts import Selector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...support.builders import offer
-from .recordings import said, trace
+from ....support.builders import offer
+from ..recordings import said, trace
 
 
 @given(

@@ -12,8 +12,8 @@ from gpu_sim.core.simulation import Simulation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...support.builders import HOUR, MINUTE, journal, rent
-from .recordings import generated, replaying, series, trace, world
+from ....support.builders import HOUR, MINUTE, journal, rent
+from ..recordings import generated, replaying, series, trace, world
 
 SCALES = st.sampled_from([1_000, 500_000, 1_000_000, 1_333_333, 2_000_001])
 

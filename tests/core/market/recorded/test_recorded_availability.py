@@ -15,8 +15,8 @@ from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, Int
 from gpu_sim.core.simulation import Simulation
 from msgspec.structs import replace
 
-from ...support.builders import DAY, FOR, HOUR, MINUTE, READY, at, journal, offer, rent, seen
-from .recordings import generated, nodes, replaying, said, trace, turns, world
+from ....support.builders import DAY, FOR, HOUR, MINUTE, READY, at, journal, offer, rent, seen
+from ..recordings import generated, nodes, replaying, said, trace, turns, world
 
 HOW: list[dict[str, Any]] = [
     {},

@@ -8,8 +8,8 @@ from gpu_sim.core.scenario.acts import PriceAct
 from gpu_sim.core.scenario.market_settings import PriceSettings
 from gpu_sim.core.simulation import Simulation
 
-from ...support.builders import DAY, HOUR, MINUTE, at, journal, offer, seen
-from .recordings import priced, said, series, world
+from ....support.builders import DAY, HOUR, MINUTE, at, journal, offer, seen
+from ..recordings import priced, said, series, world
 
 PRICES = [287_000, 300_000, 300_000, 250_000, 90_000, 410_000]
 

@@ -7,8 +7,8 @@ from gpu_sim.core.commands import MoveRental
 from gpu_sim.core.events import InterruptionNotified, RentalTerminated
 from gpu_sim.core.simulation import Simulation
 
-from ...support.builders import DAY, HOUR, MINUTE, rent, seen
-from .recordings import generated, nodes, replaying, said, trace, world
+from ....support.builders import DAY, HOUR, MINUTE, rent, seen
+from ..recordings import generated, nodes, replaying, said, trace, world
 
 HOW: list[dict[str, Any]] = [
     {},
