@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from gpu_sim.core.kernel.quantities import (
     Availability,
+    Bound,
     Duration,
     Factor,
     Instant,
@@ -24,6 +25,7 @@ from gpu_sim.notation import (
     format_size,
     parse_availability,
     parse_begin,
+    parse_bound,
     parse_duration,
     parse_factor,
     parse_instant,
@@ -123,6 +125,33 @@ def test_the_begin_of_a_recording_is_a_duration_or_drawn(text: str, place_ms: in
 @given(st.integers(0, 36_500 * 86_400_000))
 def test_a_duration_that_was_written_is_read_as_the_same(span_ms: int) -> None:
     assert parse_duration(format_duration(span_ms)) == span_ms
+
+
+@pytest.mark.parametrize(
+    ("value", "millionths"),
+    [
+        (0, 0),
+        (3, 3_000_000),
+        (0.985, 985_000),
+        (Decimal("-0.000001"), -1),
+        ("98.5%", 985_000),
+        ("-0.0001%", -1),
+        ("25.00", 25_000_000),
+        ("-5", -5_000_000),
+        (10**12, 10**18),
+    ],
+)
+def test_a_bound_is_a_number_a_share_or_dollars(value: Any, millionths: int) -> None:
+    parsed = parse_bound(value)
+    assert (parsed, type(parsed)) == (millionths, Bound)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "+1", "1e3", "5 %", "0.0000001", 0.0000001, "0.00001%", None, True, [], 10**12 + 1]
+)
+def test_what_is_no_bound_is_refused_with_an_example(value: Any) -> None:
+    with pytest.raises(ValueError, match=r'^expected a number such as 0.985, 98.5% or "25.00" with at most 6 decimals'):
+        parse_bound(value)
 
 
 @pytest.mark.parametrize(

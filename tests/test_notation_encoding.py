@@ -4,7 +4,18 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from gpu_sim.core.kernel.quantities import Availability, Duration, Factor, Instant, Money, Price, Share, Size
+from gpu_sim.core.kernel.quantities import (
+    Availability,
+    Bound,
+    Duration,
+    Factor,
+    Instant,
+    Money,
+    Price,
+    RecordingBegin,
+    Share,
+    Size,
+)
 from gpu_sim.notation import (
     decode_quantity,
     encode_quantity,
@@ -61,6 +72,8 @@ _BOUNDS: dict[type[int], tuple[int, int]] = {
     Availability: (1, 10**6),
     Factor: (0, 10**12),
     Size: (0, 10_000_000),
+    Bound: (-(10**18), 10**18),
+    RecordingBegin: (-1, 36_500 * 86_400_000),
 }
 
 

@@ -17,6 +17,7 @@ from .core.kernel.quantities import (
     DRAWN_BEGIN,
     NO_RETRY_AFTER,
     Availability,
+    Bound,
     Duration,
     Factor,
     Instant,
@@ -27,6 +28,7 @@ from .core.kernel.quantities import (
     Share,
     Size,
 )
+from .core.scenario.experiment.expectation import decimal_text
 from .core.scenario.provisioning_parts import MEGABYTES_MAX
 
 DURATION_PATTERN = r"(?=\d)(\d{1,12}d)?(\d{1,12}h)?(\d{1,12}m)?(\d{1,12}s)?(\d{1,12}ms)?"
@@ -34,6 +36,7 @@ MONEY_PATTERN = r"\d{1,13}(\.\d{1,6})?"
 PRICE_PATTERN = r"\d{1,7}(\.\d{1,3})?"
 SHARE_PATTERN = r"\d{1,3}(\.\d{1,4})?%"
 FACTOR_PATTERN = r"\d{1,7}(\.\d{1,6})?"
+BOUND_PATTERN = r"-?\d{1,13}(\.\d{1,6})?|-?\d{1,13}(\.\d{1,4})?%"
 SIZE_PATTERN = r"\d{1,5}(\.\d{1,3})?GB"
 INSTANT_PATTERN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 
@@ -41,6 +44,7 @@ DURATION_DAYS_MAX = 36_500
 MONEY_DOLLARS_MAX = 10**12
 PRICE_DOLLARS_MAX = PRICE_MICROS_MAX // MICROS_PER_DOLLAR
 FACTOR_MAX = 10**6
+BOUND_MAX = 10**12
 SIZE_GIGABYTES_MAX = MEGABYTES_MAX // 1_000
 _YEARS = range(1970, 9000)
 
@@ -53,6 +57,7 @@ _money = re.compile(MONEY_PATTERN, re.ASCII).fullmatch
 _price = re.compile(PRICE_PATTERN, re.ASCII).fullmatch
 _share = re.compile(SHARE_PATTERN, re.ASCII).fullmatch
 _factor = re.compile(FACTOR_PATTERN, re.ASCII).fullmatch
+_bound = re.compile(BOUND_PATTERN, re.ASCII).fullmatch
 _size = re.compile(SIZE_PATTERN, re.ASCII).fullmatch
 _instant = re.compile(INSTANT_PATTERN, re.ASCII).fullmatch
 
@@ -180,6 +185,20 @@ def format_factor(parts_per_million: int) -> int | float:
     return parts_per_million / _MILLION if rest else whole
 
 
+def parse_bound(value: _Value) -> Bound:
+    """A number in millionths, from `0.985`, `98.5%` or, as money is written, `"25.00"`."""
+    expected = 'a number such as 0.985, 98.5% or "25.00" with at most 6 decimals'
+    if isinstance(value, str):
+        if _bound(value) is None:
+            _refuse(value, expected)
+        number: Decimal | None = Decimal(value.removesuffix("%")).scaleb(-2 if value.endswith("%") else 0)
+    else:
+        number = _decimal(value)
+    if number is None or abs(number) > BOUND_MAX:
+        _refuse(value, f"{expected}, from -{BOUND_MAX} to {BOUND_MAX}")
+    return Bound(_parts_per_million(number, value, expected))
+
+
 def parse_size(value: _Value) -> Size:
     """A size ≥ 0 in megabytes, from gigabytes: `9GB`, `1.5GB`, at most three decimals."""
     expected = "a size such as 9GB or 1.5GB with at most 3 decimals"
@@ -222,6 +241,7 @@ _PARSERS: dict[type, Callable[[_Value], int]] = {
     Share: parse_share,
     Availability: parse_availability,
     Factor: parse_factor,
+    Bound: parse_bound,
     Size: parse_size,
 }
 
@@ -244,6 +264,7 @@ _FORMATS: dict[type, Callable[[int], str | int | float]] = {
     Share: format_share,
     Availability: format_share,
     Factor: format_factor,
+    Bound: decimal_text,
     Size: format_size,
 }
 

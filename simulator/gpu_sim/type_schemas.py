@@ -60,6 +60,12 @@ _QUANTITIES: dict[type, dict[str, Any]] = {
             {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         ]
     },
+    quantities.Bound: {
+        "anyOf": [
+            {"type": "number", "minimum": -notation.BOUND_MAX, "maximum": notation.BOUND_MAX},
+            _text(f"({notation.BOUND_PATTERN})", "98.5%"),
+        ]
+    },
     quantities.Factor: {
         "anyOf": [
             {"type": "number", "minimum": 0, "maximum": notation.FACTOR_MAX},

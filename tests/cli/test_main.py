@@ -13,6 +13,7 @@ from gpu_sim import Simulation, __version__, serve_in_thread
 from gpu_sim.cli.exit_codes import CannotTry
 from gpu_sim.cli.main import main
 from gpu_sim.core.commands import RentGpu
+from gpu_sim.core.scenario.experiment.expectation import in_words
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.builders import QUIET, scenario
@@ -158,7 +159,7 @@ def test_scenarios_are_listed_with_what_to_expect() -> None:
     for name in shipped_scenarios():
         described = load_scenario(name)
         assert f"{name}\n    {' '.join(described.description.split())}\n" in listed.output
-        assert f"    Expect: {' '.join(described.expect.split())}\n" in listed.output
+        assert f"    Expect: {in_words(described.expect)}\n" in listed.output
 
 
 def test_the_schema_is_a_json_schema() -> None:

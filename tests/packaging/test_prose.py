@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from gpu_sim.core.scenario.experiment.expectation import in_words
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 
 from ..support.processes import ROOT
@@ -99,7 +100,7 @@ def prose() -> Iterator[tuple[str, str]]:
         yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
     for name in shipped_scenarios():
         scenario = load_scenario(name)
-        yield f"scenario {name}", f"{scenario.description} {scenario.expect}"
+        yield f"scenario {name}", f"{scenario.description} {in_words(scenario.expect)}"
 
 
 def modules_in(path: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from gpu_sim.core.replay import replay
+from gpu_sim.core.scenario.experiment.expectation import in_words
 from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from gpu_sim.shipped_files import folder
 
@@ -52,7 +53,7 @@ def test_a_scenario_says_what_it_is_and_what_to_expect(name: str) -> None:
     assert scenario.name == name
     assert len(scenario.description) > 100
     assert "\n" not in scenario.description.strip()
-    assert len(scenario.expect) > 50
+    assert len(in_words(scenario.expect)) > 50
     assert scenario.until is not None
     assert scenario.until >= HOUR
 

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from ..core.scenario.experiment.expectation import in_words
 from ..core.scenario.scenario import Scenario
 from .exit_codes import CannotTry
 from .lines import echo
@@ -44,7 +45,7 @@ def scenarios() -> None:
     for name in shipped_scenarios():
         scenario = load_scenario(name)
         echo(f"{name}\n    {' '.join(scenario.description.split())}")
-        echo(f"    Expect: {' '.join(scenario.expect.split())}")
+        echo(f"    Expect: {in_words(scenario.expect)}")
 
 
 @click.command()

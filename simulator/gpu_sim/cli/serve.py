@@ -210,8 +210,11 @@ def serve(
     from ..server import serving
     from ..server.ready_file import ReadyFileUnusable
 
+    scenario = load_scenario_or_end(scenario_name)
+    if scenario.renters:
+        echo(f"the renters of {scenario.name} live in gpu-sim run and gpu-sim sweep alone: here are none", err=True)
     options = serving.Options(
-        scenario=load_scenario_or_end(scenario_name),
+        scenario=scenario,
         seed=seed,
         clock=clock,
         profile=profile,

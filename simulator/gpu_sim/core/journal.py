@@ -21,7 +21,16 @@ from .events import Event
 from .faults.lines import FaultLine
 from .kernel.clock import YEAR_MS, format_instant
 from .kernel.errors import JournalInvalid
-from .kernel.quantities import DRAWN_BEGIN, NO_RETRY_AFTER, Availability, Natural, RecordingBegin, RetryAfter, Share
+from .kernel.quantities import (
+    DRAWN_BEGIN,
+    NO_RETRY_AFTER,
+    Availability,
+    Bound,
+    Natural,
+    RecordingBegin,
+    RetryAfter,
+    Share,
+)
 from .kernel.randomness import PPM
 from .scenario.scenario import Scenario, canonical
 
@@ -267,7 +276,7 @@ def _decode(line: bytes, type_: type[_T], number: int) -> _T:
         raise JournalInvalid(str(error), param=f"line {number}") from None
 
 
-_LEAST: dict[type, int] = {RetryAfter: NO_RETRY_AFTER, RecordingBegin: DRAWN_BEGIN}
+_LEAST: dict[type, int] = {RetryAfter: NO_RETRY_AFTER, RecordingBegin: DRAWN_BEGIN, Bound: -_QUANTITY_MAX}
 
 
 def plain_quantity(type_: type[_T], value: object) -> _T:

@@ -10,6 +10,7 @@ from .market.availability_rates import CannotCalibrate, MarketRates
 from .market.playback import offers_meant
 from .scenario.acts import Act, LastingAct
 from .scenario.catalog import PROVIDER_CLASSES, OfferSpec
+from .scenario.experiment.experiment_problems import expectation_problems, renter_problems
 from .scenario.fault_rules import rule_problems
 from .scenario.market_settings import ChurnTerms, MarketSettings
 from .scenario.offer_names import OfferNames, Path
@@ -31,6 +32,10 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
     yield from _fault_problems(scenario, names)
     yield from _act_problems(scenario, names)
     yield from _act_name_problems(scenario.timeline)
+    accounts = [account.name for account in scenario.accounts]
+    yield from renter_problems(scenario.renters, accounts, offers, names)
+    rented_for = [account for renter in scenario.renters for account in renter.accounts]
+    yield from expectation_problems(scenario.expect, [*accounts, *rented_for])
 
 
 def _market_problems(

@@ -1,21 +1,35 @@
 """Scenarios: their defaults and their bounds."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from gpu_sim.core.kernel.clock import YEAR_MS
-from gpu_sim.core.kernel.quantities import Duration, Factor, Money, Share
+from gpu_sim.core.kernel.quantities import Bound, Duration, Factor, Money, Share
+from gpu_sim.core.replay import replay
 from gpu_sim.core.scenario.availability_shape import Severity
 from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.experiment.expectation import Expectation
+from gpu_sim.core.scenario.experiment.renters import JobSpec, RenterSpec
+from gpu_sim.core.scenario.experiment.sweep_settings import SweepSettings
 from gpu_sim.core.scenario.market_settings import (
     AvailabilitySettings,
     InterruptionSettings,
     MarketSettings,
     PriceSettings,
 )
-from gpu_sim.core.scenario.scenario import AccountSpec, BillingSettings, ClockSettings, Scenario, canonical
+from gpu_sim.core.scenario.scenario import (
+    AccountSpec,
+    BillingSettings,
+    ClockSettings,
+    Scenario,
+    canonical,
+    canonical_with_renters,
+)
+from gpu_sim.core.simulation import Simulation
+from msgspec.structs import replace
 
-from ...support.builders import offer, scenario
+from ...support.builders import journal, offer, scenario
 
 OFFERS = (offer(), offer("us-central1, US", provider_id="gcp", gpu_model="H100"))
 
@@ -85,3 +99,31 @@ def test_a_setting_at_its_bounds_is_accepted(right: Callable[[], object]) -> Non
 def test_the_canonical_form_has_no_tokens_and_all_else() -> None:
     named = scenario(accounts=(AccountSpec("alice", "si_a", Money(5)), AccountSpec("bob")))
     assert canonical(named) == scenario(accounts=(AccountSpec("alice", None, Money(5)), AccountSpec("bob")))
+
+
+def experiment(**fields: Any) -> Scenario:
+    renters = (RenterSpec(name="ann", jobs=JobSpec(work=fixed(1))),)
+    return scenario(accounts=(AccountSpec("alice", "si_a"),), renters=renters, **fields)
+
+
+def test_the_canonical_form_has_no_part_of_an_experiment_but_what_a_text_expects() -> None:
+    judged = ("All is well.", Expectation(metric="total.cost_usd", at_most=Bound(1)))
+    plain = scenario(accounts=(AccountSpec("alice"),))
+    assert canonical(experiment(expect=judged, sweep=SweepSettings(seeds=2))) == plain
+    assert canonical(experiment(expect="All is well.")) == replace(plain, expect="All is well.")
+
+
+def test_that_of_an_experiment_has_its_renters_and_comparisons_and_neither_sweep_nor_texts() -> None:
+    told = {"expect": "All is well.", "description": "A try.", "sweep": SweepSettings(seeds=2)}
+    kept = canonical_with_renters(experiment(**told))
+    assert kept == replace(experiment(), accounts=(AccountSpec("alice"),))
+    assert kept != canonical(experiment())
+    judged = ("All is well.", Expectation(metric="total.cost_usd", at_most=Bound(1)))
+    assert canonical_with_renters(experiment(**(told | {"expect": judged}))) == replace(kept, expect=judged)
+
+
+def test_a_journal_of_a_scenario_with_renters_is_that_without_them_and_is_replayed() -> None:
+    judged = (Expectation(ledger="ann.held", equals=Bound(0)),)
+    with_them, without = (Simulation(each) for each in (experiment(expect=judged), replace(experiment(), renters=())))
+    assert journal(with_them) == journal(without)
+    assert replay(journal(with_them))[1] is None

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from gpu_sim.core.journal import FORMAT
-from gpu_sim.core.kernel.quantities import Duration, Factor, Share
+from gpu_sim.core.kernel.quantities import Bound, Duration, Factor, Share
 from gpu_sim.core.scenario.catalog import OfferSpec
 from gpu_sim.core.scenario.distributions import Distribution, LogNormal, fixed
+from gpu_sim.core.scenario.experiment.expectation import Expectation
 from gpu_sim.core.scenario.fault_effects import FaultEffect
 from gpu_sim.core.scenario.fault_rules import FaultRule, FaultWhen
 from gpu_sim.core.scenario.market_settings import ChurnSettings, ChurnTerms, InterruptionSettings, MarketSettings
@@ -120,6 +121,12 @@ def fresh(text: str) -> str:
 def test_what_equals_its_default_is_not_written_at_any_depth(written_out: Struct, expected: bytes) -> None:
     assert with_defaults_shared(written_out) == written_out
     assert encoded(written_out) == expected
+
+
+def test_structs_among_texts_leave_their_defaults_out_too() -> None:
+    expectation = Expectation(metric="a", at_least=Bound(1), because=fresh(""), when=fresh("at the end"))  # type: ignore[arg-type]  # it is one of them
+    written = encoded(Scenario(name="x", expect=("All is well.", expectation)))
+    assert written == b'{"name":"x","expect":["All is well.",{"metric":"a","at_least":1}]}'
 
 
 def test_a_struct_of_defaults_alone_stays_itself() -> None:

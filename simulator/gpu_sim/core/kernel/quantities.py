@@ -79,6 +79,12 @@ class Availability(int):
     __slots__ = ()
 
 
+class Bound(int):
+    """A number that something measured is compared with, in millionths; it may be negative."""
+
+    __slots__ = ()
+
+
 NOW_MS_MAX = 10_000 * YEAR_MS
 """A clock is at most so far from its start: about the length of the calendar."""
 

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from ..kernel.clock import HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS
 from ..kernel.quantities import Duration, Factor, Instant, Money
 from .acts import Act
+from .experiment.expectation import Expect
 from .experiment.renters import RenterSpec
+from .experiment.sweep_settings import SweepSettings
 from .fault_rules import FaultRule
 from .market_settings import MarketSettings
 from .shared_defaults import with_defaults_shared
@@ -96,8 +98,9 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """The name by which the scenario is listed and shown."""
     description: str = ""
     """The situation in a sentence or two."""
-    expect: str = ""
-    """The outcome that somebody who runs it should see."""
+    expect: Expect = ""
+    """The outcome that somebody who runs it should see: a text, or a list of texts and of comparisons, which
+    `gpu-sim run` judges."""
     extends: str | None = None
     """The scenario that this one changes: a shipped one, or a .yaml file beside this one."""
     seed: int = 1
@@ -120,12 +123,30 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """Acts, each at an instant after the start."""
     renters: tuple[RenterSpec, ...] = ()
     """Synthetic customers, which live in `gpu-sim run` and `gpu-sim sweep` only."""
+    sweep: SweepSettings | None = None
+    """The runs of `gpu-sim sweep`."""
     until: Duration | None = None
     """The end of a run that nobody watches, such as that of its golden journal."""
 
 
 def canonical(scenario: Scenario) -> Scenario:
     """The canonical form: all that decides the run, without the tokens, which only clients need. Equal ones are the
-    same bytes: what has its default is left out, also where a file writes it out."""
+    same bytes: what has its default is left out, also where a file writes it out.
+
+    Renters, their sweep and comparisons are left out too. What renters do are commands, which a journal has: a replay
+    needs no policy, and who changes one keeps the state file of a server. A text of `expect` stays, as the description.
+    """
+    expect = scenario.expect if isinstance(scenario.expect, str) else ""
+    return _canonical(replace(scenario, renters=(), expect=expect, sweep=None))
+
+
+def canonical_with_renters(scenario: Scenario) -> Scenario:
+    """The canonical form of an experiment: all that decides what comes of a run in which its renters live, and is
+    judged. How often it is run, its `sweep`, does not, nor do texts for people."""
+    expect = "" if isinstance(scenario.expect, str) else scenario.expect
+    return _canonical(replace(scenario, description="", expect=expect, sweep=None))
+
+
+def _canonical(scenario: Scenario) -> Scenario:
     accounts = tuple(replace(account, token=None) for account in scenario.accounts)
     return with_defaults_shared(replace(scenario, accounts=accounts))

@@ -33,7 +33,7 @@ def _fields(type_: type[Struct]) -> tuple[FieldInfo, ...]:
 
 
 def _shared(value: object) -> object:
-    if isinstance(value, tuple) and value and isinstance(value[0], Struct):
+    if isinstance(value, tuple) and any(isinstance(each, Struct) for each in value):
         return tuple(map(_shared, value))
     if isinstance(value, Struct) and not isinstance(value, _WITHOUT):
         return with_defaults_shared(value)

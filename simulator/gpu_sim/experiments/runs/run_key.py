@@ -6,12 +6,12 @@ from hashlib import blake2b
 import msgspec
 
 from ... import __version__
-from ...core.scenario.scenario import Scenario, canonical
+from ...core.scenario.scenario import Scenario, canonical_with_renters
 
 
 def scenario_digest(scenario: Scenario) -> str:
-    """The digest of all that a scenario says, tokens aside."""
-    encoded = msgspec.json.encode(canonical(scenario), enc_hook=int)
+    """The digest of all that decides what comes of a run of the scenario."""
+    encoded = msgspec.json.encode(canonical_with_renters(scenario), enc_hook=int)
     return blake2b(encoded, digest_size=16).hexdigest()
 
 

@@ -8,6 +8,7 @@ from ...kernel.names import is_name
 from ...kernel.one_of import OneOf
 from ...kernel.quantities import Duration, Money
 from ..acts import Selector
+from ..catalog import OfferSpec
 from ..distributions import Distribution
 
 
@@ -129,7 +130,8 @@ class Reactions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     """The renter gives up a job, or rents nothing any more, after so many refusals in a row."""
 
     def __post_init__(self) -> None:
-        if self.retries < 0 or self.multiply < 1 or (self.give_up_after or 1) < 1:
+        give_up_after = 1 if self.give_up_after is None else self.give_up_after
+        if self.retries < 0 or min(self.multiply, give_up_after) < 1:
             raise ValueError("retries must be 0 or more, multiply and give_up_after at least 1")
         if self.back_off < 1 or self.stuck_after == 0:
             raise ValueError("back_off and stuck_after must be above 0s")
@@ -164,6 +166,17 @@ class RenterSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     """It sees notices of interruptions, not only the interruptions."""
     reactions: Reactions = Reactions()
     """What it does about refusals and lost answers."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The names of the accounts of these renters."""
+        if self.count == 1:
+            return (self.name,)
+        return tuple(f"{self.name}-{number}" for number in range(1, self.count + 1))
+
+    def may_rent(self, spec: OfferSpec) -> bool:
+        """True if it may rent this offer: it is among its `offers`, with enough memory."""
+        return spec.vram_gb >= self.min_vram_gb and self.offers.matches(spec.provider_id, spec.gpu_model, spec.region)
 
     def __post_init__(self) -> None:
         if not is_name(self.name):

@@ -1,0 +1,37 @@
+"""The problems of a scenario's renters and expectations that no single field shows, each with the path of its field."""
+
+from collections.abc import Iterator, Sequence
+
+from ...kernel.names import did_you_mean, is_name
+from ..catalog import OfferSpec
+from ..offer_names import OfferNames, Path
+from .expectation import Expect, comparisons
+from .renters import RenterSpec
+
+
+def renter_problems(
+    renters: Sequence[RenterSpec], accounts: Sequence[str], offers: tuple[OfferSpec, ...], names: OfferNames
+) -> Iterator[tuple[Path, str]]:
+    """Accounts that cannot be named as their renters are, and offers that nobody has. `accounts` are the scenario's."""
+    taken = dict.fromkeys(accounts)
+    for index, renter in enumerate(renters):
+        where: Path = ("renters", index)
+        # The longest comes last: where that is a name, all of them are.
+        if not is_name(renter.accounts[-1]):
+            yield (*where, "name"), f'"{renter.accounts[-1]}" would be an account of more than 64 characters'
+        clash = next((account for account in renter.accounts if account in taken), None)
+        if clash is not None:
+            yield (*where, "name"), f'the name "{clash}" is taken: a renter has an account of its own'
+        taken |= dict.fromkeys(renter.accounts)
+        problems = list(names.problems(renter.offers, (*where, "offers")))
+        yield from problems
+        if not problems and not any(map(renter.may_rent, offers)):
+            yield (*where, "min_vram_gb"), f"no offer that it may rent has {renter.min_vram_gb} GB"
+
+
+def expectation_problems(expect: Expect, accounts: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Comparisons with the ledger of accounts that nobody has. `accounts` are the scenario's and its renters'."""
+    for index, expectation in comparisons(expect):
+        if expectation.ledger is not None and expectation.ledger_account not in accounts:
+            account = expectation.ledger_account
+            yield ("expect", index, "ledger"), f'no account "{account}"{did_you_mean(account, accounts)}'
