@@ -13,11 +13,16 @@ class PolicyFailed(Exception):
         self.policy = policy
         self.renter = renter
         self.at_ms = at_ms
-        latest = "".join(f"\n  {event}" for event in events)
+        self._made_of = policy, renter, at_ms, problem, (*events,), repeat
+        latest = "".join(f"\n  {event}" for event in self._made_of[4])
         told = f"\nThe latest events of the run:{latest}" if latest else ""
         super().__init__(
             f'the policy "{policy}" of {renter} {problem}, {at_ms} ms after the start{told}\nRepeat it: {repeat}'
         )
+
+    def __reduce__(self) -> tuple[type["PolicyFailed"], tuple[object, ...]]:
+        # An exception is made anew of its text otherwise, where a worker process hands it over.
+        return type(self), self._made_of
 
 
 class RunImpossible(Exception):
@@ -27,3 +32,6 @@ class RunImpossible(Exception):
         self.path = path
         self.problem = problem
         super().__init__(f"{path}: {problem}")
+
+    def __reduce__(self) -> tuple[type["RunImpossible"], tuple[str, str]]:
+        return type(self), (self.path, self.problem)

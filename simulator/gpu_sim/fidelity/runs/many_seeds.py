@@ -1,15 +1,14 @@
 """Many seeds of a market, on as many processes as there are cores."""
 
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context
 
-from ...exit_signals import NUMBERS, ExitSignals
+from ...exit_signals import ExitSignals
 from ...output_file import remove_part
+from ...worker_signals import begin_worker, blocked_signals
 from .seed_run import Plan, SeedRun, export_folder, run_seed
 
 
@@ -41,7 +40,7 @@ def _in_parallel(
     """Run seeds in spawned processes: forking is unsafe if this one has threads."""
     others = active_children()
     # Held but for the wait: a process half started would be one that nobody knows of.
-    with signals.held(), ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin) as pool:
+    with signals.held(), ProcessPoolExecutor(processes, get_context("spawn"), initializer=begin_worker) as pool:
         try:
             pending = _submitted(pool, plan, seeds)
             with signals.released():
@@ -58,7 +57,7 @@ def _in_parallel(
 
 
 def _submitted(pool: ProcessPoolExecutor, plan: Plan, seeds: Sequence[int]) -> list[Future[SeedRun]]:
-    with _blocked_signals():  # the processes, which start here, begin with them blocked
+    with blocked_signals():  # the processes, which start here, begin with them blocked
         return [pool.submit(run_seed, plan, seed, with_history=number == 0) for number, seed in enumerate(seeds)]
 
 
@@ -74,22 +73,3 @@ def _remove_parts(plan: Plan, seeds: Sequence[int], pid: int) -> None:
     if plan.export is not None:
         for seed in seeds:
             remove_part(export_folder(plan.export, seed), pid)
-
-
-@contextmanager
-def _blocked_signals() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin() -> None:
-    """Begin a process: ^C, which a terminal sends to all of a command's, is for the first of them to act on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)

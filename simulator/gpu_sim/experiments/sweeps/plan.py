@@ -1,0 +1,58 @@
+"""The plan of a sweep: its combinations of settings, each with the scenario that it makes, and its seeds."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from ...core.scenario.experiment.sweep_settings import SweepSettings, Value
+from ...core.scenario.scenario import Scenario
+from .settings import Setting, SettingUnusable, Template, combinations, drawn_combinations, text_of, told, values_of
+
+
+class Point(Struct, frozen=True, eq=False):
+    """One combination of settings, in texts, and the scenario under it."""
+
+    settings: dict[str, str]
+    scenario: Scenario
+
+
+class SweepPlan(Struct, frozen=True, eq=False):
+    """All combinations, each of which is run under all seeds; `baseline` is the one that others are compared with, by
+    those settings of it that are given."""
+
+    scenario: Scenario
+    points: tuple[Point, ...]
+    seeds: range
+    baseline: dict[str, str]
+
+
+def sweep_plan(
+    scenario: Scenario,
+    *,
+    settings: Sequence[Setting] = (),
+    seeds: int | None = None,
+    seed_first: int | None = None,
+    baseline: Mapping[str, Value] | None = None,
+    trials: int | None = None,
+) -> SweepPlan:
+    """The plan of a scenario's `sweep`, over which these arguments win. Raises SettingUnusable.
+
+    With `trials` so many combinations are drawn; else all are run.
+    """
+    block = scenario.sweep or SweepSettings()
+    wanted = {name: values_of(name, values) for name, values in block.settings.items()}
+    wanted.update(settings)
+    each = [Setting(name, values) for name, values in wanted.items()]
+    # The runs are those of the scenario without its sweep, which is no part of any.
+    template = Template(scenario)
+    trials = block.trials if trials is None else trials
+    drawn = combinations(each) if trials is None else drawn_combinations(each, trials, scenario.seed)
+    points = tuple(Point(told(values), template.under(values)) for values in drawn)
+    base = told(block.baseline if baseline is None else baseline)
+    for name, value in base.items():
+        if name not in wanted:
+            raise SettingUnusable(name, "the baseline names a setting that does not vary")
+        if value not in map(text_of, wanted[name]):
+            raise SettingUnusable(name, f'the baseline "{value}" is none of its values')
+    first = scenario.seed if seed_first is None else seed_first
+    return SweepPlan(scenario, points, range(first, first + (block.seeds if seeds is None else seeds)), base)
