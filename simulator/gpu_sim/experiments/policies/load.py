@@ -33,6 +33,10 @@ SHIPPED = {
     "cheapest": _Shipped("ranked", "Cheapest"),
     "most_reliable": _Shipped("ranked", "MostReliable"),
     "cheapest_per_useful_hour": _Shipped("ranked", "CheapestPerUsefulHour"),
+    "greedy": _Shipped("deadline", "Greedy", service=False, tick=True, spot=True, on_demand=True),
+    "uniform_progress": _Shipped(
+        "deadline", "UniformProgress", service=False, tick=True, deadline=True, spot=True, on_demand=True
+    ),
 }
 """The shipped policies by name."""
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
-from ..renting.occasions import Occasion, RentRefused
+from ..renting.occasions import Occasion, RentalEnded, RentRefused
 from ..renting.sight import OfferSeen
+
+NEVER_RAN_REASONS = ("provisioning_failed", "stuck")
+"""Why a rental may be over that was to run and did not: as good as a refusal."""
 
 
 class RefusedOffers:
@@ -18,7 +21,9 @@ class RefusedOffers:
         if now_ms != self._at_ms:
             self._at_ms = now_ms
             self._names.clear()
-        if isinstance(occasion, RentRefused):
+        if isinstance(occasion, RentRefused) or (
+            isinstance(occasion, RentalEnded) and occasion.reason in NEVER_RAN_REASONS
+        ):
             self._names.append(occasion.offer)
 
     def others(self, offers: Iterable[OfferSeen]) -> list[OfferSeen]:
