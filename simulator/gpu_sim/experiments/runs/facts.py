@@ -10,7 +10,8 @@ class RentalFacts(Struct, gc=False):
     that its end lost, `restart_ms` restart overhead or cold start, `checkpoint_ms` checkpoints; the rest was idle.
 
     `number` is that of the job, 0 for a service. `running_ms` and `ended_ms` are None where it never ran or still
-    lives; `charge_micros` is then what it would cost if it ended with the run. `asked_to_end` tells a renter's own end.
+    lives; `charge_micros` is then what it would cost if it ended with the run. At `ready_ms` it began to work or serve,
+    or would have had it not ended before; None where it never had to. `asked_to_end` tells a renter's own end.
     """
 
     rental_id: str
@@ -25,6 +26,7 @@ class RentalFacts(Struct, gc=False):
     hold_micros: int
     created_ms: int
     running_ms: int | None = None
+    ready_ms: int | None = None
     ended_ms: int | None = None
     reason: Reason | None = None
     cause: Cause | None = None

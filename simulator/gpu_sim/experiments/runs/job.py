@@ -46,7 +46,7 @@ class Job(Need):
 
     def _work_on(self, held: Held, from_ms: int) -> None:
         held.start_ms = from_ms
-        held.ready_ms = from_ms + self._overhead_ms
+        held.ready_ms = held.facts.ready_ms = from_ms + self._overhead_ms
         self._working = held
 
     def loses(self, held: Held, at_ms: int) -> int:

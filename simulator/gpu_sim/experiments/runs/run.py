@@ -8,6 +8,7 @@ from ...core.scenario.scenario import Scenario
 from ..policies.load import load_policy
 from ..renting.direct_client import DirectClient, OffersSeen
 from .experiment import Experiment, PolicyMaker, with_accounts
+from .metrics import metrics_of
 from .policy_failed import RunImpossible
 from .run_key import run_key
 from .run_result import RunResult, Through
@@ -58,7 +59,7 @@ def run(
         settings=dict(settings or {}),
         key=run_key(scenario, settings or {}, seed),
         length_ms=length_ms,
-        metrics={},
+        metrics=metrics_of(scenario, facts),
         misses=(),
         facts=facts,
         journal=journal,

@@ -22,7 +22,7 @@ class Service(Need):
     def begins_to_run(self, held: Held, at_ms: int) -> None:
         """It will be ready after its cold start."""
         held.start_ms = held.run(at_ms)
-        held.ready_ms = held.start_ms + int(self._spec.cold_start)
+        held.ready_ms = held.facts.ready_ms = held.start_ms + int(self._spec.cold_start)
 
     def loses(self, held: Held, at_ms: int) -> int:
         """A replica less; no work is lost by it."""
