@@ -36,34 +36,29 @@ class Playback:
     `drawn_ms` is where it begins if that is drawn.
     """
 
-    __slots__ = ("_changes", "_offset_ms", "_opening", "_period_ms", "_scale")
+    __slots__ = ("_begin_ms", "_changes", "_first", "_offset_ms", "_passed", "_period_ms", "_scale")
 
     def __init__(self, played: Played, drawn_ms: int = 0) -> None:
-        recording, length_ms = played.recording, int(played.recording.length)
-        begin_ms = drawn_ms if played.begin == DRAWN_BEGIN else int(played.begin)
-        (_, first), *changes = recording.steps
-        if played.loop and recording.steps[-1][1] != first:
-            changes.append((length_ms, first))
-        # Those up to the place where it begins come a round later, if there is one.
-        passed = bisect_right(changes, begin_ms, key=itemgetter(0))
-        self._opening = changes[passed - 1][1] if passed else first
-        later = changes[:passed] if played.loop else []
-        self._changes = (
-            *((at_ms - begin_ms, value) for at_ms, value in changes[passed:]),
-            *((at_ms - begin_ms + length_ms, value) for at_ms, value in later),
-        )
-        self._period_ms = length_ms if played.loop else None
+        recording = played.recording
+        self._first = recording.steps[0][1]
+        self._changes = recording.steps[1:]
+        if played.loop and recording.steps[-1][1] != self._first:
+            self._changes += ((int(recording.length), self._first),)
+        self._begin_ms = drawn_ms if played.begin == DRAWN_BEGIN else int(played.begin)
+        # So many changes are over where it begins: change 0 is the one after them.
+        self._passed = bisect_right(self._changes, self._begin_ms, key=itemgetter(0))
+        self._period_ms = int(recording.length) if played.loop else None
         self._offset_ms = int(played.offset)
         self._scale = int(played.scale)
 
     def due_ms(self, n: int) -> int | None:
         """When change n comes, in ms since the scenario's start, or None where there is none."""
-        count = len(self._changes)
-        if n >= count and (self._period_ms is None or not count):
+        count, number = len(self._changes), n + self._passed
+        if number >= count and (self._period_ms is None or not count):
             return None
-        rounds, index = divmod(n, count)
+        rounds, index = divmod(number, count)
         # Always from where it begins: what is rounded off must not add up over the rounds.
-        at_ms = rounds * (self._period_ms or 0) + self._changes[index][0]
+        at_ms = rounds * (self._period_ms or 0) + self._changes[index][0] - self._begin_ms
         return self._offset_ms + at_ms * self._scale // PPM
 
     def is_at(self, changes: int, at_ms: int) -> bool:
@@ -73,7 +68,8 @@ class Playback:
 
     def value(self, changes: int) -> int:
         """The value once so many changes have come."""
-        return self._changes[(changes - 1) % len(self._changes)][1] if changes and self._changes else self._opening
+        number = changes + self._passed
+        return self._changes[(number - 1) % len(self._changes)][1] if number and self._changes else self._first
 
 
 def offers_meant(played: Sequence[Selector], specs: Iterable[OfferSpec]) -> Iterator[tuple[OfferSpec, int]]:
