@@ -106,7 +106,12 @@ def test_the_options_of_a_policy_are_texts_numbers_and_truths() -> None:
         ("renters: [{name: ann, jobs: {work: ^long}}]", "renters[0].jobs.work", "expected a duration such as 90s"),
         ("renters: [^{name: ann}]", "renters[0]", "give either jobs or service"),
         ("renters: [^{name: ann, count: 0, jobs: {work: 1h}}]", "renters[0]", "count must be 1 to 10000"),
-        ("renters: [{name: ann, options: ^{a: [1]}, jobs: {work: 1h}}]", "renters[0].options", "got a list"),
+        ("renters: [{name: ann, options: {b: 1, a: ^[1]}, jobs: {work: 1h}}]", "renters[0].options.a", "got a list"),
+        ("renters: [{name: ann, options: {b: 1, a: ^{}}, jobs: {work: 1h}}]", "renters[0].options.a", "got a mapping"),
+        ("sweep: {settings: {seed: [1], until: ^0.5}}", "sweep.settings.until", "got a decimal number"),
+        ("sweep: {settings: {seed: [1], until: ^true}}", "sweep.settings.until", "got true or false"),
+        ("sweep: {settings: {seed: [1], until: ^}}", "sweep.settings.until", "got nothing"),
+        ("sweep: {settings: ^{seed: [[1]]}}", "sweep.settings", "got a list"),
         (
             "renters: [{name: ann, offers: {provider: ^vastai}, jobs: {work: 1h}}]",
             "renters[0].offers.provider",

@@ -3,11 +3,25 @@
 Loaded only when there is a problem to explain.
 """
 
+from decimal import Decimal
+from types import NoneType
+
 from ..core.kernel.names import did_you_mean
 from ..core.scenario.scenario import Scenario
 from ..type_errors import TypeProblem, parse_type_error
 from .problems import FieldPath, Problem, problem_at
 from .yaml_tree import Node
+
+_KINDS: dict[type, str] = {
+    str: "str",
+    int: "int",
+    Decimal: "decimal",
+    bool: "bool",
+    list: "array",
+    dict: "object",
+    NoneType: "null",
+}
+"""The kinds of values, as msgspec calls them."""
 
 _TYPE_NAMES = {
     "str": "text",
@@ -26,7 +40,15 @@ def explain(message: str, root: Node) -> tuple[Problem, FieldPath | None]:
     problem = parse_type_error(message)
     if problem.kind == "unknown_field":
         return _unknown_key(problem, root), (*problem.path, problem.name)
-    return place_problem(problem.path, _plain_reason(problem), root), None
+    return place_problem((*problem.path, *_entry(problem, root)), _plain_reason(problem), root), None
+
+
+def _entry(problem: TypeProblem, root: Node) -> FieldPath:
+    """The key of the entry that a problem is with, where msgspec only says that it is one of a mapping's."""
+    mapping = root.find(*problem.path)
+    if not problem.place.endswith("[...]") or mapping is None or not isinstance(mapping.value, dict):
+        return ()
+    return tuple(key for key, node in mapping.value.items() if _KINDS.get(type(node.value)) == problem.got)[:1]
 
 
 def place_problem(path: FieldPath, reason: str, root: Node) -> Problem:
