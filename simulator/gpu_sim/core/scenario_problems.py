@@ -35,7 +35,7 @@ def find_problems(scenario: Scenario, offers: tuple[OfferSpec, ...]) -> Iterator
     accounts = [account.name for account in scenario.accounts]
     yield from renter_problems(scenario.renters, accounts, offers, names)
     rented_for = [account for renter in scenario.renters for account in renter.accounts]
-    yield from expectation_problems(scenario.expect, [*accounts, *rented_for])
+    yield from expectation_problems(scenario.expect, [*accounts, *rented_for], scenario.until)
 
 
 def _market_problems(

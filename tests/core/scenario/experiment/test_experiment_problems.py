@@ -1,10 +1,10 @@
 """Problems of renters and expectations that no single field shows."""
 
 import pytest
-from gpu_sim.core.kernel.quantities import Bound
+from gpu_sim.core.kernel.quantities import Bound, Duration
 from gpu_sim.core.scenario.acts import Selector
 from gpu_sim.core.scenario.distributions import fixed
-from gpu_sim.core.scenario.experiment.expectation import Expectation
+from gpu_sim.core.scenario.experiment.expectation import During, Expectation
 from gpu_sim.core.scenario.experiment.renters import JobSpec, RenterSpec
 from gpu_sim.core.scenario.offer_names import Path
 from gpu_sim.core.scenario_problems import find_problems
@@ -16,8 +16,11 @@ ANN = RenterSpec(name="ann", jobs=JobSpec(work=fixed(HOUR)))
 BOB = replace(ANN, name="bob")
 
 
-def problems(*renters: RenterSpec, expect: tuple[str | Expectation, ...] = ()) -> list[tuple[Path, str]]:
-    return list(find_problems(scenario(renters=renters, expect=expect), (offer(),)))
+def problems(
+    *renters: RenterSpec, expect: tuple[str | Expectation, ...] = (), until: int | None = None
+) -> list[tuple[Path, str]]:
+    end = None if until is None else Duration(until)
+    return list(find_problems(scenario(renters=renters, expect=expect, until=end), (offer(),)))
 
 
 def test_renters_with_accounts_of_their_own_have_none() -> None:
@@ -70,3 +73,15 @@ def test_the_ledger_is_that_of_customers_and_renters() -> None:
     expect: tuple[str | Expectation, ...] = (*fine, "All is well.", Expectation(ledger="bob.held", equals=zero))
     says = 'no account "bob"; did you mean "bob-2"?'
     assert problems(ANN, replace(BOB, count=2), expect=expect) == [(("expect", 4, "ledger"), says)]
+
+
+@pytest.mark.parametrize(
+    ("until", "is_over"), [(None, False), (2 * HOUR, False), (HOUR, False), (HOUR - 1, True), (0, True)]
+)
+def test_a_comparison_after_the_end_of_the_run_is_a_problem(until: int | None, is_over: bool) -> None:
+    during = During(between=(Duration(HOUR), Duration(3 * HOUR)))
+    always = Expectation(metric="total.cost_usd", at_most=Bound(1), when="always")
+    expect = (always, Expectation(metric="total.cost_usd", at_most=Bound(1), when=during))
+    found = problems(ANN, expect=expect, until=until)
+    says = "the run is over by then: `until` comes before"
+    assert found == ([(("expect", 1, "when", "between"), says)] if is_over else [])

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from ...kernel.names import did_you_mean, is_name
+from ...kernel.quantities import Duration
 from ..catalog import OfferSpec
 from ..offer_names import OfferNames, Path
-from .expectation import Expect, comparisons
+from .expectation import During, Expect, comparisons
 from .renters import RenterSpec
 
 
@@ -29,9 +30,12 @@ def renter_problems(
             yield (*where, "min_vram_gb"), f"no offer that it may rent has {renter.min_vram_gb} GB"
 
 
-def expectation_problems(expect: Expect, accounts: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Comparisons with the ledger of accounts that nobody has. `accounts` are the scenario's and its renters'."""
+def expectation_problems(expect: Expect, accounts: Sequence[str], until: Duration | None) -> Iterator[tuple[Path, str]]:
+    """Comparisons of accounts that nobody has, or after the end. `accounts` are the scenario's and its renters'."""
     for index, expectation in comparisons(expect):
+        when = expectation.when
+        if isinstance(when, During) and until is not None and when.between[0] > until:
+            yield ("expect", index, "when", "between"), "the run is over by then: `until` comes before"
         if expectation.ledger is not None and expectation.ledger_account not in accounts:
             account = expectation.ledger_account
             yield ("expect", index, "ledger"), f'no account "{account}"{did_you_mean(account, accounts)}'
