@@ -1,8 +1,11 @@
-"""SIGINT and SIGTERM where worker processes are spawned: they are for the command that started them to act on."""
+"""SIGINT and SIGTERM where worker processes are spawned, which are for the command that started them, and its end."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
+from threading import Thread
 
 from .exit_signals import NUMBERS
 
@@ -21,7 +24,18 @@ def blocked_signals() -> Iterator[None]:
 
 
 def begin_worker() -> None:
-    """Begin a process: ^C, which a terminal sends to all of a command's, is for the first of them to act on."""
+    """Begin a process: ^C, which a terminal sends to all of a command's, is for the first of them to act on.
+
+    Where that one is killed, this one ends as well: nobody wants its results, and it would wait for ever.
+    """
+    Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None, "a worker is a process that another one has started"
+    parent.join()
+    os._exit(1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from gpu_sim.core.scenario.experiment.expectation import in_words
-from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
+from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios, shipped_studies
 
 from ..support.processes import ROOT
 
@@ -98,7 +98,7 @@ def prose() -> Iterator[tuple[str, str]]:
     assert len(pages) > 8
     for path in pages:
         yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
-    for name in shipped_scenarios():
+    for name in (*shipped_scenarios(), *shipped_studies()):
         scenario = load_scenario(name)
         yield f"scenario {name}", f"{scenario.description} {in_words(scenario.expect)}"
 

@@ -20,6 +20,7 @@ from .remote import snapshot, wait
 from .replay import replay
 from .scenarios import check, scenarios, schema
 from .serve import serve
+from .sweep import sweep
 from .verify import verify
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     """A spot-GPU rental API on localhost, with a simulated market behind it and a clock that you can hold still."""
 
 
-for _command in (serve, check, scenarios, schema, replay, contract, snapshot, wait, verify, calibrate, market):
+for _command in (serve, check, scenarios, schema, replay, contract, snapshot, wait, verify, calibrate, market, sweep):
     main.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""The extra of the commands that load `fidelity`, and a progress bar for them."""
+"""The extras of commands that need more than the package alone, and a progress bar for those that take long."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,14 +10,14 @@ from .exit_codes import CannotTry
 
 
 @contextmanager
-def needs_extra(command: str) -> Iterator[None]:
+def needs_extra(command: str, extra: str = "market") -> Iterator[None]:
     """Raises CannotTry, which says how to install the extra, where an import within finds that it is missing."""
     try:
         yield
     except ImportError as error:
         missing = (error.name or str(error)).partition(".")[0]
         raise CannotTry(
-            f"{missing} is missing: {command} needs the extra, pip install 'gpu-market-simulator[market]'"
+            f"{missing} is missing: {command} needs the extra, pip install 'gpu-market-simulator[{extra}]'"
         ) from None
 
 

@@ -39,12 +39,14 @@ def check(ctx: click.Context, file: str) -> None:
 
 @click.command()
 def scenarios() -> None:
-    """List the shipped scenarios."""
-    from ..scenario_files.load import load_scenario, shipped_scenarios
+    """List the shipped scenarios and studies."""
+    from ..scenario_files.load import load_scenario, shipped_scenarios, shipped_studies
 
-    for name in shipped_scenarios():
+    studies = shipped_studies()
+    for name in (*shipped_scenarios(), *studies):
         scenario = load_scenario(name)
-        echo(f"{name}\n    {' '.join(scenario.description.split())}")
+        kind = " (a study, for gpu-sim run and sweep)" if name in studies else ""
+        echo(f"{name}{kind}\n    {' '.join(scenario.description.split())}")
         echo(f"    Expect: {in_words(scenario.expect)}")
 
 

@@ -75,6 +75,16 @@ def shipped_scenarios() -> dict[str, Path]:
     return {file.stem: file for file in sorted(shipped_folder("scenarios").glob("*.yaml"), key=_stem)}
 
 
+def shipped_studies() -> dict[str, Path]:
+    """The studies that travel with the simulator: scenarios with renters, for `gpu-sim run` and `gpu-sim sweep`."""
+    return {file.stem: file for file in sorted((shipped_folder("scenarios") / "studies").glob("*.yaml"), key=_stem)}
+
+
+def all_shipped() -> dict[str, Path]:
+    """The scenarios and the studies that travel with the simulator."""
+    return shipped_scenarios() | shipped_studies()
+
+
 def inherit(root: Node, folder: Folder | None, origin: str) -> Node:
     """The tree with everything that it extends merged in. Raises ScenarioError.
 
@@ -100,7 +110,7 @@ def _inherit(root: Node, folder: Folder | None, chain: tuple[Path, ...]) -> Node
     if path.resolve() in chain:
         _refuse(extends, ("extends",), f'"{extends.value}" extends this one in turn')
     # A shipped scenario finds its files beside itself, even for a document that may name none.
-    its_folder = Folder(path.parent) if extends.value in shipped_scenarios() else folder
+    its_folder = Folder(path.parent) if extends.value in all_shipped() else folder
     parent = _inherit(read_tree(read_text(path, BYTES_MAX), str(path)), its_folder, (*chain, path.resolve()))
     assert isinstance(parent.value, dict)
     inherited = {key: node for key, node in parent.value.items() if key not in _NEVER_INHERITED}
@@ -163,7 +173,7 @@ def _find_recordings(root: Node, folder: Folder | None) -> None:
 
 
 def _parent(node: Node, name: str, folder: Folder | None) -> Path:
-    shipped = shipped_scenarios()
+    shipped = all_shipped()
     file = shipped.get(name) or _named_file(node, ("extends",), name, folder)
     if file is None:
         hint = did_you_mean(name, [*shipped, *_file_names(folder, "*.yaml")])

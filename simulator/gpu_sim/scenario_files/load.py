@@ -18,7 +18,7 @@ from ..core.scenario.scenario import Scenario
 from ..core.scenario_problems import find_problems
 from ..notation import decode_quantity
 from .catalog import default_catalog, find_repeats, read_catalog
-from .inheritance import Folder, inherit, shipped_scenarios
+from .inheritance import Folder, all_shipped, inherit, shipped_scenarios, shipped_studies
 from .problems import FieldPath, Problem, ScenarioError, read_text
 from .recordings import read_price_recording, read_trace_recording
 from .yaml_tree import BYTES_MAX, Node, read_tree, tree_of
@@ -32,6 +32,7 @@ __all__ = [
     "parse_scenario",
     "scenario_schema",
     "shipped_scenarios",
+    "shipped_studies",
 ]
 
 _PROBLEMS_MAX = 20
@@ -39,7 +40,7 @@ _PROBLEMS_MAX = 20
 
 def load_scenario(name_or_file: str) -> Scenario:
     """The shipped scenario of that name, or the one in that file. Raises ScenarioError."""
-    shipped = shipped_scenarios()
+    shipped = all_shipped()
     path = shipped.get(name_or_file) or Path(name_or_file)
     # A word that is no file is a misspelt scenario more likely than a file that is missing.
     if name_or_file not in shipped and not path.suffix and not isfile(path):

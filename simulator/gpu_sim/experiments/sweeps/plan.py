@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ...core.scenario.experiment.sweep_settings import SweepSettings, Value
+from ...core.scenario.recordings import Recording
 from ...core.scenario.scenario import Scenario
 from .settings import Setting, SettingUnusable, Template, combinations, drawn_combinations, text_of, told, values_of
 
@@ -26,6 +27,10 @@ class SweepPlan(Struct, frozen=True, eq=False):
     baseline: dict[str, str]
 
 
+TRACE = "trace"
+"""The setting by which results tell the trace that was played."""
+
+
 def sweep_plan(
     scenario: Scenario,
     *,
@@ -34,10 +39,12 @@ def sweep_plan(
     seed_first: int | None = None,
     baseline: Mapping[str, Value] | None = None,
     trials: int | None = None,
+    traces: Mapping[str, Recording] | None = None,
 ) -> SweepPlan:
     """The plan of a scenario's `sweep`, over which these arguments win. Raises SettingUnusable.
 
-    With `trials` so many combinations are drawn; else all are run.
+    With `trials` so many combinations are drawn; else all are run. `traces` take, one after the other, the place of the
+    first recording of availability: they are a setting more, called `trace`.
     """
     block = scenario.sweep or SweepSettings()
     wanted = {name: values_of(name, values) for name, values in block.settings.items()}
@@ -47,7 +54,12 @@ def sweep_plan(
     template = Template(scenario)
     trials = block.trials if trials is None else trials
     drawn = combinations(each) if trials is None else drawn_combinations(each, trials, scenario.seed)
-    points = tuple(Point(told(values), template.under(values)) for values in drawn)
+    each_trace: list[tuple[str | None, Recording | None]] = [*(traces or {}).items()] or [(None, None)]
+    points = tuple(
+        Point(told(values) | ({} if name is None else {TRACE: name}), template.under(values, trace))
+        for values in drawn
+        for name, trace in each_trace
+    )
     base = told(block.baseline if baseline is None else baseline)
     for name, value in base.items():
         if name not in wanted:

@@ -30,6 +30,12 @@ class SweepResults:
         self.file = file
         self._numbers = {encode_settings(point.settings): number for number, point in enumerate(plan.points)}
 
+    def __enter__(self) -> "SweepResults":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the file; nothing can be read any more."""
         self.file.close()
@@ -45,6 +51,13 @@ class SweepResults:
         """Each run as one flat row: its settings, `seed`, and its metrics by name."""
         for _, row in self._planned():
             yield json.loads(row.settings) | {"seed": row.seed} | json.loads(row.metrics)
+
+    def metric_names(self) -> list[str]:
+        """The names of the metrics that its runs have, in their order."""
+        names: dict[str, None] = {}
+        for _, row in self._planned():
+            names.update(dict.fromkeys(json.loads(row.metrics)))
+        return list(names)
 
     def values(self, metric: str) -> list[list[float | None]]:
         """The values of a metric: for each combination of the plan those of its seeds, in order; None where a run has

@@ -7,10 +7,12 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from ...core.kernel.names import did_you_mean
 from ...core.kernel.randomness import DRAW_BITS, draw, stream
 from ...core.scenario.experiment.sweep_settings import Value
+from ...core.scenario.recordings import Recording
 from ...core.scenario.scenario import Scenario
 from ...notation import encode_quantity
 from ...scenario_files.load import build_scenario
@@ -114,8 +116,14 @@ class Template:
         self._scenario = scenario
         self._document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(scenario, enc_hook=encode_quantity))
 
-    def under(self, settings: Settings) -> Scenario:
-        """The scenario under these settings. Raises SettingUnusable, which names the nearest place or value."""
+    def under(self, settings: Settings, trace: Recording | None = None) -> Scenario:
+        """The scenario under these settings, and with a `trace` in place of its first recording of availability.
+
+        Raises SettingUnusable, which names the nearest place or value.
+        """
+        return self._settled(settings) if trace is None else _with_trace(self._settled(settings), trace)
+
+    def _settled(self, settings: Settings) -> Scenario:
         if not settings:
             return self._scenario
         document = _copy(self._document)
@@ -126,6 +134,15 @@ class Template:
         except ScenarioError as error:
             problem = error.problems[0]
             raise SettingUnusable(_meant(settings, problem.field), problem.message) from None
+
+
+def _with_trace(scenario: Scenario, trace: Recording) -> Scenario:
+    recordings = scenario.market.recordings
+    if not recordings.availability:
+        raise SettingUnusable("trace", "the scenario follows no recording of availability that it could replace")
+    first, *others = recordings.availability
+    played = replace(recordings, availability=(replace(first, trace=trace), *others))
+    return replace(scenario, market=replace(scenario.market, recordings=played))
 
 
 def told(settings: Settings) -> dict[str, str]:

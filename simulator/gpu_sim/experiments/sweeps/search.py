@@ -1,0 +1,65 @@
+"""A search for the settings of least or most of a metric, by Optuna, which the extra `search` installs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from msgspec import Struct
+
+from ...core.scenario.scenario import Scenario
+from .plan import sweep_plan
+from .settings import Setting, text_of
+from .sweep import run_plan
+
+
+class Found(Struct, frozen=True):
+    """The settings of a trial, in texts, and the mean of the objective over its seeds."""
+
+    settings: dict[str, str]
+    mean: float
+
+
+def search_settings(
+    scenario: Scenario,
+    settings: list[Setting],
+    *,
+    objective: str,
+    trials: int,
+    maximize: bool = False,
+    seeds: int | None = None,
+    results: Path | str = ":memory:",
+    jobs: int | None = None,
+    on_trial: Callable[[int], None] = lambda _: None,
+) -> tuple[Found, ...]:
+    """The trials of a search, in their order: each runs one combination of values under all seeds.
+
+    The search draws by the scenario's seed, so it goes the same way each time. Runs that `results` has are not run
+    again. Raises SettingUnusable, KeyError for an objective that runs do not have, and what runs raise.
+    """
+    import optuna  # noqa: PLC0415  # it is of an extra, and slow to load
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    direction = "maximize" if maximize else "minimize"
+    study = optuna.create_study(direction=direction, sampler=optuna.samplers.TPESampler(seed=scenario.seed))
+    found: list[Found] = []
+
+    def tried(trial: Any) -> float:
+        chosen = [
+            Setting(each.name, (each.values[trial.suggest_int(each.name, 0, len(each.values) - 1)],))
+            for each in settings
+        ]
+        plan = sweep_plan(scenario, settings=chosen, seeds=seeds, baseline={}, trials=None)
+        ran = run_plan(plan, results=results, jobs=jobs)
+        values = ran.values(objective)[0]
+        ran.close()
+        # A run without a value, such as the recovery of what was never interrupted, says nothing of the objective.
+        known = [value for value in values if value is not None]
+        if not known:
+            raise optuna.TrialPruned
+        found.append(Found({each.name: text_of(each.values[0]) for each in chosen}, fmean(known)))
+        on_trial(1)
+        return found[-1].mean
+
+    study.optimize(tried, n_trials=trials)
+    return tuple(found)
