@@ -293,3 +293,10 @@ BY_NAME = {metric.name: metric for metric in METRICS}
 
 REFUSALS = "refusals."
 """Metrics of this beginning count the refusals of one code."""
+
+REFUSAL_CODES = (
+    *("account_not_found", "answer_lost", "idempotency_key_reused", "injected_fault", "insufficient_credit"),
+    *("invalid_value", "offer_not_found", "offer_unavailable", "rate_limited", "rental_not_found"),
+    "rental_not_in_state",
+)
+"""The codes that a renter's requests are refused with; the answer of one that is lost has none of its own."""

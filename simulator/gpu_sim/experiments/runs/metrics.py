@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from ...core.scenario.catalog import OfferSpec
 from ...core.scenario.experiment.renters import RenterSpec
 from ...core.scenario.market_settings import opening_offers
@@ -54,6 +56,18 @@ def measures_of(scenario: Scenario, facts: RunFacts, *, accounts: bool = False) 
         for name in about.renter(service.renter):
             measured[name].add_service(service, spec.gpus, prices[spec.name])
     return measured
+
+
+def facts_about(scenario: Scenario, facts: RunFacts, name: str) -> RunFacts:
+    """Those of the facts that are about the total, a renter, a provider or an offer of this name."""
+    about = _About(scenario, facts, accounts=True)
+    return replace(
+        facts,
+        rentals=[each for each in facts.rentals if name in about.both(each.renter, each.offer)],
+        jobs=[each for each in facts.jobs if name in about.renter(each.renter)],
+        services=[each for each in facts.services if name in about.renter(each.renter)],
+        refused=[each for each in facts.refused if name in about.both(each.renter, each.offer)],
+    )
 
 
 def on_demand_micros_per_hour(spec: RenterSpec, offers: Iterable[OfferSpec]) -> int:

@@ -8,6 +8,7 @@ from ...core.scenario.scenario import Scenario
 from ..policies.load import load_policy
 from ..renting.direct_client import DirectClient, OffersSeen
 from .experiment import Experiment, PolicyMaker, with_accounts
+from .judgement.expectations import expectation_problems, misses
 from .metrics import metrics_of
 from .policy_failed import RunImpossible
 from .run_key import run_key
@@ -33,7 +34,7 @@ def run(
     """
     seed = scenario.seed if seed is None else seed
     length_ms = LENGTH_MS if scenario.until is None else int(scenario.until)
-    _check(scenario)
+    _check(scenario, length_ms)
     whole = with_accounts(scenario)
     core = new_run(whole, seed=seed, start_epoch_ms=_start(scenario))
     offers = OffersSeen(core)
@@ -46,6 +47,8 @@ def run(
     )
     experiment.live()
     facts = experiment.facts()
+    metrics = metrics_of(scenario, facts)
+    missed = misses(scenario, facts, metrics, core.simulation.ledger.entries)
     # Made now: the simulation, which takes far more memory, is over.
     lines = tuple(core.simulation.journal())
     core.simulation.close()
@@ -59,8 +62,8 @@ def run(
         settings=dict(settings or {}),
         key=run_key(scenario, settings or {}, seed),
         length_ms=length_ms,
-        metrics=metrics_of(scenario, facts),
-        misses=(),
+        metrics=metrics,
+        misses=missed,
         facts=facts,
         journal=journal,
     )
@@ -70,7 +73,7 @@ def _start(scenario: Scenario) -> int:
     return epoch_ms(DEFAULT_START) if scenario.clock.start is None else int(scenario.clock.start)
 
 
-def _check(scenario: Scenario) -> None:
+def _check(scenario: Scenario, length_ms: int) -> None:
     """Raises RunImpossible."""
     if not scenario.renters:
         raise RunImpossible("renters", "nobody rents in this scenario: give it renters")
@@ -82,3 +85,5 @@ def _check(scenario: Scenario) -> None:
     for index, rule in enumerate(scenario.faults):
         if rule.effect.delay is not None and rule.effect.clock == "virtual":
             raise RunImpossible(f"faults.{index}.effect.clock", "a run has a clock of its own, which no request moves")
+    for path, problem in expectation_problems(scenario, length_ms):
+        raise RunImpossible(path, problem)

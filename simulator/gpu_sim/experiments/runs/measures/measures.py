@@ -1,6 +1,7 @@
 """The sums that the metrics of a renter, a provider, an offer or all of them are made of. All are whole numbers."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from msgspec import Struct, field
 
@@ -71,10 +72,7 @@ class Measures(Struct, gc=False):
         self.checkpoint_gpu_ms += rental.checkpoint_ms * gpus
         self.idle_gpu_ms += (ran_ms - busy_ms) * gpus
         self.waiting_gpu_ms += ((end_ms if rental.running_ms is None else rental.running_ms) - rental.created_ms) * gpus
-        released_ms = end_ms if hold_expiry_ms is None else min(end_ms, rental.created_ms + hold_expiry_ms)
-        self.hold_changes.append((rental.created_ms, rental.hold_micros))
-        if rental.ended_ms is not None or released_ms < end_ms:
-            self.hold_changes.append((released_ms, -rental.hold_micros))
+        self.hold_changes += hold_changes_of(rental, hold_expiry_ms, self.length_ms)
 
     def add_interruption(self, recovery_ms: int | None) -> None:
         """Count an interruption and the time until it was made good, None where it never was."""
@@ -97,12 +95,9 @@ class Measures(Struct, gc=False):
         if job.finished_ms is not None:
             self.jobs_finished += 1
             self.job_ms.append(job.finished_ms - job.arrived_ms)
-        if job.deadline_ms is None:
-            return
-        if job.finished_ms is not None and job.finished_ms <= job.deadline_ms:
-            self.deadlines_met += 1
-        elif job.deadline_ms <= self.length_ms or job.given_up_ms is not None:
-            self.deadlines_missed += 1
+        self.deadlines_met += met_ms(job) is not None
+        missed = missed_ms(job)
+        self.deadlines_missed += missed is not None and missed <= self.length_ms
 
     def add_service(self, service: ServiceFacts, gpus: int, on_demand_micros_per_hour: int) -> None:
         """Count a service, each of whose replicas has so many GPUs; on demand they would cost this price."""
@@ -147,3 +142,26 @@ def counted_from_ms(rental: RentalFacts, running_ms: int) -> int:
 def jobs_in_vain(facts: RunFacts) -> set[tuple[str, int]]:
     """The jobs that were given up, by renter and number."""
     return {(job.renter, job.number) for job in facts.jobs if job.given_up_ms is not None}
+
+
+def hold_changes_of(rental: RentalFacts, expiry_ms: int | None, length_ms: int) -> Iterator[tuple[int, int]]:
+    """The instants at which its hold is placed and, by the end of the run, is settled or expires: what is then held
+    more, or less."""
+    yield rental.created_ms, rental.hold_micros
+    ends = [] if rental.ended_ms is None else [rental.ended_ms]
+    ends += [] if expiry_ms is None else [rental.created_ms + expiry_ms]
+    if ends and min(ends) <= length_ms:
+        yield min(ends), -rental.hold_micros
+
+
+def met_ms(job: JobFacts) -> int | None:
+    """The instant at which a job met its deadline."""
+    in_time = job.finished_ms is not None and job.deadline_ms is not None and job.finished_ms <= job.deadline_ms
+    return job.finished_ms if in_time else None
+
+
+def missed_ms(job: JobFacts) -> int | None:
+    """The instant from which it is known that a job is not finished by its deadline."""
+    if job.deadline_ms is None or met_ms(job) is not None:
+        return None
+    return job.deadline_ms if job.given_up_ms is None else min(job.deadline_ms, job.given_up_ms)
