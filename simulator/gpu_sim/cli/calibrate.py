@@ -72,7 +72,7 @@ def calibrate(
     with needs_extra("calibrate"):
         from ..fidelity import calibration
         from ..fidelity.traces.traces import TracesUnusable
-        from .calibration_lines import calibration_lines
+        from .tables.calibration_lines import calibration_lines
     from ..core.market.availability_rates import CannotCalibrate
 
     settings = calibration.CalibrationSettings(

@@ -80,7 +80,7 @@ def market(
     with needs_extra("market"):
         from ..fidelity.market_check import MarketCheckSettings
         from ..fidelity.traces.observation import LookSchedule
-        from .market_lines import market_document, market_lines
+        from .tables.market_lines import market_document, market_lines
     _check_there(traces)
     # The default is for the scenario's own offers: zones of traces are looked at as their recorder did, unless the
     # option itself says otherwise.

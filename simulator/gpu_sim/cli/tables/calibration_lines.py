@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from statistics import fmean, stdev
 
-from ..core.scenario.availability_shape import Shape
-from ..core.scenario.market_settings import InterruptionSettings
-from ..fidelity.calibration import Calibration, HeldOut
-from ..fidelity.fit.fitted_scenario import loss_remarks, probability, shape_as_written
-from ..fidelity.fit.trace_calibration import CalibratedMarket, Zone
-from ..fidelity.fit.unsampled_rates import sampled_per_hour
-from ..fidelity.report.table import column_names, columns, summary
-from ..fidelity.traces.statistics import TraceStatistics, measure
-from ..notation import format_share
-from .lines import in_columns
+from ...core.scenario.availability_shape import Shape
+from ...core.scenario.market_settings import InterruptionSettings
+from ...fidelity.calibration import Calibration, HeldOut
+from ...fidelity.fit.fitted_scenario import loss_remarks, probability, shape_as_written
+from ...fidelity.fit.trace_calibration import CalibratedMarket, Zone
+from ...fidelity.fit.unsampled_rates import sampled_per_hour
+from ...fidelity.report.table import column_names, columns, summary
+from ...fidelity.traces.statistics import TraceStatistics, measure
+from ...notation import format_share
+from ..lines import in_columns
 
 _STATISTICS = (
     "up_weibull_k",

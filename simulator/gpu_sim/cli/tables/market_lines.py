@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from ..fidelity.fit.zone_market import RecordedComparison
-from ..fidelity.market_check import MarketCheck, MarketCheckSettings
-from ..fidelity.report.table import as_json, column_names, columns, summary
-from .lines import in_color, in_columns, shortened
+from ...fidelity.fit.zone_market import RecordedComparison
+from ...fidelity.market_check import MarketCheck, MarketCheckSettings
+from ...fidelity.report.table import as_json, column_names, columns, summary
+from ..lines import in_color, in_columns, shortened
 
 
 def market_lines(check: MarketCheck) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""The tables that commands print, and the documents for programs in their place."""
