@@ -1,8 +1,8 @@
 """A local simulator and mock server for a spot-GPU rental API.
 
 `Simulation` is the market and its ledger without HTTP: it advances in milliseconds of virtual time and counts in
-micro-dollars. `serve_in_thread` is the whole server on a free port. `load_scenario` raises ScenarioError for a name or
-file that is no scenario.
+micro-dollars. `run` lets the renters of a scenario live through it. `serve_in_thread` is the whole server on a free
+port. `load_scenario` raises ScenarioError for a name or file that is no scenario.
 """
 
 # Nothing is imported here at run time: the command listens to signals only once this module is loaded.
@@ -12,16 +12,18 @@ if TYPE_CHECKING:
 
     from .core.scenario.scenario import Scenario
     from .core.simulation import Simulation
+    from .experiments.runs.run import run
     from .scenario_files.load import load_scenario
     from .server.serving import serve_in_thread
 
 __version__ = "0.1.0"
-__all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "serve_in_thread"]
+__all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "run", "serve_in_thread"]
 
 _HOMES = {
     "Scenario": "core.scenario.scenario",
     "Simulation": "core.simulation",
     "load_scenario": "scenario_files.load",
+    "run": "experiments.runs.run",
     "serve_in_thread": "server.serving",
 }
 

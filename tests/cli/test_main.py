@@ -19,6 +19,8 @@ from gpu_sim.scenario_files.load import load_scenario, shipped_scenarios
 from ..support.builders import QUIET, scenario
 from ..support.processes import ROOT, environment, run
 
+COMMANDS = ("serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate", "run")
+
 
 def invoke(*arguments: str) -> Result:
     """A command in this process."""
@@ -55,15 +57,10 @@ def test_version_is_told() -> None:
 def test_help_lists_every_command(flag: str) -> None:
     result = invoke(flag)
     assert result.exit_code == 0
-    assert all(
-        f"  {name} " in result.output
-        for name in ("serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate")
-    )
+    assert all(f"  {name} " in result.output for name in COMMANDS)
 
 
-@pytest.mark.parametrize(
-    "command", ["serve", "check", "scenarios", "schema", "replay", "wait", "contract", "market", "calibrate"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_every_option_says_what_it_does(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0

@@ -18,6 +18,7 @@ from .lines import printable_lines
 from .market import market
 from .remote import snapshot, wait
 from .replay import replay
+from .run import run as run_command
 from .scenarios import check, scenarios, schema
 from .serve import serve
 from .sweep import sweep
@@ -56,7 +57,8 @@ def main() -> None:
     """A spot-GPU rental API on localhost, with a simulated market behind it and a clock that you can hold still."""
 
 
-for _command in (serve, check, scenarios, schema, replay, contract, snapshot, wait, verify, calibrate, market, sweep):
+_local = (serve, check, scenarios, schema, replay, contract, calibrate, market, run_command, sweep)
+for _command in (*_local, snapshot, wait, verify):
     main.add_command(_command)
 
 

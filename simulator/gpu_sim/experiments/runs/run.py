@@ -1,6 +1,7 @@
 """`run`: renters live through a scenario, and what came of it."""
 
 from collections.abc import Iterator, Mapping
+from shlex import join
 
 from ...core.kernel.clock import DAY_MS, DEFAULT_START, epoch_ms
 from ...core.run import new_run
@@ -8,7 +9,7 @@ from ...core.scenario.scenario import Scenario
 from ..policies.load import load_policy
 from ..renting.direct_client import DirectClient, OffersSeen
 from .experiment import Experiment, PolicyMaker, with_accounts
-from .judgement.expectations import expectation_problems, misses
+from .judgement.misses import expectation_problems, misses
 from .metrics import metrics_of
 from .policy_failed import RunImpossible
 from .run_key import run_key
@@ -25,12 +26,13 @@ def run(
     settings: Mapping[str, str] | None = None,
     through: Through = "core",
     policies: PolicyMaker = load_policy,
+    called: str | None = None,
 ) -> RunResult:
     """Let the renters of a scenario live to its `until`, or for 7 days, in virtual time.
 
-    `seed` is by default the scenario's; `settings` are those that made the scenario what it is, and only told. Equal
-    scenarios and seeds give equal metrics and journals, to the byte. Raises RunImpossible for a scenario that cannot be
-    run, and PolicyFailed.
+    `seed` is by default the scenario's. `settings` are those that made the scenario what it is, and `called` is its
+    name or file: both are only told, as what repeats a run whose policy fails. Equal scenarios and seeds give equal
+    metrics and journals, to the byte. Raises RunImpossible for a scenario that cannot be run, and PolicyFailed.
     """
     seed = scenario.seed if seed is None else seed
     length_ms = LENGTH_MS if scenario.until is None else int(scenario.until)
@@ -43,7 +45,7 @@ def run(
         lambda account: DirectClient(core, account, offers),
         policies,
         length_ms=length_ms,
-        repeat=f"gpu-sim run {scenario.name} --seed {seed}",
+        repeat=_repeat(called or scenario.name, seed, settings or {}, through),
     )
     experiment.live()
     facts = experiment.facts()
@@ -67,6 +69,13 @@ def run(
         facts=facts,
         journal=journal,
     )
+
+
+def _repeat(called: str, seed: int, settings: Mapping[str, str], through: Through) -> str:
+    """The command that repeats a run."""
+    given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    given += [] if through == "core" else ["--through", through]
+    return join(["gpu-sim", "run", called, "--seed", str(seed), *given])
 
 
 def _start(scenario: Scenario) -> int:

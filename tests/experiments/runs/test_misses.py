@@ -6,7 +6,7 @@ from gpu_sim.core.kernel.clock import HOUR_MS, MINUTE_MS
 from gpu_sim.core.scenario.experiment.expectation import Expectation
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.experiments.runs.facts import RefusedRequest, RunFacts, ServiceFacts
-from gpu_sim.experiments.runs.judgement.expectations import expectation_problems, misses
+from gpu_sim.experiments.runs.judgement.misses import expectation_problems, misses
 from gpu_sim.experiments.runs.metrics import metrics_of
 from gpu_sim.experiments.runs.policy_failed import RunImpossible
 from gpu_sim.experiments.runs.run import run
