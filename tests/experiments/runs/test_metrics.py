@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ...support.processes import ROOT
 from .made_facts import JOBS, LENGTH_MS, SERVICE, A, B, made_facts, made_rental, made_scenario
 
 CAUSES = ("minimum", "lost", "restart", "checkpoint", "idle", "waiting")
@@ -64,6 +65,26 @@ def test_work_on_a_job_that_is_given_up_is_lost() -> None:
     )
     assert (row["total.useful_gpu_hours"], wasted(row), row["total.jobs_given_up"]) == (0.0, {"lost": 1.0}, 1)
     assert row["total.cost_over_on_demand"] is None
+
+
+@pytest.mark.parametrize(
+    ("finished_ms", "given_up_ms", "hours"),
+    [(3 * HOUR_MS, None, 0.5), (None, 4 * HOUR_MS, 1.5), (None, None, 7.5)],
+)
+def test_a_job_waits_while_no_rental_does_anything_for_it(
+    finished_ms: int | None, given_up_ms: int | None, hours: float
+) -> None:
+    rental = made_rental(
+        worked_ms=HOUR_MS // 4, lost_ms=HOUR_MS // 2, restart_ms=HOUR_MS // 4, checkpoint_ms=HOUR_MS // 2
+    )
+    other = made_rental("rent_2", number=1)
+    job = JobFacts("ann", 0, 4, HOUR_MS, HOUR_MS, None, 0, finished_ms, given_up_ms)
+    assert metrics(made_facts(rental, other, jobs=(job,)))["total.job_waiting_hours"] == hours
+
+
+def test_an_on_demand_offer_is_as_dear_as_on_demand() -> None:
+    row = metrics(made_facts(made_rental(spot=False)))
+    assert (row["total.on_demand_usd"], row["total.cost_over_on_demand"]) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -226,3 +247,12 @@ def test_parts_add_up_to_the_total_and_hours_to_what_is_billed(made: list[Rental
     assert sum(spent) == ran_ms + slack_ms
     row = metrics_of(scenario, made_facts(*made))
     assert round(float(row["total.cost_usd"] or 0) * 1e6) == row["total.cost_micros"]
+
+
+def test_the_readme_has_the_table_of_metrics() -> None:
+    page = (ROOT / "simulator/gpu_sim/experiments/runs/README.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{metric.name}` | {metric.unit} | {'yes' if metric.has_course else ''} | {metric.meaning} |"
+        for metric in METRICS
+    ]

@@ -230,6 +230,13 @@ _JOBS = (
         may_lack=True,
     ),
     Metric(
+        "job_waiting_hours",
+        "h",
+        "the time of jobs, from their arrival to their end, in which no rental did anything for them",
+        "jobs",
+        lambda m: _hours(m.job_waiting_ms),
+    ),
+    Metric(
         "deadlines_met",
         "count",
         "the jobs that were finished by their deadline",

@@ -1,5 +1,6 @@
 """`metrics_of`: the row of metrics of a run, from its facts."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from ...core.scenario.experiment.renters import RenterSpec
 from ...core.scenario.market_settings import opening_offers
 from ...core.scenario.scenario import Scenario
 from .facts import RunFacts
-from .measures.measures import Measures, jobs_in_vain
+from .measures.measures import Measures, busy_ms, jobs_in_vain
 from .measures.recovery import recoveries
 from .metric_table import METRICS, REFUSALS, Metric, Value
 
@@ -48,9 +49,12 @@ def measures_of(scenario: Scenario, facts: RunFacts, *, accounts: bool = False) 
     measured = {name: Measures(facts.length_ms) for name in about.names}
     _add_rentals(scenario, facts, about, measured)
     prices = {spec.name: on_demand_micros_per_hour(spec, opening_offers(scenario.market)) for spec in scenario.renters}
+    busy = Counter[tuple[str, int]]()
+    for rental in facts.rentals:
+        busy[rental.renter, rental.number] += busy_ms(rental)
     for job in facts.jobs:
         for name in about.renter(job.renter):
-            measured[name].add_job(job, prices[about.spec(job.renter).name])
+            measured[name].add_job(job, prices[about.spec(job.renter).name], busy[job.renter, job.number])
     for service in facts.services:
         spec = about.spec(service.renter)
         for name in about.renter(service.renter):

@@ -42,6 +42,7 @@ class Measures(Struct, gc=False):
     jobs: int = 0
     jobs_finished: int = 0
     jobs_given_up: int = 0
+    job_waiting_ms: int = 0
     job_ms: list[int] = field(default_factory=list)
     deadlines_met: int = 0
     deadlines_missed: int = 0
@@ -57,20 +58,21 @@ class Measures(Struct, gc=False):
         gpus = rental.gpu_count
         end_ms = self.length_ms if rental.ended_ms is None else rental.ended_ms
         ran_ms = 0 if rental.running_ms is None else end_ms - counted_from_ms(rental, rental.running_ms)
-        busy_ms = rental.worked_ms + rental.lost_ms + rental.restart_ms + rental.checkpoint_ms
         useful_ms = 0 if in_vain else rental.worked_ms
         self.rentals += 1
         self.rentals_run += rental.running_ms is not None
         self.live_rentals += rental.ended_ms is None
         self.cost_micros += rental.charge_micros
         self.useful_gpu_ms += useful_ms * gpus
-        self.useful_gpu_ms_micros += useful_ms * gpus * rental.on_demand_micros_per_hour
+        # An on-demand offer is rented at its on-demand price.
+        price = rental.on_demand_micros_per_hour if rental.spot else rental.price_micros_per_hour
+        self.useful_gpu_ms_micros += useful_ms * gpus * price
         self.billed_gpu_ms += rental.billed_seconds * SECOND_MS * gpus
         self.minimum_gpu_ms += max(0, rental.billed_seconds * SECOND_MS - ran_ms) * gpus
         self.lost_gpu_ms += (rental.lost_ms + rental.worked_ms - useful_ms) * gpus
         self.restart_gpu_ms += rental.restart_ms * gpus
         self.checkpoint_gpu_ms += rental.checkpoint_ms * gpus
-        self.idle_gpu_ms += (ran_ms - busy_ms) * gpus
+        self.idle_gpu_ms += (ran_ms - busy_ms(rental)) * gpus
         self.waiting_gpu_ms += ((end_ms if rental.running_ms is None else rental.running_ms) - rental.created_ms) * gpus
         self.hold_changes += hold_changes_of(rental, hold_expiry_ms, self.length_ms)
 
@@ -87,8 +89,10 @@ class Measures(Struct, gc=False):
         self.leaked_rentals += 1
         self.leaked_micros += rental.charge_micros
 
-    def add_job(self, job: JobFacts, on_demand_micros_per_hour: int) -> None:
-        """Count a job; on demand it would be done at this price."""
+    def add_job(self, job: JobFacts, on_demand_micros_per_hour: int, busy_ms: int) -> None:
+        """Count a job, for which its rentals were busy so long; on demand it would be done at this price."""
+        ends = (each for each in (job.finished_ms, job.given_up_ms) if each is not None)
+        self.job_waiting_ms += max(0, min(ends, default=self.length_ms) - job.arrived_ms - busy_ms)
         self.jobs += 1
         self.jobs_given_up += job.given_up_ms is not None
         self.needed_gpu_ms_micros += job.work_ms * job.gpus * on_demand_micros_per_hour
@@ -132,6 +136,11 @@ class Measures(Struct, gc=False):
     def held_micros(self) -> int:
         """The micro-dollars that are held at the end."""
         return sum(change for _, change in self.hold_changes)
+
+
+def busy_ms(rental: RentalFacts) -> int:
+    """The time for which a rental did something for its job or service."""
+    return rental.worked_ms + rental.lost_ms + rental.restart_ms + rental.checkpoint_ms
 
 
 def counted_from_ms(rental: RentalFacts, running_ms: int) -> int:
