@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from .core.scenario.scenario import Scenario
     from .core.simulation import Simulation
     from .experiments.runs.run import run
+    from .experiments.sweeps.sweep import sweep
     from .scenario_files.load import load_scenario
     from .server.serving import serve_in_thread
 
 __version__ = "0.1.0"
-__all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "run", "serve_in_thread"]
+__all__ = ["Scenario", "Simulation", "__version__", "load_scenario", "run", "serve_in_thread", "sweep"]
 
 _HOMES = {
     "Scenario": "core.scenario.scenario",
@@ -25,6 +26,7 @@ _HOMES = {
     "load_scenario": "scenario_files.load",
     "run": "experiments.runs.run",
     "serve_in_thread": "server.serving",
+    "sweep": "experiments.sweeps.sweep",
 }
 
 

@@ -9,7 +9,7 @@ from gpu_sim.core import commands
 from msgspec import Struct
 from msgspec.structs import fields
 
-PACKAGE = {"Scenario", "Simulation", "__version__", "load_scenario", "run", "serve_in_thread"}
+PACKAGE = {"Scenario", "Simulation", "__version__", "load_scenario", "run", "serve_in_thread", "sweep"}
 TESTING = {
     *("Account", "ClientReport", "Entry", "GpuSim", "GpuSimServer", "Notice", "Posting", "Rental", "Request"),
     *("RequestInFlight", "ServerRefused", "ServerUnreachable", "world"),

@@ -192,7 +192,7 @@ def _swept(
 
 
 def _search(ctx: click.Context, scenario: "Scenario", settings: "list[Setting]", wanted: _Search) -> None:
-    from .sweep_lines import search_lines
+    from .tables.sweep_lines import search_lines
 
     with needs_extra("sweep --search", "search"), progress(wanted.trials, "trials") as step:
         from ..experiments.sweeps.search import search_settings
@@ -215,7 +215,7 @@ def _search(ctx: click.Context, scenario: "Scenario", settings: "list[Setting]",
 
 
 def _tell(swept: "SweepResults", metrics: Sequence[str], *, as_json: bool) -> None:
-    from .sweep_lines import sweep_document, sweep_lines, usual_metrics
+    from .tables.sweep_lines import sweep_document, sweep_lines, usual_metrics
 
     known = swept.metric_names()
     for name in metrics:

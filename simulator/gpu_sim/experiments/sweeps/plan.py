@@ -7,7 +7,17 @@ from msgspec import Struct
 from ...core.scenario.experiment.sweep_settings import SweepSettings, Value
 from ...core.scenario.recordings import Recording
 from ...core.scenario.scenario import Scenario
-from .settings import Setting, SettingUnusable, Template, combinations, drawn_combinations, text_of, told, values_of
+from .settings import (
+    Setting,
+    SettingUnusable,
+    Template,
+    combinations,
+    drawn_combinations,
+    text_of,
+    told,
+    values_of,
+    with_trace,
+)
 
 
 class Point(Struct, frozen=True, eq=False):
@@ -51,14 +61,15 @@ def sweep_plan(
     wanted.update(settings)
     each = [Setting(name, values) for name, values in wanted.items()]
     # The runs are those of the scenario without its sweep, which is no part of any.
-    template = Template(scenario)
+    templates: dict[str, Template] = {
+        name: Template(with_trace(scenario, trace)) for name, trace in (traces or {}).items()
+    }
     trials = block.trials if trials is None else trials
     drawn = combinations(each) if trials is None else drawn_combinations(each, trials, scenario.seed)
-    each_trace: list[tuple[str | None, Recording | None]] = [*(traces or {}).items()] or [(None, None)]
     points = tuple(
-        Point(told(values) | ({} if name is None else {TRACE: name}), template.under(values, trace))
+        Point(told(values) | ({TRACE: name} if name else {}), template.under(values))
         for values in drawn
-        for name, trace in each_trace
+        for name, template in (templates or {"": Template(scenario)}).items()
     )
     base = told(block.baseline if baseline is None else baseline)
     for name, value in base.items():

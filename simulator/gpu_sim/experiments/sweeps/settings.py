@@ -116,14 +116,8 @@ class Template:
         self._scenario = scenario
         self._document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(scenario, enc_hook=encode_quantity))
 
-    def under(self, settings: Settings, trace: Recording | None = None) -> Scenario:
-        """The scenario under these settings, and with a `trace` in place of its first recording of availability.
-
-        Raises SettingUnusable, which names the nearest place or value.
-        """
-        return self._settled(settings) if trace is None else _with_trace(self._settled(settings), trace)
-
-    def _settled(self, settings: Settings) -> Scenario:
+    def under(self, settings: Settings) -> Scenario:
+        """The scenario under these settings. Raises SettingUnusable, which names the nearest place or value."""
         if not settings:
             return self._scenario
         document = _copy(self._document)
@@ -136,7 +130,8 @@ class Template:
             raise SettingUnusable(_meant(settings, problem.field), problem.message) from None
 
 
-def _with_trace(scenario: Scenario, trace: Recording) -> Scenario:
+def with_trace(scenario: Scenario, trace: Recording) -> Scenario:
+    """The scenario with a trace in place of its first recording of availability. Raises SettingUnusable."""
     recordings = scenario.market.recordings
     if not recordings.availability:
         raise SettingUnusable("trace", "the scenario follows no recording of availability that it could replace")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..experiments.sweeps.paired import Paired
-from ..experiments.sweeps.results import SweepResults
-from ..experiments.sweeps.search import Found
-from .lines import in_columns
+from ...experiments.sweeps.paired import Paired
+from ...experiments.sweeps.results import SweepResults
+from ...experiments.sweeps.search import Found
+from ..lines import in_columns
 
 _USUAL = ("cost_usd", "cost_over_on_demand", "availability", "deadlines_missed", "jobs_finished", "interruptions")
 """The metrics of the total that are printed where none is named."""
