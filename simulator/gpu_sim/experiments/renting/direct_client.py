@@ -4,20 +4,20 @@ from hashlib import blake2b
 
 from ...core.commands import RentGpu, TerminateRental, TouchRental
 from ...core.faults.injection import Injection
-from ...core.kernel.clock import SECOND_MS
 from ...core.kernel.errors import InsufficientCredit, OfferUnavailable
 from ...core.kernel.errors import Refusal as CoreRefusal
-from ...core.kernel.quantities import NO_RETRY_AFTER
 from ...core.market.offer import Offer
 from ...core.rentals.idempotency import Key
 from ...core.run import Run
 from ...core.scenario.acts import DOCKER_IMAGE, MODEL_ID
-from ...core.scenario.fault_effects import WITH_RETRY_AFTER
 from ...core.scenario.fault_rules import OfferName, Operation
+from ...core.scenario.scenario import ClockSettings
+from ...wall_clock import Pacer
+from .answers import ANSWER_LOST, refusal_in
 from .market_client import Refusal
 from .sight import OfferSeen
 
-ANSWER_LOST = Refusal(0, "answer_lost")
+_REFUSED_FROM = 400
 
 
 class OffersSeen:
@@ -64,11 +64,12 @@ class DirectClient:
         self._simulation, self._faults = run
         self._account = account
         self._offers = offers
+        self._pacer = Pacer(ClockSettings(mode="manual"))
 
     def offers(self) -> tuple[OfferSeen, ...] | Refusal:
         """All offers that are listed now, in the order of the list."""
         injection = self._met("list_offers", None)
-        return self._refused(injection) or self._offers.listed()
+        return self._refused(injection, "list_offers") or self._offers.listed()
 
     def rent(self, offer: OfferSeen, gpu_count: int, key: str | None) -> str | Refusal:
         """Rent; the answer is the rental's id."""
@@ -81,7 +82,7 @@ class DirectClient:
             answer = self._rented(command, stored)
             if injection is not None and injection.effect is not None and injection.effect.duplicate:
                 self._rented(command, stored)
-        return self._refused(injection) or answer
+        return self._refused(injection, "rent_gpu") or answer
 
     def _rented(self, command: RentGpu, key: Key | None) -> str | Refusal:
         try:
@@ -102,7 +103,7 @@ class DirectClient:
                 self._simulation.execute(TerminateRental(self._account, rental_id))
             except CoreRefusal as refusal:
                 answer = _as_answer(refusal)
-        return self._refused(injection) or answer
+        return self._refused(injection, "terminate_rental") or answer
 
     def touch(self, rental_id: str) -> None:
         """Use a running rental, which keeps it from idling out."""
@@ -117,26 +118,21 @@ class DirectClient:
             return None
         return self._faults.decide(operation, self._account, offer, self._simulation.now_ms, rental)
 
-    def _refused(self, injection: Injection | None) -> Refusal | None:
+    def _refused(self, injection: Injection | None, operation: Operation) -> Refusal | None:
         """The answer that a fault puts in place of the request's own; None where that comes through."""
         effect = None if injection is None else injection.effect
         if effect is None or injection is None:
             return None
-        if effect.withholds_answer or effect.truncate is not None or effect.malformed:
+        if effect.withholds_answer or effect.truncate is not None:
             return ANSWER_LOST
         if not effect.replaces_answer:
-            return None
-        status = effect.respond or 429
-        if status < 400:
+            return ANSWER_LOST if effect.malformed else None
+        from ...api.faults.replies import injected_reply  # noqa: PLC0415  # few runs have faults, and it is slow to load
+
+        reply = injected_reply(injection, operation, self._pacer)
+        if reply.status < _REFUSED_FROM:
             return ANSWER_LOST
-        retry_after_ms: int | None = injection.wait_ms if effect.rate_limit is not None else None
-        if retry_after_ms is None and effect.retry_after not in (None, NO_RETRY_AFTER):
-            assert effect.retry_after is not None
-            retry_after_ms = int(effect.retry_after)
-        elif retry_after_ms is None and effect.retry_after is None and status in WITH_RETRY_AFTER:
-            retry_after_ms = SECOND_MS
-        # The codes are those of the API's own injected answers.
-        return Refusal(status, "rate_limited" if status == 429 else "injected_fault", retry_after_ms)
+        return refusal_in(reply.status, reply.headers, b"" if effect.malformed else reply.body)
 
 
 def _as_answer(refusal: CoreRefusal) -> Refusal:

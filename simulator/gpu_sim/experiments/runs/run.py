@@ -1,14 +1,16 @@
 """`run`: renters live through a scenario, and what came of it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from shlex import join
 
 from ...core.kernel.clock import DAY_MS, DEFAULT_START, epoch_ms
 from ...core.run import new_run
 from ...core.scenario.scenario import Scenario
+from ...core.simulation import Simulation
 from ..policies.load import load_policy
 from ..renting.direct_client import DirectClient, OffersSeen
-from .experiment import Experiment, PolicyMaker, with_accounts
+from .experiment import ClientMaker, Experiment, PolicyMaker, with_accounts
 from .judgement.misses import expectation_problems, misses
 from .metrics import metrics_of
 from .policy_failed import RunImpossible
@@ -38,22 +40,21 @@ def run(
     length_ms = LENGTH_MS if scenario.until is None else int(scenario.until)
     _check(scenario, length_ms)
     whole = with_accounts(scenario)
-    core = new_run(whole, seed=seed, start_epoch_ms=_start(scenario))
-    offers = OffersSeen(core)
-    experiment = Experiment(
-        core.simulation,
-        lambda account: DirectClient(core, account, offers),
-        policies,
-        length_ms=length_ms,
-        repeat=_repeat(called or scenario.name, seed, settings or {}, through),
-    )
-    experiment.live()
+    with _market(whole, seed, _start(scenario), through) as (simulation, clients):
+        experiment = Experiment(
+            simulation,
+            clients,
+            policies,
+            length_ms=length_ms,
+            repeat=_repeat(called or scenario.name, seed, settings or {}, through),
+        )
+        experiment.live()
     facts = experiment.facts()
     metrics = metrics_of(scenario, facts)
-    missed = misses(scenario, facts, metrics, core.simulation.ledger.entries)
+    missed = misses(scenario, facts, metrics, simulation.ledger.entries)
     # Made now: the simulation, which takes far more memory, is over.
-    lines = tuple(core.simulation.journal())
-    core.simulation.close()
+    lines = tuple(simulation.journal())
+    simulation.close()
 
     def journal() -> Iterator[bytes]:
         return iter(lines)
@@ -69,6 +70,22 @@ def run(
         facts=facts,
         journal=journal,
     )
+
+
+@contextmanager
+def _market(
+    scenario: Scenario, seed: int, start_epoch_ms: int, through: Through
+) -> Iterator[tuple[Simulation, ClientMaker]]:
+    """A simulation at its start, and the clients of its accounts."""
+    if through == "core":
+        core = new_run(scenario, seed=seed, start_epoch_ms=start_epoch_ms)
+        offers = OffersSeen(core)
+        yield core.simulation, lambda account: DirectClient(core, account, offers)
+        return
+    from ..renting.http_client import HttpMarket  # noqa: PLC0415  # most runs go without the API, which is slow to load
+
+    with HttpMarket(scenario, seed=seed, start_epoch_ms=start_epoch_ms) as market:
+        yield market.world.simulation, market.client
 
 
 def _repeat(called: str, seed: int, settings: Mapping[str, str], through: Through) -> str:
