@@ -120,6 +120,15 @@ def test_the_first_instant_is_found_within_a_stretch_that_goes_on_falling() -> N
     assert found[1].endswith("at worst, at 5h59m59s999ms, it is 0.5, 0.2 too low")
 
 
+@pytest.mark.parametrize("when", ["at the end", "always"])
+def test_half_a_millionth_counts_as_a_whole_one_at_the_end_as_at_each_instant(when: str) -> None:
+    # Half to the even number, as `round` does, would be another one than the course has.
+    steps = [(0, 1, 1), (9_519_225, 0, 1)]
+    facts = replace(made_facts(services=(ServiceFacts("bob", steps),)), length_ms=10_000_000)
+    given = {"metric": "renters.bob.availability", "at_least": 0.951923, "when": when}
+    assert judged(given, facts=facts) == ()
+
+
 def test_a_miss_tells_its_place_the_comparison_and_why() -> None:
     first, second = judged(
         {"metric": "total.cost_usd", "at_most": 5, "because": "The budget is 5."},

@@ -1,6 +1,7 @@
 """The judgement of a run: the comparisons of `expect:` with its metrics and its ledger, and those that do not hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from ....core.billing.ledger import REVENUE, Entry, available, held
@@ -90,7 +91,7 @@ class _Judge:
             self._by_account = self._by_account or measures_of(self._scenario, self._facts, accounts=True)
             measures = self._by_account.get(name.about) or Measures(self._facts.length_ms)
             value = measures.refusals[name.code] if name.code else BY_NAME[name.metric].value(measures)
-        return None if value is None else round(value * PPM)
+        return None if value is None else _millionths(value)
 
     def _course(self, expectation: Expectation) -> Iterator[Stretch]:
         if expectation.metric is None:
@@ -109,6 +110,11 @@ class _Judge:
         for entry in self._entries:
             if entry.account == account:
                 yield from ((entry.at, by) for name, by in entry.postings() if name in names)
+
+
+def _millionths(value: float) -> int:
+    """The nearest number of millionths, halves up as everywhere, of the number that is shown."""
+    return int((Decimal(repr(value)) * PPM).to_integral_value(ROUND_HALF_UP))
 
 
 def _look_over(
