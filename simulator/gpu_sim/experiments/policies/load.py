@@ -34,6 +34,7 @@ SHIPPED = {
     "most_reliable": _Shipped("ranked", "MostReliable"),
     "cheapest_per_useful_hour": _Shipped("ranked", "CheapestPerUsefulHour"),
     "greedy": _Shipped("deadline", "Greedy", service=False, tick=True, spot=True, on_demand=True),
+    "omniscient": _Shipped("omniscient", "Omniscient", service=False, tick=True),
     "even_spread": _Shipped("zones", "EvenSpread", jobs=False, spot=True),
     "round_robin": _Shipped("zones", "RoundRobin", jobs=False, spot=True),
     "spot_hedge": _Shipped("zones", "SpotHedge", jobs=False, spot=True, on_demand=True),
