@@ -82,11 +82,6 @@ def test_a_job_waits_while_no_rental_does_anything_for_it(
     assert metrics(made_facts(rental, other, jobs=(job,)))["total.job_waiting_hours"] == hours
 
 
-def test_an_on_demand_offer_is_as_dear_as_on_demand() -> None:
-    row = metrics(made_facts(made_rental(spot=False)))
-    assert (row["total.on_demand_usd"], row["total.cost_over_on_demand"]) == (1.0, 1.0)
-
-
 @pytest.mark.parametrize(
     ("finished_ms", "given_up_ms", "deadline_ms", "met_and_missed"),
     [

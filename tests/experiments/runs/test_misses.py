@@ -23,6 +23,8 @@ ENTRIES: list[Entry] = [
     HoldPlaced(HOUR_MS, "ann", "rent_1", 250_000),
     RentalSettled(2 * HOUR_MS, "ann", "rent_1", 250_000, 1_000_000),
     CreditAdded(0, "bob", 1),
+    HoldPlaced(HOUR_MS, "bob", "rent_2", 5),
+    RentalSettled(2 * HOUR_MS, "bob", "rent_2", 5, 3),
 ]
 STEPS = [(0, 0, 2), (HOUR_MS, 2, 2), (4 * HOUR_MS, 1, 2), (6 * HOUR_MS, 2, 2)]
 FACTS = made_facts(
@@ -61,6 +63,7 @@ def told(given: dict[str, object]) -> tuple[int, str] | None:
         ({"metric": "renters.bob.availability", "at_least": 0.7}, None),
         ({"metric": "renters.bob.availability", "at_least": 0.75}, (LENGTH_MS, "it is 0.7, 0.05 too low")),
         ({"ledger": "ann.balance", "equals": 9}, None),
+        ({"ledger": "ann.spent", "equals": 1}, None),
         ({"ledger": "ann.spent", "at_most": 0}, (LENGTH_MS, "it is 1, 1 too high")),
     ],
 )

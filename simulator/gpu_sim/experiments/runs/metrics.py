@@ -76,8 +76,7 @@ def facts_about(scenario: Scenario, facts: RunFacts, name: str) -> RunFacts:
 
 def on_demand_micros_per_hour(spec: RenterSpec, offers: Iterable[OfferSpec]) -> int:
     """The lowest on-demand price of the offers that a renter may rent; 0 where there is none."""
-    # The price of an on-demand offer is the one that it is rented at.
-    prices = (int(each.on_demand_price if each.spot else each.spot_price) for each in offers if spec.may_rent(each))
+    prices = (int(each.on_demand_price) for each in offers if spec.may_rent(each))
     return min(prices, default=0)
 
 

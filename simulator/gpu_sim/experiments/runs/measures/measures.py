@@ -64,9 +64,7 @@ class Measures(Struct, gc=False):
         self.live_rentals += rental.ended_ms is None
         self.cost_micros += rental.charge_micros
         self.useful_gpu_ms += useful_ms * gpus
-        # An on-demand offer is rented at its on-demand price.
-        price = rental.on_demand_micros_per_hour if rental.spot else rental.price_micros_per_hour
-        self.useful_gpu_ms_micros += useful_ms * gpus * price
+        self.useful_gpu_ms_micros += useful_ms * gpus * rental.on_demand_micros_per_hour
         self.billed_gpu_ms += rental.billed_seconds * SECOND_MS * gpus
         self.minimum_gpu_ms += max(0, rental.billed_seconds * SECOND_MS - ran_ms) * gpus
         self.lost_gpu_ms += (rental.lost_ms + rental.worked_ms - useful_ms) * gpus
