@@ -1,10 +1,9 @@
 """The policy that knows the recording: what it pays is the floor for all others."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from ..renting.occasions import Began, Occasion, RentRefused, Ticked
-from ..renting.policy import Decision, End, Rent
+from ..renting.policy import Decision, End, Recording, Rent
 from ..renting.sight import JobSeen, OfferSeen, Situation
 from .problems import PolicyUnfit
 from .recorded_plan import Place, RecordedPlan
@@ -14,24 +13,8 @@ _SLACK_MS = 1
 """Work that a renter with ticks need not do."""
 
 
-class Recording(Protocol):
-    """What the market will do, as far as a renter may rent it. A policy with a truthy attribute `knows_recording` has
-    its attribute `recording` set to one before it is asked."""
-
-    def offers(self) -> Sequence[str]:
-        """The names of the spot offers that follow a recording."""
-        ...
-
-    def prices(self, offer: str, tick_ms: int) -> Sequence[int | None]:
-        """The price of the offer in micro-dollars per GPU and hour at each tick since the start of the run; None where
-        a rental cannot begin at the tick and go on to the next. It ends where nothing more is recorded."""
-        ...
-
-
 class Omniscient:
     """Follows the cheapest course that has one job done by its deadline, which it computes when it is first asked."""
-
-    knows_recording = True
 
     def __init__(self) -> None:
         self.recording: Recording | None = None

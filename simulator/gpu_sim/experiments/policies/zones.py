@@ -97,7 +97,7 @@ class EvenSpread(ZonePolicy):
     The first zone is drawn, and the others follow it by name.
     """
 
-    def __init__(self, spare: int = 1) -> None:
+    def __init__(self, spare: int = 0) -> None:
         super().__init__(spare)
         self._first: int | None = None
         self._shares: dict[str, int] = {}

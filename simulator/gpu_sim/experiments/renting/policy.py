@@ -1,7 +1,7 @@
 """The policy of a renter, and the decisions that it makes."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -51,3 +51,23 @@ class Luck(Protocol):
     def pick(self, count: int) -> int:
         """A number from 0 to count − 1, each equally likely."""
         ...
+
+
+class Recording(Protocol):
+    """What the market will do, as far as a renter may rent it. See `KnowsRecording`."""
+
+    def offers(self) -> Sequence[str]:
+        """The names of the spot offers that follow a recording."""
+        ...
+
+    def prices(self, offer: str, tick_ms: int) -> Sequence[int | None]:
+        """The price of the offer in micro-dollars per GPU and hour at each tick since the start of the run; None where
+        a rental cannot begin at the tick and go on to the next. It ends where nothing more is recorded."""
+        ...
+
+
+@runtime_checkable
+class KnowsRecording(Protocol):
+    """A policy that knows more than a client can: its `recording` is set before it is asked."""
+
+    recording: Recording | None

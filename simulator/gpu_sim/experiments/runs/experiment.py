@@ -23,10 +23,11 @@ from ...core.scenario.scenario import AccountSpec, Scenario
 from ...core.simulation import Simulation
 from ..renting.market_client import MarketClient
 from ..renting.occasions import Began, DemandChanged, NoticeCame, Occasion, RentalEnded, RentalRan
-from ..renting.policy import Luck, Policy
+from ..renting.policy import KnowsRecording, Luck, Policy
 from .attendance import Attendance
 from .facts import JobFacts, RentalFacts, RunFacts
 from .job import Job
+from .market_recording import MarketRecording
 from .need import DrawnLuck, Held, Need
 from .service import Service
 
@@ -137,8 +138,7 @@ class Experiment:
         client = self._clients(account)
         seed = self._simulation.seed
         if spec.service is not None:
-            luck = DrawnLuck(seed, f"renter/{account}/choice")
-            service = Service(account, spec, self._policies(spec, luck), client)
+            service = Service(account, spec, self._policy(spec, f"renter/{account}/choice"), client)
             self._begin(service)
             for at_ms in service.demand_changes():
                 self._at(at_ms, lambda: self._tell(service, DemandChanged()))
@@ -160,9 +160,16 @@ class Experiment:
                 max(1, work_ms),
                 None if deadline is None else arrived_ms + int(deadline),
             )
-            luck = DrawnLuck(seed, f"renter/{account}/{number}/choice")
-            job = Job(facts, spec, self._policies(spec, luck), client, self._scenario.billing)
+            policy = self._policy(spec, f"renter/{account}/{number}/choice")
+            job = Job(facts, spec, policy, client, self._scenario.billing)
             self._at(arrived_ms, lambda job=job: self._begin(job))  # type: ignore[misc]  # mypy knows no lambda defaults
+
+    def _policy(self, spec: RenterSpec, luck: str) -> Policy:
+        """A policy of one need, with its luck, and with what it is to know of the market."""
+        policy = self._policies(spec, DrawnLuck(self._simulation.seed, luck))
+        if isinstance(policy, KnowsRecording):
+            policy.recording = MarketRecording(self._scenario, self._simulation.seed, spec, self._length_ms)
+        return policy
 
     def _begin(self, need: Need) -> None:
         self._needs.append(need)

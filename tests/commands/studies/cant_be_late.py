@@ -1,4 +1,4 @@
-"""Can't Be Late against what its authors' simulator paid: `python -m tests.commands.cant_be_late --help`.
+"""Can't Be Late against what its authors' simulator paid: `python -m tests.commands.studies.cant_be_late --help`.
 
 The reference is a CSV with a row for each zone, window and overhead, and the costs of three policies; the traces are
 the recordings that it was made from. Neither is shipped.
@@ -15,8 +15,8 @@ from gpu_sim.experiments.runs.run import run
 from gpu_sim.experiments.sweeps.settings import Template, with_trace
 from gpu_sim.scenario_files.recordings import read_trace_recording
 
-from ..experiments.studies.cant_be_late_rules import HOUR_MS, Rules, cost_micros
-from ..experiments.studies.cant_be_late_study import scenario_at, ups, window_at
+from ...experiments.studies.cant_be_late_rules import HOUR_MS, Rules, cost_micros
+from ...experiments.studies.cant_be_late_study import scenario_at, ups, window_at
 
 COLUMNS: dict[Rules, str] = {
     "on_demand": "on_demand",
