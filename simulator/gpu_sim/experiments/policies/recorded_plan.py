@@ -15,6 +15,10 @@ Label = tuple[int, int, Place, "Label | None"]
 """A part of a course: its cost, the time that it lost, where it is, and what came before."""
 
 
+_DEEPENINGS_LOG = 8
+"""The first look is as near to the bound as 2⁻⁸ of the way to the best course known."""
+
+
 class Course(Struct, frozen=True):
     """What a course costs, in micro-dollars per hour × ticks, the ms that it loses, and its places tick by tick."""
 
@@ -53,7 +57,7 @@ class RecordedPlan:
             scale, per_ms = short.lost_ms - feasible.lost_ms, feasible.cost - short.cost
             found, bounds = self._relaxed(scale, per_ms)
             if scale * found.cost + per_ms * found.lost_ms == scale * short.cost + per_ms * short.lost_ms:
-                return self._labelled(feasible, slack_ms, scale, per_ms, bounds)
+                return self._deepened(feasible, slack_ms, scale, per_ms, bounds)
             if found.lost_ms <= slack_ms:
                 feasible = found
             else:
@@ -95,9 +99,29 @@ class RecordedPlan:
             places.append(here)
         return Course(cost, lost_ms, tuple(places))
 
-    def _labelled(self, best: Course, slack_ms: int, scale: int, per_ms: int, bounds: list[dict[Place, int]]) -> Course:
-        """The cheapest course, among all that may still cost less than `best`."""
-        limit = scale * best.cost + per_ms * slack_ms
+    def _deepened(self, best: Course, slack_ms: int, scale: int, per_ms: int, bounds: list[dict[Place, int]]) -> Course:
+        """The cheapest course, `best` if no other costs less. It looks near the bound first, where few courses are:
+        whatever is found there below the limit is the cheapest, since all that cost less lie below it too."""
+        least, most = bounds[0][None], scale * best.cost + per_ms * slack_ms
+        gap = max(1, (most - least) >> _DEEPENINGS_LOG)
+        while True:
+            limit = min(least + gap, most)
+            best = self._labelled(best, slack_ms, scale, per_ms, bounds, limit)
+            most = scale * best.cost + per_ms * slack_ms
+            if most <= limit:
+                return best
+            gap *= 2
+
+    def _labelled(
+        self,
+        best: Course,
+        slack_ms: int,
+        scale: int,
+        per_ms: int,
+        bounds: list[dict[Place, int]],
+        limit: int,
+    ) -> Course:
+        """The cheapest course, among `best` and all whose parts keep below the limit."""
         labels: dict[Place, list[Label]] = {None: [(0, 0, None, None)]}
         for k, tick in enumerate(self._prices):
             reached: dict[Place, list[Label]] = {}
