@@ -6,6 +6,7 @@ ticks and places with one resource: the price of the time lost bounds what a par
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -17,6 +18,9 @@ Label = tuple[int, int, Place, "Label | None"]
 
 _DEEPENINGS_LOG = 8
 """The first look is as near to the bound as 2⁻⁸ of the way to the best course known."""
+
+
+_cost_and_lost = itemgetter(0, 1)
 
 
 class Course(Struct, frozen=True):
@@ -131,14 +135,19 @@ class RecordedPlan:
                 if here is not None and here[0] in tick:
                     moves = [move for move in moves if move[0] != here]
                     moves.append((here, here[1], 0))
+                weighed = [
+                    (scale * price + per_ms * lost + after[place] - limit, place, price, lost)
+                    for place, price, lost in moves
+                ]
                 for label in those:
-                    for place, price, lost in moves:
-                        cost, lost_ms = label[0] + price, label[1] + lost
-                        # Less than the best known, not as little: that one is there already.
-                        if lost_ms <= slack_ms and scale * cost + per_ms * lost_ms + after[place] < limit:
-                            reached.setdefault(place, []).append((cost, lost_ms, place, label))
+                    cost, lost_ms, _, _ = label
+                    value = scale * cost + per_ms * lost_ms
+                    for weight, place, price, lost in weighed:
+                        # Less than the limit, not as little: the best that is known is there already.
+                        if value + weight < 0 and lost_ms + lost <= slack_ms:
+                            reached.setdefault(place, []).append((cost + price, lost_ms + lost, place, label))
             labels = {place: _undominated(those) for place, those in reached.items()}
-        last = min((label for those in labels.values() for label in those), key=lambda each: each[:2], default=None)
+        last = min((label for those in labels.values() for label in those), key=_cost_and_lost, default=None)
         if last is None or last[0] >= best.cost:
             return best
         places: list[Place] = []
@@ -151,7 +160,7 @@ class RecordedPlan:
 
 def _undominated(labels: list[Label]) -> list[Label]:
     """Those of which none other is as cheap and has lost as little."""
-    labels.sort(key=lambda label: label[:2])
+    labels.sort(key=_cost_and_lost)
     kept: list[Label] = []
     for label in labels:
         if not kept or label[1] < kept[-1][1]:
