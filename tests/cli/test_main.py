@@ -75,7 +75,7 @@ def test_no_command_is_a_wrong_use() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["sevre"], "Did you mean 'serve'?"),
+        (["sevre"], "Did you mean one of: 'serve', 'sweep'?"),
         (["serve", "--scenaro", "calm"], "--scenario"),
         (["serve", "--sed", "1"], "--seed"),
         (["serve", "--seed", "many"], "many"),

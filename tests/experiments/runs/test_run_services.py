@@ -10,7 +10,7 @@ from .small_market import HOUR_MS, MINUTE_MS, SPOT, OneOf, run_with, small_marke
 
 
 def test_a_replica_is_ready_after_provisioning_and_cold_start_until_it_ends() -> None:
-    """Two of them fall together, and come back together."""
+    """Two are interrupted together, and come back together."""
     down, up = HOUR_MS, HOUR_MS + 10 * MINUTE_MS
     scenario = small_market(
         "{name: s, service: {replicas: 2, cold_start: 2m}}", down_up_ms=[down, up], delay="60s", until="2h"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from ...core.kernel.names import did_you_mean
 from ...core.scenario.experiment.sweep_settings import SweepSettings, Value
 from ...core.scenario.recordings import Recording
 from ...core.scenario.scenario import Scenario
@@ -71,11 +72,20 @@ def sweep_plan(
         for values in drawn
         for name, template in (templates or {"": Template(scenario)}).items()
     )
-    base = told(block.baseline if baseline is None else baseline)
-    for name, value in base.items():
-        if name not in wanted:
-            raise SettingUnusable(name, "the baseline names a setting that does not vary")
-        if value not in map(text_of, wanted[name]):
-            raise SettingUnusable(name, f'the baseline "{value}" is none of its values')
+    if baseline is None:
+        # The scenario's own goes with the scenario's own values: where others are given it compares with nothing.
+        base = {n: v for n, v in told(block.baseline).items() if v in map(text_of, wanted[n])}
+    else:
+        base = told(baseline)
+        _check_baseline(base, wanted)
     first = scenario.seed if seed_first is None else seed_first
     return SweepPlan(scenario, points, range(first, first + (block.seeds if seeds is None else seeds)), base)
+
+
+def _check_baseline(baseline: Mapping[str, str], wanted: Mapping[str, Sequence[Value]]) -> None:
+    """Raises SettingUnusable for a baseline that no combination has."""
+    for name, value in baseline.items():
+        if name not in wanted:
+            raise SettingUnusable(name, f"the baseline names a setting that does not vary{did_you_mean(name, wanted)}")
+        if value not in map(text_of, wanted[name]):
+            raise SettingUnusable(name, f'the baseline "{value}" is none of its values')
