@@ -41,7 +41,7 @@ def test_round_robin_goes_on_after_the_last_zone_by_name() -> None:
 
 
 def test_even_spread_waits_for_the_zone_that_has_a_share() -> None:
-    spec = service_spec("even_spread", {"spare": 0}, replicas=3)
+    spec = service_spec("even_spread", replicas=3)
     policy = load_policy(spec, FixedLuck(4))
     assert list(policy.decide(seen(spec, ZONES), Began())) == [Rent("a"), Rent("b"), Rent("e")]
     held = [rental("r1", A), rental("r2", B)]
@@ -51,7 +51,7 @@ def test_even_spread_waits_for_the_zone_that_has_a_share() -> None:
 
 
 def test_even_spread_gives_some_zones_one_more() -> None:
-    spec = service_spec("even_spread", replicas=4)
+    spec = service_spec("even_spread", {"spare": 1}, replicas=4)
     policy = load_policy(spec, FixedLuck(1))
     decisions = list(policy.decide(seen(spec, [A, B, C]), Began()))
     assert decisions == [Rent("a"), Rent("b"), Rent("b"), Rent("c"), Rent("c")]
@@ -141,7 +141,7 @@ def test_an_announced_interruption_is_met_ahead() -> None:
 
 def test_a_service_that_wants_less_ends_the_newest_and_one_that_wants_nothing_all() -> None:
     for name in ("round_robin", "even_spread", "spot_hedge"):
-        spec = service_spec(name, replicas=2)
+        spec = service_spec(name, {"spare": 1}, replicas=2)
         policy = load_policy(spec, FixedLuck())
         rentals = [rental("r1", A), rental("r2", B), rental("r3", C, created=5, ready=5)]
         assert list(policy.decide(seen(spec, without(), rentals, now=9, replicas=1), DemandChanged())) == [End("r3")]
