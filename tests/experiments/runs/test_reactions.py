@@ -121,3 +121,15 @@ def test_ticks_are_told_as_such() -> None:
     policy = Accepts()
     run_with(small_market("{name: a, tick: 20m, jobs: {work: 1h, checkpoint: {}}}"), policy)
     assert [at_ms for at_ms, occasion in policy.asked if occasion == Ticked()] == [1_200_000, 2_400_000]
+
+
+@pytest.mark.parametrize("tick", ["", ", tick: 1m"])
+def test_a_policy_is_not_asked_while_a_rent_is_to_be_sent_again(tick: str) -> None:
+    """It would rent another in its place, and have two."""
+    rule = "{name: f, on: {operation: rent_gpu}, effect: {respond: 503}, when: {times: 1}}"
+    renter = f"{{name: a{tick}, reactions: {{retries: 1, back_off: 90s}}, jobs: {{work: 1h, checkpoint: {{}}}}}}"
+    policy = OneOf()
+    result = run_with(small_market(renter, more=f"faults:\n  - {rule}"), policy)
+    (rental,) = result.facts.rentals
+    assert rental.created_ms == (120_000 if tick else 90_000)
+    assert [at_ms for at_ms, _ in policy.asked if 0 < at_ms < rental.created_ms] == []

@@ -93,7 +93,8 @@ class ZonePolicy(ABC):
 class EvenSpread(ZonePolicy):
     """Gives each zone the same number of rentals, one more to some, and waits where a zone has none to give.
 
-    It is static: what one zone cannot give is asked of no other. The first zone is drawn, and the others follow it by name.
+    It is static: what one zone cannot give is asked of no other. The first zone is drawn, and the others follow it by
+    name.
     """
 
     def __init__(self, spare: int = 0) -> None:

@@ -71,14 +71,17 @@ class Attendance:
             self._give_up(need, now_ms)
             return waits, []
         self._try_again(need, now_ms)
-        occasions = self._occasions(need) if need.inbox or asks or need.turns_at(now_ms) else []
-        while occasions and not need.is_over:
+        # While a rent is to be sent again the policy is not asked: it would rent another in its place.
+        has_turn = not self._attempts.get(need) and (need.inbox or asks or need.turns_at(now_ms))
+        occasions = self._occasions(need) if has_turn else []
+        while occasions and not need.is_over and not self._attempts.get(need):
             for decision in self._ask(need, occasions.pop(0), now_ms):
                 self._carry_out(need, decision, now_ms, waits)
                 if need.is_over:
                     break
             occasions += need.inbox
             need.inbox = []
+        need.inbox = [each for each in occasions if not isinstance(each, Ticked)] + need.inbox
         looks = [attempt.at_ms for attempt in self._attempts.get(need, ())]
         return waits, looks + self._stuck_at(need, now_ms)
 
