@@ -4,7 +4,7 @@ import pytest
 from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.experiment.renters import Checkpoint
 from gpu_sim.experiments.policies.load import load_policy
-from gpu_sim.experiments.policies.ranked import LOOK_AGAIN_MS, time_per_useful_hour
+from gpu_sim.experiments.policies.ranked import LOOK_AGAIN_MS, Cheapest, time_per_useful_hour
 from gpu_sim.experiments.renting.occasions import (
     Began,
     DemandChanged,
@@ -129,3 +129,13 @@ def test_a_service_rents_what_is_missing_and_ends_what_is_too_many() -> None:
         End("r1"),
         End("r3"),
     ]
+
+
+def test_what_the_credit_does_not_cover_rules_out_all_that_is_as_dear() -> None:
+    """A renter without credit tries no dearer offer, and looks again later."""
+    policy = Cheapest()
+    refused = RentRefused("middle", "insufficient_credit")
+    assert policy.decide(seen(jobs_spec("cheapest"), OFFERS), refused) == [Rent("cheap")]
+    assert policy.decide(seen(jobs_spec("cheapest"), OFFERS), RentRefused("cheap", "insufficient_credit")) == (
+        Wait(LOOK_AGAIN_MS),
+    )

@@ -81,7 +81,7 @@ class Attendance:
                     break
             occasions += need.inbox
             need.inbox = []
-        need.inbox = [each for each in occasions if not isinstance(each, Ticked)] + need.inbox
+        need.inbox[:0] = (each for each in occasions if not isinstance(each, Ticked))
         looks = [attempt.at_ms for attempt in self._attempts.get(need, ())]
         return waits, looks + self._stuck_at(need, now_ms)
 

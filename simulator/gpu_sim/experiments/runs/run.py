@@ -6,9 +6,10 @@ from shlex import join
 
 from ...core.kernel.clock import DAY_MS, DEFAULT_START, epoch_ms
 from ...core.run import new_run
+from ...core.scenario.market_settings import opening_offers
 from ...core.scenario.scenario import Scenario
 from ...core.simulation import Simulation
-from ..policies.load import load_policy
+from ..policies.load import check_offers, load_policy
 from ..renting.direct_client import DirectClient, OffersSeen
 from .experiment import ClientMaker, Experiment, PolicyMaker, with_accounts
 from .judgement.misses import expectation_problems, misses
@@ -108,6 +109,7 @@ def _check(scenario: Scenario, length_ms: int) -> None:
         if spec.name in names:
             raise RunImpossible(f"renters.{index}.name", f'an account is called "{spec.name}" already')
         names.append(spec.name)
+        check_offers(spec, {offer.spot for offer in opening_offers(scenario.market) if spec.may_rent(offer)})
     for index, rule in enumerate(scenario.faults):
         if rule.effect.delay is not None and rule.effect.clock == "virtual":
             raise RunImpossible(f"faults.{index}.effect.clock", "a run has a clock of its own, which no request moves")
