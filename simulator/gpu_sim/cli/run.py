@@ -113,6 +113,9 @@ def _result(
 
 def _written(out: Path, document: str, result: "RunResult") -> Iterator[Path]:
     """The files of a run, as they are written."""
+    from ..experiments.report.run_page import write_run_page
+
+    yield write_run_page(result, out)
     for name, content in ((RESULT, f"{document}\n".encode()), (JOURNAL, b"".join(result.journal()))):
         write_file(out / name, content)
         yield out / name

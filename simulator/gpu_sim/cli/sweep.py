@@ -232,16 +232,17 @@ def _tell(swept: "SweepResults", metrics: Sequence[str], *, as_json: bool) -> No
 
 def _write(swept: "SweepResults", folder: Path, *, parquet: bool) -> None:
     """The table of all runs, and the page."""
+    from ..experiments.report.sweep_page import write_sweep_page
     from ..output_file import write_file
 
     table = StringIO()
     swept.write_csv(table)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        page = write_sweep_page(swept, folder)
         write_file(folder / "results.csv", table.getvalue().encode())
         if parquet:
             with needs_extra("sweep --parquet", "frames"):
                 swept.write_parquet(folder / "results.parquet")
     except OSError as error:
         raise CannotTry(f"--out {error.filename}: {error.strerror}") from None
-    echo(f"{folder / 'results.csv'} is written", err=True)
+    echo(f"{page} is written", err=True)

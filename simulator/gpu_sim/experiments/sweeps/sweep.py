@@ -16,6 +16,7 @@ from ...core.scenario.scenario import Scenario
 from ..runs.run import run
 from ..runs.run_key import run_key, scenario_digest
 from ..runs.run_result import Through
+from .in_process import InProcess
 from .plan import SweepPlan, sweep_plan
 from .processes import Processes
 from .results import SweepResults, encode_settings
@@ -61,16 +62,18 @@ def run_plan(
     through: Through = "core",
     on_runs: Callable[[int], None] = lambda _: None,
 ) -> SweepResults:
-    """The results of a plan. `jobs` is the number of processes, by default that of the cores, and with an executor of
-    one's own that of its workers; `on_runs` is called with the number of runs that are newly there.
+    """The results of a plan. `jobs` is the number of processes, by default that of the cores, with 1 none but this one,
+    and with an executor of one's own that of its workers; `on_runs` is called with the number of runs that are newly
+    there.
 
     No process of ours outlives this call, whatever breaks it off; what is in the file by then stays there.
     """
     workers = jobs or os.cpu_count() or 1
     file = ResultsFile(results, scenario_digest(plan.scenario), __version__)
     try:
-        if executor is not None:
-            _run_all(plan, file, executor, workers, through, on_runs)
+        # Without a process for one: it would only have to load everything again.
+        if executor is not None or workers == 1:
+            _run_all(plan, file, executor or InProcess(), workers, through, on_runs)
         else:
             processes = Processes(workers)
             try:
