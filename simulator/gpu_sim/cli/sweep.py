@@ -93,6 +93,10 @@ def sweep(
 
     if (search is None) != (objective is None) or (search is not None and trials is None):
         raise CannotTry("--search, --objective and --trials go together")
+    if search is not None and (seed_first is not None or base or metrics or traces or out or dask or as_json):
+        raise CannotTry("--search goes with --set, --seeds, --maximize, --results and --jobs alone")
+    if maximize and search is None:
+        raise CannotTry("--maximize goes with --search")
     if parquet and out is None:
         raise CannotTry("--parquet goes with --out")
     scenario = load_scenario_or_end(scenario_name)
@@ -102,6 +106,7 @@ def sweep(
             _search(ctx, scenario, settings, _Search(objective, trials or 1, maximize, seeds, results, jobs))
             return
         plan = _plan(scenario, settings, base, seeds, seed_first, trials, traces)
+        _check_metrics(plan, metrics)
         swept = _swept(ctx, plan, results, jobs, dask)
         _tell(swept, metrics, as_json=as_json)
         if out is not None:
@@ -125,6 +130,7 @@ def _told() -> Iterator[None]:
     """Raises CannotTry in place of what keeps a sweep from being tried."""
     from ..experiments.policies.problems import PolicyNotFound, PolicyUnfit
     from ..experiments.runs.policy_failed import PolicyFailed, RunImpossible
+    from ..experiments.sweeps.cluster import ClusterUnreachable
     from ..experiments.sweeps.results_file import ResultsUnusable
     from ..experiments.sweeps.settings import SettingUnusable
     from ..scenario_files.problems import ScenarioError
@@ -135,6 +141,8 @@ def _told() -> Iterator[None]:
         raise CannotTry(f"--set {error}") from None
     except ResultsUnusable as error:
         raise CannotTry(f"--results {error}") from None
+    except ClusterUnreachable as error:
+        raise CannotTry(f"--dask {error}") from None
     except ScenarioError as error:
         raise CannotTry(f"--trace {error}") from None
     except (RunImpossible, PolicyFailed, PolicyNotFound, PolicyUnfit) as error:
@@ -164,6 +172,20 @@ def _plan(
         trials=trials,
         traces={file.name: read_trace_recording(file) for file in traces},
     )
+
+
+def _check_metrics(plan: "SweepPlan", metrics: Sequence[str]) -> None:
+    """Raises CannotTry for a metric that no run has, before any run is made."""
+    from ..experiments.runs.judgement.metric_names import metric_name
+
+    for name in metrics:
+        problem: object = None
+        for point in plan.points:
+            problem = metric_name(point.scenario, name)
+            if not isinstance(problem, str):
+                break
+        else:
+            raise CannotTry(f"--metric {problem}")
 
 
 def _swept(
@@ -217,13 +239,7 @@ def _search(ctx: click.Context, scenario: "Scenario", settings: "list[Setting]",
 def _tell(swept: "SweepResults", metrics: Sequence[str], *, as_json: bool) -> None:
     from .tables.sweep_lines import sweep_document, sweep_lines, usual_metrics
 
-    known = swept.metric_names()
-    for name in metrics:
-        if name not in known:
-            from ..core.kernel.names import did_you_mean
-
-            raise CannotTry(f"--metric {name}: runs of this scenario have no such metric{did_you_mean(name, known)}")
-    shown = list(metrics) or usual_metrics(known)
+    shown = list(metrics) or usual_metrics(swept.metric_names())
     if as_json:
         echo(json.dumps(sweep_document(swept, shown), indent=2))
     else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from threading import RLock
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from ...worker_signals import begin_worker, blocked_signals
@@ -21,7 +21,7 @@ class Processes(Executor):
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._lock = RLock()
+        self._lock = Lock()
         self._pool = self._new_pool()
         self._is_closed = False
 
@@ -36,15 +36,13 @@ class Processes(Executor):
         return outer
 
     def _submit(self, outer: Future[_T], attempt: int, start: Callable[[ProcessPoolExecutor], Future[_T]]) -> None:
-        with self._lock:
-            pool = self._pool
-            try:
-                with blocked_signals():  # the processes, which start here, begin with them blocked
-                    inner = start(pool)
-            except BrokenProcessPool:
-                self._replace(pool)
-                with blocked_signals():
-                    inner = start(self._pool)
+        # Without our lock: newer Pythons call back with that of a broken pool held, and so may wait for ours.
+        pool = self._pool
+        try:
+            inner = self._start(pool, start)
+        except BrokenProcessPool:
+            pool = self._replaced(pool)
+            inner = self._start(pool, start)
         inner.add_done_callback(lambda done: self._done(outer, done, pool, attempt, start))
 
     def _done(
@@ -64,17 +62,23 @@ class Processes(Executor):
         elif not isinstance(error, BrokenProcessPool) or attempt == ATTEMPTS_MAX or self._is_closed:
             outer.set_exception(error)
         else:
-            with self._lock:
-                self._replace(pool)
+            self._replaced(pool)
             try:
                 self._submit(outer, attempt + 1, start)
             except RuntimeError as too_late:  # it was shut down meanwhile
                 outer.set_exception(too_late)
 
-    def _replace(self, broken: ProcessPoolExecutor) -> None:
-        """Make a new pool in place of a broken one, unless another task has done so."""
-        if self._pool is broken and not self._is_closed:
-            self._pool = self._new_pool()
+    @staticmethod
+    def _start(pool: ProcessPoolExecutor, start: Callable[[ProcessPoolExecutor], Future[_T]]) -> Future[_T]:
+        with blocked_signals():  # the processes, which start here, begin with them blocked
+            return start(pool)
+
+    def _replaced(self, broken: ProcessPoolExecutor) -> ProcessPoolExecutor:
+        """The pool in place of a broken one, new unless another task has made it."""
+        with self._lock:
+            if self._pool is broken and not self._is_closed:
+                self._pool = self._new_pool()
+            return self._pool
 
     def process_ids(self) -> list[int]:
         """The processes that there are now."""

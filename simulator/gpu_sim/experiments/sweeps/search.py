@@ -6,10 +6,12 @@ from statistics import fmean
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ...core.scenario.experiment.sweep_settings import SweepSettings
 from ...core.scenario.scenario import Scenario
 from .plan import sweep_plan
-from .settings import Setting, text_of
+from .settings import Setting, SettingUnusable, text_of, values_of
 from .sweep import run_plan
 
 
@@ -34,22 +36,30 @@ def search_settings(
 ) -> tuple[Found, ...]:
     """The trials of a search, in their order: each runs one combination of values under all seeds.
 
-    The search draws by the scenario's seed, so it goes the same way each time. Runs that `results` has are not run
-    again. Raises SettingUnusable, KeyError for an objective that runs do not have, and what runs raise.
+    `settings` win over those of the scenario's `sweep`. The search draws by the scenario's seed, so it goes the same
+    way each time. Runs that `results` has are not run again. Raises SettingUnusable, KeyError for an objective that
+    runs do not have, and what runs raise.
     """
     import optuna  # noqa: PLC0415  # it is of an extra, and slow to load
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     direction = "maximize" if maximize else "minimize"
+    block = scenario.sweep or SweepSettings()
+    varied = [Setting(name, values_of(name, values)) for name, values in block.settings.items()]
+    varied = [*{each.name: each for each in (*varied, *settings)}.values()]
+    if not varied:
+        raise SettingUnusable("NAME=VALUES", "a search needs settings that vary")
+    seeds = block.seeds if seeds is None else seeds
+    # A trial is one combination, which the search draws and not the scenario's `sweep`.
+    scenario = replace(scenario, sweep=None)
     study = optuna.create_study(direction=direction, sampler=optuna.samplers.TPESampler(seed=scenario.seed))
     found: list[Found] = []
 
     def tried(trial: Any) -> float:
         chosen = [
-            Setting(each.name, (each.values[trial.suggest_int(each.name, 0, len(each.values) - 1)],))
-            for each in settings
+            Setting(each.name, (each.values[trial.suggest_int(each.name, 0, len(each.values) - 1)],)) for each in varied
         ]
-        plan = sweep_plan(scenario, settings=chosen, seeds=seeds, baseline={}, trials=None)
+        plan = sweep_plan(scenario, settings=chosen, seeds=seeds, baseline={})
         ran = run_plan(plan, results=results, jobs=jobs)
         values = ran.values(objective)[0]
         ran.close()

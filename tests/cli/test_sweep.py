@@ -1,0 +1,133 @@
+"""`gpu-sim sweep`: what it prints and writes, what it refuses, and how it goes on."""
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from gpu_sim import load_scenario, sweep
+from gpu_sim.cli.main import main
+
+FEW = "name: few\nextends: calm\nuntil: 3h\nrenters:\n  - {name: ann, policy: cheapest, jobs: {work: 2h}}\n"
+SWEEP = (
+    "sweep:\n  settings: {renters.ann.policy: [cheapest, on_demand]}\n"
+    "  seeds: 2\n  baseline: {renters.ann.policy: on_demand}\n"
+)
+
+
+def write(folder: Path, text: str = FEW + SWEEP) -> Path:
+    """A scenario of three hours on the calm market."""
+    file = folder / "few.yaml"
+    file.write_text(text)
+    return file
+
+
+def run(*arguments: object) -> Result:
+    """The command in this process, with one worker."""
+    return CliRunner().invoke(main, ["sweep", *map(str, arguments), "--jobs", "1"], catch_exceptions=False)
+
+
+def test_it_tells_means_differences_and_independent_runs_and_writes_each_run(tmp_path: Path) -> None:
+    """As text, as JSON of the same runs out of the file, and as CSV."""
+    kept, out = tmp_path / "r.db", tmp_path / "out"
+    told = run(write(tmp_path), "--results", kept, "--metric", "total.cost_usd", "--out", out)
+    assert told.exit_code == 0
+    assert told.stdout.startswith("few: 2 combinations under 2 seeds; means ± 95 %\n")
+    assert "over the baseline" in told.stdout
+    with sweep(load_scenario(str(write(tmp_path))), results=kept, jobs=1) as results:
+        rows = list(results.rows())
+        costs, against = results.means("total.cost_usd"), results.against_baseline("total.cost_usd")
+    document = json.loads(run(write(tmp_path), "--results", kept, "--metric", "total.cost_usd", "--json").stdout)
+    first = document["combinations"][0]
+    assert (first["settings"], document["seeds"]) == ({"renters.ann.policy": "cheapest"}, [1, 2])
+    assert costs[0] is not None
+    assert against[0] is not None
+    assert first["metrics"]["total.cost_usd"]["mean"] == costs[0][0]
+    assert first["metrics"]["total.cost_usd"]["over_baseline"]["mean"] == against[0].mean
+    with (out / "results.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [(row["renters.ann.policy"], row["seed"]) for row in written] == [
+        (row["renters.ann.policy"], str(row["seed"])) for row in rows
+    ]
+    assert [float(row["total.cost_usd"]) for row in written] == [row["total.cost_usd"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "renters.ann.polcy=greedy"], 'did you mean "policy"'),
+        (["--set", "renters.ann.policy"], "write it as name=value"),
+        (["--metric", "total.cost_us"], 'did you mean "total.cost_usd"'),
+        (["--baseline", "renters.ann.policy=greedy"], "is none of its values"),
+        (["--set", "renters.ann.policy=nobody", "--baseline", "renters.ann.policy=nobody"], "nobody"),
+        (["--parquet"], "--parquet goes with --out"),
+        (["--search", "optuna"], "--search, --objective and --trials go together"),
+        (["--maximize"], "--maximize goes with --search"),
+        (["--search", "optuna", "--trials", "1", "--objective", "x", "--json"], "--search goes with --set"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_before_anything_is_run(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    """By the option that says it, with exit code 2 and no result."""
+    refused = run(write(tmp_path), "--results", tmp_path / "r.db", *arguments)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert said in refused.stderr
+
+
+def test_results_of_another_scenario_are_refused_untouched(tmp_path: Path) -> None:
+    """To the byte, with the file's name."""
+    kept = tmp_path / "r.db"
+    run(write(tmp_path), "--results", kept)
+    before = kept.read_bytes()
+    refused = run(write(tmp_path, FEW.replace("2h", "1h") + SWEEP), "--results", kept)
+    assert (refused.exit_code, kept.read_bytes()) == (2, before)
+    assert f"--results {kept}: its results are of scenario" in refused.stderr
+
+
+def test_what_ctrl_c_breaks_off_is_kept_and_goes_on(tmp_path: Path) -> None:
+    """Exit code 130, a line that says how; the same command then has each run once."""
+    kept, file = tmp_path / "r.db", write(tmp_path, FEW.replace("3h", "7d"))
+    # By far more runs than are made before the signal comes.
+    command = [sys.executable, "-m", "gpu_sim", "sweep", str(file), "--seeds", "100000", "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--results", str(kept)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": "simulator"},
+    )
+    try:
+        while not (count := _runs_in(kept)):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, out) == (130, "")
+    there = _runs_in(kept)
+    assert there >= count
+    assert f"broken off; {there} of 100000 runs are in {kept}: the same command goes on there" in told
+    again = run(file, "--seeds", 2, "--results", kept)
+    assert (again.exit_code, _runs_in(kept)) == (0, max(there, 2))
+
+
+def _runs_in(path: Path) -> int:
+    """The runs in a file of results, from beside whoever writes it; 0 before it is one."""
+    if not path.exists():
+        return 0
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        found: int = database.execute("SELECT count(*) FROM runs").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        database.close()
+    return found
