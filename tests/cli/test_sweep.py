@@ -16,8 +16,8 @@ from gpu_sim.cli.main import main
 
 FEW = "name: few\nextends: calm\nuntil: 3h\nrenters:\n  - {name: ann, policy: cheapest, jobs: {work: 2h}}\n"
 SWEEP = (
-    "sweep:\n  settings: {renters.ann.policy: [cheapest, on_demand]}\n"
-    "  seeds: 2\n  baseline: {renters.ann.policy: on_demand}\n"
+    "sweep:\n  settings: {renters.ann.policy: [cheapest, most_reliable]}\n"
+    "  seeds: 2\n  baseline: {renters.ann.policy: most_reliable}\n"
 )
 
 
