@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpu_sim.experiments.policies.load import SHIPPED, check_offers, load_policy
+from gpu_sim.experiments.policies.load import SHIPPED, check_offers, load_policy, policy_source
 from gpu_sim.experiments.policies.problems import PolicyNotFound, PolicyUnfit
 from gpu_sim.experiments.renting.occasions import Began
 from gpu_sim.experiments.renting.policy import Rent
@@ -99,3 +99,10 @@ def test_every_shipped_policy_can_be_made(name: str) -> None:
     assert specs
     for spec in specs:
         assert callable(load_policy(spec, FixedLuck()).decide)
+
+
+def test_the_source_of_a_policy_of_ones_own_is_told_apart_and_a_shipped_one_has_none(bargain: str) -> None:
+    digest = policy_source(bargain)
+    assert len(digest) == 32
+    assert policy_source("tests.experiments.sweeps.test_sweep:Raises") not in ("", digest)
+    assert policy_source("cheapest") == ""

@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from functools import cache
+from hashlib import blake2b
 from importlib import import_module
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import NamedTuple, cast
 
 from ...core.kernel.names import did_you_mean
@@ -90,6 +92,16 @@ def _check_fit(spec: RenterSpec, shipped: _Shipped) -> None:
         lacks = "works towards a deadline: give the jobs a `deadline`"
     if lacks is not None:
         raise PolicyUnfit(f'renter "{spec.name}": policy "{spec.policy}" {lacks}')
+
+
+@cache
+def policy_source(name: str) -> str:
+    """The digest of the file of one's own policy, whose name is `module:Class`; empty for a shipped one. Raises
+    PolicyNotFound."""
+    if name in SHIPPED:
+        return ""
+    file = getattr(sys.modules.get(_policy_class(name).__module__), "__file__", None)
+    return "" if file is None else blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
 
 
 @cache

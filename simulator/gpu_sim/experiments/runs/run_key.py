@@ -7,6 +7,7 @@ import msgspec
 
 from ... import __version__
 from ...core.scenario.scenario import Scenario, canonical_with_renters
+from ..policies.load import policy_source
 
 
 def scenario_digest(scenario: Scenario) -> str:
@@ -16,7 +17,8 @@ def scenario_digest(scenario: Scenario) -> str:
 
 
 def run_key(scenario: Scenario, settings: Mapping[str, str], seed: int) -> str:
-    """The hash of the scenario as it stands under the settings, the settings themselves, the seed, and the version of
-    this package."""
-    parts = (scenario_digest(scenario), sorted(settings.items()), seed, __version__)
+    """The hash of the scenario as it stands under the settings, the settings themselves, the seed, the version of this
+    package, and the source of policies that are not of it."""
+    sources = {spec.policy: policy_source(spec.policy) for spec in scenario.renters}
+    parts = (scenario_digest(scenario), sorted(settings.items()), seed, __version__, sorted(sources.items()))
     return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
