@@ -88,6 +88,15 @@ def test_a_setting_that_does_not_exist_or_does_not_fit_is_refused(
     assert refused.value.name.startswith(name)
 
 
+def test_a_number_where_a_text_is_wanted_is_read_as_one() -> None:
+    """On a command line no quotes tell them apart; what fits neither way is refused as it was written."""
+    under = Template(TWO).under({"renters.0.balance": 20, "market.offers.0.spot_price": 1.25, "billing.minimum": "5m"})
+    assert (under.renters[0].balance, under.market.offers[0].spot_price) == (20_000_000, 1_250_000)
+    with pytest.raises(SettingUnusable, match=r"got 1\.23456") as refused:
+        Template(TWO).under({"market.offers.0.spot_price": 1.23456})
+    assert refused.value.name == "market.offers.0.spot_price"
+
+
 def test_combinations_are_all_of_them_or_some_that_the_seed_draws() -> None:
     """The last setting goes fastest; drawn ones come once each, and by another seed are others."""
     settings = [parse_setting("a=1,2"), parse_setting("b=x,y,z")]

@@ -117,9 +117,25 @@ class Template:
         self._document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(scenario, enc_hook=encode_quantity))
 
     def under(self, settings: Settings) -> Scenario:
-        """The scenario under these settings. Raises SettingUnusable, which names the nearest place or value."""
+        """The scenario under these settings. Raises SettingUnusable, which names the nearest place or value.
+
+        A number that stands where a text is wanted, as for a price or a balance, is read as one.
+        """
         if not settings:
             return self._scenario
+        tried = dict(settings)
+        while True:
+            try:
+                return self._built(tried)
+            except SettingUnusable as error:
+                value = tried.get(error.name)
+                if isinstance(value, bool) or not isinstance(value, (int, float)):
+                    if tried.get(error.name) != settings.get(error.name):
+                        return self._built(settings)  # for its error: of the number, as it was written
+                    raise
+                tried[error.name] = str(value)
+
+    def _built(self, settings: Settings) -> Scenario:
         document = _copy(self._document)
         for name, value in settings.items():
             _place(document, name, value)
