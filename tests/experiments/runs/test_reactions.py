@@ -2,7 +2,7 @@
 
 import pytest
 from gpu_sim.core.scenario.scenario import Scenario
-from gpu_sim.experiments.renting.occasions import RentalEnded, RentRefused, Ticked
+from gpu_sim.experiments.renting.occasions import CreditLow, RentalEnded, RentRefused, Ticked
 from gpu_sim.experiments.runs.facts import RefusedRequest
 
 from .small_market import HOUR_MS, SPOT, OneOf, run_with, small_market
@@ -20,9 +20,9 @@ class Accepts(OneOf):
     watches_market = False
 
     def decide(self, seen, occasion):  # type: ignore[no-untyped-def]  # as its base
-        """Rent, unless it was refused."""
+        """Rent, unless it was refused or has no credit for it."""
         decisions = super().decide(seen, occasion)
-        return [] if isinstance(occasion, RentRefused) else decisions
+        return [] if isinstance(occasion, RentRefused | CreditLow) else decisions
 
 
 def _faulty(effect: str, reactions: str = "{}", times: int = 2) -> Scenario:

@@ -3,7 +3,7 @@
 import json
 
 from gpu_sim.core.kernel.quantities import Duration
-from gpu_sim.experiments.renting.occasions import DemandChanged, Ticked
+from gpu_sim.experiments.renting.occasions import CreditLow, DemandChanged, Ticked
 from msgspec.structs import replace
 
 from .small_market import HOUR_MS, MINUTE_MS, SPOT, OneOf, run_with, small_market
@@ -44,3 +44,13 @@ def test_a_rental_that_is_used_does_not_idle_out_and_what_lives_on_is_counted() 
     touched = [json.loads(line)["at"] for line in result.journal() if b'"touch_rental"' in line]
     assert touched == [1 + 899_000 * number for number in range(1, 13)]
     assert result.facts.spent_micros == {"s": 0}
+
+
+def test_a_policy_hears_once_that_its_credit_has_become_low() -> None:
+    """As soon as one more rental of the cheapest offer could not be held."""
+    policy = OneOf(wanted=2)
+    # A rental of one GPU holds a second of it: $0.000278. The credit covers three of them, then less than one.
+    scenario = small_market('{name: s, balance: "0.0006", service: {replicas: 2}}', until="1h")
+    run_with(scenario, policy)
+    low = [(at_ms, index) for index, (at_ms, occasion) in enumerate(policy.asked) if occasion == CreditLow()]
+    assert low == [(0, 1)]

@@ -46,7 +46,7 @@ class DemandChanged(Struct, frozen=True, gc=False):
 
 
 class CreditLow(Struct, frozen=True, gc=False):
-    """The credit that is available has fallen below what one more rental would hold."""
+    """The credit that is available has fallen below what one more rental of the cheapest offer would hold."""
 
 
 class Began(Struct, frozen=True, gc=False):

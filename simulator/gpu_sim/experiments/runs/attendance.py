@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
+from ...core.billing.holds import hold_micros
 from ...core.kernel.names import did_you_mean
 from ...core.simulation import Simulation
 from ..renting.market_client import Refusal
-from ..renting.occasions import Began, MarketMoved, Occasion, RentalEnded, RentRefused, Ticked
+from ..renting.occasions import Began, CreditLow, MarketMoved, Occasion, RentalEnded, RentRefused, Ticked
 from ..renting.policy import Decision, End, GiveUp, Rent, Wait
 from ..renting.sight import OfferSeen, Situation
 from .facts import RefusedRequest, RentalFacts
@@ -81,6 +82,8 @@ class Attendance:
                     break
             occasions += need.inbox
             need.inbox = []
+            if not occasions and self._credit_turns_low(need):
+                occasions.append(CreditLow())
         need.inbox[:0] = (each for each in occasions if not isinstance(each, Ticked))
         looks = [attempt.at_ms for attempt in self._attempts.get(need, ())]
         return waits, looks + self._stuck_at(need, now_ms)
@@ -96,6 +99,15 @@ class Attendance:
             if name in before and before[name].price_micros_per_hour != offer.price_micros_per_hour
         )
         return MarketMoved(listed, gone, moved) if listed or gone or moved else None
+
+    def _credit_turns_low(self, need: Need) -> bool:
+        """True where the credit has fallen below the hold of the cheapest offer seen, once until it is above again."""
+        price = min((offer.price_micros_per_hour for offer in need.offers), default=None)
+        if price is None:
+            return False
+        hold = hold_micros(price, need.spec.gpus, self._simulation.scenario.billing)
+        was_low, need.credit_is_low = need.credit_is_low, need.client.available_micros() < hold
+        return need.credit_is_low and not was_low
 
     def _occasions(self, need: Need) -> list[Occasion]:
         """Those that its policy has yet to hear of, a tick or the end of a wait last."""

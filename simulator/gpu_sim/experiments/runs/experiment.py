@@ -56,7 +56,7 @@ class Experiment:
         self._owners: dict[str, Need] = {}
         self._rentals: dict[str, RentalFacts] = {}
         self._idle_ms = self._scenario.billing.idle_timeout
-        self._accounts = {name: spec for spec in self._scenario.renters for name in account_names(spec)}
+        self._accounts = {name: spec for spec in self._scenario.renters for name in spec.accounts}
         self.attendance = Attendance(
             simulation, self._claim, self.read_events, self._rentals.__getitem__, repeat=repeat
         )
@@ -309,14 +309,9 @@ class Experiment:
         )
 
 
-def account_names(spec: RenterSpec) -> list[str]:
-    """The accounts of the renters of one kind."""
-    return [spec.name] if spec.count == 1 else [f"{spec.name}-{number}" for number in range(1, spec.count + 1)]
-
-
 def with_accounts(scenario: Scenario) -> Scenario:
     """The scenario with an account for each renter."""
-    own = (AccountSpec(name, None, spec.balance) for spec in scenario.renters for name in account_names(spec))
+    own = (AccountSpec(name, None, spec.balance) for spec in scenario.renters for name in spec.accounts)
     return replace(scenario, accounts=(*scenario.accounts, *own))
 
 

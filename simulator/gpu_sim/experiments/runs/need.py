@@ -73,6 +73,7 @@ class Need(ABC):
         self.offers: tuple[OfferSeen, ...] = ()
         self.is_over = False
         self.refused_in_row = 0
+        self.credit_is_low = False
         self.awaited_ms: dict[int, bool] = {}
 
     @property
