@@ -128,6 +128,7 @@ def empty(tmp_path: Path) -> Iterator[Path]:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_installed_command_rents_a_gpu_from_an_empty_folder(
     binaries: Path, env: dict[str, str], empty: Path, tmp_path: Path
 ) -> None:
@@ -148,7 +149,8 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(
         assert server.stop()[0] == 0
 
 
-@pytest.mark.parametrize("arguments", ["scenarios", "schema", "check calm"])
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", ["scenarios", "schema", "check calm", "run cant-be-late"])
 def test_the_installed_command_finds_what_is_shipped(
     binaries: Path, env: dict[str, str], empty: Path, arguments: str
 ) -> None:
@@ -156,6 +158,7 @@ def test_the_installed_command_finds_what_is_shipped(
     subprocess.run(command, check=True, cwd=empty, env=env, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["python", "-m", "pytest"], ["pytest"]], ids=" ".join)
 def test_a_project_with_a_package_simulator_tests_with_the_installed_plugin(
     binaries: Path, env: dict[str, str], tmp_path: Path, command: list[str]
