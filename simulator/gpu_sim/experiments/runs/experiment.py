@@ -1,6 +1,7 @@
 """An experiment: renters live through a simulation, in which time goes from one instant of interest to the next."""
 
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -112,7 +113,7 @@ class Experiment:
         policy is asked there if any of the calls `asks` for that, or there is something to tell."""
         due_ms = need.on_grid(at_ms)
         if due_ms not in need.awaited_ms:
-            self._at(due_ms, lambda: self._attend(need, due_ms))
+            self._at(due_ms, partial(self._attend, need, due_ms))
         need.awaited_ms[due_ms] = asks or need.awaited_ms.get(due_ms, False)
 
     def _attend(self, need: Need, due_ms: int) -> None:
@@ -141,7 +142,7 @@ class Experiment:
             service = Service(account, spec, self._policy(spec, f"renter/{account}/choice"), client)
             self._begin(service)
             for at_ms in service.demand_changes():
-                self._at(at_ms, lambda: self._tell(service, DemandChanged()))
+                self._at(at_ms, partial(self._tell, service, DemandChanged()))
             return
         assert spec.jobs is not None
         work = spec.jobs.work.sampler()
@@ -162,7 +163,7 @@ class Experiment:
             )
             policy = self._policy(spec, f"renter/{account}/{number}/choice")
             job = Job(facts, spec, policy, client, self._scenario.billing)
-            self._at(arrived_ms, lambda job=job: self._begin(job))  # type: ignore[misc]  # mypy knows no lambda defaults
+            self._at(arrived_ms, partial(self._begin, job))
 
     def _policy(self, spec: RenterSpec, luck: str) -> Policy:
         """A policy of one need, with its luck, and with what it is to know of the market."""

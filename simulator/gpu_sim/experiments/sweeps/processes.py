@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from ...worker_signals import begin_worker, blocked_signals
 
@@ -79,12 +79,6 @@ class Processes(Executor):
             if self._pool is broken and not self._is_closed:
                 self._pool = self._new_pool()
             return self._pool
-
-    def process_ids(self) -> list[int]:
-        """The processes that there are now."""
-        # Private there, and the only place that knows them; none where it has moved.
-        processes: dict[int, Any] = getattr(self._pool, "_processes", None) or {}
-        return list(processes)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes; with `cancel_futures` what runs is broken off, for nobody wants it any more."""
