@@ -63,12 +63,37 @@ def test_each_job_has_a_policy_of_its_own(bargain: str) -> None:
         ("gpu_sim.experiments.policies.ranked:Cheapst", 'has no class Cheapst; did you mean "Cheapest"?'),
         ("gpu_sim.experiments.policies.load:SHIPPED", "SHIPPED is no class with a method decide"),
         (":Policy", "cannot be loaded"),
+        ("..above:Policy", "cannot be loaded"),
         ("gpu_sim:", "has no class"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_refused_with_the_nearest(name: str, says: str) -> None:
     with pytest.raises(PolicyNotFound, match=re.escape(says)):
         load_policy(jobs_spec(name), FixedLuck())
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "says"),
+    [
+        ("1 / 0", PolicyNotFound, "cannot be loaded: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(0)", PolicyNotFound, "cannot be loaded: SystemExit: 0"),
+        ("def __init__(self): raise TypeError('of no use')", PolicyUnfit, "cannot be made: TypeError: of no use"),
+        ("def __init__(self): raise SystemExit(0)", PolicyUnfit, "cannot be made: SystemExit: 0"),
+        ("luck = property(len)", PolicyUnfit, "has no len()"),
+        ("luck = property(lambda self: 1)", PolicyUnfit, "cannot be given its luck"),
+    ],
+)
+def test_what_ones_own_code_raises_before_it_decides_is_told_by_its_name(
+    source: str, error: type[Exception], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"own_{tmp_path.name}"
+    (tmp_path / f"{module}.py").write_text(
+        f"class Own:\n    {source}\n    def decide(self, seen, occasion): return []\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(error, match=re.escape(says)) as refused:
+        load_policy(jobs_spec(f"{module}:Own"), FixedLuck())
+    assert f'policy "{module}:Own"' in str(refused.value).replace("policy: ", "policy ")
 
 
 @pytest.mark.parametrize(

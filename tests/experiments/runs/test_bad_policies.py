@@ -1,5 +1,6 @@
 """Policies that fail: the run ends and says whose fault it was, when, and how to see it again."""
 
+from itertools import repeat
 from typing import cast
 
 import pytest
@@ -10,6 +11,13 @@ from gpu_sim.experiments.runs.run import run
 from .small_market import SPOT, OneOf, run_with, small_market
 
 
+class Untold:
+    """What cannot even tell itself."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+
 class Decides:
     """Decides one and the same, whatever comes, or raises it."""
 
@@ -18,7 +26,7 @@ class Decides:
 
     def decide(self, seen, occasion):  # type: ignore[no-untyped-def]  # it breaks the protocol
         """Decide it."""
-        if isinstance(self._decided, Exception):
+        if isinstance(self._decided, BaseException):
             raise self._decided
         return self._decided
 
@@ -27,6 +35,9 @@ class Decides:
     ("decided", "problem"),
     [
         (KeyError("H100"), "raised KeyError: 'H100'"),
+        (SystemExit(0), "raised SystemExit: 0"),
+        ([Untold()], "decided a Untold, which is no decision"),
+        (repeat(Wait(1)), "made more than 1000 decisions and let no time pass"),
         (None, "returned None in place of a list of decisions"),
         (["rent"], "decided 'rent', which is no decision"),
         ([Rent("spot|V100|heer")], f'rents "spot|V100|heer", which it does not see; did you mean "{SPOT}"?'),

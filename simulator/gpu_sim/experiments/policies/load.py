@@ -58,8 +58,11 @@ def load_policy(spec: RenterSpec, luck: Luck) -> Policy:
     if shipped is not None:
         _check_fit(spec, shipped)
     policy = _made(spec, _policy_class(spec.policy))
-    if hasattr(policy, "luck"):
-        policy.luck = luck
+    try:
+        if hasattr(policy, "luck"):
+            policy.luck = luck
+    except Exception as error:  # a class is anybody's code: it may have a `luck` that nobody can set
+        raise PolicyUnfit(f'renter "{spec.name}": policy "{spec.policy}" cannot be given its luck: {error}') from error
     return policy
 
 
@@ -127,8 +130,10 @@ def _class_in(module: str, class_name: str, name: str) -> Callable[..., object]:
     """The class of a module. Raises PolicyNotFound, with the nearest class that is there."""
     try:
         loaded = import_module(module)
-    except (ImportError, SyntaxError, ValueError) as error:
+    except (ImportError, SyntaxError) as error:
         raise PolicyNotFound(f'policy: "{name}" cannot be loaded: {error}') from error
+    except (Exception, SystemExit) as error:  # a module is anybody's code, which runs as it is loaded
+        raise PolicyNotFound(f'policy: "{name}" cannot be loaded: {type(error).__name__}: {error}') from error
     found = vars(loaded).get(class_name)
     if not isinstance(found, type) or not callable(getattr(found, "decide", None)):
         there = [known for known, value in vars(loaded).items() if callable(getattr(value, "decide", None))]
@@ -164,6 +169,8 @@ def _made(spec: RenterSpec, policy_class: Callable[..., object]) -> Policy:
         return cast("Policy", policy_class(**spec.options))
     except ValueError as error:
         raise PolicyUnfit(f"{where}: {error}") from error
+    except (Exception, SystemExit) as error:  # a class is anybody's code
+        raise PolicyUnfit(f"{where} cannot be made: {type(error).__name__}: {error}") from error
 
 
 _NAMELESS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD, Parameter.POSITIONAL_ONLY)

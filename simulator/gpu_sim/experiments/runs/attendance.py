@@ -1,6 +1,7 @@
 """Attendance to a need: its policy is asked about all that has come to pass, and what it decides is done at once."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -161,11 +162,12 @@ class Attendance:
         seen = self._situation(need, now_ms)
         try:
             decided = need.policy.decide(seen, occasion)
-            decisions = [*decided] if isinstance(decided, Iterable) else None
-        except Exception as error:  # a policy is anybody's code: whatever it raises is told by name
+            # One more than the most: a generator may have no end.
+            decisions = [*islice(decided, DECISIONS_MAX + 1)] if isinstance(decided, Iterable) else None
+        except (Exception, SystemExit) as error:  # a policy is anybody's code: whatever it raises is told by name
             raise self._failed(need, now_ms, f"raised {type(error).__name__}: {error}") from error
         if decisions is None:
-            raise self._failed(need, now_ms, f"returned {decided!r:.100} in place of a list of decisions")
+            raise self._failed(need, now_ms, f"returned {_shown(decided)} in place of a list of decisions")
         for decision in decisions:
             self._decisions += 1
             if self._decisions > DECISIONS_MAX:
@@ -189,7 +191,7 @@ class Attendance:
             if not isinstance(decision.ms, int) or decision.ms < 1:
                 raise self._failed(need, now_ms, f"waits for {decision.ms!r} ms; a wait is a whole number above 0")
         elif not isinstance(decision, GiveUp):
-            raise self._failed(need, now_ms, f"decided {decision!r:.100}, which is no decision")
+            raise self._failed(need, now_ms, f"decided {_shown(decision)}, which is no decision")
 
     def _carry_out(self, need: Need, decision: Decision, now_ms: int, waits: list[int]) -> None:
         if isinstance(decision, Rent):
@@ -290,3 +292,11 @@ class Attendance:
     def _failed(self, need: Need, now_ms: int, problem: str) -> PolicyFailed:
         latest = [f"{event}" for event in self._simulation.events[-_EVENTS_TOLD:]]
         return PolicyFailed(need.spec.policy, need.name, now_ms, problem, latest, self._repeat)
+
+
+def _shown(value: object) -> str:
+    """What a policy came up with, shortened; its class where it cannot even tell itself."""
+    try:
+        return f"{value!r:.100}"
+    except Exception:  # a policy is anybody's code, and so is what it returns
+        return f"a {type(value).__name__}"
