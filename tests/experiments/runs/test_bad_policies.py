@@ -68,6 +68,16 @@ def test_a_policy_that_never_lets_time_pass_is_stopped() -> None:
     ("renters", "more", "path"),
     [
         ("{name: a, jobs: {work: 1h}}", "faults: [{name: f, effect: {delay: 1s, clock: virtual}}]", "faults.0.effect"),
+        (
+            "{name: a, jobs: {work: 1h}}",
+            "faults: [{name: f, effect: {respond: 201, body: {rental_id: rent_1}}}]",
+            "faults.0.effect.body",
+        ),
+        (
+            "{name: a, jobs: {work: 1h}}",
+            'faults: [{name: f, effect: {headers: {Content-Length: "5"}}}]',
+            "faults.0.effect.headers",
+        ),
     ],
 )
 def test_a_scenario_that_cannot_be_run_is_refused_by_the_field_in_the_way(renters: str, more: str, path: str) -> None:

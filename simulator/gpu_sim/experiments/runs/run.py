@@ -18,6 +18,10 @@ from .policy_failed import RunImpossible
 from .run_key import run_key
 from .run_result import RunResult, Through
 
+_ERROR_FROM = 400
+_FRAMING = {"content-length", "content-encoding"}
+"""Headers by which an answer is read: what a false one makes of it is the matter of each client."""
+
 LENGTH_MS = 7 * DAY_MS
 """The length of a run whose scenario has no `until`."""
 
@@ -113,5 +117,13 @@ def _check(scenario: Scenario, length_ms: int) -> None:
     for index, rule in enumerate(scenario.faults):
         if rule.effect.delay is not None and rule.effect.clock == "virtual":
             raise RunImpossible(f"faults.{index}.effect.clock", "a run has a clock of its own, which no request moves")
+        if rule.effect.body is not None and (rule.effect.respond or _ERROR_FROM) < _ERROR_FROM:
+            raise RunImpossible(
+                f"faults.{index}.effect.body", "a renter would take it for what has come of its request"
+            )
+        framing = {name.lower() for name, value in (rule.effect.headers or {}).items() if value is not None} & _FRAMING
+        if framing:
+            what = " and ".join(sorted(framing))
+            raise RunImpossible(f"faults.{index}.effect.headers", f"requests of a run have no use for another {what}")
     for path, problem in expectation_problems(scenario, length_ms):
         raise RunImpossible(path, problem)
