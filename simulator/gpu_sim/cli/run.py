@@ -91,6 +91,10 @@ def _under(scenario: "Scenario", assignments: Sequence[str]) -> "tuple[Scenario,
         for name, values in given:
             if len(values) > 1:
                 raise SettingUnusable(name, f"a run has one value, not {len(values)}; gpu-sim sweep tries several")
+        names = [name for name, _ in given]
+        for name in names:
+            if names.count(name) > 1:
+                raise SettingUnusable(name, "it is given twice")
         settings = {name: values[0] for name, values in given}
         return Template(scenario).under(settings), told(settings)
     except SettingUnusable as error:

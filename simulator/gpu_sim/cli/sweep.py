@@ -18,6 +18,7 @@ from .progress import needs_extra, progress
 from .scenarios import load_scenario_or_end
 
 if TYPE_CHECKING:
+    from ..core.scenario.experiment.sweep_settings import Value
     from ..core.scenario.scenario import Scenario
     from ..experiments.sweeps.plan import SweepPlan
     from ..experiments.sweeps.results import SweepResults
@@ -103,9 +104,11 @@ def sweep(
     with _told():
         settings = [parse_setting(each) for each in written]
         if objective is not None:
-            _search(ctx, scenario, settings, _Search(objective, trials or 1, maximize, seeds, results, jobs))
+            _search(
+                ctx, scenario, settings, _Search(objective, trials or 1, maximize, seeds, results, jobs, scenario_name)
+            )
             return
-        plan = _plan(scenario, settings, base, seeds, seed_first, trials, traces)
+        plan = _plan(scenario, settings, base, seeds, seed_first, trials, traces, scenario_name)
         _check_metrics(plan, metrics)
         swept = _swept(ctx, plan, results, jobs, dask)
         _tell(swept, metrics, as_json=as_json)
@@ -123,6 +126,7 @@ class _Search(NamedTuple):
     seeds: int | None
     results: Path | None
     jobs: int | None
+    called: str
 
 
 @contextmanager
@@ -157,12 +161,21 @@ def _plan(
     seed_first: int | None,
     trials: int | None,
     traces: Sequence[Path],
+    called: str,
 ) -> "SweepPlan":
     from ..experiments.sweeps.plan import sweep_plan
     from ..experiments.sweeps.settings import parse_setting
     from ..scenario_files.recordings import read_trace_recording
 
-    baseline = {name: values[0] for name, values in map(parse_setting, base)}
+    baseline: dict[str, Value] = {}
+    for name, values in map(parse_setting, base):
+        if len(values) > 1 or name in baseline:
+            raise CannotTry(f"--baseline {name}: the baseline has one value of a setting, not several")
+        baseline[name] = values[0]
+    names = [file.name for file in traces]
+    for name in names:
+        if names.count(name) > 1:
+            raise CannotTry(f"--trace {name}: two traces of this name could not be told apart in the results")
     return sweep_plan(
         scenario,
         settings=settings,
@@ -171,6 +184,7 @@ def _plan(
         baseline=baseline or None,
         trials=trials,
         traces={file.name: read_trace_recording(file) for file in traces},
+        called=called,
     )
 
 
@@ -230,6 +244,7 @@ def _search(ctx: click.Context, scenario: "Scenario", settings: "list[Setting]",
                 results=wanted.results or ":memory:",
                 jobs=wanted.jobs,
                 on_trial=step,
+                called=wanted.called,
             )
         except KeyError:
             raise CannotTry(f"--objective {wanted.objective}: runs of this scenario have no such metric") from None

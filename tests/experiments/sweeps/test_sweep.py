@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from gpu_sim import load_scenario
 from gpu_sim.core.scenario.scenario import Scenario
-from gpu_sim.experiments.runs.policy_failed import PolicyFailed
+from gpu_sim.experiments.runs.policy_failed import PolicyFailed, RunImpossible
 from gpu_sim.experiments.runs.run import run
 from gpu_sim.experiments.sweeps.plan import sweep_plan
 from gpu_sim.experiments.sweeps.processes import ATTEMPTS_MAX, Processes
 from gpu_sim.experiments.sweeps.results_file import Row
-from gpu_sim.experiments.sweeps.settings import SettingUnusable
+from gpu_sim.experiments.sweeps.settings import Setting, SettingUnusable
 from gpu_sim.experiments.sweeps.sweep import run_plan, sweep
 
 from tests.experiments.runs.small_market import small_market
@@ -161,3 +161,43 @@ def test_differences_are_from_the_combination_that_is_else_equal() -> None:
     assert against[3] is not None
     differences = [mine - base for mine, base in zip(values[3], values[1], strict=True) if mine and base]
     assert against[3].mean == pytest.approx(sum(differences) / 2)
+
+
+def test_the_results_of_a_policy_as_it_was_before_are_none_of_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its source is another, its runs are made anew, and those alone are read, though both are in the file."""
+    plan = sweep_plan(SMALL, seeds=2)
+    path = tmp_path / "r.db"
+    run_plan(plan, results=path, jobs=1).close()
+    monkeypatch.setattr("gpu_sim.experiments.runs.run_key.policy_source", lambda _: "another")
+    with run_plan(plan, results=path, jobs=1) as results:
+        assert len(results.file) == 4
+        assert [row["seed"] for row in results.rows()] == [1, 2]
+
+
+def test_a_policy_that_fails_in_a_sweep_is_repeated_by_the_scenario_as_it_was_called() -> None:
+    """A file is no scenario by the name that stands in it."""
+    scenario = small_market("{name: a, policy: 'tests.experiments.sweeps.test_sweep:Raises', jobs: {work: 1h}}")
+    plan = sweep_plan(scenario, called="folder/file.yaml")
+    with pytest.raises(PolicyFailed, match=r"Repeat it: gpu-sim run folder/file\.yaml --seed 1"):
+        run_plan(plan, jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["renters.a.tick", "renters.a.tick"], "renters.a.tick: it is given twice"),
+        (["seed"], "seed: each combination runs under the seeds of the sweep"),
+        (["sweep.seeds"], "sweep.seeds: the runs of a sweep are without its own settings"),
+    ],
+)
+def test_a_setting_that_would_change_nothing_is_refused(names: list[str], says: str) -> None:
+    with pytest.raises(SettingUnusable, match=says):
+        sweep_plan(SMALL, settings=[Setting(name, (1, 2)) for name in names])
+
+
+def test_seeds_that_results_cannot_keep_are_refused_before_any_run() -> None:
+    with pytest.raises(RunImpossible, match="seed: the seeds of a sweep are from"):
+        sweep_plan(SMALL, seed_first=2**63 - 2, seeds=2)
+    assert sweep_plan(SMALL, seed_first=2**63 - 3, seeds=2).seeds[-1] == 2**63 - 2

@@ -298,5 +298,5 @@ def _shown(value: object) -> str:
     """What a policy came up with, shortened; its class where it cannot even tell itself."""
     try:
         return f"{value!r:.100}"
-    except Exception:  # a policy is anybody's code, and so is what it returns
+    except Exception:  # noqa: BLE001  # a policy is anybody's code, and so is what it returns
         return f"a {type(value).__name__}"

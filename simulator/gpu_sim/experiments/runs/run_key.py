@@ -19,6 +19,18 @@ def scenario_digest(scenario: Scenario) -> str:
 def run_key(scenario: Scenario, settings: Mapping[str, str], seed: int) -> str:
     """The hash of the scenario as it stands under the settings, the settings themselves, the seed, the version of this
     package, and the source of policies that are not of it."""
-    sources = {spec.policy: policy_source(spec.policy) for spec in scenario.renters}
-    parts = (scenario_digest(scenario), sorted(settings.items()), seed, __version__, sorted(sources.items()))
-    return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
+    return RunKeys(scenario, settings).of(seed)
+
+
+class RunKeys:
+    """The keys of the runs of one scenario under the same settings, of which only the seeds differ."""
+
+    def __init__(self, scenario: Scenario, settings: Mapping[str, str]) -> None:
+        self._digest = scenario_digest(scenario)
+        self._settings = sorted(settings.items())
+        self._sources = sorted({spec.policy: policy_source(spec.policy) for spec in scenario.renters}.items())
+
+    def of(self, seed: int) -> str:
+        """The key of the run under this seed."""
+        parts = (self._digest, self._settings, seed, __version__, self._sources)
+        return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()

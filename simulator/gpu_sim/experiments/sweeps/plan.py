@@ -8,6 +8,7 @@ from ...core.kernel.names import did_you_mean
 from ...core.scenario.experiment.sweep_settings import SweepSettings, Value
 from ...core.scenario.recordings import Recording
 from ...core.scenario.scenario import Scenario
+from ..runs.policy_failed import RunImpossible
 from .settings import (
     Setting,
     SettingUnusable,
@@ -30,13 +31,18 @@ class Point(Struct, frozen=True, eq=False):
 
 class SweepPlan(Struct, frozen=True, eq=False):
     """All combinations, each of which is run under all seeds; `baseline` is the one that others are compared with, by
-    those settings of it that are given."""
+    those settings of it that are given. `called` is the scenario's name or file, by which a
+    line repeats a run."""
 
     scenario: Scenario
     points: tuple[Point, ...]
     seeds: range
     baseline: dict[str, str]
+    called: str | None = None
 
+
+SEED_MAX = 2**63 - 1
+"""The greatest seed of a sweep: results keep no greater number."""
 
 TRACE = "trace"
 """The setting by which results tell the trace that was played."""
@@ -51,14 +57,17 @@ def sweep_plan(
     baseline: Mapping[str, Value] | None = None,
     trials: int | None = None,
     traces: Mapping[str, Recording] | None = None,
+    called: str | None = None,
 ) -> SweepPlan:
-    """The plan of a scenario's `sweep`, over which these arguments win. Raises SettingUnusable.
+    """The plan of a scenario's `sweep`, over which these arguments win. Raises SettingUnusable, and RunImpossible for
+    seeds that results cannot keep.
 
     With `trials` so many combinations are drawn; else all are run. `traces` take, one after the other, the place of the
     first recording of availability: they are a setting more, called `trace`.
     """
     block = scenario.sweep or SweepSettings()
     wanted = {name: values_of(name, values) for name, values in block.settings.items()}
+    check_settings(settings)
     wanted.update(settings)
     each = [Setting(name, values) for name, values in wanted.items()]
     # The runs are those of the scenario without its sweep, which is no part of any.
@@ -79,7 +88,22 @@ def sweep_plan(
         base = told(baseline)
         _check_baseline(base, wanted)
     first = scenario.seed if seed_first is None else seed_first
-    return SweepPlan(scenario, points, range(first, first + (block.seeds if seeds is None else seeds)), base)
+    count = block.seeds if seeds is None else seeds
+    if not -SEED_MAX <= first <= SEED_MAX - count:
+        raise RunImpossible("seed", f"the seeds of a sweep are from -{SEED_MAX} to {SEED_MAX}")
+    return SweepPlan(scenario, points, range(first, first + count), base, called)
+
+
+def check_settings(settings: Sequence[Setting]) -> None:
+    """Raises SettingUnusable for a setting that is given twice, and for one that would change nothing."""
+    names = [setting.name for setting in settings]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingUnusable(name, "it is given twice; give all its values at once, as in name=value,value")
+        if name == "seed":
+            raise SettingUnusable(name, "each combination runs under the seeds of the sweep: give those in its place")
+        if name.split(".")[0] == "sweep":
+            raise SettingUnusable(name, "the runs of a sweep are without its own settings: this would change none")
 
 
 def _check_baseline(baseline: Mapping[str, str], wanted: Mapping[str, Sequence[Value]]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
+from ..runs.run_key import RunKeys
 from .paired import Paired, mean_interval, paired
 from .plan import SweepPlan
 from .results_file import ResultsFile, Row
@@ -29,6 +30,7 @@ class SweepResults:
         self.plan = plan
         self.file = file
         self._numbers = {encode_settings(point.settings): number for number, point in enumerate(plan.points)}
+        self._keys: dict[int, RunKeys] = {}
 
     def __enter__(self) -> "SweepResults":
         return self
@@ -44,8 +46,17 @@ class SweepResults:
         """The rows of the plan, each with the number of its combination: a file may hold those of other plans too."""
         for row in self.file.rows():
             number = self._numbers.get(row.settings)
-            if number is not None and row.seed in self.plan.seeds:
+            # By its key: of equal settings and seed there may be one more, of a policy or a trace as it was before.
+            if number is not None and row.seed in self.plan.seeds and row.key == self._key(number, row.seed):
                 yield number, row
+
+    def _key(self, number: int, seed: int) -> str:
+        """The key of a run of the plan."""
+        keys = self._keys.get(number)
+        if keys is None:
+            point = self.plan.points[number]
+            keys = self._keys[number] = RunKeys(point.scenario, point.settings)
+        return keys.of(seed)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each run as one flat row: its settings, `seed`, and its metrics by name."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ...core.scenario.experiment.sweep_settings import SweepSettings
 from ...core.scenario.scenario import Scenario
-from .plan import sweep_plan
+from .plan import check_settings, sweep_plan
 from .settings import Setting, SettingUnusable, text_of, values_of
 from .sweep import run_plan
 
@@ -33,6 +33,7 @@ def search_settings(
     results: Path | str = ":memory:",
     jobs: int | None = None,
     on_trial: Callable[[int], None] = lambda _: None,
+    called: str | None = None,
 ) -> tuple[Found, ...]:
     """The trials of a search, in their order: each runs one combination of values under all seeds.
 
@@ -42,8 +43,10 @@ def search_settings(
     """
     import optuna  # noqa: PLC0415  # it is of an extra, and slow to load
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # What breaks a trial off is raised here, and told once.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     direction = "maximize" if maximize else "minimize"
+    check_settings(settings)
     block = scenario.sweep or SweepSettings()
     varied = [Setting(name, values_of(name, values)) for name, values in block.settings.items()]
     varied = [*{each.name: each for each in (*varied, *settings)}.values()]
@@ -59,7 +62,7 @@ def search_settings(
         chosen = [
             Setting(each.name, (each.values[trial.suggest_int(each.name, 0, len(each.values) - 1)],)) for each in varied
         ]
-        plan = sweep_plan(scenario, settings=chosen, seeds=seeds, baseline={})
+        plan = sweep_plan(scenario, settings=chosen, seeds=seeds, baseline={}, called=called)
         ran = run_plan(plan, results=results, jobs=jobs)
         values = ran.values(objective)[0]
         ran.close()

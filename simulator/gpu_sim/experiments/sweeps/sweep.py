@@ -14,7 +14,7 @@ from ... import __version__
 from ...core.scenario.experiment.sweep_settings import Value
 from ...core.scenario.scenario import Scenario
 from ..runs.run import run
-from ..runs.run_key import run_key, scenario_digest
+from ..runs.run_key import RunKeys, scenario_digest
 from ..runs.run_result import Through
 from .in_process import InProcess
 from .plan import SweepPlan, sweep_plan
@@ -93,6 +93,7 @@ class _Share(NamedTuple):
     scenario: Scenario
     settings: dict[str, str]
     seeds: tuple[int, ...]
+    called: str | None
 
 
 def _run_all(
@@ -139,25 +140,26 @@ def _shares(plan: SweepPlan, file: ResultsFile, size: _TaskSize, on_runs: Callab
     """The runs that the file does not have yet, shared out."""
     for point in plan.points:
         missing: list[int] = []
+        keys = RunKeys(point.scenario, point.settings)
         for seed in plan.seeds:
-            if file.has(run_key(point.scenario, point.settings, seed)):
+            if file.has(keys.of(seed)):
                 on_runs(1)
             else:
                 missing.append(seed)
             if len(missing) >= size.runs:
-                yield _Share(point.scenario, point.settings, tuple(missing))
+                yield _Share(point.scenario, point.settings, tuple(missing), plan.called)
                 missing = []
         if missing:
-            yield _Share(point.scenario, point.settings, tuple(missing))
+            yield _Share(point.scenario, point.settings, tuple(missing), plan.called)
 
 
 def run_some(
-    scenario: Scenario, settings: dict[str, str], seeds: Sequence[int], through: Through
+    scenario: Scenario, settings: dict[str, str], seeds: Sequence[int], called: str | None, through: Through
 ) -> tuple[float, list[Row]]:
     """Run a scenario under these seeds; the seconds that it took, and the rows. A worker's task."""
     began = monotonic()
     rows = []
     for seed in seeds:
-        result = run(scenario, seed=seed, settings=settings, through=through)
+        result = run(scenario, seed=seed, settings=settings, through=through, called=called)
         rows.append(Row(result.key, encode_settings(settings), seed, msgspec.json.encode(result.metrics)))
     return monotonic() - began, rows
