@@ -140,3 +140,29 @@ def _seeds_in(path: Path) -> set[int]:
         return set()
     finally:
         database.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--baseline", "renters.ann.policy=cheapest,most_reliable"],
+            "--baseline renters.ann.policy: the baseline has",
+        ),
+        (["--baseline", "a=1", "--baseline", "a=2"], "--baseline a: the baseline has one value"),
+        (["--set", "renters.ann.gpus=1", "--set", "renters.ann.gpus=2"], "--set renters.ann.gpus: it is given twice"),
+        (["--set", "seed=1,2"], "--set seed: each combination runs under the seeds of the sweep"),
+        (["--seed-first", str(2**63)], "seed: the seeds of a sweep are from"),
+        (["--out", "/proc/nowhere"], "--out /proc/nowhere: No such file or directory"),
+        (["--trace", "a/same.json", "--trace", "b/same.json"], "--trace same.json: two traces of this name"),
+    ],
+)
+def test_what_would_be_passed_over_or_lost_is_refused_before_any_run(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    """Nothing is kept of what could not be told or written."""
+    kept = tmp_path / "r.db"
+    refused = run(write(tmp_path), "--results", kept, *arguments)
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+    assert not kept.exists()

@@ -110,6 +110,8 @@ def sweep(
             return
         plan = _plan(scenario, settings, base, seeds, seed_first, trials, traces, scenario_name)
         _check_metrics(plan, metrics)
+        if out is not None:
+            _check_out(out, parquet=parquet)
         swept = _swept(ctx, plan, results, jobs, dask)
         _tell(swept, metrics, as_json=as_json)
         if out is not None:
@@ -200,6 +202,17 @@ def _check_metrics(plan: "SweepPlan", metrics: Sequence[str]) -> None:
                 break
         else:
             raise CannotTry(f"--metric {problem}")
+
+
+def _check_out(folder: Path, *, parquet: bool) -> None:
+    """Raises CannotTry where nothing could be written, before any run is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotTry(f"--out {error.filename}: {error.strerror}") from None
+    if parquet:
+        with needs_extra("sweep --parquet", "frames"):
+            import polars  # noqa: F401
 
 
 def _swept(
