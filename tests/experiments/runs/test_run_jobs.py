@@ -1,8 +1,11 @@
 """Jobs of a renter in a run, to the millisecond and the micro-dollar."""
 
 import pytest
+from gpu_sim.core.kernel.quantities import Duration
+from gpu_sim.core.scenario.experiment.renters import Arrivals, Fixed
 from gpu_sim.experiments.renting.occasions import Began, MarketMoved, NoticeCame, RentalEnded, RentalRan, Ticked
 from gpu_sim.experiments.renting.policy import End, GiveUp, Wait
+from gpu_sim.experiments.runs.experiment import arrivals_ms
 from gpu_sim.experiments.runs.facts import JobFacts, RentalFacts
 from gpu_sim.experiments.runs.run_result import RunResult
 
@@ -160,3 +163,10 @@ def test_jobs_arrive_at_random_as_often_as_their_mean_says() -> None:
     runs = [run_with(scenario, *(OneOf() for _ in range(5_000)), seed=seed).facts.jobs for seed in (1, 2)]
     assert all(abs(len(jobs) - 4_000) < 4 * 4_000**0.5 for jobs in runs)
     assert runs[0][0].arrived_ms != runs[1][0].arrived_ms
+
+
+def test_arrivals_after_the_end_cost_no_time_however_many_they_are() -> None:
+    """An hour apart, so that three come within two hours and a minute."""
+    every_hour = Arrivals(fixed=Fixed(every=Duration(HOUR_MS), count=10**15))
+    assert arrivals_ms(every_hour, 1, "a", 2 * HOUR_MS + 60_000) == [0, HOUR_MS, 2 * HOUR_MS]
+    assert arrivals_ms(every_hour, 1, "a", 2 * HOUR_MS) == [0, HOUR_MS]

@@ -322,7 +322,9 @@ def arrivals_ms(arrivals: Arrivals, seed: int, name: str, length_ms: int) -> lis
         return [int(at) for at in arrivals.at if at < length_ms]
     if arrivals.fixed is not None:
         every = int(arrivals.fixed.every)
-        return [at for at in (number * every for number in range(arrivals.fixed.count)) if at < length_ms]
+        # Without all those that would come later, of which there may be any number.
+        within = -(-length_ms // every) if every else arrivals.fixed.count
+        return [number * every for number in range(min(arrivals.fixed.count, within)) if number * every < length_ms]
     assert arrivals.poisson is not None
     key, at_ms, found = stream(seed, name), 0, list[int]()
     while True:
