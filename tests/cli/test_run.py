@@ -152,3 +152,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     result = run(write(tmp_path), "--out", tmp_path / "taken" / "out")
     assert result.exit_code == 2
     assert "cannot be written: Not a directory" in result.stderr
+
+
+def test_a_setting_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    """One of the two would have changed nothing."""
+    refused = CliRunner().invoke(main, ["run", "low-credit-jobs", "--set", "seed=1", "--set", "seed=2"])
+    assert (refused.exit_code, refused.stderr) == (2, "Error: --set seed: it is given twice\n")
