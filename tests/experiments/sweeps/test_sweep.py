@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from gpu_sim import load_scenario
+from gpu_sim.core.scenario.experiment.sweep_settings import Value
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.experiments.runs.policy_failed import PolicyFailed, RunImpossible
 from gpu_sim.experiments.runs.run import run
@@ -201,3 +202,18 @@ def test_seeds_that_results_cannot_keep_are_refused_before_any_run() -> None:
     with pytest.raises(RunImpossible, match="seed: the seeds of a sweep are from"):
         sweep_plan(SMALL, seed_first=2**63 - 2, seeds=2)
     assert sweep_plan(SMALL, seed_first=2**63 - 3, seeds=2).seeds[-1] == 2**63 - 2
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [([], "it has no values"), (["cheapest", "cheapest"], "has a value twice"), ([True, "true"], "has a value twice")],
+)
+def test_a_list_of_values_is_checked_as_a_text_of_them_is(values: list[Value], says: str) -> None:
+    """Two combinations of the same texts would share their rows, and one of them would have none."""
+    with pytest.raises(SettingUnusable, match=rf"renters\.a\.policy: .*{says}"):
+        sweep(SMALL, {"renters.a.policy": values}, jobs=1)
+
+
+def test_a_sweep_of_no_seeds_is_refused() -> None:
+    with pytest.raises(RunImpossible, match="seeds: a sweep has at least 1 seed, not 0"):
+        sweep(SMALL, seeds=0, jobs=1)

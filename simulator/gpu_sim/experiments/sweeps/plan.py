@@ -89,6 +89,8 @@ def sweep_plan(
         _check_baseline(base, wanted)
     first = scenario.seed if seed_first is None else seed_first
     count = block.seeds if seeds is None else seeds
+    if count < 1:
+        raise RunImpossible("seeds", f"a sweep has at least 1 seed, not {count}")
     if not -SEED_MAX <= first <= SEED_MAX - count:
         raise RunImpossible("seed", f"the seeds of a sweep are from -{SEED_MAX} to {SEED_MAX}")
     return SweepPlan(scenario, points, range(first, first + count), base, called)

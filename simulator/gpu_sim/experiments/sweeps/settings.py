@@ -57,9 +57,10 @@ def values_of(name: str, written: str | Sequence[Value]) -> tuple[Value, ...]:
     `0..1:5` is 0, 0.25, 0.5, 0.75, 1; both ends may have one unit, as in `5m..60m:12`. Raises SettingUnusable.
     """
     if not isinstance(written, str):
-        return tuple(written)
-    spread = _range(written.strip())
-    if spread is None:
+        values = tuple(written)
+        if not values:
+            raise SettingUnusable(name, "it has no values")
+    elif (spread := _range(written.strip())) is None:
         values = tuple(_plain(each.strip()) for each in written.split(","))
     else:
         low, unit, high, other_unit, steps = spread.groups()
@@ -69,7 +70,8 @@ def values_of(name: str, written: str | Sequence[Value]) -> tuple[Value, ...]:
             raise SettingUnusable(name, f"a range has 2 to {RANGE_STEPS_MAX} values")
         step = (Decimal(high) - Decimal(low)) / (int(steps) - 1)
         values = tuple(_number(Decimal(low) + step * index, unit) for index in range(int(steps)))
-    if len({str(each) for each in values}) < len(values):
+    # By their texts, as results tell them apart.
+    if len({text_of(each) for each in values}) < len(values):
         raise SettingUnusable(name, f'"{written}" has a value twice')
     return values
 
