@@ -133,3 +133,23 @@ def test_a_policy_is_not_asked_while_a_rent_is_to_be_sent_again(tick: str) -> No
     (rental,) = result.facts.rentals
     assert rental.created_ms == (120_000 if tick else 90_000)
     assert [at_ms for at_ms, _ in policy.asked if 0 < at_ms < rental.created_ms] == []
+
+
+@pytest.mark.parametrize("tick", ["", "tick: 30s, "])
+@pytest.mark.parametrize(("retries", "leaked", "ended_s"), [(0, 1, None), (3, 0, 21)])
+def test_the_end_of_a_rental_is_asked_for_again_though_its_job_is_over(
+    tick: str, retries: int, leaked: int, ended_s: int | None
+) -> None:
+    """A renter without retries leaves it running, and pays."""
+    scenario = small_market(
+        f"{{name: a, {tick}reactions: {{retries: {retries}, back_off: 7s}}, jobs: {{work: 1h, checkpoint: {{}}}}}}",
+        more="faults:\n  - {name: f, on: {operation: terminate_rental}, effect: {respond: 503}, when: {times: 2}}",
+        until="2h",
+    )
+    (rental,) = (facts := run_with(scenario, Accepts()).facts).rentals
+    assert facts.jobs[0].finished_ms == HOUR_MS
+    assert len(facts.leaked) == leaked
+    # After 7 s, and after 14 s more; with a tick each time at the next one.
+    waited = ended_s if ended_s is None or not tick else 60
+    assert rental.ended_ms == (None if waited is None else HOUR_MS + waited * 1_000)
+    assert rental.asked_to_end == (leaked == 0)

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from ...core.billing.holds import hold_micros
 from ...core.kernel.names import did_you_mean
+from ...core.scenario.experiment.renters import Reactions
 from ...core.simulation import Simulation
 from ..renting.market_client import Refusal
 from ..renting.occasions import Began, CreditLow, MarketMoved, Occasion, RentalEnded, RentRefused, Ticked
@@ -32,6 +33,15 @@ class Attempt(Struct, gc=False):
     at_ms: int
 
 
+class Ending(Struct, gc=False):
+    """The end of a rental that was refused or not answered, and is asked for again at `at_ms`, for the time number
+    `number`."""
+
+    rental_id: str
+    number: int
+    at_ms: int
+
+
 class Attendance:
     """Asks policies and carries out their decisions. `claim` takes rentals over for a need, `read_events` reads what a
     request has caused, and `facts_of` has the facts of a rental."""
@@ -52,6 +62,7 @@ class Attendance:
         self._repeat = repeat
         self._filtered: dict[int, tuple[tuple[OfferSeen, ...], tuple[OfferSeen, ...]]] = {}
         self._attempts: dict[Need, list[Attempt]] = {}
+        self._endings: dict[Need, list[Ending]] = {}
         self._keys = 0
         self._decisions = 0
         self._has_looked = False
@@ -66,12 +77,15 @@ class Attendance:
         self._decisions = 0
         self._has_looked = False
         waits: list[int] = []
+        self._end_again(need, now_ms)
+        if need.is_over:
+            return waits, self.ends_again_at(need)
         if need.finish(now_ms):
             self._end_all(need)
-            return waits, []
+            return waits, self.ends_again_at(need)
         if isinstance(need, Job) and need.is_broke(now_ms):
             self._give_up(need, now_ms)
-            return waits, []
+            return waits, self.ends_again_at(need)
         self._try_again(need, now_ms)
         # While a rent is to be sent again the policy is not asked: it would rent another in its place.
         has_turn = not self._attempts.get(need) and (need.inbox or asks or need.turns_at(now_ms))
@@ -86,7 +100,7 @@ class Attendance:
             if not occasions and self._credit_turns_low(need):
                 occasions.append(CreditLow())
         need.inbox[:0] = (each for each in occasions if not isinstance(each, Ticked))
-        looks = [attempt.at_ms for attempt in self._attempts.get(need, ())]
+        looks = [attempt.at_ms for attempt in self._attempts.get(need, ())] + self.ends_again_at(need)
         return waits, looks + self._stuck_at(need, now_ms)
 
     def market_moved(self, need: Need) -> MarketMoved | None:
@@ -231,9 +245,8 @@ class Attendance:
             return
         may_help = refusal.retry_helps and (refusal.status != 402 or reactions.retry_402)
         if attempt.number < reactions.retries and may_help:
-            wait_ms = int(reactions.back_off) * reactions.multiply**attempt.number
-            wait_ms = max(wait_ms, refusal.retry_after_ms or 0)
-            again = Attempt(attempt.offer, attempt.key, attempt.number + 1, now_ms + wait_ms)
+            at_ms = now_ms + _wait_ms(reactions, attempt.number, refusal)
+            again = Attempt(attempt.offer, attempt.key, attempt.number + 1, at_ms)
             self._attempts.setdefault(need, []).append(again)
             return
         need.inbox.append(RentRefused(attempt.offer.name, refusal.code, refusal.retry_helps))
@@ -265,7 +278,7 @@ class Attendance:
             return []
         return [held.facts.created_ms + int(after_ms) for held in need.held.values() if held.running_ms is None]
 
-    def _end(self, need: Need, rental_id: str) -> None:
+    def _end(self, need: Need, rental_id: str, number: int = 0) -> None:
         held = need.held[rental_id]
         held.facts.asked_to_end = True
         self._has_looked = False
@@ -274,6 +287,22 @@ class Attendance:
         if refusal is not None:
             self._note(need, held.offer.name, refusal)
             held.facts.asked_to_end = rental_id not in need.held
+            reactions = need.spec.reactions
+            if rental_id in need.held and refusal.retry_helps and number < reactions.retries:
+                at_ms = self._simulation.now_ms + _wait_ms(reactions, number, refusal)
+                self._endings.setdefault(need, []).append(Ending(rental_id, number + 1, at_ms))
+
+    def _end_again(self, need: Need, now_ms: int) -> None:
+        endings = self._endings.pop(need, [])
+        for ending in endings:
+            if ending.at_ms > now_ms:
+                self._endings.setdefault(need, []).append(ending)
+            elif ending.rental_id in need.held:
+                self._end(need, ending.rental_id, ending.number)
+
+    def ends_again_at(self, need: Need) -> list[int]:
+        """The instants at which ends that were refused are asked for again, also by a need that is over."""
+        return [ending.at_ms for ending in self._endings.get(need, ())]
 
     def _end_all(self, need: Need) -> None:
         for rental_id in tuple(need.held):
@@ -292,6 +321,11 @@ class Attendance:
     def _failed(self, need: Need, now_ms: int, problem: str) -> PolicyFailed:
         latest = [f"{event}" for event in self._simulation.events[-_EVENTS_TOLD:]]
         return PolicyFailed(need.spec.policy, need.name, now_ms, problem, latest, self._repeat)
+
+
+def _wait_ms(reactions: Reactions, number: int, refusal: Refusal) -> int:
+    """The wait before a request is sent again after so many retries: a longer Retry-After wins."""
+    return max(int(reactions.back_off * reactions.multiply**number), refusal.retry_after_ms or 0)
 
 
 def _shown(value: object) -> str:

@@ -118,11 +118,13 @@ class Experiment:
 
     def _attend(self, need: Need, due_ms: int) -> None:
         asks = need.awaited_ms.pop(due_ms)
-        if need.is_over:
+        if need.is_over and not self.attendance.ends_again_at(need):
             return
         now_ms = self._simulation.now_ms
         waits, looks = self.attendance.attend(need, now_ms, asks=asks)
         if need.is_over:
+            for at_ms in looks:
+                self._wake(need, at_ms, asks=False)
             return
         if need.tick_ms is not None:
             self._wake(need, now_ms + need.tick_ms)

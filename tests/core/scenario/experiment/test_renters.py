@@ -48,6 +48,7 @@ def renter(**fields: Any) -> RenterSpec:
         (Reactions, {"stuck_after": Duration(0)}, "back_off and stuck_after must be above 0s"),
         (RenterSpec, {"name": "a b", "jobs": JOBS}, "name must be 1 to 64 of A-Z a-z 0-9 _ -"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "count": 0}, "count must be 1 to 10000"),
+        (RenterSpec, {"name": "a", "jobs": JOBS, "min_vram_gb": -1}, "min_vram_gb 0 or more"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "count": 10_001}, "count must be 1 to 10000"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "gpus": 0}, "gpus at least 1"),
         (RenterSpec, {"name": "a"}, "give either jobs or service"),

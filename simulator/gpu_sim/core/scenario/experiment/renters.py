@@ -115,7 +115,8 @@ class Reactions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     """What a renter does about refusals and lost answers before its policy is asked again."""
 
     retries: int = 0
-    """The times that a rent which is refused with 409 or 429, or whose answer is lost, is sent again."""
+    """The times that a rent which is refused with 409 or 429, or whose answer is lost, is sent again; the end of a
+    rental likewise."""
     back_off: Duration = Duration(1_000)
     """The wait before the first retry, above 0s; a Retry-After that is longer wins."""
     multiply: int = 2
@@ -181,8 +182,8 @@ class RenterSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     def __post_init__(self) -> None:
         if not is_name(self.name):
             raise ValueError("name must be 1 to 64 of A-Z a-z 0-9 _ -")
-        if not 1 <= self.count <= 10_000 or self.gpus < 1:
-            raise ValueError("count must be 1 to 10000, gpus at least 1")
+        if not 1 <= self.count <= 10_000 or self.gpus < 1 or self.min_vram_gb < 0:
+            raise ValueError("count must be 1 to 10000, gpus at least 1, min_vram_gb 0 or more")
         if (self.jobs is None) == (self.service is None):
             raise ValueError("give either jobs or service")
         if self.tick == 0:
