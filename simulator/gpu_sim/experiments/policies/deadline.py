@@ -6,8 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from ..renting.occasions import Began, Occasion, RentalRan, Ticked
-from ..renting.occasions import RentRefused as Refused
+from ..renting.occasions import Began, Occasion, RentalRan, RentRefused, Ticked
 from ..renting.policy import Decision, End, Rent
 from ..renting.sight import JobSeen, OfferSeen, RentalSeen, Situation
 from .refused_offers import RefusedOffers
@@ -69,12 +68,12 @@ class DeadlinePolicy(ABC):
         self._refused.note(seen.now_ms, occasion)
         if isinstance(occasion, RentalRan):
             self._note_ready(seen)
-        if not isinstance(occasion, Began | Ticked | Refused):
+        if not isinstance(occasion, Began | Ticked | RentRefused):
             return ()
         if seen.now_ms != self._asked_ms:
             self._asked_ms = seen.now_ms
             self._before = self._chosen
-        elif not isinstance(occasion, Refused):
+        elif not isinstance(occasion, RentRefused):
             return ()  # the tick has been decided
         job = seen.job
         assert job is not None

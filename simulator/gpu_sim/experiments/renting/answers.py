@@ -9,6 +9,9 @@ from .market_client import Refusal
 ANSWER_LOST = Refusal(0, "answer_lost")
 """No whole answer came: the request may have taken effect."""
 
+REFUSED_FROM = 400
+"""Answers from this status on are refusals."""
+
 _PLAUSIBLE_SECONDS = 24 * 3600
 """A Retry-After above this is no span of seconds that anybody waits: an instant, written where a span should be."""
 

@@ -13,11 +13,9 @@ from ...core.scenario.acts import DOCKER_IMAGE, MODEL_ID
 from ...core.scenario.fault_rules import OfferName, Operation
 from ...core.scenario.scenario import ClockSettings
 from ...wall_clock import Pacer
-from .answers import ANSWER_LOST, refusal_in
+from .answers import ANSWER_LOST, REFUSED_FROM, refusal_in
 from .market_client import Refusal
 from .sight import OfferSeen
-
-_REFUSED_FROM = 400
 
 
 class OffersSeen:
@@ -130,7 +128,7 @@ class DirectClient:
         from ...api.faults.replies import injected_reply  # noqa: PLC0415  # few runs have faults, and it is slow to load
 
         reply = injected_reply(injection, operation, self._pacer)
-        if reply.status < _REFUSED_FROM:
+        if reply.status < REFUSED_FROM:
             return ANSWER_LOST
         return refusal_in(reply.status, reply.headers, b"" if effect.malformed else reply.body)
 

@@ -20,11 +20,9 @@ from ...core.scenario.scenario import ClockSettings, Scenario
 from ...notation import parse_price
 from ...worlds.world import World
 from ...worlds.worlds import DEFAULT_WORLD, Worlds
-from .answers import ANSWER_LOST, refusal_in
+from .answers import ANSWER_LOST, REFUSED_FROM, refusal_in
 from .market_client import Refusal
 from .sight import OfferSeen
-
-_REFUSED_FROM = 400
 
 _KEPT = 10**12
 """All that ends is kept: the journal of a run is whole."""
@@ -137,7 +135,7 @@ class HttpClient:
     def offers(self) -> tuple[OfferSeen, ...] | Refusal:
         """All offers that are listed now, in the order of the list."""
         answer = self._market.call("GET", OFFERS_PATH, self._token)
-        if answer.status >= _REFUSED_FROM:
+        if answer.status >= REFUSED_FROM:
             return refusal_in(answer.status, answer.headers, answer.body)
         if not answer.body:
             return ANSWER_LOST
@@ -160,7 +158,7 @@ class HttpClient:
             "docker_image": DOCKER_IMAGE,
         }
         answer = self._market.call("POST", RENT_PATH, self._token, msgspec.json.encode(wanted), key)
-        if answer.status >= _REFUSED_FROM:
+        if answer.status >= REFUSED_FROM:
             return refusal_in(answer.status, answer.headers, answer.body)
         try:
             return _decode_rented(answer.body).rental_id
@@ -170,7 +168,7 @@ class HttpClient:
     def end(self, rental_id: str) -> Refusal | None:
         """End a rental."""
         answer = self._market.call("DELETE", f"{RENTALS_PATH}{rental_id}", self._token)
-        if answer.status >= _REFUSED_FROM:
+        if answer.status >= REFUSED_FROM:
             return refusal_in(answer.status, answer.headers, answer.body)
         try:
             _decode_rented(answer.body)

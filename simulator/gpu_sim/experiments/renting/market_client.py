@@ -8,7 +8,7 @@ from .sight import OfferSeen
 
 
 class Refusal(Struct, frozen=True, gc=False):
-    """A request was refused or met a fault: HTTP status, code, and the seconds of its Retry-After in ms.
+    """A request was refused or met a fault: HTTP status, code, and the span of its Retry-After in ms.
 
     The code is `answer_lost` and the status 0 where no whole answer came: the request may have taken effect.
     """
@@ -27,11 +27,11 @@ class MarketClient(Protocol):
         ...
 
     def rent(self, offer: OfferSeen, gpu_count: int, key: str | None) -> str | Refusal:
-        """Rent; the answer is the rental's id."""
+        """Rent; the answer is the rental's id. A refusal is an answer too, and is not raised."""
         ...
 
     def end(self, rental_id: str) -> Refusal | None:
-        """End a rental."""
+        """End a rental; the answer is None, or the refusal."""
         ...
 
     def touch(self, rental_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Occasions: why a policy is asked. Several may come at one instant, and it is asked once for each, in this order."""
+"""Occasions: why a policy is asked. Several may come at one instant; it is asked about each, a tick last of all."""
 
 from msgspec import Struct
 

@@ -41,7 +41,11 @@ class Policy(Protocol):
     """
 
     def decide(self, seen: Situation, occasion: Occasion) -> Iterable[Decision]:
-        """The decisions in order; none where nothing is to be done. Asked for each occasion, once."""
+        """The decisions in order; none where nothing is to be done.
+
+        Asked for each occasion, once; while a rent waits to be sent again not at all: occasions are told afterwards,
+        but for ticks.
+        """
         ...
 
 

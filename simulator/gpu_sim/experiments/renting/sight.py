@@ -55,8 +55,9 @@ class Situation(Struct, frozen=True, gc=False, kw_only=True):
     """All that a policy sees at `now_ms`, in virtual ms since the start.
 
     `job` or else `replicas`, the number that is wanted ready, says what for. `offers` are those listed now that the
-    renter may rent, in the order of the list, `rentals` the live ones of this job or service, oldest first.
-    `last_offer` is the offer of the rental that was there at the last decision but is not now, or of the one that is.
+    renter may rent, in the order of the list, or those it saw last where its look was refused. `rentals` are the live
+    ones of this job or service, oldest first. `last_offer` is the offer of the rental that was there at the last
+    decision but is not now, or of the one that is.
     """
 
     now_ms: int

@@ -25,7 +25,7 @@ _EVENTS_TOLD = 10
 
 
 class Attempt(Struct, gc=False):
-    """A rent that was refused and is sent again at `at_ms`, for the time number `number`."""
+    """A rent at `at_ms`: the first where `number` is 0, else one that was refused and is sent again for that time."""
 
     offer: OfferSeen
     key: str | None

@@ -1,4 +1,5 @@
-"""A policy that fails: it raises, asks for what it could not know, or never lets time pass."""
+"""What ends a run early: a policy that fails, for it raises, asks for what it could not know, or never lets time pass,
+and a scenario that cannot be run at all."""
 
 from collections.abc import Iterable
 
@@ -26,7 +27,7 @@ class PolicyFailed(Exception):
 
 
 class RunImpossible(Exception):
-    """The scenario cannot be run: `path` is the field that is in the way."""
+    """The scenario cannot be run: `path` is the field that is in the way. Raised by `run` before anything is run."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
