@@ -212,7 +212,7 @@ def _check_out(folder: Path, *, parquet: bool) -> None:
         raise CannotTry(f"--out {error.filename}: {error.strerror}") from None
     if parquet:
         with needs_extra("sweep --parquet", "frames"):
-            import polars  # noqa: F401
+            import polars  # noqa: F401  # only whether it is there
 
 
 def _swept(
