@@ -2,7 +2,7 @@
 
 import pytest
 from gpu_sim.core.scenario.scenario import Scenario
-from gpu_sim.experiments.renting.occasions import CreditLow, RentalEnded, RentRefused, Ticked
+from gpu_sim.experiments.renting.occasions import CreditLow, NoticeCame, RentalEnded, RentRefused, Ticked
 from gpu_sim.experiments.runs.facts import RefusedRequest
 
 from .small_market import HOUR_MS, SPOT, OneOf, run_with, small_market
@@ -153,3 +153,18 @@ def test_the_end_of_a_rental_is_asked_for_again_though_its_job_is_over(
     waited = ended_s if ended_s is None or not tick else 60
     assert rental.ended_ms == (None if waited is None else HOUR_MS + waited * 1_000)
     assert rental.asked_to_end == (leaked == 0)
+
+
+@pytest.mark.parametrize(("withdrawn", "told"), [("", [600_000]), ("\n  - {at: 7m, interrupt: {withdraw: true}}", [])])
+def test_a_notice_that_came_before_the_answer_is_told_with_it(withdrawn: str, told: list[int]) -> None:
+    """The rent took effect at once, and its answer came ten minutes later: unless the notice is off by then."""
+    scenario = small_market(
+        "{name: a, notices: true, reactions: {retries: 1, back_off: 10m}, jobs: {work: 1h, checkpoint: {}}}",
+        more="faults:\n  - {name: f, on: {operation: rent_gpu}, effect: {lose_response: true}, when: {times: 1}}\n"
+        f"timeline:\n  - {{at: 5m, interrupt: {{notice: 20m}}}}{withdrawn}",
+    )
+    policy = Accepts()
+    rental = run_with(scenario, policy).facts.rentals[0]
+    assert [at_ms for at_ms, occasion in policy.asked if isinstance(occasion, NoticeCame)] == told
+    assert rental.notified_ms == 300_000
+    assert (rental.reason == "interrupted") == bool(told)

@@ -217,7 +217,7 @@ class Experiment:
         )
 
     def _claim(self, need: Need, rental_id: str, held: Held) -> None:
-        """The rental is the need's from here on. After a lost answer it may run already, or be over."""
+        """The rental is the need's from here on. After a lost answer it may run already, have a notice, or be over."""
         facts = held.facts
         facts.number = need.number
         if facts.ended_ms is not None:
@@ -227,6 +227,9 @@ class Experiment:
         need.held[rental_id] = held
         if facts.running_ms is not None:
             self._begin_to_run(need, rental_id, self._simulation.now_ms)
+        interrupts_ms = self._simulation.rentals.by_id[rental_id].interrupts_ms
+        if interrupts_ms is not None:
+            self._tell_of_notice(need, rental_id, interrupts_ms)
 
     def _running(self, event: RentalRunning) -> None:
         facts = self._rentals.get(event.rental_id)
@@ -271,14 +274,18 @@ class Experiment:
             self._tell(need, RentalEnded(event.rental_id, facts.offer, event.reason, lost_ms))
 
     def _notified(self, event: InterruptionNotified) -> None:
-        facts, need = self._rentals.get(event.rental_id), self._owners.get(event.rental_id)
-        if facts is None or need is None:
+        facts = self._rentals.get(event.rental_id)
+        if facts is None:
             return
         facts.notified_ms = event.at
-        held = need.held[event.rental_id]
+        need = self._owners.get(event.rental_id)
+        if need is not None:
+            self._tell_of_notice(need, event.rental_id, event.interrupts_ms)
+
+    def _tell_of_notice(self, need: Need, rental_id: str, interrupts_ms: int) -> None:
         if need.spec.notices:
-            held.interrupts_ms = event.interrupts_ms
-            self._tell(need, NoticeCame(event.rental_id, event.interrupts_ms))
+            need.held[rental_id].interrupts_ms = interrupts_ms
+            self._tell(need, NoticeCame(rental_id, interrupts_ms))
 
     def _withdrawn(self, event: InterruptionWithdrawn) -> None:
         need = self._owners.get(event.rental_id)
