@@ -1,10 +1,12 @@
 """One server, spoken to over HTTP and in no other way: each request is traced, each reply becomes an Answer."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Self
 
 import httpx
@@ -71,6 +73,16 @@ class Answer:
         return f"{self.method} {self.path} -> {self.status} {self.content[:500]!r}"
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The certificates of the authorities, which take far longer to load than most requests take."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _transport() -> httpx.BaseTransport:
+    return httpx.HTTPTransport(_authorities(), trust_env=False)
+
+
 @dataclass(eq=False, repr=False)
 class Server:
     """A server and the token of one of its accounts. Another `transport` can speak to an application in process."""
@@ -78,7 +90,7 @@ class Server:
     base_url: str
     token: str
     trace: RequestTrace = field(default_factory=RequestTrace, kw_only=True)
-    transport: httpx.BaseTransport = field(default_factory=lambda: httpx.HTTPTransport(trust_env=False), kw_only=True)
+    transport: httpx.BaseTransport = field(default_factory=_transport, kw_only=True)
     admin_token: str | None = field(default=None, kw_only=True)
     """The secret that the control plane asks for off loopback. It is sent there and nowhere else."""
     is_live: bool = field(default=False, kw_only=True)

@@ -2,13 +2,13 @@
 
 import asyncio
 
-import httpx
 import pytest
 from click.testing import CliRunner
 from gpu_sim.api.cors import parse_origin, with_cors
 from gpu_sim.cli.main import main
 from gpu_sim.server import serving
 
+from ..support import loopback
 from ..support.asgi import RENT, Answer, Api, scenario
 from ..support.wire_client import AUTHORIZED, connect, read_answer
 
@@ -179,7 +179,7 @@ def test_over_a_socket_answers_that_are_cut_short_dripped_or_late_can_be_read_to
                 answer = read_answer(connection, head=not read)
                 assert answer.headers["access-control-allow-origin"] == PAGE
                 assert answer.headers["x-sim-fault"] == "header"
-        asked = httpx.options(
+        asked = loopback.options(
             f"{ready.url}/v1/gpu/rent", headers={"origin": PAGE, "access-control-request-method": "POST"}
         )
         assert (asked.status_code, asked.content) == (204, b"")

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api import bodies
 from gpu_sim.server.serving import Ready
 
+from ..support import loopback
 from ..support.asgi import ALICE, RENT, Api, scenario
 from ..support.wire_client import AUTHORIZED, WireAnswer, connect, is_closed, read_answer, send_alone
 
@@ -48,7 +48,7 @@ def code(heard: WireAnswer) -> str:
 
 def journal(server: Ready) -> bytes:
     """The journal up to now."""
-    return httpx.get(f"{server.url}/_sim/journal").content
+    return loopback.get(f"{server.url}/_sim/journal").content
 
 
 @pytest.mark.parametrize("head", [POST, NO_TOKEN], ids=["authorized", "without token"])
@@ -128,7 +128,7 @@ def test_a_small_body_that_is_turned_away_leaves_nothing_of_it_behind(server: Re
 
 
 def test_an_http_client_sees_the_413(server: Ready) -> None:
-    answer = httpx.post(f"{server.url}/v1/gpu/rent", content=b" " * 500_000)
+    answer = loopback.post(f"{server.url}/v1/gpu/rent", content=b" " * 500_000)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
 
 
@@ -199,7 +199,7 @@ def test_in_process_and_over_the_wire_the_answers_agree(server: Ready, runner: a
     given = {"x-request-id": "same"}
     for method, target, content in calls:
         headers = given | {"authorization": f"Bearer {ALICE}"}
-        wired = httpx.request(method, server.url + target, json=content, headers=headers)
+        wired = loopback.request(method, server.url + target, json=content, headers=headers)
         called = api.call(method, target, content, headers=list(given.items()))
         del wired.headers["date"], wired.headers["keep-alive"]
         assert (wired.status_code, wired.content) == (called.status, called.body)
@@ -216,7 +216,7 @@ def test_requests_on_one_connection_are_answered_in_order(server: Ready) -> None
 @pytest.mark.parametrize("path", ["/v1/gpu/offers", "/nowhere", "/_sim/market", "/openapi.json"])
 def test_head_has_the_headers_of_get_and_no_body(server: Ready, path: str) -> None:
     headers = {"authorization": f"Bearer {ALICE}", "x-request-id": "same"}
-    get, head = (httpx.request(method, server.url + path, headers=headers) for method in ("GET", "HEAD"))
+    get, head = (loopback.request(method, server.url + path, headers=headers) for method in ("GET", "HEAD"))
     for answer in (get, head):
         del answer.headers["date"]
     assert (get.status_code, get.headers.multi_items()) == (head.status_code, head.headers.multi_items())
@@ -224,7 +224,7 @@ def test_head_has_the_headers_of_get_and_no_body(server: Ready, path: str) -> No
 
 
 def test_a23_the_date_is_the_walls_and_x_sim_now_the_worlds(server: Ready) -> None:
-    headers = httpx.get(f"{server.url}/_sim/health").headers
+    headers = loopback.get(f"{server.url}/_sim/health").headers
     assert headers["x-sim-now"] == "2026-01-01T00:00:00.000Z"
     assert headers["date"].endswith("GMT")
     assert "server" not in headers
@@ -233,4 +233,4 @@ def test_a23_the_date_is_the_walls_and_x_sim_now_the_worlds(server: Ready) -> No
 def test_a_closed_stdout_is_no_reason_not_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with serve_in_thread(scenario()) as ready:
-        assert httpx.get(f"{ready.url}/_sim/ready").status_code == 200
+        assert loopback.get(f"{ready.url}/_sim/ready").status_code == 200

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api import guarded_protocol
@@ -28,6 +27,7 @@ from gpu_sim.worlds.worlds import Worlds
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..support import loopback
 from ..support.asgi import scenario
 from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, without_complaints
 
@@ -195,7 +195,7 @@ def test_clients_that_pipeline_and_go_away_are_no_failures(either: Ready, first:
             connection.sendall(f"GET /v1/gpu/offers HTTP/1.1\r\n{AUTHORIZED}\r\n{first}{last}{last}".encode())
             assert read_answer(connection).status == 200
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    assert httpx.get(f"{either.url}/_sim/health").status_code == 200
+    assert loopback.get(f"{either.url}/_sim/health").status_code == 200
 
 
 # Readers
@@ -252,7 +252,7 @@ def test_a_client_that_reads_slowly_gets_all_of_a_long_answer(monkeypatch: pytes
     monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.2)
     request = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n{AUTHORIZED}connection: close\r\n\r\n"
     with small_buffers(monkeypatch), serving() as ready:
-        whole = httpx.get(f"{ready.url}/docs/swagger-ui-bundle.js").content
+        whole = loopback.get(f"{ready.url}/docs/swagger-ui-bundle.js").content
         with no_reader(ready.url, request) as connection:
             received = b""
             while more := connection.recv(2_048):
@@ -265,11 +265,11 @@ def test_a_stream_whose_client_never_reads_is_dropped_and_counted(monkeypatch: p
     request = f"GET /_sim/events?after=0 HTTP/1.1\r\n{AUTHORIZED}accept: text/event-stream\r\n\r\n"
     busy = scenario(market=BUSY, journal="full")
     with small_buffers(monkeypatch), serving(busy) as ready:
-        httpx.post(f"{ready.url}/_sim/clock/advance", json={"by": "2d"}, timeout=PATIENCE_MS / 1000)
+        loopback.post(f"{ready.url}/_sim/clock/advance", json={"by": "2d"}, timeout=PATIENCE_MS / 1000)
         with no_reader(ready.url, request) as connection:
             assert is_reset(connection)
         for _ in range(1_000):
-            figures = httpx.get(f"{ready.url}/metrics").text
+            figures = loopback.get(f"{ready.url}/metrics").text
             if "gpu_sim_event_streams 0.0\n" in figures:
                 break
     assert "gpu_sim_event_streams_dropped_total 1.0\n" in figures
@@ -302,7 +302,7 @@ def test_a_world_whose_client_went_away_before_it_was_made_is_not_added(
         assert begun.wait(PATIENCE_MS / 1000)
     assert built.wait(PATIENCE_MS / 1000)
     for _ in range(20):  # the thread hands the world over within a turn or two of the event loop
-        assert httpx.get(f"{either.url}/_sim/ready").status_code == 200
+        assert loopback.get(f"{either.url}/_sim/ready").status_code == 200
     assert added == []
 
 
@@ -312,4 +312,4 @@ def test_clients_that_reset_at_once_are_no_failures(either: Ready) -> None:
         with connect(either.url) as connection:
             connection.sendall(request * 2)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    assert httpx.get(f"{either.url}/_sim/health").status_code == 200
+    assert loopback.get(f"{either.url}/_sim/health").status_code == 200

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 import uvicorn
 from gpu_sim import serve_in_thread
@@ -16,6 +15,7 @@ from gpu_sim.server.serving import Options, Ready
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..support import loopback
 from ..support.asgi import Api, scenario
 from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, send_alone
 
@@ -147,7 +147,7 @@ def test_idle_connections_end_with_the_server_however_long_they_might_be_kept() 
         for connection in idle:
             connection.sendall(f"{OFFERS}\r\n".encode())
             assert read_answer(connection).status == 200
-        client = httpx.Client()
+        client = loopback.Client()
         assert client.get(f"{ready.url}/_sim/ready").status_code == 200
     for connection in idle:
         with connection:

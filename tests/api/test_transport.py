@@ -18,6 +18,7 @@ from starlette.types import Message
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..support import loopback
 from ..support.asgi import ALICE, RENT, Api, scenario
 from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, send_alone, without_complaints
 
@@ -44,16 +45,16 @@ def listing(words: str) -> bytes:
 
 def rent(ready: Ready, **headers: str) -> httpx.Response:
     authorized = {"authorization": f"Bearer {ALICE}"} | headers
-    return httpx.post(f"{ready.url}/v1/gpu/rent", json=RENT, headers=authorized)
+    return loopback.post(f"{ready.url}/v1/gpu/rent", json=RENT, headers=authorized)
 
 
 def rentals(ready: Ready) -> list[dict[str, Any]]:
-    data: list[dict[str, Any]] = httpx.get(f"{ready.url}/_sim/rentals").json()["data"]
+    data: list[dict[str, Any]] = loopback.get(f"{ready.url}/_sim/rentals").json()["data"]
     return data
 
 
 def held(ready: Ready) -> str:
-    accounts = httpx.get(f"{ready.url}/_sim/accounts").json()["data"]
+    accounts = loopback.get(f"{ready.url}/_sim/accounts").json()["data"]
     return str(next(account["held"] for account in accounts if account["name"] == "alice"))
 
 
@@ -105,14 +106,14 @@ def test_a_reset_comes_before_the_command(serving: Ready) -> None:
 
 def test_a_reset_by_a_rule_is_one_too(serving: Ready) -> None:
     rule = {"name": "r", "on": {"operation": "rent_gpu"}, "effect": {"reset": True}, "when": {"times": 1}}
-    assert httpx.post(f"{serving.url}/_sim/faults", json=rule).status_code == 201
+    assert loopback.post(f"{serving.url}/_sim/faults", json=rule).status_code == 201
     with pytest.raises(httpx.ReadError):
         rent(serving)
     assert rent(serving).status_code == 201
-    (shown,) = httpx.get(f"{serving.url}/_sim/faults").json()["data"]
+    (shown,) = loopback.get(f"{serving.url}/_sim/faults").json()["data"]
     assert (shown["hits"], shown["spent"]) == (2, 1)
-    assert httpx.delete(f"{serving.url}/_sim/faults/r").status_code == 204
-    assert httpx.get(f"{serving.url}/_sim/faults").json()["data"] == []
+    assert loopback.delete(f"{serving.url}/_sim/faults/r").status_code == 204
+    assert loopback.get(f"{serving.url}/_sim/faults").json()["data"] == []
 
 
 def test_a_truncated_answer_ends_in_good_order_before_its_declared_length(serving: Ready) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.server.serving import Ready
 
 from ..canaries import nonsense
+from ..support import loopback
 from ..support.processes import ROOT, serving_by
 from .forked_commands import Ended, run_forked
 
@@ -44,7 +44,7 @@ def verify(url: str, *options: str, few_examples: bool = False) -> Ended:
 
 def journal(server: Ready) -> bytes:
     """The journal of the world that the token leads to, but for its end."""
-    lines = httpx.get(f"{server.url}/_sim/journal", params={"world": "default"}).content.splitlines()
+    lines = loopback.get(f"{server.url}/_sim/journal", params={"world": "default"}).content.splitlines()
     return b"\n".join(lines[:-1])
 
 
@@ -57,7 +57,7 @@ def test_every_clause_with_a_test_holds_and_nobody_elses_world_is_touched(sound:
     assert {line.split()[1] for line in lines[:50]} == {"held", "not"}
     assert lines[0].startswith("F1   held            The API is four endpoints")
     assert journal(sound) == before
-    worlds = httpx.get(f"{sound.url}/_sim/worlds").json()["data"]
+    worlds = loopback.get(f"{sound.url}/_sim/worlds").json()["data"]
     assert [world["name"] for world in worlds] == ["default"]
 
 
@@ -78,7 +78,7 @@ def test_a_live_service_is_left_alone_unless_spending_is_allowed(sound: Ready) -
 def test_what_may_be_spent_is_spent_on_one_rental_that_is_deleted(sound: Ready) -> None:
     result = verify(sound.url, "--profile", "live", "--only", "F7,F13", "--allow-spend", "1")
     assert result.stdout.splitlines()[-1].startswith("spent: $0.0")
-    [rental] = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
+    [rental] = loopback.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
     assert rental["status"] == "terminated"
     assert (rental["model_id"], rental["docker_image"]) == ("org/model", "image:latest")
 
@@ -87,7 +87,7 @@ def test_the_rental_names_the_model_and_the_image_that_were_asked_for(sound: Rea
     named = ["--model-id", "org/tiny", "--docker-image", "registry.example/tiny:1"]
     result = verify(sound.url, "--profile", "live", "--only", "F7", "--allow-spend", "1", *named)
     assert result.returncode == 0
-    *_, rental = httpx.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
+    *_, rental = loopback.get(f"{sound.url}/_sim/rentals", params={"world": "default"}).json()["data"]
     assert (rental["model_id"], rental["docker_image"]) == ("org/tiny", "registry.example/tiny:1")
 
 

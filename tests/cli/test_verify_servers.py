@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.server.serving import Ready
 
 from ..canaries.nonsense import nonsense
+from ..support import loopback
 from ..support.processes import environment, serving, serving_by
 from .forked_commands import run_forked, running
 
@@ -45,7 +45,7 @@ def options(url: str, *more: str) -> list[str]:
 
 def asked(url: str, path: str) -> list[dict[str, Any]]:
     """The rows of a list under /_sim."""
-    answer = httpx.get(f"{url}/_sim/{path}", headers={"authorization": f"Bearer {TOKEN}"})
+    answer = loopback.get(f"{url}/_sim/{path}", headers={"authorization": f"Bearer {TOKEN}"})
     return list(answer.json()["data"])
 
 
@@ -112,13 +112,13 @@ def test_sigterm_leaves_no_world_behind(sound: Ready) -> None:
 def test_sigterm_leaves_no_rental_behind(sound: Ready) -> None:
     """It comes while the suite waits for an answer about the rental that it has made."""
     stuck = {"name": "stuck", "on": {"operation": "get_rental"}, "effect": {"hang": "30s"}}
-    httpx.post(f"{sound.url}/_sim/faults", params={"world": "default"}, json=stuck).raise_for_status()
+    loopback.post(f"{sound.url}/_sim/faults", params={"world": "default"}, json=stuck).raise_for_status()
     command = options(sound.url, "--profile", "live", "--only", "F12", "--allow-spend", "1")
     with running(*command, awaiting="GET /v1/gpu/rentals/") as renting:
         renting.until_it_waits()
         renting.send_signal(signal.SIGTERM)
         ended = renting.ended()
-    httpx.delete(f"{sound.url}/_sim/faults/stuck", params={"world": "default"}).raise_for_status()
+    loopback.delete(f"{sound.url}/_sim/faults/stuck", params={"world": "default"}).raise_for_status()
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "interrupted (spent: $0." in ended.stderr
     assert [rental["status"] for rental in asked(sound.url, "rentals")] == ["terminated"]
@@ -154,6 +154,7 @@ def test_broken_off_twice_while_it_rents_it_tells_what_may_be_left() -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_what_two_requests_at_once_bring_about_is_caught_again_and_again(tmp_path: Path) -> None:
     command = [*CANARIES, "parallel_deletes_capture_twice", "--port", "0"]
     with serving_by(command, tmp_path / "ready.json") as server:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-import httpx
-
+from ..support import loopback
 from ..support.processes import GPU_SIM, ROOT, Serving, environment
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -228,8 +227,8 @@ def nothing_left_on(server: Serving) -> Callable[[], None]:
 
     def look() -> None:
         world = {"authorization": "Bearer si_test_alice"}
-        worlds = [each["name"] for each in httpx.get(f"{server.url}/_sim/worlds").json()["data"]]
-        rentals = httpx.get(f"{server.url}/_sim/rentals?limit=1000", headers=world).json()["data"]
+        worlds = [each["name"] for each in loopback.get(f"{server.url}/_sim/worlds").json()["data"]]
+        rentals = loopback.get(f"{server.url}/_sim/rentals?limit=1000", headers=world).json()["data"]
         going_on = [each["rental_id"] for each in rentals if each["status"] != "terminated"]
         expect((worlds, going_on) == (["default"], []), f"left on the server: {worlds}, {going_on}")
 

@@ -23,6 +23,7 @@ import yaml
 
 from contract.document.fault_markers import without_fault_statements
 
+from ..support import loopback
 from ..support.processes import ROOT, environment, serving
 
 CONTRACT = ROOT / "contract"
@@ -103,7 +104,7 @@ def fuzz(cases: int, seed: int) -> Tally:
         with serving(folder / "ready.json", *options) as server:
             token = str(server.ready["token"])
             headers = {"authorization": f"Bearer {token}"}
-            with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
+            with loopback.Client(base_url=server.url, headers=headers, timeout=60) as client:
                 document = yaml.safe_load((CONTRACT / "openapi.yaml").read_text(encoding="utf-8"))
                 offers = client.get("/v1/gpu/offers").raise_for_status().json()["data"]
                 document = with_harmless_faults(with_names(document, offers))

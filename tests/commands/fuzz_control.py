@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 
+from ..support import loopback
 from ..support.processes import ROOT, Serving, environment, serving
 from .fuzz_contract import CONTRACT, ROUND_SECONDS_MAX, ROUNDS_MAX, Tally
 
@@ -73,7 +74,7 @@ def fuzz(cases: int, seed: int, examples: int | None = None) -> Tally:
         options = ["--scenario", str(CONTRACT / "scenario.yaml"), "--clock", "manual"]
         with (
             serving(folder / "ready.json", *options) as server,
-            httpx.Client(base_url=server.url, timeout=60) as client,
+            loopback.Client(base_url=server.url, timeout=60) as client,
         ):
             while tally.cases < cases and not tally.failures and tally.rounds < ROUNDS_MAX:
                 rentals = _start_over(client, str(server.ready["token"]))

@@ -24,6 +24,7 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.scenario_files.load import load_scenario
 from gpu_sim.worlds.worlds import Worlds
 
+from ..support import loopback
 from ..support.processes import Serving, run, serving
 from .clean_ends import Trial, Unclean, carry_out, expect, is_json, is_xml, nothing_left_on, pages, whole
 
@@ -51,9 +52,9 @@ class Bench:
         for state, number in zip(self.states, (signal.SIGTERM, signal.SIGKILL), strict=True):
             with serving(self.folder / "ready.json", *SERVE[1:], "--state", str(state)) as server:
                 for each in range(40):
-                    ok(httpx.post(f"{server.url}/v1/gpu/rent", headers=ALICE, json=offered(server, each)))
-                    ok(httpx.post(f"{server.url}/_sim/clock/advance", json={"by": "30m"}))
-                self.recorded[state] = httpx.get(f"{server.url}/_sim/journal").content
+                    ok(loopback.post(f"{server.url}/v1/gpu/rent", headers=ALICE, json=offered(server, each)))
+                    ok(loopback.post(f"{server.url}/_sim/clock/advance", json={"by": "30m"}))
+                self.recorded[state] = loopback.get(f"{server.url}/_sim/journal").content
                 server.stop(number)
             (self.folder / "ready.json").unlink(missing_ok=True)
         self.journal.write_bytes(self.recorded[self.states[0]])
@@ -70,7 +71,7 @@ def ok(answer: httpx.Response) -> None:
 
 def offered(server: Serving, number: int) -> dict[str, str]:
     """A rent of some offer."""
-    rows = httpx.get(f"{server.url}/v1/gpu/offers", headers=ALICE).json()["data"]
+    rows = loopback.get(f"{server.url}/v1/gpu/offers", headers=ALICE).json()["data"]
     row = rows[number % len(rows)]
     names = {name: row[name] for name in ("gpu_model", "provider_id", "region")}
     return {**names, "model_id": f"m/{number}", "docker_image": "d"}
@@ -119,9 +120,11 @@ def rent_on(ready: Path, acknowledged: list[str]) -> None:
         found = json.loads(ready.read_text())
         body = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA", "docker_image": "d"}
         for number in range(10_000):
-            rented = httpx.post(f"{found['url']}/v1/gpu/rent", headers=ALICE, json=body | {"model_id": f"x/{number}"})
+            rented = loopback.post(
+                f"{found['url']}/v1/gpu/rent", headers=ALICE, json=body | {"model_id": f"x/{number}"}
+            )
             acknowledged.append(rented.json()["rental_id"])
-            httpx.delete(f"{found['url']}/v1/gpu/rentals/{acknowledged[-1]}", headers=ALICE)
+            loopback.delete(f"{found['url']}/v1/gpu/rentals/{acknowledged[-1]}", headers=ALICE)
 
 
 def check_state(file: Path, recorded: bytes, acknowledged: list[str]) -> None:

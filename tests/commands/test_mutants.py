@@ -5,6 +5,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from ..support.processes import environment
 from .mutants import copy_checkout
 
@@ -16,6 +18,7 @@ def test_it():
 """
 
 
+@pytest.mark.slow  # it copies the checkout
 def test_the_tests_of_the_copy_import_the_copy(tmp_path: Path) -> None:
     copy_checkout(tmp_path)
     settings = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from ..support import loopback
 from ..support.processes import ROOT, Serving, environment, serving
 
 SECONDS_MAX = 120
@@ -109,6 +109,6 @@ def test_wherever_a_signal_lands_the_run_ends_in_order(
         env=environment(TMPDIR=str(tmp_path)),
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "Error: interrupted\n")
-    found = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
+    found = loopback.get(f"{server.url}/_sim/worlds").json()["data"]
     assert [world["name"] for world in found] == ["default"]
     assert [*tmp_path.iterdir()] == []

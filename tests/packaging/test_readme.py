@@ -115,7 +115,7 @@ def test_every_shell_block_is_in_a_session(readme: str) -> None:
 
 def test_the_server_and_the_tests_are_one_line_each_on_the_first_screen() -> None:
     first_screen = READMES["README.md"].splitlines()[:40]
-    for ending in ("gpu-sim serve", "python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'not slow'"):
+    for ending in ("gpu-sim serve", "python -m pytest -n 3 --dist loadfile -m 'not slow'"):
         one_line = re.compile(rf"python3 -m venv \S+ && .*/{ending}")
         assert sum(one_line.fullmatch(line) is not None for line in first_screen) == 1
 

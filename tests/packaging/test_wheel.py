@@ -6,9 +6,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from ..support import loopback
 from ..support.markdown import links_of
 from ..support.processes import ROOT, environment, serving
 from ..support.readmes import READMES
@@ -38,6 +38,8 @@ def test_own_package(gpu_sim):
     assert gpu_sim.balance == 100
 """
 PYTEST = ("-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
+pytestmark = pytest.mark.slow  # it has to be built and installed
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +130,12 @@ def empty(tmp_path: Path) -> Iterator[Path]:
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_the_installed_command_rents_a_gpu_from_an_empty_folder(
     binaries: Path, env: dict[str, str], empty: Path, tmp_path: Path
 ) -> None:
     with serving(tmp_path / "ready.json", program=[str(binaries / "gpu-sim")], cwd=empty, env=env) as server:
         headers = {"authorization": f"Bearer {server.ready['token']}"}
-        with httpx.Client(base_url=server.url, headers=headers) as client:
+        with loopback.Client(base_url=server.url, headers=headers) as client:
             assert client.get("/v1/gpu/offers").json()["count"] == 79
             rented = client.post("/v1/gpu/rent", json=RENT)
             assert (rented.status_code, rented.json()["status"]) == (201, "provisioning")
@@ -149,7 +150,6 @@ def test_the_installed_command_rents_a_gpu_from_an_empty_folder(
         assert server.stop()[0] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["scenarios", "schema", "check calm", "run cant-be-late"])
 def test_the_installed_command_finds_what_is_shipped(
     binaries: Path, env: dict[str, str], empty: Path, arguments: str
@@ -158,7 +158,6 @@ def test_the_installed_command_finds_what_is_shipped(
     subprocess.run(command, check=True, cwd=empty, env=env, capture_output=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", [["python", "-m", "pytest"], ["pytest"]], ids=" ".join)
 def test_a_project_with_a_package_simulator_tests_with_the_installed_plugin(
     binaries: Path, env: dict[str, str], tmp_path: Path, command: list[str]

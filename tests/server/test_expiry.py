@@ -2,16 +2,17 @@
 
 import asyncio
 
-import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.server import expiry
 from gpu_sim.worlds.worlds import Worlds
 
+from ..support import loopback
+
 
 def test_a_server_deletes_a_world_that_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expiry, "PAUSE_SECONDS", 0.01)
-    with serve_in_thread(load_scenario("calm")) as server, httpx.Client(base_url=server.url) as client:
+    with serve_in_thread(load_scenario("calm")) as server, loopback.Client(base_url=server.url) as client:
         assert client.post("/_sim/worlds", json={"name": "w", "ttl": "1s"}).status_code == 201
         assert [world["name"] for world in client.get("/_sim/worlds").json()["data"]] == ["default", "w"]
         while len(client.get("/_sim/worlds").json()["data"]) > 1:

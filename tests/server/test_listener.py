@@ -18,6 +18,7 @@ from gpu_sim.server.serving import Ready
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..support import loopback
 from ..support.asgi import scenario
 from ..support.processes import serving as serving_in_a_process
 from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer
@@ -38,7 +39,7 @@ def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 @contextmanager
 def operator(ready: Ready) -> Iterator[httpx.Client]:
     """A client that stays connected, and lets the server listen in the end."""
-    with httpx.Client(base_url=ready.url, timeout=20) as client:
+    with loopback.Client(base_url=ready.url, timeout=20) as client:
         assert client.get(REFUSE).json() == {"listening": True, "listens_again_at": None}
         yield client
         assert client.delete(REFUSE).json() == {"listening": True, "listens_again_at": None}
@@ -164,7 +165,7 @@ def asked(client: httpx.Client) -> bool:
 
 def test_a_server_that_refuses_connections_ends_on_a_signal_and_leaves_its_port(tmp_path: Path) -> None:
     with serving_in_a_process(tmp_path / "ready.json", "--scenario", "calm") as running:
-        with httpx.Client(base_url=running.url) as client:
+        with loopback.Client(base_url=running.url) as client:
             refuse(client, **{"for": "1m", "connections": "keep"})
             code, _, err = running.stop()
         assert (code, err) == (0, "")

@@ -20,8 +20,7 @@ from gpu_sim.worlds.worlds import Worlds
 
 from ..support.builders import scenario
 from ..support.busy_world import ACTORS, busy_scenario, run
-from ..support.manual_clock import ManualClock, follow
-from ..support.short_slice import ShortSlice
+from ..support.manual_clock import ManualClock, ShortSlice, follow
 
 MANUAL = ClockSettings(mode="manual")
 REAL = ClockSettings(mode="real", start=Instant(0))

@@ -20,6 +20,7 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.server.listening_socket import listen
 from gpu_sim.server.serving import DEFAULT_HOST, Options
 
+from ..support import loopback
 from ..support.builders import scenario
 from ..support.processes import Serving, environment, run, serving
 from ..support.scenario_texts import write
@@ -55,7 +56,7 @@ def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **env: str) -> 
 
 def health(server: Serving) -> Any:
     """The server's health."""
-    return httpx.get(f"{server.url}/_sim/health").json()
+    return loopback.get(f"{server.url}/_sim/health").json()
 
 
 def test_ready_line_ready_file_and_curl_line_agree_and_work(ready_file: Path) -> None:
@@ -74,7 +75,7 @@ def test_ready_line_ready_file_and_curl_line_agree_and_work(ready_file: Path) ->
         command = shlex.split(curl.removeprefix("try: "))
         assert command[:3] == ["curl", "-s", "-H"]
         name, _, value = command[3].partition(": ")
-        answer = httpx.get(command[4], headers={name: value})
+        answer = loopback.get(command[4], headers={name: value})
         assert (answer.status_code, answer.json()["data"][-1]["gpu_model"]) == (200, "RTX 4090")
         assert [path.name for path in ready_file.parent.iterdir()] == [ready_file.name]
 
@@ -88,7 +89,7 @@ def test_a_signal_ends_the_server_with_0_whatever_is_open(ready_file: Path, numb
         host, port = server.url.removeprefix("http://").split(":")
         with (
             socket.create_connection((host, int(port)), timeout=20) as connection,
-            httpx.Client(base_url=server.url, timeout=20) as client,
+            loopback.Client(base_url=server.url, timeout=20) as client,
             client.stream("GET", "/_sim/events?after=0", headers=accept) as stream,
         ):
             connection.sendall(half)
@@ -99,7 +100,7 @@ def test_a_signal_ends_the_server_with_0_whatever_is_open(ready_file: Path, numb
             assert (code, err, list(lines)[-1]) == (0, "", "")
         assert not ready_file.exists()
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{server.url}/_sim/ready")
+            loopback.get(f"{server.url}/_sim/ready")
 
 
 def test_a_taken_port_is_one_line_with_the_port_and_the_remedy() -> None:
@@ -129,9 +130,9 @@ def test_a_host_that_is_not_ours_is_one_line() -> None:
 
 def test_requests_are_logged_on_stderr_and_none_is_kept_where_that_is_asked_for(ready_file: Path) -> None:
     with serving(ready_file, "--scenario", "calm", "--log-requests", "--request-log", "0") as server:
-        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
-        assert httpx.get(f"{server.url}/v1/gpu/rentals/si_test_alice", headers=AUTH).status_code == 404
-        assert httpx.get(f"{server.url}/_sim/requests").status_code == 409
+        assert loopback.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
+        assert loopback.get(f"{server.url}/v1/gpu/rentals/si_test_alice", headers=AUTH).status_code == 404
+        assert loopback.get(f"{server.url}/_sim/requests").status_code == 409
         code, _, err = server.stop()
     assert code == 0
     lines = [json.loads(line) for line in err.splitlines()]
@@ -146,14 +147,14 @@ def test_a_log_that_nobody_reads_is_no_reason_not_to_serve(ready_file: Path) -> 
         assert server.process.stderr is not None
         server.process.stderr.close()
         for _ in range(3):
-            assert httpx.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
-        assert len(httpx.get(f"{server.url}/_sim/requests").json()["data"]) == 3
+            assert loopback.get(f"{server.url}/v1/gpu/offers", headers=AUTH).status_code == 200
+        assert len(loopback.get(f"{server.url}/_sim/requests").json()["data"]) == 3
 
 
 def test_a_log_that_nobody_drains_holds_nobody_up(ready_file: Path) -> None:
     path = f"/v1/{'x' * 1_500}"
     flags = ("--scenario", "calm", "--log-requests", "--request-log", "0")
-    with serving(ready_file, *flags) as server, httpx.Client(base_url=server.url, headers=AUTH) as client:
+    with serving(ready_file, *flags) as server, loopback.Client(base_url=server.url, headers=AUTH) as client:
         for _ in range(200):  # a pipe takes 64 KiB
             assert client.get(path).status_code == 404
         code, _, err = ended(server)
@@ -188,18 +189,19 @@ def test_settings_come_from_the_environment(ready_file: Path, tmp_path: Path) ->
         seen = health(server)
         assert (seen["worlds"][0]["scenario"], seen["seed"]) == ("calm", 11)
         assert (seen["clock"]["mode"], seen["clock"]["speed"]) == ("scaled", 0.001)
-        assert list(httpx.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=AUTH).json()) == ["rental_id", "status"]
+        rented = loopback.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=AUTH).json()
+        assert list(rented) == ["rental_id", "status"]
         for host, status in (("other.test", 200), ("OTHER.test:1", 200), ("evil.test", 403)):
-            assert httpx.get(f"{server.url}/_sim/clock", headers={"host": host}).status_code == status
+            assert loopback.get(f"{server.url}/_sim/clock", headers={"host": host}).status_code == status
         admin = {"host": "evil.test", "x-sim-admin": "s3cret"}
-        assert httpx.get(f"{server.url}/_sim/clock", headers=admin).status_code == 200
-        made = httpx.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"}).json()
+        assert loopback.get(f"{server.url}/_sim/clock", headers=admin).status_code == 200
+        made = loopback.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"}).json()
         assert made["seed"] == 8
-        assert httpx.delete(f"{server.url}/_sim/worlds/{made['world']}").status_code == 204
+        assert loopback.delete(f"{server.url}/_sim/worlds/{made['world']}").status_code == 204
         page = AUTH | {"origin": "http://localhost:3000"}
-        told = httpx.get(f"{server.url}/v1/gpu/offers", headers=page).headers
+        told = loopback.get(f"{server.url}/v1/gpu/offers", headers=page).headers
         assert (told["access-control-allow-origin"], told["keep-alive"]) == ("http://localhost:3000", "timeout=9")
-        assert [request["seq"] for request in httpx.get(f"{server.url}/_sim/requests").json()["data"]] == [2]
+        assert [request["seq"] for request in loopback.get(f"{server.url}/_sim/requests").json()["data"]] == [2]
         _, _, err = server.stop()
         assert [json.loads(line)["operation"] for line in err.splitlines()] == ["rent_gpu", "list_offers"]
 
@@ -219,9 +221,9 @@ def test_a_flag_beats_the_environment_which_beats_the_scenario(monkeypatch: pyte
     assert (by_flag.scenario.name, by_flag.seed, by_flag.profile) == ("calm", 12, "extended")
     assert by_flag.clock == ClockSettings(mode="real")
     with serve_in_thread(by_flag.scenario, seed=by_flag.seed, clock=by_flag.clock, profile=by_flag.profile) as server:
-        seen = httpx.get(f"{server.url}/_sim/health").json()
+        seen = loopback.get(f"{server.url}/_sim/health").json()
         assert (seen["seed"], seen["clock"]["mode"]) == (12, "real")
-        assert len(httpx.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=AUTH).json()) > 2
+        assert len(loopback.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=AUTH).json()) > 2
 
 
 @pytest.mark.parametrize(
@@ -238,15 +240,15 @@ def test_off_loopback_the_control_plane_is_off(monkeypatch: pytest.MonkeyPatch) 
     asked: list[str] = []
     monkeypatch.setattr("gpu_sim.server.serving.is_loopback", asked.append)
     with serve_in_thread(scenario()) as server:
-        assert httpx.get(f"{server.url}/_sim/clock").status_code == 403
+        assert loopback.get(f"{server.url}/_sim/clock").status_code == 403
         token = {"authorization": f"Bearer {server.token}"}
-        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=token).status_code == 200
+        assert loopback.get(f"{server.url}/v1/gpu/offers", headers=token).status_code == 200
     assert asked == ["127.0.0.1"]
 
 
 def played(server: Serving, token: str) -> bytes:
     """The journal of a token's world after a few commands at manual times."""
-    with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {token}"}) as client:
+    with loopback.Client(base_url=server.url, headers={"authorization": f"Bearer {token}"}) as client:
         rented = [client.post("/v1/gpu/rent", json=RENT).json()["rental_id"] for _ in range(3)]
         client.post("/_sim/clock/advance", json={"by": "10m"})
         client.post(f"/_sim/rentals/{rented[0]}/touch")
@@ -265,7 +267,7 @@ def test_two_processes_under_other_hash_seeds_give_the_same_bytes(ready_file: Pa
     journals = []
     for number in ("0", "4711"):
         with serving(ready_file, "--scenario", "calm", env=environment(PYTHONHASHSEED=number)) as server:
-            made = httpx.post(f"{server.url}/_sim/worlds", json={"scenario": busy, "seed": 1}).json()
+            made = loopback.post(f"{server.url}/_sim/worlds", json={"scenario": busy, "seed": 1}).json()
             journals.append([played(server, token) for token in ("si_test_alice", made["tokens"]["alice"])])
     assert journals[0] == journals[1]
     assert all(len(journal.splitlines()) > 10 for journal in journals[0])
@@ -274,21 +276,20 @@ def test_two_processes_under_other_hash_seeds_give_the_same_bytes(ready_file: Pa
 def test_a_server_in_a_thread_ends_with_its_block() -> None:
     clock = ClockSettings(mode="manual")
     with serve_in_thread(scenario(), seed=9, clock=clock, profile="documented") as ready:
-        seen = httpx.get(f"{ready.url}/_sim/health").json()
+        seen = loopback.get(f"{ready.url}/_sim/health").json()
         assert (seen["seed"], seen["clock"]["mode"], ready.seed) == (9, "manual", 9)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{ready.url}/_sim/health")
+        loopback.get(f"{ready.url}/_sim/health")
 
 
 def test_two_servers_in_threads_do_not_share_a_world() -> None:
     with serve_in_thread(scenario(clock=ClockSettings(mode="manual"))) as one, serve_in_thread(scenario()) as two:
         assert one.url != two.url
         assert one.token != two.token
-        httpx.post(f"{one.url}/_sim/clock/advance", json={"by": "1d"})
-        assert httpx.get(f"{one.url}/_sim/clock").json()["now"] == "2026-01-02T00:00:00.000Z"
-        assert (
-            httpx.get(f"{two.url}/v1/gpu/offers", headers={"authorization": f"Bearer {one.token}"}).status_code == 401
-        )
+        loopback.post(f"{one.url}/_sim/clock/advance", json={"by": "1d"})
+        assert loopback.get(f"{one.url}/_sim/clock").json()["now"] == "2026-01-02T00:00:00.000Z"
+        headers = {"authorization": f"Bearer {one.token}"}
+        assert loopback.get(f"{two.url}/v1/gpu/offers", headers=headers).status_code == 401
 
 
 def test_a_signal_during_a_long_advance_ends_it_where_it_is(tmp_path: Path) -> None:
@@ -327,15 +328,15 @@ def test_a_folder_of_scenarios_is_taken_if_it_is_there(tmp_path: Path, monkeypat
 
 def test_an_answer_without_a_body_has_no_length_either() -> None:
     with serve_in_thread(scenario()) as server:
-        made = httpx.post(f"{server.url}/_sim/worlds", json={})
-        deleted = httpx.delete(f"{server.url}/_sim/worlds/{made.json()['world']}")
+        made = loopback.post(f"{server.url}/_sim/worlds", json={})
+        deleted = loopback.delete(f"{server.url}/_sim/worlds/{made.json()['world']}")
         assert (deleted.status_code, deleted.content, "content-length" in deleted.headers) == (204, b"", False)
         assert "transfer-encoding" not in deleted.headers
 
 
 def test_without_a_folder_no_file_is_taken_for_a_scenario() -> None:
     with serve_in_thread(scenario()) as server:
-        refused = httpx.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"})
+        refused = loopback.post(f"{server.url}/_sim/worlds", json={"scenario": "mine.yaml"})
         assert (refused.status_code, refused.json()["code"]) == (400, "scenario_invalid")
 
 

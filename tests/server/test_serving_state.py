@@ -5,11 +5,11 @@ import shutil
 import signal
 from pathlib import Path
 
-import httpx
 import pytest
 from click.testing import CliRunner, Result
 from gpu_sim.cli.main import main
 
+from ..support import loopback
 from ..support.processes import serving
 
 ALICE = {"authorization": "Bearer si_test_alice"}
@@ -38,22 +38,22 @@ def test_a_server_that_ended_goes_on_with_its_file(tmp_path: Path, number: signa
         assert server.process.stdout is not None
         line = server.process.stdout.readline()
         assert line.rstrip().endswith(f"token=si_test_alice state={tmp_path}/state.db (of the world default only)")
-        rental = httpx.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=ALICE).json()
-        made = httpx.post(f"{server.url}/_sim/accounts", json={"name": "carol"}).json()
-        httpx.post(f"{server.url}/_sim/worlds", json={"name": "other", "scenario": "calm"}).raise_for_status()
-        httpx.post(f"{server.url}/_sim/clock/advance", json={"by": "5m"}, headers=ALICE).raise_for_status()
-        journal = httpx.get(f"{server.url}/_sim/journal", headers=ALICE).content
+        rental = loopback.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=ALICE).json()
+        made = loopback.post(f"{server.url}/_sim/accounts", json={"name": "carol"}).json()
+        loopback.post(f"{server.url}/_sim/worlds", json={"name": "other", "scenario": "calm"}).raise_for_status()
+        loopback.post(f"{server.url}/_sim/clock/advance", json={"by": "5m"}, headers=ALICE).raise_for_status()
+        journal = loopback.get(f"{server.url}/_sim/journal", headers=ALICE).content
         code, _, _ = server.stop(number)
         assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
     (tmp_path / "ready.json").unlink(missing_ok=True)
     with serving(tmp_path / "ready.json", *arguments) as server:
-        shown = httpx.get(f"{server.url}/v1/gpu/rentals/{rental['rental_id']}", headers=ALICE).json()
+        shown = loopback.get(f"{server.url}/v1/gpu/rentals/{rental['rental_id']}", headers=ALICE).json()
         assert shown["status"] == "running"
-        assert httpx.get(f"{server.url}/_sim/clock").json()["now"] == "2026-01-01T00:05:00.000Z"
-        assert httpx.get(f"{server.url}/_sim/journal").content == journal
+        assert loopback.get(f"{server.url}/_sim/clock").json()["now"] == "2026-01-01T00:05:00.000Z"
+        assert loopback.get(f"{server.url}/_sim/journal").content == journal
         carol = {"authorization": f"Bearer {made['token']}"}
-        assert httpx.get(f"{server.url}/v1/gpu/offers", headers=carol).status_code == 200
-        assert [world["name"] for world in httpx.get(f"{server.url}/_sim/worlds").json()["data"]] == ["default"]
+        assert loopback.get(f"{server.url}/v1/gpu/offers", headers=carol).status_code == 200
+        assert [world["name"] for world in loopback.get(f"{server.url}/_sim/worlds").json()["data"]] == ["default"]
 
 
 def test_a_second_server_on_the_file_is_refused(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_log_that_was_cut_short_is_refused_unless_the_loss_is_accepted(tmp_pat
     arguments = ["--scenario", "calm", "--clock", "manual", "--state", str(state)]
     with serving(tmp_path / "ready.json", *arguments) as server:
         for _ in range(3):
-            httpx.post(f"{server.url}/_sim/accounts/alice/credit", json={"amount": "1.00"}).raise_for_status()
+            loopback.post(f"{server.url}/_sim/accounts/alice/credit", json={"amount": "1.00"}).raise_for_status()
         server.stop(signal.SIGKILL)
     (tmp_path / "ready.json").unlink()
     log = tmp_path / "state.db-wal"
@@ -107,7 +107,7 @@ def test_a_log_that_was_cut_short_is_refused_unless_the_loss_is_accepted(tmp_pat
     assert "the last 1 commit is not there (--accept-loss goes on with what is there)" in ended.stderr
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
     with serving(tmp_path / "ready.json", *arguments, "--accept-loss") as server:
-        entries = httpx.get(f"{server.url}/_sim/ledger").json()["data"]
+        entries = loopback.get(f"{server.url}/_sim/ledger").json()["data"]
         code, _, told = server.stop()
     assert sum(entry["kind"] == "credit_added" for entry in entries) == 3  # the first is the balance at the start
     assert code == 0
@@ -124,7 +124,7 @@ def test_a_state_file_behind_a_symbolic_link_is_refused_and_nothing_is_made_at_i
 
 
 def test_keep_bounds_what_is_held(tmp_path: Path) -> None:
-    with serving(tmp_path / "ready.json", "--scenario", "calm", "--keep", "1") as server, httpx.Client() as client:
+    with serving(tmp_path / "ready.json", "--scenario", "calm", "--keep", "1") as server, loopback.Client() as client:
         for _ in range(150):
             rental = client.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=ALICE).json()
             client.delete(f"{server.url}/v1/gpu/rentals/{rental['rental_id']}", headers=ALICE).raise_for_status()

@@ -1,4 +1,4 @@
-"""A wall clock that tests move, and worlds that follow it."""
+"""A wall clock that tests move, worlds that follow it, and a slice of work that waits for none."""
 
 from gpu_sim.wall_clock import Pacer
 from gpu_sim.worlds.time_to_live import TimeToLive
@@ -32,3 +32,10 @@ def follow(wall: ManualClock, *worlds: World) -> None:
     """Make the clocks of these worlds follow this wall clock from now on."""
     for world in worlds:
         world.pacer = Pacer(world.pacer.settings, now_ms=world.simulation.now_ms, wall=wall)
+
+
+class ShortSlice:
+    """A slice of simulated work that is over at each look: other requests get their turn as often as possible."""
+
+    def is_over(self) -> bool:
+        return True

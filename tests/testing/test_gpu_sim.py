@@ -13,6 +13,8 @@ import requests
 from gpu_sim.client import control_client
 from gpu_sim.testing import GpuSim, ServerRefused
 
+from ..support import loopback
+
 OFFER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
 RENT = {**OFFER, "model_id": "m", "docker_image": "d"}
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,14 +23,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def rented(sim: GpuSim) -> str:
     """A rental of the client's."""
     headers = {"authorization": f"Bearer {sim.token}"}
-    answer = httpx.post(f"{sim.base_url}/v1/gpu/rent", json=RENT, headers=headers)
+    answer = loopback.post(f"{sim.base_url}/v1/gpu/rent", json=RENT, headers=headers)
     rental_id: str = answer.raise_for_status().json()["rental_id"]
     return rental_id
 
 
 def deleted(sim: GpuSim, rental_id: str) -> None:
     headers = {"authorization": f"Bearer {sim.token}"}
-    httpx.delete(f"{sim.base_url}/v1/gpu/rentals/{rental_id}", headers=headers).raise_for_status()
+    loopback.delete(f"{sim.base_url}/v1/gpu/rentals/{rental_id}", headers=headers).raise_for_status()
 
 
 def with_requests(sim: GpuSim) -> int:
@@ -38,7 +40,7 @@ def with_requests(sim: GpuSim) -> int:
 
 def with_httpx(sim: GpuSim) -> int:
     headers = {"authorization": f"Bearer {sim.token}"}
-    return httpx.post(f"{sim.base_url}/v1/gpu/rent", json=RENT, headers=headers).status_code
+    return loopback.post(f"{sim.base_url}/v1/gpu/rent", json=RENT, headers=headers).status_code
 
 
 def with_aiohttp(sim: GpuSim) -> int:
@@ -88,7 +90,7 @@ def test_a_fault_is_whatever_a_rule_can_be(gpu_sim: GpuSim) -> None:
     )
     gpu_sim.fault({"delay": "10m", "clock": "virtual", "delay_of": "answer"})
     headers = {"authorization": f"Bearer {gpu_sim.token}"}
-    answer = httpx.post(f"{gpu_sim.base_url}/v1/gpu/rent", json=RENT, headers=headers)
+    answer = loopback.post(f"{gpu_sim.base_url}/v1/gpu/rent", json=RENT, headers=headers)
     assert (answer.status_code, answer.headers["location"]) == (302, "/login")
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
     assert answer.headers["x-sim-fault"] == f"{name}, fault-1"
@@ -186,7 +188,7 @@ def test_a_rental_is_used_and_taken_back(gpu_sim: GpuSim) -> None:
 
 
 def test_nobody_listens_until_the_test_says_so_or_is_over(gpu_sim: GpuSim) -> None:
-    with httpx.Client(base_url=gpu_sim.base_url, headers={"authorization": f"Bearer {gpu_sim.token}"}) as pooled:
+    with loopback.Client(base_url=gpu_sim.base_url, headers={"authorization": f"Bearer {gpu_sim.token}"}) as pooled:
         assert pooled.get("/v1/gpu/offers").status_code == 200
         for connections in ("reset", "close"):
             gpu_sim.refuse_connections(timedelta(minutes=1), connections=connections)
@@ -215,7 +217,7 @@ def test_with_a_step_a_client_that_polls_gets_on(gpu_sim: GpuSim) -> None:
     rental_id = rented(gpu_sim)
     headers = {"authorization": f"Bearer {gpu_sim.token}"}
     for _ in range(3):
-        seen = httpx.get(f"{gpu_sim.base_url}/v1/gpu/rentals/{rental_id}", headers=headers).json()
+        seen = loopback.get(f"{gpu_sim.base_url}/v1/gpu/rentals/{rental_id}", headers=headers).json()
     assert seen["status"] == "running"
 
 
@@ -232,7 +234,7 @@ def test_after_a_reset_the_world_is_at_its_start(gpu_sim: GpuSim) -> None:
     rental_id = rented(gpu_sim)
     gpu_sim.fault({"respond": 503})
     gpu_sim.advance("3h")
-    assert (with_httpx(gpu_sim), httpx.get(f"{gpu_sim.base_url}/v1/gpu/offers").status_code) == (503, 401)
+    assert (with_httpx(gpu_sim), loopback.get(f"{gpu_sim.base_url}/v1/gpu/offers").status_code) == (503, 401)
     assert gpu_sim.report().unauthorized == 1
     gpu_sim.reset()
     assert gpu_sim.now == START

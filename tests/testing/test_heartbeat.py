@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Mapping
 
-import httpx
 import pytest
 from gpu_sim import load_scenario, serve_in_thread
 from gpu_sim.client.connection import ServerUnreachable
@@ -15,6 +14,7 @@ from gpu_sim.server import expiry
 from gpu_sim.testing import heartbeat, world
 from gpu_sim.testing.heartbeat import BEAT_SECONDS, WORLD_TTL, Heartbeat
 
+from ..support import loopback
 from ..support.plugin_project import STRICT, PluginProject
 from ..support.processes import environment
 
@@ -64,10 +64,10 @@ def test_signs_of_life_come_much_more_often_than_a_world_needs_them() -> None:
 
 def test_a_server_that_others_use_is_told_how_long_to_keep_a_world() -> None:
     with serve_in_thread(load_scenario("calm")) as server, world(url=server.url) as sim:
-        shown = httpx.get(f"{server.url}/_sim/worlds").json()["data"]
+        shown = loopback.get(f"{server.url}/_sim/worlds").json()["data"]
         assert [(each["name"], each["ttl"]) for each in shown] == [("default", None), (sim.world, WORLD_TTL)]
     with world() as sim:
-        assert [each["ttl"] for each in httpx.get(f"{sim.base_url}/_sim/worlds").json()["data"]] == [None, None]
+        assert [each["ttl"] for each in loopback.get(f"{sim.base_url}/_sim/worlds").json()["data"]] == [None, None]
 
 
 def test_a_run_that_is_killed_leaves_nothing_on_the_server(
@@ -78,7 +78,7 @@ def test_a_run_that_is_killed_leaves_nothing_on_the_server(
     project.write(
         "test_it.py", "import threading\n\ndef test_it(gpu_sim):\n    print(gpu_sim.world, flush=True)\n    input()\n"
     )
-    with serve_in_thread(load_scenario("calm")) as server, httpx.Client(base_url=server.url) as client:
+    with serve_in_thread(load_scenario("calm")) as server, loopback.Client(base_url=server.url) as client:
         command = [sys.executable, "-m", "pytest", *STRICT, "-s", "--gpu-sim-url", server.url]
         env = environment(PYTHONPATH="", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         with subprocess.Popen(

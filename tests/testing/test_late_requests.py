@@ -2,15 +2,16 @@
 
 import socket
 
-import httpx
 from gpu_sim.testing import GpuSim, GpuSimServer
 from gpu_sim.testing.world_request import WorldRequest
+
+from ..support import loopback
 
 
 def listed(sim: GpuSim) -> int:
     """The status of a list of offers."""
     headers = {"authorization": f"Bearer {sim.token}"}
-    return httpx.get(f"{sim.base_url}/v1/gpu/offers", headers=headers).status_code
+    return loopback.get(f"{sim.base_url}/v1/gpu/offers", headers=headers).status_code
 
 
 def knows_of_none(sim: GpuSim) -> bool:

@@ -10,6 +10,8 @@ from gpu_sim.testing import GpuSim
 from gpu_sim.testing.server import GpuSimServer
 from gpu_sim.testing.world_request import WorldRequest
 
+from ..support import loopback
+
 OTHER = {"gpu_model": "RTX 4090", "provider_id": "vast-ai", "region": "Quebec, CA"}
 POOR = pytest.mark.gpu_sim(scenario="low-credit")
 
@@ -31,7 +33,7 @@ class Client:
 @pytest.fixture
 def client(gpu_sim: GpuSim) -> Iterator[Client]:
     headers = {"authorization": f"Bearer {gpu_sim.token}"}
-    with httpx.Client(base_url=gpu_sim.base_url, headers=headers) as http:
+    with loopback.Client(base_url=gpu_sim.base_url, headers=headers) as http:
         yield Client(http)
 
 
@@ -282,8 +284,8 @@ def test_an_answer_that_was_lost_is_no_error_status_but_told(gpu_sim: GpuSim, cl
 def test_a_token_that_no_world_knows_counts_for_the_test_that_runs(
     gpu_sim: GpuSim, gpu_sim_server: GpuSimServer
 ) -> None:
-    httpx.get(f"{gpu_sim.base_url}/v1/gpu/offers")
-    httpx.get(f"{gpu_sim.base_url}/v1/gpu/offers", headers={"authorization": "Bearer si_typo"})
+    loopback.get(f"{gpu_sim.base_url}/v1/gpu/offers")
+    loopback.get(f"{gpu_sim.base_url}/v1/gpu/offers", headers={"authorization": "Bearer si_typo"})
     report = gpu_sim.report()
     assert (report.unauthorized, report.client_errors) == (2, {401: 2})
     assert report.problems == ("requests without a valid token: 2",)

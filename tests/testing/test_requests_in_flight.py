@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-import httpx
 import pytest
 from gpu_sim.testing import GpuSim, ServerRefused
 
+from ..support import loopback
 from ..support.asgi import RENT
 
 
@@ -30,13 +30,13 @@ def rent_without_an_answer(sim: GpuSim, times: int = 1, then: str = "") -> Itera
 
 def rent(sim: GpuSim) -> str:
     headers = {"authorization": f"Bearer {sim.token}"}
-    rental_id: str = httpx.post(f"{sim.base_url}/v1/gpu/rent", json=RENT, headers=headers).json()["rental_id"]
+    rental_id: str = loopback.post(f"{sim.base_url}/v1/gpu/rent", json=RENT, headers=headers).json()["rental_id"]
     return rental_id
 
 
 def delete(sim: GpuSim, rental_id: str) -> None:
     headers = {"authorization": f"Bearer {sim.token}"}
-    httpx.delete(f"{sim.base_url}/v1/gpu/rentals/{rental_id}", headers=headers).raise_for_status()
+    loopback.delete(f"{sim.base_url}/v1/gpu/rentals/{rental_id}", headers=headers).raise_for_status()
 
 
 def rent_twice_and_delete_one(sim: GpuSim) -> None:
@@ -149,7 +149,7 @@ def test_errors_are_told_apart_by_their_codes(gpu_sim: GpuSim) -> None:
     gpu_sim.fault({"respond": 503}, on="list_offers")
     gpu_sim.call("POST", "market/outage", {"provider": "vast-ai"})
     headers = {"authorization": f"Bearer {gpu_sim.token}"}
-    with httpx.Client(base_url=gpu_sim.base_url, headers=headers) as http:
+    with loopback.Client(base_url=gpu_sim.base_url, headers=headers) as http:
         http.get("/v1/gpu/offers")
         http.post("/v1/gpu/rent", json=RENT)
         http.post("/v1/gpu/rent", json=RENT)

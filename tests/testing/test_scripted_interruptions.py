@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from gpu_sim.testing import GpuSim, ServerRefused
 
+from ..support import loopback
 from ..support.asgi import RENT
 
 NOTICED: dict[str, Any] = {"name": "n", "extends": "calm", "market": {"notices": {"all": "2m"}}}
@@ -18,7 +19,7 @@ NO_IDLENESS = {"name": "held", "extends": "calm", "billing": {"idle_timeout": "n
 def call(sim: GpuSim, method: str, path: str, **about: Any) -> dict[str, Any]:
     """A request of the client, and the body of its answer."""
     headers = {"authorization": f"Bearer {sim.token}"}
-    answer = httpx.request(method, f"{sim.base_url}/v1/gpu/{path}", headers=headers, **about)
+    answer = loopback.request(method, f"{sim.base_url}/v1/gpu/{path}", headers=headers, **about)
     body: dict[str, Any] = answer.raise_for_status().json()
     return body
 

@@ -9,6 +9,7 @@ from gpu_sim.testing import ServerUnreachable
 from gpu_sim.testing import server_process as module
 from gpu_sim.testing.server_process import server_process
 
+from ..support import loopback
 from ..support.plugin_project import PluginProject, run_tests
 from ..support.processes import environment
 
@@ -99,7 +100,7 @@ def test_a_process_that_does_not_start_is_told_in_a_sentence(gevent_project: Plu
 def is_there(url: str) -> bool:
     """True while somebody listens."""
     try:
-        return httpx.get(f"{url}/_sim/ready").status_code == 200
+        return loopback.get(f"{url}/_sim/ready").status_code == 200
     except httpx.TransportError:
         return False
 

@@ -13,6 +13,7 @@ from gpu_sim.testing import GpuSim, GpuSimServer, ServerRefused, ServerUnreachab
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ..support import loopback
 from ..support.scenario_texts import write
 
 
@@ -25,12 +26,12 @@ def _no_server_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def listed(sim: GpuSim, base_url: str | None = None) -> int:
     """The status of a list of offers."""
     headers = {"authorization": f"Bearer {sim.token}"}
-    return httpx.get(f"{base_url or sim.base_url}/v1/gpu/offers", headers=headers).status_code
+    return loopback.get(f"{base_url or sim.base_url}/v1/gpu/offers", headers=headers).status_code
 
 
 def worlds_of(server: Ready) -> list[str]:
     """The names of the worlds on a server."""
-    return [each["name"] for each in httpx.get(f"{server.url}/_sim/worlds").json()["data"]]
+    return [each["name"] for each in loopback.get(f"{server.url}/_sim/worlds").json()["data"]]
 
 
 def test_a_world_is_there_for_a_block_and_its_server_with_it() -> None:
@@ -131,7 +132,7 @@ def test_a_world_can_be_used_in_a_coroutine() -> None:
     async def rent() -> list[int]:
         with world() as sim:
             headers = {"authorization": f"Bearer {sim.token}"}
-            async with httpx.AsyncClient(base_url=sim.base_url, headers=headers) as client:
+            async with loopback.AsyncClient(base_url=sim.base_url, headers=headers) as client:
                 answers = await asyncio.gather(*(client.get("/v1/gpu/offers") for _ in range(6)))
             sim.advance("1h")
             return [answer.status_code for answer in answers]

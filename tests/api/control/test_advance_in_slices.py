@@ -11,7 +11,7 @@ from gpu_sim.core.scenario.scenario import ClockSettings
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, START, Answer, Api, scenario
-from ...support.short_slice import ShortSlice
+from ...support.manual_clock import ShortSlice
 
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
 

@@ -5,7 +5,6 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.api.control.event_stream import EVENTS_BEHIND_MAX, HEARTBEAT_SECONDS
@@ -15,8 +14,9 @@ from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
 from gpu_sim.core.scenario.scenario import AccountSpec
 from gpu_sim.worlds import world as world_module
 
+from ...support import loopback
 from ...support.asgi import BOB, RENT, START, Answer, Api, scenario
-from ...support.short_slice import ShortSlice
+from ...support.manual_clock import ShortSlice
 from ...support.stream_reader import PATIENCE, Reader, opened, run, streams_of
 from ...support.wire_client import AUTHORIZED, connect
 
@@ -312,11 +312,11 @@ def test_a_stream_ends_when_its_world_becomes_another(runner: asyncio.Runner) ->
 
 
 def test_over_a_socket_a_stream_comes_in_parts_and_goes_on_where_it_was_cut() -> None:
-    with serve_in_thread(scenario()) as server, httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+    with serve_in_thread(scenario()) as server, loopback.Client(base_url=server.url, timeout=PATIENCE) as client:
         auth = {"authorization": f"Bearer {BOB}"}
         with client.stream("GET", EVENTS, headers={"accept": "text/event-stream"}) as stream:
             assert (stream.status_code, stream.headers["transfer-encoding"]) == (200, "chunked")
-            httpx.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=auth)
+            loopback.post(f"{server.url}/v1/gpu/rent", json=RENT, headers=auth)
             lines = stream.iter_lines()
             assert [next(lines)[:3] for _ in range(3)] == ["id:", "eve", "dat"]
         with client.stream("GET", EVENTS, headers={"accept": "text/event-stream", "last-event-id": "5"}) as stream:
@@ -325,7 +325,7 @@ def test_over_a_socket_a_stream_comes_in_parts_and_goes_on_where_it_was_cut() ->
 
 def test_over_a_socket_a_stream_ends_with_the_server_at_once() -> None:
     with serve_in_thread(scenario()) as server:
-        client = httpx.Client(base_url=server.url, timeout=PATIENCE)
+        client = loopback.Client(base_url=server.url, timeout=PATIENCE)
         stream = client.send(
             client.build_request("GET", f"{EVENTS}?after=0", headers={"accept": "text/event-stream"}), stream=True
         )
@@ -342,8 +342,8 @@ def test_over_a_socket_a_reader_that_went_away_is_noticed(ahead: str) -> None:
         with connect(server.url) as connection:
             connection.sendall(request.encode())
             assert connection.recv(1) == b"H"
-            assert "gpu_sim_event_streams 1.0\n" in httpx.get(f"{server.url}/metrics").text
+            assert "gpu_sim_event_streams 1.0\n" in loopback.get(f"{server.url}/metrics").text
         for _ in range(1_000):
-            if "gpu_sim_event_streams 0.0\n" in httpx.get(f"{server.url}/metrics").text:
+            if "gpu_sim_event_streams 0.0\n" in loopback.get(f"{server.url}/metrics").text:
                 return
     raise AssertionError("the stream is still open")

@@ -8,7 +8,7 @@ import pytest
 from gpu_sim.api.control import lists
 
 from ...support.asgi import Answer, Api
-from ...support.short_slice import ShortSlice
+from ...support.manual_clock import ShortSlice
 
 LISTS = (
     *("/_sim/events", "/_sim/ledger", "/_sim/rentals", "/_sim/accounts", "/_sim/market", "/_sim/faults"),

@@ -9,7 +9,7 @@ import pytest
 from gpu_sim.worlds import world as world_module
 
 from ...support.asgi import RENT, Answer, Api
-from ...support.short_slice import ShortSlice
+from ...support.manual_clock import ShortSlice
 from .test_worlds import INLINE, WORLDS, created
 
 

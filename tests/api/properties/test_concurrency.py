@@ -11,6 +11,7 @@ from gpu_sim.core.kernel.quantities import Money
 from gpu_sim.core.scenario.scenario import AccountSpec, Scenario
 from gpu_sim.server.serving import Ready
 
+from ...support import loopback
 from ...support.asgi import ALICE, BOB, RENT, scenario
 from ...support.builders import market, offer
 
@@ -28,7 +29,7 @@ def at_once(server: Ready, *calls: Callable[[httpx.AsyncClient], Awaitable[httpx
     """Make all calls at the same time, each on its own connection."""
 
     async def run() -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        async with loopback.AsyncClient(base_url=server.url, timeout=30) as client:
             return await asyncio.gather(*(call(client) for call in calls))
 
     return asyncio.run(run())
@@ -50,7 +51,7 @@ def delete(rental_id: str) -> Callable[[httpx.AsyncClient], Awaitable[httpx.Resp
 
 def seen(server: Ready, what: str) -> Any:
     """Get a list of the control plane."""
-    return httpx.get(f"{server.url}/_sim/{what}?limit=1000").json()["data"]
+    return loopback.get(f"{server.url}/_sim/{what}?limit=1000").json()["data"]
 
 
 def statuses(answers: list[httpx.Response]) -> dict[int, int]:
@@ -88,7 +89,7 @@ def test_parallel_rents_under_one_key_are_one_rental() -> None:
 def test_parallel_deletes_settle_once() -> None:
     with serve_in_thread(conditions(10**9, 100)) as server:
         (rented,) = at_once(server, rent())
-        httpx.post(f"{server.url}/_sim/clock/advance", json={"by": "10m"})
+        loopback.post(f"{server.url}/_sim/clock/advance", json={"by": "10m"})
         answers = at_once(server, *[delete(rented.json()["rental_id"])] * 20)
         assert statuses(answers) == {200: 20}
         assert len({answer.content for answer in answers}) == 1
@@ -115,7 +116,7 @@ def test_an_advance_and_deletes_at_once_bill_what_had_run() -> None:
     with serve_in_thread(conditions(10**9, 100)) as server:
         (rented,) = at_once(server, rent())
         rental_id = rented.json()["rental_id"]
-        httpx.post(f"{server.url}/_sim/clock/advance", json={"by": "5m"})
+        loopback.post(f"{server.url}/_sim/clock/advance", json={"by": "5m"})
         advance = {"by": "5m"}
         at_once(
             server,

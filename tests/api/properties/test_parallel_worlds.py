@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 from gpu_sim import serve_in_thread
 from gpu_sim.core.scenario.scenario import ClockSettings, Scenario
 from gpu_sim.scenario_files.library import ScenarioLibrary
 from gpu_sim.worlds import world as world_module
 
+from ...support import loopback
 from ...support.asgi import RENT, Answer, Api
-from ...support.short_slice import ShortSlice
+from ...support.manual_clock import ShortSlice
 
 MANUAL = ClockSettings(mode="manual")
 
@@ -78,7 +78,7 @@ def alone(runner: asyncio.Runner, lively: Scenario, number: int) -> bytes:
     return runner.run(live(api, number, next(iter(api.worlds.keyring.tokens_of(api.world).values()))))
 
 
-@pytest.mark.parametrize("clients", [16, pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("clients", [8, pytest.param(64, marks=pytest.mark.slow)])
 def test_clients_in_worlds_of_their_own_get_the_journals_that_they_would_get_alone(
     runner: asyncio.Runner, lively: Scenario, monkeypatch: pytest.MonkeyPatch, clients: int
 ) -> None:
@@ -110,7 +110,7 @@ def test_clients_in_threads_over_sockets_get_the_journals_that_they_would_get_al
     with serve_in_thread(lively) as server:
 
         def one(number: int) -> bytes:
-            with httpx.Client(base_url=server.url, timeout=60) as http:
+            with loopback.Client(base_url=server.url, timeout=60) as http:
                 made = http.post("/_sim/worlds", json={"seed": number}).json()
                 http.headers["authorization"] = f"Bearer {made['tokens']['alice']}"
                 client = Client(number, http.get("/v1/gpu/offers").json()["data"])

@@ -19,8 +19,7 @@ from gpu_sim.worlds import world as world_module
 from ...support.asgi import ALICE, BOB, RENT, Answer, Api, scenario
 from ...support.builders import market
 from ...support.busy_world import ACTORS, NAMES, busy_scenario
-from ...support.manual_clock import ManualClock, follow
-from ...support.short_slice import ShortSlice
+from ...support.manual_clock import ManualClock, ShortSlice, follow
 
 HOUR_MS = 3_600_000
 HOLD_MS = 2 * HOUR_MS

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
+from ...support import loopback
 from ...support.asgi import ALICE, BOB
 from ...support.processes import ROOT, environment
 
@@ -88,7 +87,7 @@ class FuzzedServer:
         assert stdout is not None
         os.kill(process, signal.SIGUSR1)
         # A request wakes it up, so that the signal is seen.
-        httpx.get(f"{self.url}/_sim/ready", timeout=ANSWER_SECONDS_MAX)
+        loopback.get(f"{self.url}/_sim/ready", timeout=ANSWER_SECONDS_MAX)
         line = stdout.readline()
         while not line.startswith(b"tasks "):
             line = stdout.readline()
@@ -98,7 +97,7 @@ class FuzzedServer:
 
     def start_over(self) -> None:
         """Leave one world, at its beginning."""
-        with httpx.Client(base_url=self.url, timeout=ANSWER_SECONDS_MAX) as client:
+        with loopback.Client(base_url=self.url, timeout=ANSWER_SECONDS_MAX) as client:
             for world in client.get("/_sim/worlds?limit=100000").json()["data"]:
                 if world["name"] != "default":
                     client.delete(f"/_sim/worlds/{world['name']}")
@@ -115,7 +114,7 @@ class FuzzedServer:
             raise ServerFailed(f"on stderr: {self._complaint.decode(errors='backslashreplace')}")
         if self.process.poll() is not None:
             raise ServerFailed(f"the server has ended with {self.process.returncode}")
-        answer = httpx.get(f"{self.url}/_sim/health", timeout=ANSWER_SECONDS_MAX)
+        answer = loopback.get(f"{self.url}/_sim/health", timeout=ANSWER_SECONDS_MAX)
         if answer.status_code != 200:
             raise ServerFailed(f"health is {answer.status_code}: {answer.text}")
 

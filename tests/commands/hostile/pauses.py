@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
 from gpu_sim import __version__
 from gpu_sim.worlds.snapshot import FORMAT
 
+from ...support import loopback
 from ...support.asgi import RENT
 from .fuzzed_server import FuzzedServer, fuzzed_server
 from .random_requests import request_bytes
@@ -123,7 +123,7 @@ def kinds(megabytes: int, snapshot: bytes) -> dict[str, Callable[[], bytes]]:
 
 def fill(server: FuzzedServer, rentals: int) -> bytes:
     """Rent and end so many rentals, and make a second world; the snapshot of the first."""
-    with httpx.Client(base_url=server.url, timeout=600, headers={"authorization": "Bearer si_test_alice"}) as client:
+    with loopback.Client(base_url=server.url, timeout=600, headers={"authorization": "Bearer si_test_alice"}) as client:
         client.post("/_sim/accounts/alice/credit", json={"amount": "900000"})
         for _ in range(rentals):
             rental = client.post("/v1/gpu/rent", json=RENT).json()
