@@ -130,3 +130,21 @@ def test_places_are_in_the_units_of_the_data_and_ticks_are_round() -> None:
         *("0", "5", "10", "15", "20"),
         *("0", "0.1", "0.2", "0.3", "0.4", "0.5"),
     ]
+
+
+def test_refusals_of_a_code_are_a_row_and_whole_numbers_are_whole() -> None:
+    """A renter has one column, whatever its metrics are called."""
+    result = run(JOBS)
+    rows = {row[0]: row for row in _Cells(run_page(result)).rows if row}
+    assert rows["metric"] == ["metric", "unit", "total", "a", "meaning"]
+    assert rows["refusals.injected_fault"][1:4] == ["count", "1", "1"]
+    assert rows["cost_micros"][2] == str(result.metrics["total.cost_micros"])
+
+
+def test_rentals_that_find_no_room_in_a_drawing_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those beside so many others of their offer."""
+    monkeypatch.setattr("gpu_sim.experiments.report.run_page.LANES_SHOWN", 1)
+    result = run(SERVICE)
+    page = run_page(result)
+    assert "Of offers with more than 1 rentals at once, 2 are not shown." in page
+    assert page.count('class="works"') == len(result.facts.rentals) - 2

@@ -24,11 +24,13 @@ svg text { font-size: 12px; fill: var(--ink); } svg .tick { font-size: 11px; fil
 .axis { stroke: var(--quiet); fill: none; } .grid { stroke: var(--line); fill: none; }
 .waits { fill: #b8b8b8; } .starts { fill: #e69f00; } .works { fill: var(--bar); } .lost { fill: #d55e00; }
 .notice { fill: #8a8a00; } .act { fill: #cc79a7; } .fault { fill: #009e73; }
-.legend span { margin-right: 1rem; white-space: nowrap; }
+.legend span { display: inline-block; margin-right: 1rem; }
 .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .3em; }
-table { border-collapse: collapse; font-size: 13px; } td, th { padding: .15rem .6rem; text-align: left;
-  border-bottom: 1px solid var(--line); vertical-align: top; }
+/* Words stay whole: on a narrow screen a table is moved sideways, and has no columns of single letters. */
+table { border-collapse: collapse; font-size: 13px; overflow-wrap: normal; }
+td, th { padding: .15rem .6rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.meaning { min-width: 16rem; }
 .missed { color: #d55e00; font-weight: 600; }
 </style>
 </head>
@@ -45,12 +47,14 @@ def page_text(title: str, body: Iterable[str]) -> str:
     return _PAGE.substitute(title=escape(title), body="\n".join(body))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:
-    """A table of texts, which are escaped; the columns of these numbers hold numbers."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = (), meaning: int | None = None
+) -> str:
+    """A table of texts, which are escaped; the columns of these numbers hold numbers, that of `meaning` sentences."""
     right = frozenset(numbers)
 
     def cell(place: int, text: str) -> str:
-        kind = ' class="number"' if place in right else ""
+        kind = ' class="number"' if place in right else ' class="meaning"' if place == meaning else ""
         return f"<td{kind}>{escape(text)}</td>"
 
     lines = ("".join(cell(place, text) for place, text in enumerate(row)) for row in rows)
@@ -69,5 +73,7 @@ def heading(text: str) -> str:
 
 
 def figure_of(value: float | None) -> str:
-    """A number in six figures; nothing for None."""
-    return "" if value is None else f"{value:.6g}"
+    """A number in six figures, a whole one in all of its own; nothing for None."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"

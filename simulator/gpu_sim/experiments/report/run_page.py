@@ -8,7 +8,7 @@ from ...core.kernel.clock import HOUR_MS
 from ...core.kernel.money import MICROS_PER_DOLLAR
 from ...output_file import write_file
 from ..runs.facts import RentalFacts, RunFacts
-from ..runs.metric_table import METRICS
+from ..runs.metric_table import METRICS, REFUSAL_CODES, REFUSALS
 from ..runs.run_result import RunResult
 from .drawing import COLORS, Drawing, legend
 from .page import figure_of, heading, page_text, paragraph, table
@@ -73,7 +73,8 @@ def _timeline(result: RunResult) -> Iterator[str]:
         yield paragraph("Nothing was rented.")
         return
     shown = sorted(by_offer, key=lambda name: (-len(by_offer[name]), name))[:OFFERS_SHOWN]
-    lanes = {name: _lanes(by_offer[name], facts.length_ms)[:LANES_SHOWN] for name in sorted(shown)}
+    all_lanes = {name: _lanes(by_offer[name], facts.length_ms) for name in sorted(shown)}
+    lanes = {name: each[:LANES_SHOWN] for name, each in all_lanes.items()}
     height = 72 + sum(20 + _LANE * len(each) for each in lanes.values())
     drawing = Drawing(height, (0, facts.length_ms / HOUR_MS), (0, 1), x_title="hours")
     for kind, at_ms, about in _marks(result):
@@ -102,6 +103,9 @@ def _timeline(result: RunResult) -> Iterator[str]:
     left_out = len(by_offer) - len(shown)
     if left_out:
         yield paragraph(f"{left_out} offers with fewer rentals are not shown.", "quiet")
+    beside = sum(len(lane) for each in all_lanes.values() for lane in each[LANES_SHOWN:])
+    if beside:
+        yield paragraph(f"Of offers with more than {LANES_SHOWN} rentals at once, {beside} are not shown.", "quiet")
 
 
 def _lanes(rentals: Sequence[RentalFacts], end_ms: int) -> list[list[RentalFacts]]:
@@ -208,19 +212,20 @@ def _jobs(facts: RunFacts) -> Iterator[str]:
 
 
 def _metrics(result: RunResult) -> str:
-    abouts = [
-        "total",
-        *dict.fromkeys(name.rpartition(".")[0] for name in result.metrics if name.startswith("renters.")),
-    ]
+    # A renter's name has no dot, a metric's may: `refusals.CODE`.
+    renters = (".".join(name.split(".")[:2]) for name in result.metrics if name.startswith("renters."))
+    abouts = ["total", *dict.fromkeys(renters)]
+    named = [(metric.name, metric.unit, metric.meaning) for metric in METRICS]
+    after = next(place for place, (name, *_) in enumerate(named, 1) if name == "refusals")
+    named[after:after] = (
+        (f"{REFUSALS}{code}", "count", "those of them that had this code")
+        for code in REFUSAL_CODES
+        if result.metrics.get(f"total.{REFUSALS}{code}")
+    )
     rows = [
-        (
-            metric.name,
-            metric.unit,
-            *(figure_of(result.metrics.get(f"{about}.{metric.name}")) for about in abouts),
-            metric.meaning,
-        )
-        for metric in METRICS
-        if any(f"{about}.{metric.name}" in result.metrics for about in abouts)
+        (name, unit, *(figure_of(result.metrics.get(f"{about}.{name}")) for about in abouts), meaning)
+        for name, unit, meaning in named
+        if any(f"{about}.{name}" in result.metrics for about in abouts)
     ]
     names = ("metric", "unit", *(about.removeprefix("renters.") for about in abouts), "meaning")
-    return table(names, rows, numbers=range(2, 2 + len(abouts)))
+    return table(names, rows, numbers=range(2, 2 + len(abouts)), meaning=2 + len(abouts))
