@@ -7,10 +7,11 @@ from pathlib import Path
 from ...core.kernel.clock import HOUR_MS
 from ...core.kernel.money import MICROS_PER_DOLLAR
 from ...output_file import write_file
-from ..runs.facts import RentalFacts, RunFacts
+from ..runs.facts import RentalFacts, RunFacts, ServiceFacts
 from ..runs.metric_table import METRICS, REFUSAL_CODES, REFUSALS
 from ..runs.run_result import RunResult
 from .drawing import COLORS, Drawing, legend
+from .money_curves import cost_curve, price_curves
 from .page import figure_of, heading, page_text, paragraph, table
 
 PAGE = "run.html"
@@ -44,24 +45,45 @@ def _parts(result: RunResult) -> Iterator[str]:
     yield from _timeline(result)
     yield heading("Cost")
     yield paragraph(
-        "What all rentals have cost by then, and at which prices they were rented, in dollars an hour.", "quiet"
+        "What all rentals have cost by then; what minimum sessions and parts of a second add is added at the end of a"
+        " rental.",
+        "quiet",
     )
-    yield _cost(result.facts)
-    yield _prices(result.facts)
+    yield cost_curve(result.facts)
+    yield heading("Prices")
+    yield paragraph("The prices of the offers that were rented. A dot is a rental, which keeps the price.", "quiet")
+    yield from price_curves(result.facts, result.prices())
     for service in result.facts.services:
         yield heading(f"Replicas of {service.renter}")
-        yield paragraph("Ready, and dashed: wanted.", "quiet")
-        most = max(max(ready, wanted) for _, ready, wanted in service.steps)
-        drawing = Drawing(180, (0, result.length_ms / HOUR_MS), (0, most + 1), x_title="hours", y_title="replicas")
-        end = result.length_ms / HOUR_MS
-        drawing.steps([(at / HOUR_MS, wanted) for at, _, wanted in service.steps], end, COLORS[7], dashed=True)
-        drawing.steps([(at / HOUR_MS, ready) for at, ready, _ in service.steps], end, COLORS[0])
-        yield drawing.svg(f"replicas of {service.renter} over time")
+        yield from _replicas(service, result.length_ms)
     if result.facts.jobs:
         yield heading("Jobs")
         yield from _jobs(result.facts)
     yield heading("Metrics")
     yield _metrics(result)
+
+
+def _replicas(service: ServiceFacts, length_ms: int) -> Iterator[str]:
+    """Ready and wanted over time, and the time for which too few were ready."""
+    ends_ms = [*(at_ms for at_ms, _, _ in service.steps[1:]), length_ms]
+    short = [
+        (at_ms, end_ms)
+        for (at_ms, ready, wanted), end_ms in zip(service.steps, ends_ms, strict=True)
+        if ready < wanted and at_ms < end_ms
+    ]
+    least = length_ms - sum(end_ms - at_ms for at_ms, end_ms in short)
+    yield paragraph(
+        f"As many ready as wanted for {100 * least / length_ms:.4g} % of the time, too few where the strip is red."
+        " The dashed line is what was wanted.",
+        "quiet",
+    )
+    end, most = length_ms / HOUR_MS, max(max(ready, wanted) for _, ready, wanted in service.steps)
+    drawing = Drawing(180, (0, end), (0, most + 1), x_title="hours", y_title="replicas")
+    for at_ms, end_ms in short:
+        drawing.bar(at_ms / HOUR_MS, end_ms / HOUR_MS, 22, 6, "lost")
+    drawing.steps([(at / HOUR_MS, wanted) for at, _, wanted in service.steps], end, COLORS[7], dashed=True)
+    drawing.steps([(at / HOUR_MS, ready) for at, ready, _ in service.steps], end, COLORS[0])
+    yield drawing.svg(f"replicas of {service.renter} over time")
 
 
 def _timeline(result: RunResult) -> Iterator[str]:
@@ -128,7 +150,7 @@ def _draw_rental(drawing: Drawing, rental: RentalFacts, top: int, length_ms: int
     ready_ms = min(end_ms, running_ms if rental.ready_ms is None else rental.ready_ms)
     about = (
         f"{rental.renter}, {rental.rental_id}: {rental.reason or 'lives on'},"
-        f" ${rental.charge_micros / MICROS_PER_DOLLAR:.6f}"
+        f" ${rental.charge_micros / MICROS_PER_DOLLAR:.6f}; {_spent_time(rental, end_ms)}"
     )
     for kind, from_ms, to_ms in (
         ("waits", rental.created_ms, running_ms),
@@ -143,6 +165,20 @@ def _draw_rental(drawing: Drawing, rental: RentalFacts, top: int, length_ms: int
         drawing.mark(end_ms / HOUR_MS, top - 1, _LANE - 1, "lost", f"{rental.rental_id} was interrupted")
 
 
+def _spent_time(rental: RentalFacts, end_ms: int) -> str:
+    """The hours for which it ran, by what it did."""
+    if rental.running_ms is None:
+        return "never ran"
+    told = {
+        "worked": rental.worked_ms,
+        "lost": rental.lost_ms,
+        "restart": rental.restart_ms,
+        "checkpoints": rental.checkpoint_ms,
+    }
+    told["idle"] = end_ms - rental.running_ms - sum(told.values())
+    return ", ".join(f"{name} {ms / HOUR_MS:.3f} h" for name, ms in told.items() if ms)
+
+
 def _marks(result: RunResult) -> Iterator[tuple[str, int, str]]:
     """Acts and injected faults, as the journal has them: their kind, when, and what they were."""
     for line in result.journal():
@@ -153,35 +189,6 @@ def _marks(result: RunResult) -> Iterator[tuple[str, int, str]]:
             decision = json.loads(line)
             if decision.get("injected"):
                 yield "fault", decision["at"], f"{decision['injected']} met {decision['operation']}"
-
-
-def _cost(facts: RunFacts) -> str:
-    """The cost over time: each rental adds its charge evenly while it runs."""
-    changes: dict[int, int] = {0: 0, facts.length_ms: 0}
-    for rental in facts.rentals:
-        if rental.running_ms is None:
-            continue
-        end_ms = facts.length_ms if rental.ended_ms is None else rental.ended_ms
-        for at_ms, sign in ((rental.running_ms, 1), (end_ms, -1)):
-            changes[at_ms] = changes.get(at_ms, 0) + sign * rental.price_micros_per_hour * rental.gpu_count
-    points, spent, rate, before_ms = [(0.0, 0.0)], 0.0, 0, 0
-    for at_ms in sorted(changes):
-        spent += rate * (at_ms - before_ms) / HOUR_MS / MICROS_PER_DOLLAR
-        points.append((at_ms / HOUR_MS, spent))
-        rate, before_ms = rate + changes[at_ms], at_ms
-    drawing = Drawing(200, (0, facts.length_ms / HOUR_MS), (0, spent), x_title="hours", y_title="USD")
-    drawing.line(points, COLORS[0])
-    return drawing.svg("cost over time")
-
-
-def _prices(facts: RunFacts) -> str:
-    most = max((rental.price_micros_per_hour for rental in facts.rentals), default=0) / MICROS_PER_DOLLAR
-    drawing = Drawing(160, (0, facts.length_ms / HOUR_MS), (0, most * 1.1), x_title="hours", y_title="USD/h")
-    for rental in facts.rentals:
-        price = rental.price_micros_per_hour / MICROS_PER_DOLLAR
-        color = COLORS[0] if rental.spot else COLORS[5]
-        drawing.dot(rental.created_ms / HOUR_MS, price, color, f"{rental.offer} at ${price:.3f}", size=3)
-    return drawing.svg("prices of rentals over time") + legend(((COLORS[0], "spot"), (COLORS[5], "on demand")))
 
 
 def _jobs(facts: RunFacts) -> Iterator[str]:

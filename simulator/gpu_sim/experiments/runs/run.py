@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from shlex import join
 
 from ...core.kernel.clock import DAY_MS, DEFAULT_START, epoch_ms
@@ -15,6 +16,7 @@ from .experiment import ClientMaker, Experiment, PolicyMaker, with_accounts
 from .judgement.misses import expectation_problems, misses
 from .metrics import metrics_of
 from .policy_failed import RunImpossible
+from .price_courses import price_courses
 from .run_key import run_key
 from .run_result import RunResult, Through
 
@@ -74,6 +76,14 @@ def run(
         misses=missed,
         facts=facts,
         journal=journal,
+        prices=partial(
+            price_courses,
+            whole,
+            seed=seed,
+            start_epoch_ms=_start(scenario),
+            length_ms=length_ms,
+            offers=sorted({rental.offer for rental in facts.rentals}),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from .facts import RunFacts
+from .price_courses import PriceCourse
 
 Through = Literal["core", "http"]
 """The way of a run's requests: straight to the core, or over the ASGI application."""
@@ -22,7 +23,8 @@ class Miss(Struct, frozen=True):
 class RunResult(Struct, frozen=True, kw_only=True):
     """What came of one run: a row of metrics by name, in their order, and the rest to look at.
 
-    Equal inputs give equal metrics and an equal journal, to the byte. `journal` makes its lines when called.
+    Equal inputs give equal metrics and an equal journal, to the byte. `journal` makes its lines when called,
+    and `prices` the course of the price of each offer that was rented, for which it lets the market go by again.
     """
 
     scenario: str
@@ -34,3 +36,4 @@ class RunResult(Struct, frozen=True, kw_only=True):
     misses: tuple[Miss, ...]
     facts: RunFacts
     journal: Callable[[], Iterator[bytes]]
+    prices: Callable[[], dict[str, PriceCourse]]
