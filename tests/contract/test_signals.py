@@ -90,7 +90,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "where",
-    [IN_THE_KEY, WITHOUT_A_LINE, WHILE_A_WORLD_IS_MADE],
+    [IN_THE_KEY, WITHOUT_A_LINE, pytest.param(WHILE_A_WORLD_IS_MADE, marks=pytest.mark.slow)],
     ids=["in the key", "without a line", "while a world is made"],
 )
 def test_wherever_a_signal_lands_the_run_ends_in_order(

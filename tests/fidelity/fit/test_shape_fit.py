@@ -57,6 +57,7 @@ def test_the_real_rates_are_found(found: Shape) -> None:
         assert recorded.availability / 1_000_000 == pytest.approx(up, abs=0.06)
 
 
+@pytest.mark.slow
 def test_two_rounds_come_near_and_the_same_zones_give_the_same_shape_in_whatever_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -30,6 +30,7 @@ def same(one: dict[str, float], other: dict[str, float]) -> bool:
     return one.keys() == other.keys() and np.array_equal([*one.values()], [*other.values()], equal_nan=True)
 
 
+@pytest.mark.slow
 def test_processes_of_their_own_change_nothing(exported: tuple[Path, tuple[SeedRun, ...]]) -> None:
     days: list[int] = []
     here = run_seeds(plan(CONDITIONS), [4, 5], jobs=1, on_days=days.append)
