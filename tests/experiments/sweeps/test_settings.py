@@ -2,6 +2,8 @@
 
 import pytest
 from gpu_sim import load_scenario
+from gpu_sim.core.scenario.distributions import fixed
+from gpu_sim.core.scenario.experiment.renters import JobSpec
 from gpu_sim.core.scenario.experiment.sweep_settings import Value
 from gpu_sim.experiments.sweeps.settings import (
     SettingUnusable,
@@ -9,6 +11,7 @@ from gpu_sim.experiments.sweeps.settings import (
     combinations,
     drawn_combinations,
     parse_setting,
+    values_of,
 )
 
 from tests.experiments.runs.small_market import small_market
@@ -90,11 +93,32 @@ def test_a_setting_that_does_not_exist_or_does_not_fit_is_refused(
 
 def test_a_number_where_a_text_is_wanted_is_read_as_one() -> None:
     """On a command line no quotes tell them apart; what fits neither way is refused as it was written."""
-    under = Template(TWO).under({"renters.0.balance": 20, "market.offers.0.spot_price": 1.25, "billing.minimum": "5m"})
+    under = Template(TWO).under({"renters.a.balance": 20, "market.offers.0.spot_price": 1.25, "billing.minimum": "5m"})
     assert (under.renters[0].balance, under.market.offers[0].spot_price) == (20_000_000, 1_250_000)
     with pytest.raises(SettingUnusable, match=r"got 1\.23456") as refused:
         Template(TWO).under({"market.offers.0.spot_price": 1.23456})
     assert refused.value.name == "market.offers.0.spot_price"
+
+
+@pytest.mark.parametrize("value", ["none", None])
+def test_none_is_a_text_where_that_is_one_and_nothing_elsewhere(value: Value) -> None:
+    """So a setting can be taken back; what cannot be nothing is refused as it was written."""
+    jobs = "{name: a, options: {mode: some}, jobs: {work: 1h, deadline: 2h, checkpoint: {every: 5m}}}"
+    template = Template(small_market(jobs))
+    under = template.under({f"renters.a.jobs.{name}": value for name in ("deadline", "checkpoint")})
+    assert under.renters[0].jobs == JobSpec(work=fixed(3_600_000))
+    assert template.under({"billing.idle_timeout": "none"}).billing.idle_timeout is None
+    assert template.under({"renters.a.options.mode": "none"}).renters[0].options == {"mode": "none"}
+    with pytest.raises(SettingUnusable) as refused:
+        template.under({"renters.a.gpus": value})
+    assert refused.value.name == "renters.a.gpus"
+    assert ("got nothing" if value is None else "got text") in str(refused.value)
+
+
+def test_one_value_is_one_and_a_list_is_several() -> None:
+    """As Python has them; a text is what `--set` takes."""
+    assert [values_of("x", each) for each in (3, True, None, 0.5)] == [(3,), (True,), (None,), (0.5,)]
+    assert values_of("x", [1, "a"]) == (1, "a")
 
 
 def test_combinations_are_all_of_them_or_some_that_the_seed_draws() -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from gpu_sim import load_scenario
+from gpu_sim.core.kernel.clock import DAY_MS
+from gpu_sim.core.kernel.quantities import Duration
 from gpu_sim.core.scenario.experiment.sweep_settings import Value
+from gpu_sim.core.scenario.recordings import Recording
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.experiments.runs.policy_failed import PolicyFailed, RunImpossible
 from gpu_sim.experiments.runs.run import run
@@ -65,6 +68,23 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
         more = _rows(SMALL, path, executor, seeds=6)
     assert len(more) == 18
     assert [row for row in more if row.seed <= 4] == first
+
+
+def test_the_baseline_may_be_a_trace() -> None:
+    """As it may be the value of any other setting."""
+    jobs = "{name: a, policy: cheapest, tick: 10m, jobs: {work: 2h, checkpoint: {}}}"
+    traces = {
+        name: Recording(Duration(DAY_MS), steps)
+        for name, steps in (("steady", ((0, 1),)), ("broken", ((0, 1), (1_800_000, 0), (3_600_000, 1))))
+    }
+    plan = sweep_plan(small_market(jobs), traces=traces, baseline={"trace": "steady"}, seeds=2)
+    with run_plan(plan, jobs=1) as results:
+        _, difference = results.against_baseline("total.cost_usd")
+    assert difference is not None
+    # An hour and a half on demand, at 3 in place of 1.
+    assert difference.mean == pytest.approx(3)
+    with pytest.raises(SettingUnusable, match='the baseline "stedy" is none of its values'):
+        sweep_plan(small_market(jobs), traces=traces, baseline={"trace": "stedy"})
 
 
 def _killer(path: Path) -> str:

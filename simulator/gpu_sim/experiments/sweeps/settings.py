@@ -1,7 +1,7 @@
 """Settings of a sweep: values for places in a scenario that dotted names say, such as `renters.0.policy`."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 from typing import Any, NamedTuple
@@ -51,12 +51,14 @@ def parse_setting(text: str) -> Setting:
     return Setting(name.strip(), values_of(name.strip(), written))
 
 
-def values_of(name: str, written: str | Sequence[Value]) -> tuple[Value, ...]:
-    """The values of a setting: those listed, separated by commas in a text, or so many at equal distances.
+def values_of(name: str, written: Value | Sequence[Value]) -> tuple[Value, ...]:
+    """The values of a setting: the one, those listed, separated by commas in a text, or so many at equal distances.
 
     `0..1:5` is 0, 0.25, 0.5, 0.75, 1; both ends may have one unit, as in `5m..60m:12`. Raises SettingUnusable.
     """
-    if not isinstance(written, str):
+    if written is None or isinstance(written, (int, float)):
+        values: tuple[Value, ...] = (written,)
+    elif not isinstance(written, str):
         values = tuple(written)
         if not values:
             raise SettingUnusable(name, "it has no values")
@@ -121,7 +123,8 @@ class Template:
     def under(self, settings: Settings) -> Scenario:
         """The scenario under these settings. Raises SettingUnusable, which names the nearest place or value.
 
-        A number that stands where a text is wanted, as for a price or a balance, is read as one.
+        A number that stands where a text is wanted, as for a price or a balance, is read as one, and `none` where no
+        text is as nothing.
         """
         if not settings:
             return self._scenario
@@ -131,21 +134,23 @@ class Template:
                 return self._built(tried)
             except SettingUnusable as error:
                 value = tried.get(error.name)
-                if isinstance(value, bool) or not isinstance(value, (int, float)):
-                    if tried.get(error.name) != settings.get(error.name):
-                        return self._built(settings)  # for its error: of the number, as it was written
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    tried[error.name] = str(value)
+                elif value == "none":
+                    tried[error.name] = None
+                elif value != settings.get(error.name):
+                    return self._built(settings)  # for its error: of the value as it was written
+                else:
                     raise
-                tried[error.name] = str(value)
 
     def _built(self, settings: Settings) -> Scenario:
         document = _copy(self._document)
-        for name, value in settings.items():
-            _place(document, name, value)
+        names = {_place(document, name, value): name for name, value in settings.items()}
         try:
             return build_scenario(document, origin="the scenario under these settings", folder=None)
         except ScenarioError as error:
             problem = error.problems[0]
-            raise SettingUnusable(_meant(settings, problem.field), problem.message) from None
+            raise SettingUnusable(_meant(names, problem.field), problem.message) from None
 
 
 def with_trace(scenario: Scenario, trace: Recording) -> Scenario:
@@ -181,26 +186,34 @@ def _has_parts(value: list[Any]) -> bool:
     return (bool(value) and isinstance(value[0], (dict, str))) or len(value) < 64  # a list to set into
 
 
-def _place(document: dict[str, Any], name: str, value: Value) -> None:
-    """Put the value where the name says; what is on the way and has its default is made."""
+def _place(document: dict[str, Any], name: str, value: Value) -> str:
+    """Put the value where the name says, and return that place with numbers in place of names; what is on the way and
+    has its default is made."""
     here: Any = document
+    path: list[str] = []
     *way, last = name.split(".")
     for step in way:
-        here = _step(here, step, name)
+        here, place = _step(here, step, name)
+        path.append(place)
     if isinstance(here, list):
-        here[_index(here, last, name)] = value
+        number = _index(here, last, name)
+        here[number] = value
+        last = str(number)
     elif isinstance(here, dict):
         here[last] = value
     else:
         raise SettingUnusable(name, f'"{last}" is part of a value, not of a scenario')
+    return ".".join([*path, last])
 
 
-def _step(here: Any, step: str, name: str) -> Any:
+def _step(here: Any, step: str, name: str) -> tuple[Any, str]:
+    """The part under that step, and the step with a number in place of a name."""
     if isinstance(here, list):
-        return here[_index(here, step, name)]
+        number = _index(here, step, name)
+        return here[number], str(number)
     if not isinstance(here, dict):
         raise SettingUnusable(name, f'nothing is under "{step}"')
-    return here.setdefault(step, {})
+    return here.setdefault(step, {}), step
 
 
 def _index(here: list[Any], step: str, name: str) -> int:
@@ -214,11 +227,13 @@ def _index(here: list[Any], step: str, name: str) -> int:
     raise SettingUnusable(name, f'there is no "{step}" among {len(here)}{known}{did_you_mean(step, names)}')
 
 
-def _meant(settings: Iterable[str], path: str) -> str:
-    """The setting that a problem at a path of the scenario is about; the path itself where that is none."""
-    return next((name for name in settings if _same(name, path)), path or next(iter(settings), ""))
-
-
-def _same(name: str, path: str) -> bool:
+def _meant(names: Mapping[str, str], path: str) -> str:
+    """The setting that a problem at a path of the scenario is about, by the places of settings; the path itself where
+    that is none."""
     dotted = re.sub(r"\[(\d+)\]", r".\1", path)
-    return dotted == name or dotted.startswith(f"{name}.") or name.startswith(f"{dotted}.")
+    near = (
+        name
+        for place, name in names.items()
+        if f"{dotted}.".startswith(f"{place}.") or f"{place}.".startswith(f"{dotted}.")
+    )
+    return next(near, path or next(iter(names.values()), ""))

@@ -31,7 +31,7 @@ IN_FLIGHT_PER_WORKER = 2
 
 def sweep(
     scenario: Scenario,
-    settings: Mapping[str, str | Sequence[Value]] | None = None,
+    settings: Mapping[str, Value | Sequence[Value]] | None = None,
     *,
     seeds: int | None = None,
     baseline: Mapping[str, Value] | None = None,
@@ -41,8 +41,8 @@ def sweep(
 ) -> SweepResults:
     """Run a scenario under each combination of settings and each seed, and return the results.
 
-    `settings` are values by dotted names, as lists or as `--set` takes them; the scenario's own `sweep` says the rest.
-    Runs that `results` has already are not run again. Raises SettingUnusable, ResultsUnusable, and what runs raise.
+    `settings` are values by dotted names: one, a list, or as `--set` has them; the rest is as its `sweep`
+    says. Runs that `results` has already are not run again. Raises SettingUnusable, ResultsUnusable, what runs raise.
     """
     plan = sweep_plan(
         scenario,
