@@ -7,45 +7,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from gpu_sim import load_scenario
-from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.experiments.runs.run import run
 from gpu_sim.experiments.sweeps.settings import Template
-from gpu_sim.notation import encode_quantity
-from gpu_sim.scenario_files.load import build_scenario
-from gpu_sim.scenario_files.recordings import read_trace_recording
-from msgspec.json import decode, encode
+
+from .recorded_zones import on_traces
 
 POLICIES = ("even_spread", "round_robin", "spot_hedge")
-
-
-def on_traces(study: Scenario, traces: list[Path]) -> Scenario:
-    """The study on zones that follow these traces, each window at a place that the seed draws for all of them."""
-    document = decode(encode(study, enc_hook=encode_quantity))
-    firm = [offer for offer in document["market"]["offers"] if offer.get("spot") is False]
-    zone = next(offer for offer in document["market"]["offers"] if offer.get("spot") is not False)
-    recordings = {trace.stem.rpartition("__")[2]: read_trace_recording(trace) for trace in traces}
-    spot = [
-        {key: value for key, value in zone.items() if key not in ("availability", "group")}
-        | {"region": region, "capacity": recording.most}
-        for region, recording in recordings.items()
-    ]
-    played = [
-        {
-            "provider": zone["provider_id"],
-            "region": region,
-            "begin": "drawn",
-            "trace": decode(encode(each, enc_hook=int)),
-        }
-        for region, each in recordings.items()
-    ]
-    for trace in played:
-        trace["trace"]["length"] = f"{trace['trace']['length']}ms"
-    document["market"] |= {
-        "offers": [*spot, *firm],
-        "interruptions": {"mode": "replay", "reclaim": {"fixed": "0s"}},
-        "replay": {"availability": played},
-    }
-    return build_scenario(document, origin="the study on these traces", folder=None)
 
 
 def main() -> int:

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from ...core.billing.holds import hold_micros
 from ...core.kernel.names import did_you_mean
-from ...core.scenario.experiment.renters import Reactions
+from ...core.scenario.experiment.renters import Reactions, RenterSpec
+from ...core.scenario.market_settings import opening_offers
 from ...core.simulation import Simulation
 from ..renting.market_client import Refusal
 from ..renting.occasions import Began, CreditLow, MarketMoved, Occasion, RentalEnded, RentRefused, Ticked
@@ -61,6 +62,7 @@ class Attendance:
         self._facts_of = facts_of
         self._repeat = repeat
         self._filtered: dict[int, tuple[tuple[OfferSeen, ...], tuple[OfferSeen, ...]]] = {}
+        self._names: dict[int, frozenset[str]] = {}
         self._attempts: dict[Need, list[Attempt]] = {}
         self._endings: dict[Need, list[Ending]] = {}
         self._keys = 0
@@ -101,7 +103,7 @@ class Attendance:
                 occasions.append(CreditLow())
         need.inbox[:0] = (each for each in occasions if not isinstance(each, Ticked))
         looks = [attempt.at_ms for attempt in self._attempts.get(need, ())] + self.ends_again_at(need)
-        return waits, looks + self._stuck_at(need, now_ms)
+        return waits, looks + ([] if need.is_over else [at_ms for at_ms, _ in _stuck(need)])
 
     def market_moved(self, need: Need) -> MarketMoved | None:
         """The changes of the offers list since the policy was last asked; None where there is none."""
@@ -142,15 +144,16 @@ class Attendance:
             return need.offers
         known = self._filtered.get(id(need.spec))
         if known is None or known[0] is not listed:
-            spec = need.spec
-            mine = tuple(
-                each
-                for each in listed
-                if each.vram_gb >= spec.min_vram_gb
-                and spec.offers.matches(each.provider_id, each.gpu_model, each.region)
-            )
-            known = self._filtered[id(spec)] = listed, mine
+            names = self._may_rent(need.spec)
+            known = self._filtered[id(need.spec)] = listed, tuple(each for each in listed if each.name in names)
         return known[1]
+
+    def _may_rent(self, spec: RenterSpec) -> frozenset[str]:
+        names = self._names.get(id(spec))
+        if names is None:
+            offers = spec.may_rent(opening_offers(self._simulation.scenario.market))
+            names = self._names[id(spec)] = frozenset(each.name for each in offers)
+        return names
 
     def _situation(self, need: Need, now_ms: int) -> Situation:
         # Once an instant, and again after what it has done: a look is a request, which may meet a fault.
@@ -258,25 +261,10 @@ class Attendance:
             for attempt in due:
                 if not need.is_over:
                     self._rent(need, attempt)
-        for held in self._stuck(need, now_ms):
-            self._end(need, held.facts.rental_id)
-            need.inbox.append(RentalEnded(held.facts.rental_id, held.offer.name, "stuck"))
-
-    def _stuck(self, need: Need, now_ms: int) -> list[Held]:
-        after_ms = need.spec.reactions.stuck_after
-        if after_ms is None:
-            return []
-        return [
-            held
-            for held in need.held.values()
-            if held.running_ms is None and now_ms - held.facts.created_ms >= after_ms
-        ]
-
-    def _stuck_at(self, need: Need, now_ms: int) -> list[int]:
-        after_ms = need.spec.reactions.stuck_after
-        if after_ms is None or need.is_over:
-            return []
-        return [held.facts.created_ms + int(after_ms) for held in need.held.values() if held.running_ms is None]
+        for at_ms, held in _stuck(need):
+            if at_ms <= now_ms:
+                self._end(need, held.facts.rental_id)
+                need.inbox.append(RentalEnded(held.facts.rental_id, held.offer.name, "stuck"))
 
     def _end(self, need: Need, rental_id: str, number: int = 0) -> None:
         held = need.held[rental_id]
@@ -321,6 +309,14 @@ class Attendance:
     def _failed(self, need: Need, now_ms: int, problem: str) -> PolicyFailed:
         latest = [f"{event}" for event in self._simulation.events[-_EVENTS_TOLD:]]
         return PolicyFailed(need.spec.policy, need.name, now_ms, problem, latest, self._repeat)
+
+
+def _stuck(need: Need) -> list[tuple[int, Held]]:
+    """Its rentals that do not run yet, with the instants at which they count as stuck."""
+    after_ms = need.spec.reactions.stuck_after
+    if after_ms is None:
+        return []
+    return [(held.facts.created_ms + int(after_ms), held) for held in need.held.values() if held.running_ms is None]
 
 
 def _wait_ms(reactions: Reactions, number: int, refusal: Refusal) -> int:

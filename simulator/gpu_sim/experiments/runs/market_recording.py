@@ -19,10 +19,9 @@ class MarketRecording:
         self._series = recorded_series(market, seed) if market.recordings.prices else {}
         traces = market.recordings.availability
         begin_ms = drawn_begin_ms(market.recordings, seed)
+        offers = spec.may_rent(opening_offers(market))
         self._traces = {
-            offer.name: (offer, Playback(traces[index], begin_ms))
-            for offer, index in offers_meant(traces, opening_offers(market))
-            if spec.may_rent(offer)
+            offer.name: (offer, Playback(traces[index], begin_ms)) for offer, index in offers_meant(traces, offers)
         }
         for name, (offer, _) in self._traces.items():
             if name not in self._series and market.prices.process_of(offer) != "constant":

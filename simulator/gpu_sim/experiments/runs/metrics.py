@@ -76,7 +76,7 @@ def facts_about(scenario: Scenario, facts: RunFacts, name: str) -> RunFacts:
 
 def on_demand_micros_per_hour(spec: RenterSpec, offers: Iterable[OfferSpec]) -> int:
     """The lowest on-demand price of the offers that a renter may rent; 0 where there is none."""
-    prices = (int(each.on_demand_price) for each in offers if spec.may_rent(each))
+    prices = (int(each.on_demand_price) for each in spec.may_rent(offers))
     return min(prices, default=0)
 
 

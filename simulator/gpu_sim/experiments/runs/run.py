@@ -123,7 +123,7 @@ def _check(scenario: Scenario, length_ms: int) -> None:
         if spec.name in names:
             raise RunImpossible(f"renters.{index}.name", f'an account is called "{spec.name}" already')
         names.append(spec.name)
-        check_offers(spec, {offer.spot for offer in opening_offers(scenario.market) if spec.may_rent(offer)})
+        check_offers(spec, {offer.spot for offer in spec.may_rent(opening_offers(scenario.market))})
     for index, rule in enumerate(scenario.faults):
         if rule.effect.delay is not None and rule.effect.clock == "virtual":
             raise RunImpossible(f"faults.{index}.effect.clock", "a run has a clock of its own, which no request moves")

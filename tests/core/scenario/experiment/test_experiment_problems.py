@@ -51,6 +51,7 @@ def test_the_accounts_of_many_have_names_that_are_not_too_long() -> None:
     ("renter", "field", "says"),
     [
         (replace(ANN, offers=Selector(provider="vastai")), ("offers", "provider"), 'did you mean "vast-ai"?'),
+        (replace(ANN, spread=2), ("spread",), "the spot offers that it may rent are only 1"),
         (replace(ANN, min_vram_gb=25), ("min_vram_gb",), "no offer that it may rent has 25 GB"),
         (
             replace(ANN, offers=Selector(provider="gcp"), min_vram_gb=25),

@@ -18,7 +18,7 @@ from gpu_sim.core.scenario.experiment.renters import (
 )
 from msgspec.structs import replace
 
-from ....support.builders import HOUR, MINUTE, offer
+from ....support.builders import HOUR, MINUTE, offer, on_demand_offer
 
 JOBS = JobSpec(work=fixed(HOUR))
 
@@ -51,6 +51,7 @@ def renter(**fields: Any) -> RenterSpec:
         (RenterSpec, {"name": "a", "jobs": JOBS, "min_vram_gb": -1}, "min_vram_gb 0 or more"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "count": 10_001}, "count must be 1 to 10000"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "gpus": 0}, "gpus at least 1"),
+        (RenterSpec, {"name": "a", "jobs": JOBS, "spread": 0}, "spread must be at least 1"),
         (RenterSpec, {"name": "a"}, "give either jobs or service"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "service": ServiceSpec(replicas=1)}, "give either jobs or service"),
         (RenterSpec, {"name": "a", "jobs": JOBS, "tick": Duration(0)}, "tick must be above 0s"),
@@ -81,10 +82,18 @@ def test_each_of_several_has_an_account_of_its_own() -> None:
 
 
 def test_it_may_rent_what_it_names_with_enough_memory() -> None:
-    spec = offer()
-    assert renter().may_rent(spec)
-    assert renter(offers=Selector(provider="VAST-ai"), min_vram_gb=24).may_rent(spec)
-    assert not renter(offers=Selector(provider="gcp")).may_rent(spec)
-    assert not renter(min_vram_gb=25).may_rent(spec)
+    offers = (offer(),)
+    assert renter().may_rent(offers) == [*offers]
+    assert renter(offers=Selector(provider="VAST-ai"), min_vram_gb=24).may_rent(offers) == [*offers]
+    assert renter(offers=Selector(provider="gcp")).may_rent(offers) == []
+    assert renter(min_vram_gb=25).may_rent(offers) == []
+
+
+def test_it_spreads_over_the_first_spot_offers_that_it_names_and_what_is_on_demand() -> None:
+    west, east, firm, north = (offer("west"), offer("east"), on_demand_offer(), offer("north", provider_id="aws"))
+    offers = (west, north, firm, east)
+    assert renter(spread=1).may_rent(offers) == [west, firm]
+    assert renter(spread=3).may_rent(offers) == [*offers]
+    assert renter(spread=2, offers=Selector(provider="vast-ai")).may_rent(offers) == [west, east]
     assert replace(renter(), policy="mine:Policy").balance == 10**12
     assert renter(jobs=replace(JOBS, deadline=Duration(MINUTE))).jobs is not JOBS

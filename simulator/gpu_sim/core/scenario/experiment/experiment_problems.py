@@ -26,8 +26,12 @@ def renter_problems(
         taken |= dict.fromkeys(renter.accounts)
         problems = list(names.problems(renter.offers, (*where, "offers")))
         yield from problems
-        if not problems and not any(map(renter.may_rent, offers)):
+        mine = renter.may_rent(offers)
+        if not problems and not mine:
             yield (*where, "min_vram_gb"), f"no offer that it may rent has {renter.min_vram_gb} GB"
+        spot = sum(each.spot for each in mine)
+        if mine and renter.spread is not None and renter.spread > spot:
+            yield (*where, "spread"), f"the spot offers that it may rent are only {spot}"
 
 
 def expectation_problems(expect: Expect, accounts: Sequence[str], until: Duration | None) -> Iterator[tuple[Path, str]]:

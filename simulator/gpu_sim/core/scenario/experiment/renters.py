@@ -1,5 +1,6 @@
 """Renters: synthetic customers with jobs to finish or a service to keep up. Only experiments have them live."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from msgspec import Struct, field
@@ -153,6 +154,8 @@ class RenterSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     """What the policy is made with, by name."""
     offers: Selector = Selector()
     """The offers that it may rent: those that match every name given."""
+    spread: int | None = None
+    """Of the spot offers among those, it rents the first so many of the catalogue only: all unless given."""
     min_vram_gb: int = 0
     """It rents no GPU with less memory, in GB."""
     gpus: int = 1
@@ -175,15 +178,24 @@ class RenterSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
             return (self.name,)
         return tuple(f"{self.name}-{number}" for number in range(1, self.count + 1))
 
-    def may_rent(self, spec: OfferSpec) -> bool:
-        """True if it may rent this offer: it is among its `offers`, with enough memory."""
-        return spec.vram_gb >= self.min_vram_gb and self.offers.matches(spec.provider_id, spec.gpu_model, spec.region)
+    def may_rent(self, offers: Iterable[OfferSpec]) -> list[OfferSpec]:
+        """Those of a market's offers that it may rent, in their order: they are among its `offers`, with enough memory,
+        and of the spot offers the first `spread`."""
+        mine = [
+            each
+            for each in offers
+            if each.vram_gb >= self.min_vram_gb and self.offers.matches(each.provider_id, each.gpu_model, each.region)
+        ]
+        spot = {each.name for each in [each for each in mine if each.spot][: self.spread]}
+        return [each for each in mine if not each.spot or each.name in spot]
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
             raise ValueError("name must be 1 to 64 of A-Z a-z 0-9 _ -")
         if not 1 <= self.count <= 10_000 or self.gpus < 1 or self.min_vram_gb < 0:
             raise ValueError("count must be 1 to 10000, gpus at least 1, min_vram_gb 0 or more")
+        if self.spread is not None and self.spread < 1:
+            raise ValueError("spread must be at least 1")
         if (self.jobs is None) == (self.service is None):
             raise ValueError("give either jobs or service")
         if self.tick == 0:
