@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from gpu_sim.server import serving as server
+from gpu_sim.server.serving import Ready
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..support.asgi import Answer, Api, scenario
+from ..support.wire_client import serving_in_thread
 from .documents.control_contract import check_control_answer
 
 _send = Api.send
@@ -36,3 +41,11 @@ def runner() -> Iterator[asyncio.Runner]:
 def api(runner: asyncio.Runner) -> Api:
     """The application over the quiet market, with Alice as the client."""
     return Api(runner, scenario())
+
+
+@pytest.fixture(params=[HttpToolsProtocol, H11Protocol], ids=["httptools", "h11"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ready]:
+    """A server with either HTTP parser of uvicorn."""
+    monkeypatch.setattr(server, "AutoHTTPProtocol", request.param)
+    with serving_in_thread() as ready:
+        yield ready

@@ -1,35 +1,26 @@
 """Bounds of connections over a real socket, with both HTTP parsers where they have them: heads that are too large or
 never end, many pipelined requests, clients that go away or never read."""
 
-import select
 import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from gpu_sim import serve_in_thread
 from gpu_sim.api import guarded_protocol
 from gpu_sim.api.control import worlds as control_worlds
 from gpu_sim.api.transport import Address, Connection, Connections
 from gpu_sim.core.kernel.quantities import Factor
 from gpu_sim.core.scenario.catalog import CatalogSpec, Generate
 from gpu_sim.core.scenario.market_settings import MarketSettings, PriceSettings
-from gpu_sim.core.scenario.scenario import Scenario
-from gpu_sim.server import serving as server
-from gpu_sim.server.listening_socket import listen
 from gpu_sim.server.serving import Ready
 from gpu_sim.worlds.world import World
 from gpu_sim.worlds.worlds import Worlds
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..support import loopback
-from ..support.asgi import scenario
-from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, without_complaints
+from ..support.wire_client import AUTHORIZED, connect, is_closed, read_answer, serving_in_thread
 
 GET = f"GET /v1/gpu/offers HTTP/1.1\r\n{AUTHORIZED}"
 LIMIT = 64 << 10
@@ -38,27 +29,9 @@ PATIENCE_MS = 20_000
 BUSY = MarketSettings(catalog=CatalogSpec(Generate(50)), prices=PriceSettings(activity=Factor(5_000_000)))
 
 
-@contextmanager
-def serving(conditions: Scenario | None = None) -> Iterator[Ready]:
-    """A server that logs no error until it has ended, nor does uvicorn."""
-    with (
-        without_complaints("uvicorn.error", "gpu_sim", "asyncio"),
-        serve_in_thread(scenario() if conditions is None else conditions) as ready,
-    ):
-        yield ready
-
-
 @pytest.fixture
 def ready() -> Iterator[Ready]:
-    with serving() as ready:
-        yield ready
-
-
-@pytest.fixture(params=[HttpToolsProtocol, H11Protocol], ids=["httptools", "h11"])
-def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ready]:
-    """A server with either HTTP parser of uvicorn."""
-    monkeypatch.setattr(server, "AutoHTTPProtocol", request.param)
-    with serving() as ready:
+    with serving_in_thread() as ready:
         yield ready
 
 
@@ -196,83 +169,6 @@ def test_clients_that_pipeline_and_go_away_are_no_failures(either: Ready, first:
             assert read_answer(connection).status == 200
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     assert loopback.get(f"{either.url}/_sim/health").status_code == 200
-
-
-# Readers
-
-
-@contextmanager
-def small_buffers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The servers that start within the block send with little room in the kernel."""
-
-    def listen_small(host: str, port: int) -> socket.socket:
-        listening = listen(host, port)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
-        return listening
-
-    monkeypatch.setattr(server, "listen", listen_small)
-    yield
-
-
-@contextmanager
-def no_reader(url: str, request: str) -> Iterator[socket.socket]:
-    """A client that asks and has little room for the answer, none of which it has read yet."""
-    address = urlsplit(url)
-    with socket.socket() as connection:
-        connection.settimeout(PATIENCE_MS / 1000)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        connection.connect((address.hostname, address.port))
-        connection.sendall(request.encode())
-        yield connection
-
-
-def is_reset(connection: socket.socket) -> bool:
-    """True once the server has reset the connection, though nothing is read."""
-    poll = select.poll()
-    poll.register(connection, 0)
-    return bool(poll.poll(PATIENCE_MS))
-
-
-@pytest.mark.parametrize(
-    ("path", "times"),
-    [
-        pytest.param("/docs/swagger-ui-bundle.js", 1, id="a long answer"),
-        pytest.param("/docs/swagger-ui-bundle.js", 5, id="long answers"),
-        pytest.param("/_sim/market", 40, id="the end of many"),
-    ],
-)
-def test_a_client_that_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch, path: str, times: int) -> None:
-    monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.05)
-    request = f"GET {path} HTTP/1.1\r\n{AUTHORIZED}\r\n" * times
-    with small_buffers(monkeypatch), serving() as ready, no_reader(ready.url, request) as connection:
-        assert is_reset(connection)
-
-
-def test_a_client_that_reads_slowly_gets_all_of_a_long_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.2)
-    request = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n{AUTHORIZED}connection: close\r\n\r\n"
-    with small_buffers(monkeypatch), serving() as ready:
-        whole = loopback.get(f"{ready.url}/docs/swagger-ui-bundle.js").content
-        with no_reader(ready.url, request) as connection:
-            received = b""
-            while more := connection.recv(2_048):
-                received += more
-    assert received.endswith(whole)
-
-
-def test_a_stream_whose_client_never_reads_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.05)
-    request = f"GET /_sim/events?after=0 HTTP/1.1\r\n{AUTHORIZED}accept: text/event-stream\r\n\r\n"
-    busy = scenario(market=BUSY, journal="full")
-    with small_buffers(monkeypatch), serving(busy) as ready:
-        loopback.post(f"{ready.url}/_sim/clock/advance", json={"by": "2d"}, timeout=PATIENCE_MS / 1000)
-        with no_reader(ready.url, request) as connection:
-            assert is_reset(connection)
-        for _ in range(1_000):
-            figures = loopback.get(f"{ready.url}/metrics").text
-            if "gpu_sim_event_streams 0.0\n" in figures:
-                break
-    assert "gpu_sim_event_streams_dropped_total 1.0\n" in figures
 
 
 def test_a_world_whose_client_went_away_before_it_was_made_is_not_added(

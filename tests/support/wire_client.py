@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .asgi import ALICE
+from gpu_sim import serve_in_thread
+from gpu_sim.core.scenario.scenario import Scenario
+from gpu_sim.server.serving import Ready
+
+from .asgi import ALICE, scenario
 
 AUTHORIZED = f"host: localhost\r\nauthorization: Bearer {ALICE}\r\n"
 
@@ -82,3 +86,13 @@ class _Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.said.append(self.format(record))
+
+
+@contextmanager
+def serving_in_thread(conditions: Scenario | None = None) -> Iterator[Ready]:
+    """A server that logs no error until it has ended, nor does uvicorn."""
+    with (
+        without_complaints("uvicorn.error", "gpu_sim", "asyncio"),
+        serve_in_thread(scenario() if conditions is None else conditions) as ready,
+    ):
+        yield ready

@@ -1,5 +1,6 @@
 """uvicorn's HTTP protocol within bounds: on the bytes and the time that a head may take, on the requests that may queue
-up on a connection, on the time that a client may take nothing of its answers, and on how long it may be idle."""
+up on a connection, on the time that a client may send nothing of a body or take nothing of its answers, and on how long
+it may be idle."""
 
 import asyncio
 from collections import deque
@@ -16,8 +17,8 @@ HEAD_SECONDS_MAX = 15.0
 """Bounds of a request's head: its request line and headers. The parser keeps all of it and appends piece by piece."""
 
 STALL_SECONDS_MAX = 60.0
-"""The longest that a client may take nothing of what waits for it; it is cut off when this has passed, or twice this at
-the latest."""
+"""The longest that a client may take nothing of what waits for it, or send nothing of a body that it has begun; it is
+cut off when this has passed, or twice this at the latest."""
 
 KEEP_ALIVE_SECONDS = 75
 """An idle connection is kept so long, unless the server is told otherwise. Clients that poll every few seconds find
@@ -93,6 +94,8 @@ class GuardedProtocol(asyncio.Protocol):
         """The requests before the latest one that are not answered yet, but for some that are."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._has_sent = False
         self.app_state = self.request_state
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
@@ -108,6 +111,8 @@ class GuardedProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed = b""
         self._stop_head_timer()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
         # uvicorn tells the last of pipelined requests alone, and the one that runs may be an earlier one.
         for cycle in self._earlier_cycles:
             if not cycle.response_complete:
@@ -124,6 +129,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._unparsed = self._unparsed + data if self._unparsed else data
+        self._has_sent = True
         self._parse()
 
     def _parse(self) -> None:
@@ -146,6 +152,8 @@ class GuardedProtocol(asyncio.Protocol):
             self._await_head()
         else:
             self._stop_head_timer()
+            if self.cycle.more_body and self._body_timer is None:
+                self._await_body()
 
     def on_headers_complete(self) -> None:
         """A callback of httptools."""
@@ -200,6 +208,22 @@ class GuardedProtocol(asyncio.Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _await_body(self) -> None:
+        """Cut the client off unless more of the body comes in time."""
+        self._has_sent = False
+        self._body_timer = self.loop.call_later(STALL_SECONDS_MAX, self._look_at_body)
+
+    def _look_at_body(self) -> None:
+        self._body_timer = None
+        if not self.cycle.more_body or self._is_idle():
+            return
+        # It may send no more: nobody has read what it has sent, or has asked for the body that it offers.
+        waits_for_us = self.flow.read_paused or self.cycle.waiting_for_100_continue
+        if self._has_sent or waits_for_us:
+            self._await_body()
+        else:
+            self._cut_off()
 
     # The end
 
@@ -261,6 +285,9 @@ class GuardedProtocol(asyncio.Protocol):
         if waiting < before:
             self._await_reader()
             return
+        self._cut_off()
+
+    def _cut_off(self) -> None:
         if self.registration is None:
             self.transport.abort()
         else:
