@@ -86,7 +86,7 @@ def sweep_plan(
         base = {n: v for n, v in told(block.baseline).items() if v in map(text_of, wanted[n])}
     else:
         base = told(baseline)
-        _check_baseline(base, wanted | {TRACE: tuple(traces or ())} if traces else wanted)
+        _check_baseline(base, wanted | ({TRACE: tuple(traces)} if traces else {}))
     first = scenario.seed if seed_first is None else seed_first
     count = block.seeds if seeds is None else seeds
     if count < 1:

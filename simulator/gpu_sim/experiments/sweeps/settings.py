@@ -145,7 +145,12 @@ class Template:
 
     def _built(self, settings: Settings) -> Scenario:
         document = _copy(self._document)
-        names = {_place(document, name, value): name for name, value in settings.items()}
+        names: dict[str, str] = {}
+        for name, value in settings.items():
+            place = _place(document, name, value)
+            if place in names:
+                raise SettingUnusable(name, f"{names[place]} sets the same")
+            names[place] = name
         try:
             return build_scenario(document, origin="the scenario under these settings", folder=None)
         except ScenarioError as error:

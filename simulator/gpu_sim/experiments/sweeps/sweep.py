@@ -41,8 +41,10 @@ def sweep(
 ) -> SweepResults:
     """Run a scenario under each combination of settings and each seed, and return the results.
 
-    `settings` are values by dotted names: one, a list, or as `--set` has them; the rest is as its `sweep`
-    says. Runs that `results` has already are not run again. Raises SettingUnusable, ResultsUnusable, what runs raise.
+    `settings` are values by dotted names: one, a list, or as `--set` has them; the scenario's own `sweep` says the
+    rest. Runs that `results` has already are not run again.
+
+    Raises SettingUnusable, ResultsUnusable, and what runs raise.
     """
     plan = sweep_plan(
         scenario,
