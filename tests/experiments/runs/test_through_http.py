@@ -19,6 +19,10 @@ def _same(scenario: Scenario, seed: int = 1) -> None:
     assert list(over_http.journal()) == list(direct.journal())
 
 
+async def _never(seconds: float) -> None:
+    raise AssertionError(f"waits for {seconds} s")
+
+
 @pytest.mark.parametrize("name", shipped_studies())
 def test_each_study_is_the_same_both_ways(name: str) -> None:
     """Under its own seed, as it is shipped."""
@@ -42,6 +46,10 @@ def test_each_study_is_the_same_both_ways(name: str) -> None:
         "respond: 500, after: true",
         "rate_limit: {limit: 1, per: 100s}",
         "reset: true",
+        "hang: 30s",
+        "delay: 20s",
+        "delay: 20s, delay_of: answer",
+        "drip: {bytes: 1, every: 10s}",
         "lose_response: true",
         "duplicate: true",
         "truncate: 50%",
@@ -50,8 +58,9 @@ def test_each_study_is_the_same_both_ways(name: str) -> None:
         "whitespace: 9",
     ],
 )
-def test_faults_are_met_the_same_both_ways(effect: str) -> None:
-    """By each operation, with its counts and draws."""
+def test_faults_are_met_the_same_both_ways(effect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each operation, with its counts and draws; nobody waits on the wall for those that take time."""
+    monkeypatch.setattr("gpu_sim.api.faults.waits.asyncio.sleep", _never)
     faults = f"faults:\n  - {{name: f, effect: {{{effect}}}, when: {{probability: 40%, times: 6}}}}"
     _same(small_market(_JOBS, more=faults), seed=3)
 

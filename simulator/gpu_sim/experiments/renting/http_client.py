@@ -64,6 +64,7 @@ class HttpMarket:
     def __init__(self, scenario: Scenario, *, seed: int, start_epoch_ms: int) -> None:
         clock = ClockSettings(mode="manual", start=Instant(start_epoch_ms))
         self.world = World(DEFAULT_WORLD, scenario, seed=seed, clock=clock, keep=_KEPT)
+        self.world.stopping = True  # the waits of faults are over at once: a run is of virtual time alone
         self._worlds = Worlds(keep=_KEPT)
         self._worlds.add(self.world)
         self._app: ASGIApp = build_app(self._worlds, ControlAccess())
