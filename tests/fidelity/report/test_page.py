@@ -99,8 +99,13 @@ def test_traces_with_different_ticks_cannot_be_compared(tmp_path: Path) -> None:
 
 
 def test_all_pictures_are_drawn_and_the_same_each_time(
-    runs: tuple[SeedRun, ...], recorded: RecordedStatistics, pictures: tuple[Picture, ...]
+    runs: tuple[SeedRun, ...],
+    recorded: RecordedStatistics,
+    pictures: tuple[Picture, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """No legend looks for the best place: matplotlib warns of that where it takes longer than a second of the wall."""
+    monkeypatch.delattr("matplotlib.legend.Legend._find_best_position")
     assert [picture.name for picture in pictures] == [
         "lifetimes",
         "hazard",

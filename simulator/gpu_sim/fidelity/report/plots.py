@@ -84,7 +84,7 @@ def _draw_prices(history: MarketHistory) -> Picture:
             _draw_path(axes, offer, color, history.length_ms)
         axes.set_ylim(0, 1.02)
         axes.set_xlim(0, history.length_ms / DAY_MS)
-        axes.legend(fontsize=6.5, loc="best", ncols=2, framealpha=0.8, edgecolor="none")
+        axes.legend(fontsize=6.5, loc="lower left", ncols=2, framealpha=0.8, edgecolor="none")
     text = f"Every step of up to {PATHS_MAX} offers of each provider class, seed {history.seed}."
     return Picture("prices", "Prices by provider class", text, png_of(figure))
 
@@ -156,7 +156,7 @@ def _draw_hazard(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) -
     axes.set_yscale("log")
     axes.set_xticks([0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 48], ["0", "¼", "½", "1", "2", "4", "8", "16", "48"])
     axes.minorticks_off()
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper right")
     text = "What has just come up is soon lost; what has lasted goes on to last. "
     return Picture("hazard", "Hazard by age", text, png_of(figure), "zones")
 
@@ -191,7 +191,7 @@ def _draw_together(
         shift = (number - (len(bars) - 1) / 2) * width
         axes.bar(nodes + shift, weights / weights.sum(), width, color=color, label=label)
     axes.set_xticks(nodes)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper center")
     text = "Of all nodes of fleets of 16 that were lost, the share that went in a tick together with so many others. "
     text += "The zones of the traces were simulated." if of_traces else "Fleets on the scenario's own offers."
     part: PagePart = "zones" if of_traces else "offers"
@@ -250,7 +250,7 @@ def _draw_lifts(runs: Sequence[SeedRun], recorded: RecordedStatistics | None) ->
     axes.set_xticks(NEAR_MINUTES, [f"{minutes:g}" for minutes in NEAR_MINUTES])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper right")
     text = (
         "How much likelier than by chance a zone goes down near an interruption of another: median and 80 % of seeds."
     )
