@@ -22,6 +22,20 @@ def test_a_replica_is_ready_after_provisioning_and_cold_start_until_it_ends() ->
     assert [rental.restart_ms for rental in result.facts.rentals] == [2 * MINUTE_MS] * 4
 
 
+def test_a_replica_that_is_interrupted_as_the_run_ends_is_ready_no_more() -> None:
+    """Nothing has replaced it by then; one that becomes ready at that instant, or is wanted from it on, counts."""
+    scenario = small_market("{name: s, service: {replicas: 1}}", down_up_ms=[HOUR_MS], until="1h")
+    result = run_with(scenario, OneOf())
+    assert result.facts.services[0].steps == [(0, 1, 1), (HOUR_MS, 0, 1)]
+    told = ("ready_replicas", "live_rentals", "interruptions", "unrecovered", "availability")
+    assert [result.metrics[f"total.{name}"] for name in told] == [0, 0, 1, 1, 1.0]
+    late = small_market(
+        "{name: s, service: {replicas: 1, cold_start: 1h, demand: [[61m, 2]]}}", delay="60s", until="61m"
+    )
+    (service,) = run_with(late, OneOf()).facts.services
+    assert service.steps == [(0, 0, 1), (61 * MINUTE_MS, 1, 2)]
+
+
 def test_a_policy_hears_when_a_replica_is_ready_and_when_demand_changes() -> None:
     """At the instant, without a tick."""
     policy = OneOf()

@@ -27,15 +27,15 @@ class Service(Need):
     def loses(self, held: Held, at_ms: int) -> int:
         """A replica less; no work is lost by it."""
         self._book(held, at_ms)
+        if held.ready_ms is not None and held.ready_ms < at_ms:
+            self._served_ms.append((held.ready_ms, at_ms))
         return 0
 
     def _book(self, held: Held, at_ms: int) -> None:
         if held.start_ms is None or held.ready_ms is None:
             return
         held.facts.restart_ms = min(at_ms, held.ready_ms) - held.start_ms
-        if at_ms > held.ready_ms:
-            held.facts.worked_ms = at_ms - held.ready_ms
-            self._served_ms.append((held.ready_ms, at_ms))
+        held.facts.worked_ms = max(0, at_ms - held.ready_ms)
 
     def finish(self, now_ms: int) -> bool:
         """A service is never done."""
@@ -65,15 +65,16 @@ class Service(Need):
         return (int(at_ms) for at_ms, _ in self._spec.demand)
 
     def close(self, end_ms: int) -> None:
-        """Count the replicas that were ready, from each instant on."""
-        for held in self.held.values():
-            self._book(held, end_ms)
-        changes: dict[int, int] = dict.fromkeys([0, *(at for at in self.demand_changes() if at < end_ms)], 0)
+        """Count the replicas that were ready, from each instant on, that of the end included."""
+        changes: dict[int, int] = dict.fromkeys([0, *(at for at in self.demand_changes() if at <= end_ms)], 0)
         for from_ms, to_ms in self._served_ms:
             changes[from_ms] = changes.get(from_ms, 0) + 1
             changes[to_ms] = changes.get(to_ms, 0) - 1
+        for held in self.held.values():
+            self._book(held, end_ms)
+            if held.ready_ms is not None and held.ready_ms <= end_ms:
+                changes[held.ready_ms] = changes.get(held.ready_ms, 0) + 1
         ready = 0
         for at_ms in sorted(changes):
             ready += changes[at_ms]
-            if at_ms < end_ms:
-                self.facts.steps.append((at_ms, ready, self.replicas_wanted(at_ms)))
+            self.facts.steps.append((at_ms, ready, self.replicas_wanted(at_ms)))
