@@ -120,6 +120,16 @@ def test_a_zone_that_keeps_what_it_has_is_active_again() -> None:
     assert list(policy.decide(seen(spec, [A, B], [a2, d, e], now=3), lost)) == [Rent("a")]
 
 
+def test_a_zone_whose_rental_the_policy_ended_has_lost_none() -> None:
+    spec = service_spec("spot_hedge", {"spare": 0}, replicas=2)
+    policy = load_policy(spec, FixedLuck())
+    a, b, backing = rental("r1", A), rental("r2", B, created=5, ready=5), [rental("f1", FIRM), rental("f2", FIRM)]
+    assert list(policy.decide(seen(spec, without(), [a, b], now=9, replicas=1), DemandChanged())) == [End("r2")]
+    assert list(policy.decide(seen(spec, without(), [a], now=10, replicas=1), Ticked())) == []
+    again = list(policy.decide(seen(spec, without(), [a, *backing], now=11), DemandChanged()))
+    assert [each for each in again if isinstance(each, Rent)] == [Rent("b")]
+
+
 def test_when_no_active_zone_has_any_to_give_all_are_active() -> None:
     spec = service_spec("spot_hedge", {"spare": 0}, replicas=3)
     policy = load_policy(spec, FixedLuck())

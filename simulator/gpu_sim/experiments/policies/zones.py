@@ -45,6 +45,9 @@ class ZonePolicy(ABC):
         """The number of on-demand rentals to have, while so many of the rentals on spot are ready."""
         return 0
 
+    def let_go(self, zone: str) -> None:  # noqa: B027 - it matters only to a policy that looks at what is lost
+        """Take in that a rental of this zone is ended, for there are too many."""
+
     def decide(self, seen: Situation, occasion: Occasion) -> Iterable[Decision]:
         self._refused.note(seen.now_ms, occasion)
         staying = [rental for rental in seen.rentals if rental.interrupts_ms is None]
@@ -70,6 +73,7 @@ class ZonePolicy(ABC):
 
     def _ended(self, spot: list[RentalSeen], target: int, now_ms: int) -> Iterator[Decision]:
         for rental in surplus(spot, max(0, len(spot) - target), now_ms):
+            self.let_go(rental.offer.name)
             yield End(rental.rental_id)
 
     def _placed(self, missing: int, free: list[str], held: list[str]) -> Iterator[Decision]:
@@ -139,7 +143,7 @@ class SpotHedge(ZonePolicy):
     There are two lists of zones, active and preempted. A zone that has lost a rental, or has none to give, is
     preempted; one that has kept all that it had is active again. When no more than min(1, zones − 3) are active, or
     none of the active has any to give, all are active again. The next place is in an active zone that holds nothing,
-    or else in any active one. On demand there are min(target, target + spare − ready on spot).
+    or else in any active one. On demand there are min(replicas, replicas + spare − ready on spot).
     """
 
     def __init__(self, spare: int = 1) -> None:
@@ -172,6 +176,10 @@ class SpotHedge(ZonePolicy):
 
     def on_demand(self, replicas: int, ready_spot: int) -> int:
         return max(0, min(replicas, replicas + self._spare - ready_spot)) if replicas else 0
+
+    def let_go(self, zone: str) -> None:
+        """What the policy ends itself is no loss."""
+        self._held_before.remove(zone)
 
     def _preempt(self, zone: str) -> None:
         if zone in self._active:
