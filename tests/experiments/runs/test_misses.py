@@ -150,6 +150,16 @@ def test_where_nothing_was_to_recover_from_each_bound_holds_but_a_ratio_of_nothi
     assert miss.text.endswith(": it has no value")
 
 
+def test_a_metric_without_a_value_at_any_instant_holds_no_bound_and_before_its_first_it_is_not_compared() -> None:
+    given = {"metric": "renters.bob.replicas_served", "at_least": 0.5}
+    never = made_facts(services=(ServiceFacts("bob", [(0, 0, 0)]),))
+    for when in ("at the end", "always", {"between": ["0s", "1h"]}):
+        (miss,) = judged(given | {"when": when}, facts=never)
+        assert miss.text.endswith(" it has no value")
+    later = made_facts(services=(ServiceFacts("bob", [(0, 0, 0), (HOUR_MS, 2, 2)]),))
+    assert judged(given | {"when": "always"}, facts=later) == ()
+
+
 def test_what_nobody_rented_and_codes_that_nobody_met_count_as_none() -> None:
     facts = made_facts()
     facts.refused = [RefusedRequest(MINUTE_MS, "ann", "", 503, "injected_fault")]

@@ -120,8 +120,12 @@ def _millionths(value: float) -> int:
 def _look_over(
     expectation: Expectation, course: Iterator[Stretch], first_ms: int, last_ms: int
 ) -> tuple[_Look, _Look] | None:
-    """The first and the furthest instant of these, both ends included, at which an expectation does not hold."""
-    first = furthest = None
+    """The first and the furthest instant of these, both ends included, at which an expectation does not hold.
+
+    Instants before that of the first value are not compared. Where there is none up to the last of these, nothing is,
+    and so it does not hold.
+    """
+    first = furthest = look = None
     for stretch in course:
         from_ms, to_ms = max(stretch.from_ms, first_ms), min(stretch.to_ms, last_ms)
         if from_ms > to_ms:
@@ -132,6 +136,8 @@ def _look_over(
                 first = _first_within(expectation, stretch, from_ms, look)
             if look.off and (furthest is None or abs(look.off) > abs(furthest.off)):
                 furthest = look
+    if look is not None and look.value is None:
+        return look, look
     return None if first is None or furthest is None else (first, furthest)
 
 
