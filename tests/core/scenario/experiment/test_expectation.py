@@ -41,18 +41,19 @@ def test_what_compares_nothing_is_refused(fields: dict[str, Any], says: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("bounds", "holding"),
+    ("bounds", "off"),
     [
-        ({"at_least": Bound(2)}, [2, 3, 4]),
-        ({"at_most": Bound(2)}, [0, 1, 2]),
-        ({"equals": Bound(2)}, [2]),
-        ({"at_least": Bound(1), "at_most": Bound(3)}, [1, 2, 3]),
-        ({"at_least": Bound(3), "at_most": Bound(3)}, [3]),
+        ({"at_least": Bound(2)}, [-2, -1, 0, 0, 0]),
+        ({"at_most": Bound(2)}, [0, 0, 0, 1, 2]),
+        ({"equals": Bound(2)}, [-2, -1, 0, 1, 2]),
+        ({"equals": Bound(0)}, [0, 1, 2, 3, 4]),
+        ({"at_least": Bound(1), "at_most": Bound(3)}, [-1, 0, 0, 0, 1]),
+        ({"at_least": Bound(3), "at_most": Bound(3)}, [-3, -2, -1, 0, 1]),
     ],
 )
-def test_all_its_bounds_count_and_are_inclusive(bounds: dict[str, Any], holding: list[int]) -> None:
+def test_all_its_bounds_count_and_are_inclusive(bounds: dict[str, Any], off: list[int]) -> None:
     expectation = Expectation(metric="a", **bounds)
-    assert [value for value in range(5) if expectation.holds(value)] == holding
+    assert [expectation.off(value) for value in range(5)] == off
 
 
 def test_the_ledger_is_named_by_account_and_amount() -> None:

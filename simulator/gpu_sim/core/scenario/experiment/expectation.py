@@ -77,13 +77,15 @@ class Expectation(OneOf, frozen=True, forbid_unknown_fields=True, kw_only=True, 
         account, _, amount = self.ledger.rpartition(".")
         return account, amount
 
-    def holds(self, value_micros: int) -> bool:
-        """True where a value, in millionths, is within the bounds."""
-        return (
-            (self.at_least is None or value_micros >= self.at_least)
-            and (self.at_most is None or value_micros <= self.at_most)
-            and (self.equals is None or value_micros == self.equals)
-        )
+    def off(self, value: int) -> int:
+        """The distance of a value from the nearest one that holds, both in millionths: below 0 where it is too low."""
+        low = self.at_least if self.equals is None else self.equals
+        high = self.at_most if self.equals is None else self.equals
+        if low is not None and value < low:
+            return value - low
+        if high is not None and value > high:
+            return value - high
+        return 0
 
     def in_words(self) -> str:
         """The comparison as a clause: `total.cost_usd at most 12.5 at the end`."""

@@ -68,7 +68,7 @@ class _Judge:
                 value = self._value(expectation.metric)
                 if value is None and self._name(expectation.metric).may_lack:
                     return None
-                look = _Look(length_ms, value, _off(expectation, value))
+                look = _Look(length_ms, value, 0 if value is None else expectation.off(value))
                 return None if value is not None and not look.off else (look, look)
             first_ms = length_ms
         else:
@@ -155,18 +155,7 @@ def _first_within(expectation: Expectation, stretch: Stretch, held_ms: int, miss
 
 def _look_at(expectation: Expectation, stretch: Stretch, at_ms: int) -> _Look:
     value = stretch.value(at_ms)
-    return _Look(at_ms, value, 0 if value is None else _off(expectation, value))
-
-
-def _off(expectation: Expectation, value: int | None) -> int:
-    """The distance from the nearest value that would hold."""
-    low = expectation.at_least if expectation.equals is None else expectation.equals
-    high = expectation.at_most if expectation.equals is None else expectation.equals
-    if value is not None and low is not None and value < low:
-        return value - low
-    if value is not None and high is not None and value > high:
-        return value - high
-    return 0
+    return _Look(at_ms, value, 0 if value is None else expectation.off(value))
 
 
 def _miss(index: int, expectation: Expectation, first: _Look, furthest: _Look) -> Miss:
