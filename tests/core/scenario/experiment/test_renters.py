@@ -16,9 +16,8 @@ from gpu_sim.core.scenario.experiment.renters import (
     RenterSpec,
     ServiceSpec,
 )
-from msgspec.structs import replace
 
-from ....support.builders import HOUR, MINUTE, offer, on_demand_offer
+from ....support.builders import HOUR, offer, on_demand_offer
 
 JOBS = JobSpec(work=fixed(HOUR))
 
@@ -68,6 +67,7 @@ def test_renters_at_their_bounds_are_accepted() -> None:
     assert Checkpoint(every=Duration(1), cost=Duration(2)).cost == 2
     assert Reactions(give_up_after=1, stuck_after=Duration(1), multiply=1).retries == 0
     assert renter(count=10_000, tick=Duration(1), name="a" * 64).gpus == 1
+    assert renter().balance == 10**12
     assert ServiceSpec(replicas=0, demand=((Duration(0), 0), (Duration(0), 1))).replicas == 0
 
 
@@ -95,5 +95,3 @@ def test_it_spreads_over_the_first_spot_offers_that_it_names_and_what_is_on_dema
     assert renter(spread=1).may_rent(offers) == [west, firm]
     assert renter(spread=3).may_rent(offers) == [*offers]
     assert renter(spread=2, offers=Selector(provider="vast-ai")).may_rent(offers) == [west, east]
-    assert replace(renter(), policy="mine:Policy").balance == 10**12
-    assert renter(jobs=replace(JOBS, deadline=Duration(MINUTE))).jobs is not JOBS
