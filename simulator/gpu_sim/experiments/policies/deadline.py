@@ -9,6 +9,7 @@ from msgspec import Struct
 from ..renting.occasions import Began, Occasion, RentalRan, RentRefused, Ticked
 from ..renting.policy import Decision, End, Rent
 from ..renting.sight import JobSeen, OfferSeen, RentalSeen, Situation
+from .cheapest_offer import cheapest, cheapest_on_demand
 from .refused_offers import RefusedOffers
 
 
@@ -134,7 +135,7 @@ class DeadlinePolicy(ABC):
             return current.offer
         spot = [offer for offer in offers if offer.spot]
         if self._prefer == "cheapest" or not spot:
-            return min(spot, key=lambda offer: offer.price_micros_per_hour, default=None)
+            return cheapest(spot)
         after = [offer for offer in spot if offer.name >= self._spot_name]
         return min(after or spot, key=lambda offer: offer.name)
 
@@ -198,9 +199,7 @@ def _on_demand_offer(offers: Iterable[OfferSeen], current: RentalSeen | None) ->
     """The cheapest on-demand offer, or the one that the job is on."""
     if current is not None and not current.offer.spot:
         return current.offer
-    return min(
-        (offer for offer in offers if not offer.spot), key=lambda offer: offer.price_micros_per_hour, default=None
-    )
+    return cheapest_on_demand(offers)
 
 
 def _up(duration_ms: int, tick_ms: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ..renting.occasions import Began, Occasion, RentRefused, Ticked
 from ..renting.policy import Decision, End, Recording, Rent
 from ..renting.sight import JobSeen, OfferSeen, Situation
+from .cheapest_offer import cheapest_on_demand
 from .problems import PolicyUnfit
 from .recorded_plan import Place, RecordedPlan
 from .refused_offers import RefusedOffers
@@ -63,5 +64,5 @@ class Omniscient:
 
 def _firm(offers: Iterable[OfferSeen]) -> tuple[str, int] | None:
     """The cheapest on-demand offer and its price."""
-    firm = [(offer.price_micros_per_hour, offer.name) for offer in offers if not offer.spot]
-    return None if not firm else (min(firm)[1], min(firm)[0])
+    firm = cheapest_on_demand(offers)
+    return None if firm is None else (firm.name, firm.price_micros_per_hour)

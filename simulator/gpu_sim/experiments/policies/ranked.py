@@ -9,6 +9,7 @@ from ...core.scenario.experiment.renters import Checkpoint
 from ..renting.occasions import Occasion
 from ..renting.policy import Decision, End, Rent, Wait
 from ..renting.sight import OfferSeen, RentalSeen, Situation
+from .cheapest_offer import cheapest, cheapest_on_demand
 from .refused_offers import RefusedOffers
 from .replicas import surplus, wanted
 
@@ -61,16 +62,14 @@ class Cheapest(Ranked):
     """The lowest price now; of equal ones the first in the list."""
 
     def best(self, offers: list[OfferSeen], seen: Situation) -> OfferSeen | None:
-        return min(offers, key=lambda offer: offer.price_micros_per_hour, default=None)
+        return cheapest(offers)
 
 
 class OnDemand(Ranked):
     """The cheapest offer that is never interrupted: the ceiling that others are compared with."""
 
     def best(self, offers: list[OfferSeen], seen: Situation) -> OfferSeen | None:
-        return min(
-            (offer for offer in offers if not offer.spot), key=lambda offer: offer.price_micros_per_hour, default=None
-        )
+        return cheapest_on_demand(offers)
 
 
 class MostReliable(Ranked):
@@ -88,8 +87,9 @@ class Pinned(Ranked):
         self._offer = offer
 
     def best(self, offers: list[OfferSeen], seen: Situation) -> OfferSeen | None:
-        if not self._offer and offers:
-            self._offer = min(offers, key=lambda offer: offer.price_micros_per_hour).name
+        first = cheapest(offers)
+        if not self._offer and first is not None:
+            self._offer = first.name
         return next((offer for offer in offers if offer.name == self._offer), None)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from ..renting.occasions import Occasion
 from ..renting.policy import Decision, End, Luck, Rent, Wait
 from ..renting.sight import OfferSeen, RentalSeen, Situation
+from .cheapest_offer import cheapest_on_demand
 from .ranked import LOOK_AGAIN_MS
 from .refused_offers import RefusedOffers
 from .replicas import surplus
@@ -87,11 +88,10 @@ class ZonePolicy(ABC):
         """Rents and ends on demand."""
         for rental in surplus(firm, max(0, len(firm) - wanted), now_ms):
             yield End(rental.rental_id)
-        there = [offer for offer in offers if not offer.spot]
-        cheapest = min(there, key=lambda offer: offer.price_micros_per_hour, default=None)
-        if cheapest is not None:
+        best = cheapest_on_demand(offers)
+        if best is not None:
             for _ in range(wanted - len(firm)):
-                yield Rent(cheapest.name)
+                yield Rent(best.name)
 
 
 class EvenSpread(ZonePolicy):
