@@ -71,9 +71,9 @@ def _replicas(service: ServiceFacts, length_ms: int) -> Iterator[str]:
         for (at_ms, ready, wanted), end_ms in zip(service.steps, ends_ms, strict=True)
         if ready < wanted and at_ms < end_ms
     ]
-    least = length_ms - sum(end_ms - at_ms for at_ms, end_ms in short)
+    enough_ms = length_ms - sum(end_ms - at_ms for at_ms, end_ms in short)
     yield paragraph(
-        f"As many ready as wanted for {100 * least / length_ms:.4g} % of the time, too few where the strip is red."
+        f"As many ready as wanted for {100 * enough_ms / length_ms:.4g} % of the time, too few where the strip is red."
         " The dashed line is what was wanted.",
         "quiet",
     )

@@ -162,7 +162,7 @@ _RENTALS = (
             f"recovery_{name}_s",
             "s",
             f"{words} of the times from an interruption until the job works again, or the service has as many ready "
-            "as it wants; 0 where a spare one stood by; without those of unrecovered",
+            "as it wants; 0 where that went on without a break; without those of unrecovered",
             "all",
             lambda m, percent=percent: _seconds(quantile(m.recovery_ms, percent)),  # type: ignore[misc]  # it infers no such default
             may_lack=True,
