@@ -1,4 +1,4 @@
-"""What policies see in tests: offers, rentals and situations, each from the few words that a row of a table has."""
+"""The sight of policies in tests: offers, rentals and situations, each from the few words that a row of a table has."""
 
 from collections.abc import Iterable, Mapping
 

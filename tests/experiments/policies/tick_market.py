@@ -39,7 +39,7 @@ Placed = int | Literal["on demand"] | None
 
 
 def cost_of(policy: Policy, course: Course, spec: RenterSpec) -> tuple[int, list[Placed]]:
-    """What the policy pays, and where it had the job in each tick. Raises AssertionError where it never ends."""
+    """The cost of the policy, and where it had the job in each tick. Raises AssertionError where it never ends."""
     offers = [offer(f"zone-{zone}", price) for zone, price in enumerate(course.prices)]
     firm = offer("firm", course.on_demand, spot=False)
     where: Placed = None

@@ -22,8 +22,9 @@ class Place(Enum):
 
 
 class TickSeen(Struct, frozen=True, gc=False):
-    """What the rules know at the beginning of a tick, times in ms. `last` is where the job ran in the tick before,
-    `now` the same, but nowhere where that rental is gone; `is_working` says that no restart overhead was left of it.
+    """The facts that the rules know at the beginning of a tick, times in ms. `last` is where the job ran in the tick
+    before, `now` the same, but nowhere where that rental is gone; `is_working` says that no restart overhead was left
+    of it.
 
     `need_1_ms` and `need_2_ms` are the work that is left with one and with two restarts, `time_ms` the time that is
     left to the deadline, all in whole ticks; `is_spot_up` says that spot can be had, or goes on.

@@ -24,7 +24,7 @@ _cost_and_lost = itemgetter(0, 1)
 
 
 class Course(Struct, frozen=True):
-    """What a course costs, in micro-dollars per hour × ticks, the ms that it loses, and its places tick by tick."""
+    """The cost of a course, in micro-dollars per hour × ticks, the ms that it loses, and its places tick by tick."""
 
     cost: int
     lost_ms: int

@@ -1,4 +1,4 @@
-"""How many rentals are wanted, and which to end where there are more."""
+"""The number of rentals that are wanted, and those to end where there are more."""
 
 from collections.abc import Sequence
 

@@ -178,7 +178,7 @@ class SpotHedge(ZonePolicy):
         return max(0, min(replicas, replicas + self._spare - ready_spot)) if replicas else 0
 
     def let_go(self, zone: str) -> None:
-        """What the policy ends itself is no loss."""
+        """A rental that the policy ends itself is no loss."""
         self._held_before.remove(zone)
 
     def _preempt(self, zone: str) -> None:

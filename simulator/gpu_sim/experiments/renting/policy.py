@@ -58,7 +58,7 @@ class Luck(Protocol):
 
 
 class Recording(Protocol):
-    """What the market will do, as far as a renter may rent it. See `KnowsRecording`."""
+    """The market to come, as far as a renter may rent it. See `KnowsRecording`."""
 
     def offers(self) -> Sequence[str]:
         """The names of the spot offers that follow a recording."""

@@ -1,4 +1,4 @@
-"""What a policy sees when it decides: what a client could learn from the API's answers, and its own work."""
+"""The sight of a policy as it decides: what a client could learn from the API's answers, and its own work."""
 
 from msgspec import Struct
 

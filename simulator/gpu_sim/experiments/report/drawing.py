@@ -103,7 +103,7 @@ class Drawing:
 
 
 def legend(names: Iterable[tuple[str, str]]) -> str:
-    """What colours mean: pairs of a colour and a text."""
+    """The meaning of colours: pairs of a colour and a text."""
     shown = (f'<span><i style="background:{color}"></i>{escape(text)}</span>' for color, text in names)
     return f'<p class="legend">{" ".join(shown)}</p>'
 

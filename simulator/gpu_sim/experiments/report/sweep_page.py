@@ -14,7 +14,7 @@ from .page import figure_of, heading, page_text, paragraph, table
 PAGE = "sweep.html"
 COST = "total.cost_usd"
 GAINS = ("total.availability", "total.deadlines_met", "total.jobs_finished", "total.useful_gpu_hours")
-"""What a cost may buy, the first that runs have; more is better."""
+"""The metrics that a cost may buy, of which the first that runs have is taken; more is better."""
 
 
 class _Mean(Struct, frozen=True):

@@ -325,7 +325,7 @@ def _wait_ms(reactions: Reactions, number: int, refusal: Refusal) -> int:
 
 
 def _shown(value: object) -> str:
-    """What a policy came up with, shortened; its class where it cannot even tell itself."""
+    """The thing that a policy came up with, shortened; its class where it cannot even tell itself."""
     try:
         return f"{value!r:.100}"
     except Exception:  # noqa: BLE001  # a policy is anybody's code, and so is what it returns

@@ -149,7 +149,7 @@ class Job(Need):
         return now_ms + max(1_000, left * 3_600_000 // rate) if rate else now_ms
 
     def close(self, end_ms: int) -> None:
-        """What a rental that still works has done counts as done."""
+        """Count as done the work of a rental that still works."""
         if self._working is not None:
             self._book(self._working, self._progress(end_ms), keeps_all=True)
         self.facts.done_ms = self._saved_ms

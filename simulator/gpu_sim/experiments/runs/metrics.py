@@ -100,7 +100,7 @@ def _add_rentals(scenario: Scenario, facts: RunFacts, about: "_About", measured:
 
 
 class _About:
-    """What metrics are about: total, renters, providers and offers, and which of them a fact is about."""
+    """The subjects of metrics: total, renters, providers and offers, and which of them a fact is about."""
 
     def __init__(self, scenario: Scenario, facts: RunFacts, *, accounts: bool) -> None:
         self._specs = {account: spec for spec in scenario.renters for account in spec.accounts}

@@ -1,5 +1,5 @@
-"""What ends a run early: a policy that fails, for it raises, asks for what it could not know, or never lets time pass,
-and a scenario that cannot be run at all."""
+"""Reasons to end a run early: a policy that fails, for it raises, asks for what it could not know, or never lets time
+pass, and a scenario that cannot be run at all."""
 
 from collections.abc import Iterable
 

@@ -21,7 +21,7 @@ class Miss(Struct, frozen=True):
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """What came of one run: a row of metrics by name, in their order, and the rest to look at.
+    """The outcome of one run: a row of metrics by name, in their order, and the rest to look at.
 
     Equal inputs give equal metrics and an equal journal, to the byte. `journal` makes its lines when called,
     and `prices` the course of the price of each offer that was rented, for which it lets the market go by again.

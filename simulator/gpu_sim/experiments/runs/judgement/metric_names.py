@@ -58,7 +58,7 @@ def with_course(scenario: Scenario, about: str) -> list[str]:
 
 
 def _abouts(scenario: Scenario) -> dict[str, RenterSpec | None]:
-    """What a scenario has metrics about, with the entry of a renter."""
+    """The names that the metrics of a scenario are about, each with the entry of its renter if it is one's."""
     specs: dict[str, RenterSpec | None] = {TOTAL: None}
     for spec in scenario.renters:
         specs |= dict.fromkeys((f"renters.{spec.name}", *(f"renters.{name}" for name in spec.accounts)), spec)

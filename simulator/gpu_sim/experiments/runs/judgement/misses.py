@@ -51,7 +51,7 @@ def misses(scenario: Scenario, facts: RunFacts, row: Mapping[str, Value], entrie
 
 
 class _Judge:
-    """What the expectations of one run are compared with."""
+    """The facts, metrics and ledger that the expectations of one run are compared with."""
 
     def __init__(self, scenario: Scenario, facts: RunFacts, row: Mapping[str, Value], entries: Sequence[Entry]) -> None:
         self._scenario = scenario

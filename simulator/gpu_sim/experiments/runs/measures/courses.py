@@ -52,7 +52,7 @@ def _constant(number: int) -> Callable[[int], int]:
 
 
 def _cost(facts: RunFacts, billing: BillingSettings, unit: int) -> Iterator[Stretch]:
-    """What rentals would cost if they ended now, changes of which are at the begin, the running and the end of one."""
+    """The cost of rentals if they ended now; the stretches end where one begins, runs or ends."""
     changes: dict[int, list[RentalFacts]] = {0: []}
     for rental in facts.rentals:
         for at_ms in (rental.created_ms, rental.running_ms, rental.ended_ms):
