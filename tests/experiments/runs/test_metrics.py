@@ -120,6 +120,20 @@ def test_a_job_recovers_when_another_rental_of_it_works() -> None:
     assert (row["total.recovery_median_s"], row["total.recovery_p90_s"]) == (0.0, 90.0)
 
 
+def test_a_job_that_is_over_has_nothing_to_recover_from() -> None:
+    """A rental of it that lived on, for its end was refused, and is interrupted then."""
+    finished = JobFacts("ann", 0, 1, 0, HOUR_MS, None, HOUR_MS, HOUR_MS)
+    given_up = JobFacts("ann", 1, 1, 0, 9 * HOUR_MS, None, HOUR_MS, None, HOUR_MS)
+    rentals = [
+        made_rental(f"rent_{n}", number=n, ready_ms=0, ended_ms=HOUR_MS + n, reason="interrupted") for n in (0, 1)
+    ]
+    row = metrics(made_facts(*rentals, jobs=(finished, given_up)))
+    assert [row[f"total.{name}"] for name in ("interruptions", "unrecovered", "recovery_p99_s")] == [2, 0, None]
+    earlier = made_rental("rent_3", ready_ms=0, ended_ms=HOUR_MS - 1, reason="interrupted")
+    cause = made_rental("rent_4", number=1, ready_ms=0, ended_ms=HOUR_MS, reason="interrupted")
+    assert metrics(made_facts(earlier, cause, jobs=(finished, given_up)))["total.unrecovered"] == 2
+
+
 def test_one_that_ended_before_it_was_ready_replaces_nothing() -> None:
     lost = made_rental("rent_1", reason="interrupted", ready_ms=0)
     cut = made_rental("rent_2", created_ms=HOUR_MS, ready_ms=3 * HOUR_MS, ended_ms=2 * HOUR_MS, reason="operator")

@@ -176,7 +176,7 @@ _RENTALS = (
     Metric(
         "unrecovered",
         "count",
-        "the interruptions after which nothing was ready again by the end",
+        "the interruptions after which nothing was ready again by the end, but for those of jobs that were over",
         "all",
         lambda m: m.unrecovered,
     ),

@@ -93,7 +93,7 @@ def _add_rentals(scenario: Scenario, facts: RunFacts, about: "_About", measured:
                 measures.add_leaked(rental)
     for rental, recovery_ms in recoveries(facts):
         for name in about.both(rental.renter, rental.offer):
-            measured[name].add_interruption(recovery_ms)
+            measured[name].add_recovery(recovery_ms)
     for request in facts.refused:
         for name in about.both(request.renter, request.offer):
             measured[name].refusals[request.code] += 1

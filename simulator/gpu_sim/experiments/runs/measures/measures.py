@@ -62,6 +62,7 @@ class Measures(Struct, gc=False):
         self.rentals += 1
         self.rentals_run += rental.running_ms is not None
         self.live_rentals += rental.ended_ms is None
+        self.interruptions += rental.reason == "interrupted"
         self.cost_micros += rental.charge_micros
         self.useful_gpu_ms += useful_ms * gpus
         self.useful_gpu_ms_micros += useful_ms * gpus * rental.on_demand_micros_per_hour
@@ -74,9 +75,8 @@ class Measures(Struct, gc=False):
         self.waiting_gpu_ms += ((end_ms if rental.running_ms is None else rental.running_ms) - rental.created_ms) * gpus
         self.hold_changes += hold_changes_of(rental, hold_expiry_ms, self.length_ms)
 
-    def add_interruption(self, recovery_ms: int | None) -> None:
-        """Count an interruption and the time until it was made good, None where it never was."""
-        self.interruptions += 1
+    def add_recovery(self, recovery_ms: int | None) -> None:
+        """Count the time until an interruption was made good, None where it never was."""
         if recovery_ms is None:
             self.unrecovered += 1
         else:

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
-from ..facts import RentalFacts, RunFacts, ServiceFacts
+from ..facts import JobFacts, RentalFacts, RunFacts, ServiceFacts
 
 Recovery = tuple[RentalFacts, int | None]
 """An interrupted rental, and the ms until its job or service had a replacement ready: None where the run ended."""
@@ -12,9 +12,10 @@ Recovery = tuple[RentalFacts, int | None]
 def recoveries(facts: RunFacts) -> Iterator[Recovery]:
     """The recovery from each interruption, in the order of the rentals.
 
-    A job has recovered when any of its rentals works: at once where a spare one did so already. A service has recovered
-    when as many replicas are ready as are wanted.
+    A job has recovered when any of its rentals works: at once where a spare one did so already. One that was over has
+    nothing to recover from. A service has recovered when as many replicas are ready as are wanted.
     """
+    jobs = {(each.renter, each.number): each for each in facts.jobs}
     services = {each.renter: _ReadyTimes(each) for each in facts.services}
     needs: dict[tuple[str, int], _Works] = {}
     for rental in facts.rentals:
@@ -26,9 +27,18 @@ def recoveries(facts: RunFacts) -> Iterator[Recovery]:
             continue
         if rental.renter in services:
             yield rental, services[rental.renter].after(rental.ended_ms)
-        else:
-            need = needs.get((rental.renter, rental.number))
+            continue
+        name = rental.renter, rental.number
+        if name not in jobs or not _was_over(jobs[name], rental.ended_ms):
+            need = needs.get(name)
             yield rental, None if need is None else need.after(rental.ended_ms)
+
+
+def _was_over(job: JobFacts, at_ms: int) -> bool:
+    """True if a job was over by then; one that is given up at an instant may be so for what happened there."""
+    return (job.finished_ms is not None and job.finished_ms <= at_ms) or (
+        job.given_up_ms is not None and job.given_up_ms < at_ms
+    )
 
 
 def quantile(values: Sequence[int], percent: int) -> int | None:
