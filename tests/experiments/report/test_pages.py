@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from gpu_sim import load_scenario
 from gpu_sim.experiments.report.drawing import Drawing
 from gpu_sim.experiments.report.run_page import run_page
 from gpu_sim.experiments.report.sweep_page import pareto_front, sweep_page
@@ -73,6 +74,13 @@ def test_a_run_s_page_draws_each_rental_with_its_parts_and_what_came_over_it() -
     assert f"<title>notice to {first}</title>" in page
     assert page.count('class="act"') == 2
     assert "<title>slow met rent_gpu</title>" in page
+
+
+def test_a_run_s_page_tells_an_act_of_the_timeline_that_was_refused() -> None:
+    """Such an act has no name: it is told by its kind, its account and the code."""
+    renters = small_market("{name: a, jobs: {work: 1h}}").renters
+    page = run_page(run(replace(load_scenario("low-credit"), renters=renters)))
+    assert "<title>rent for bob (insufficient_credit): act refused</title>" in page
 
 
 def test_a_service_s_page_draws_ready_and_wanted() -> None:

@@ -184,7 +184,9 @@ def _marks(result: RunResult) -> Iterator[tuple[str, int, str]]:
     for line in result.journal():
         if b'"type":"act_' in line:
             event = json.loads(line)
-            yield "act", event["at"], f"{event['name']}: {event['type'].replace('_', ' ')}"
+            # One that is refused is about an account, and has no name.
+            about = event.get("name") or f"{event['act']} for {event['account']} ({event['code']})"
+            yield "act", event["at"], f"{about}: {event['type'].replace('_', ' ')}"
         elif b'"injected":' in line:
             decision = json.loads(line)
             if decision.get("injected"):
