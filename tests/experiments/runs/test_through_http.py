@@ -2,6 +2,7 @@
 
 import pytest
 from gpu_sim import load_scenario
+from gpu_sim.core.scenario.acts import Selector
 from gpu_sim.core.scenario.scenario import Scenario
 from gpu_sim.experiments.runs.run import run
 from gpu_sim.scenario_files.load import shipped_studies
@@ -63,6 +64,13 @@ def test_faults_are_met_the_same_both_ways(effect: str, monkeypatch: pytest.Monk
     monkeypatch.setattr("gpu_sim.api.faults.waits.asyncio.sleep", _never)
     faults = f"faults:\n  - {{name: f, effect: {{{effect}}}, when: {{probability: 40%, times: 6}}}}"
     _same(small_market(_JOBS, more=faults), seed=3)
+
+
+def test_offers_of_one_price_come_in_the_same_order_both_ways() -> None:
+    """By their names, whatever the order of the catalogue: the first of them is rented."""
+    study = load_scenario("spread-or-cheapest")
+    anywhere = replace(study.renters[0], offers=Selector(), spread=None, policy="on_demand", options={})
+    _same(replace(study, renters=(anywhere,)))
 
 
 def test_idling_credit_and_the_default_market_are_the_same_both_ways() -> None:

@@ -1,6 +1,7 @@
 """The way to the market without HTTP: each request meets the faults that it would meet there, and is then a command."""
 
 from hashlib import blake2b
+from operator import attrgetter
 
 from ...core.commands import RentGpu, TerminateRental, TouchRental
 from ...core.faults.injection import Injection
@@ -17,12 +18,17 @@ from .answers import ANSWER_LOST, REFUSED_FROM, refusal_in
 from .market_client import Refusal
 from .sight import OfferSeen
 
+_by_names = attrgetter("spec.provider_id", "spec.region", "spec.gpu_model")
+_by_price = attrgetter("price_micros_per_hour")
+
 
 class OffersSeen:
     """The offers list of a market as renters see it, made anew where the market has changed."""
 
     def __init__(self, run: Run) -> None:
         self._market = run.simulation.market
+        # The list is in the order of the API's: by price, and by these names where prices are equal.
+        self._offers = sorted(self._market.offers, key=_by_names)
         self._version = -1
         self._listed: tuple[OfferSeen, ...] = ()
         self._known: dict[str, OfferSeen] = {}
@@ -31,7 +37,7 @@ class OffersSeen:
         """All that are listed now; the same tuple while nothing has changed."""
         if self._version != self._market.version:
             self._version = self._market.version
-            listed = tuple(self._seen(offer) for offer in self._market.listed())
+            listed = tuple(sorted((self._seen(offer) for offer in self._offers if offer.is_listed), key=_by_price))
             # Compared, since a change of what was not listed, or back, is none.
             if listed != self._listed:
                 self._listed = listed
