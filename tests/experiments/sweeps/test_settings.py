@@ -80,7 +80,12 @@ def test_a_shipped_scenario_as_a_template_is_itself() -> None:
         ({"renters.c.policy": "greedy"}, "renters.c.policy", 'there is no "c" among 2'),
         ({"billing.minimum": "20 minutes"}, "billing.minimum", "20 minutes"),
         ({"name.first": "x"}, "name.first", "part of a value"),
-        ({"renters.0.gpus": 2, "renters.a.gpus": 3}, "renters.a.gpus", "renters.0.gpus sets the same"),
+        ({"renters.0.gpus": 2, "renters.a.gpus": 4}, "renters.a.gpus", "it is the same as renters.0.gpus"),
+        (
+            {"renters.a.jobs.deadline": "5h", "renters.0.jobs": {"work": "2h"}},
+            "renters.0.jobs",
+            "one of it and renters.a.jobs.deadline is part of the other",
+        ),
     ],
 )
 def test_a_setting_that_does_not_exist_or_does_not_fit_is_refused(

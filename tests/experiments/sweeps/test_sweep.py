@@ -172,6 +172,15 @@ def test_the_scenarios_own_sweep_says_what_the_arguments_do_not() -> None:
         sweep_plan(load_scenario("cant-be-late"), baseline={"renters.job.policy": "cheapest"})
 
 
+def test_a_setting_takes_the_place_of_the_scenario_s_own_by_any_name_of_it() -> None:
+    """By number where that has the name: one under the other would run what no row says."""
+    given = [Setting("renters.0.policy", ("on_demand", "greedy"))]
+    plan = sweep_plan(load_scenario("cant-be-late"), settings=given)
+    assert [*plan.points[0].settings] == ["renters.0.policy", "renters.job.jobs.restart_overhead"]
+    assert [point.scenario.renters[0].policy for point in plan.points] == ["on_demand"] * 2 + ["greedy"] * 2
+    assert plan.baseline == {"renters.0.policy": "on_demand"}
+
+
 def test_differences_are_from_the_combination_that_is_else_equal() -> None:
     """The baseline itself has none, and each overhead has its own."""
     plan = sweep_plan(load_scenario("cant-be-late"), seeds=2)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ...core.kernel.names import did_you_mean
 from ...core.scenario.experiment.sweep_settings import SweepSettings, Value
@@ -65,7 +66,7 @@ def sweep_plan(
     With `trials` so many combinations are drawn; else all are run. `traces` take, one after the other, the place of the
     first recording of availability: they are a setting more, called `trace`.
     """
-    block = scenario.sweep or SweepSettings()
+    block = own_settings(scenario, settings)
     wanted = {name: values_of(name, values) for name, values in block.settings.items()}
     check_settings(settings)
     wanted.update(settings)
@@ -94,6 +95,22 @@ def sweep_plan(
     if not -SEED_MAX <= first <= SEED_MAX - count:
         raise RunImpossible("seed", f"the seeds of a sweep are from -{SEED_MAX} to {SEED_MAX}")
     return SweepPlan(scenario, points, range(first, first + count), base, called)
+
+
+def own_settings(scenario: Scenario, settings: Sequence[Setting]) -> SweepSettings:
+    """The scenario's `sweep`, in which what one of these settings is about too has the name that it has there: a place
+    has several, such as `renters.0.policy` and `renters.job.policy`. Raises SettingUnusable."""
+    block = scenario.sweep or SweepSettings()
+    if not block.settings or not settings:
+        return block
+    template = Template(scenario)
+    given = {template.place(setting.name): setting.name for setting in settings}
+    names = {name: given.get(template.place(name), name) for name in (*block.settings, *block.baseline)}
+    return replace(
+        block,
+        settings={names[name]: values for name, values in block.settings.items()},
+        baseline={names[name]: value for name, value in block.baseline.items()},
+    )
 
 
 def check_settings(settings: Sequence[Setting]) -> None:

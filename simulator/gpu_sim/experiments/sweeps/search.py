@@ -8,9 +8,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...core.scenario.experiment.sweep_settings import SweepSettings
 from ...core.scenario.scenario import Scenario
-from .plan import check_settings, sweep_plan
+from .plan import check_settings, own_settings, sweep_plan
 from .settings import Setting, SettingUnusable, text_of, values_of
 from .sweep import run_plan
 
@@ -47,7 +46,7 @@ def search_settings(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     direction = "maximize" if maximize else "minimize"
     check_settings(settings)
-    block = scenario.sweep or SweepSettings()
+    block = own_settings(scenario, settings)
     varied = [Setting(name, values_of(name, values)) for name, values in block.settings.items()]
     varied = [*{each.name: each for each in (*varied, *settings)}.values()]
     if not varied:

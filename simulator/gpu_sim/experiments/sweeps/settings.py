@@ -143,13 +143,20 @@ class Template:
                 else:
                     raise
 
+    def place(self, name: str) -> str:
+        """The dotted name of a place with numbers for names, the same for all its names. Raises SettingUnusable."""
+        return _place(_copy(self._document), name, None)
+
     def _built(self, settings: Settings) -> Scenario:
         document = _copy(self._document)
         names: dict[str, str] = {}
         for name, value in settings.items():
             place = _place(document, name, value)
-            if place in names:
-                raise SettingUnusable(name, f"{names[place]} sets the same")
+            for other, other_name in names.items():
+                if place == other:
+                    raise SettingUnusable(name, f"it is the same as {other_name}: give one of the two")
+                if f"{place}.".startswith(f"{other}.") or f"{other}.".startswith(f"{place}."):
+                    raise SettingUnusable(name, f"one of it and {other_name} is part of the other: give one of the two")
             names[place] = name
         try:
             return build_scenario(document, origin="the scenario under these settings", folder=None)
