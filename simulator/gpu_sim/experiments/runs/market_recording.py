@@ -20,10 +20,13 @@ class MarketRecording:
         traces = market.recordings.availability
         begin_ms = drawn_begin_ms(market.recordings, seed)
         offers = spec.may_rent(opening_offers(market))
+        # With the nodes that it takes: a trace that counts none leaves the offer all the GPUs that it has.
         self._traces = {
-            offer.name: (offer, Playback(traces[index], begin_ms)) for offer, index in offers_meant(traces, offers)
+            offer.name: (offer, Playback(traces[index], begin_ms), spec.gpus if traces[index].counts_nodes else 1)
+            for offer, index in offers_meant(traces, offers)
+            if traces[index].counts_nodes or spec.gpus <= offer.capacity
         }
-        for name, (offer, _) in self._traces.items():
+        for name, (offer, *_) in self._traces.items():
             if name not in self._series and market.prices.process_of(offer) != "constant":
                 raise RunImpossible(
                     "market.prices", f'the policy "{spec.policy}" needs prices that are constant or recorded'
@@ -34,20 +37,21 @@ class MarketRecording:
         return list(self._traces)
 
     def prices(self, offer: str, tick_ms: int) -> Sequence[int | None]:
-        """The price of an offer at each tick; None where a rental that begins there is interrupted before the next."""
-        spec, trace = self._traces[offer]
+        """The price of an offer at each whole tick of the run; None where a rental cannot begin, or is interrupted
+        before the next."""
+        spec, trace, needed = self._traces[offer]
         nodes = _by_tick(trace, tick_ms, self._length_ms)
         series = self._series.get(offer)
         if series is None:
-            return [int(spec.spot_price) if least else None for _, least in nodes]
+            return [int(spec.spot_price) if least >= needed else None for _, least in nodes]
         costs = _by_tick(series, tick_ms, self._length_ms)
-        return [at if least else None for (at, _), (_, least) in zip(costs, nodes, strict=True)]
+        return [at if least >= needed else None for (at, _), (_, least) in zip(costs, nodes, strict=True)]
 
 
 def _by_tick(playback: Playback, tick_ms: int, length_ms: int) -> Iterator[tuple[int, int]]:
-    """The value at each tick, and the lowest from there until before the next."""
+    """The value at each whole tick, and the lowest from there until before the next."""
     changes = 0
-    for begin_ms in range(0, length_ms, tick_ms):
+    for begin_ms in range(0, length_ms - tick_ms + 1, tick_ms):
         changes = _changes_by(playback, changes, begin_ms)
         at = least = playback.value(changes)
         last = _changes_by(playback, changes, begin_ms + tick_ms - 1)
