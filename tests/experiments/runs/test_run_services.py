@@ -60,6 +60,14 @@ def test_a_rental_that_is_used_does_not_idle_out_and_what_lives_on_is_counted() 
     assert result.facts.spent_micros == {"s": 0}
 
 
+def test_a_renter_whose_ticks_are_longer_than_the_idle_timeout_keeps_its_rental() -> None:
+    """It is touched between two ticks."""
+    scenario = small_market("{name: s, tick: 40m, service: {replicas: 1}}", until="3h")
+    idling = replace(scenario, billing=replace(scenario.billing, idle_timeout=Duration(15 * MINUTE_MS)))
+    (rental,) = run_with(idling, OneOf()).facts.rentals
+    assert rental.ended_ms is None
+
+
 def test_a_policy_hears_once_that_its_credit_has_become_low() -> None:
     """As soon as one more rental of the cheapest offer could not be held."""
     policy = OneOf(wanted=2)

@@ -92,7 +92,8 @@ class Experiment:
             while simulation.step(until_ms):
                 if len(self._events) > self._read_up_to:
                     self.read_events()
-                    if due and due[0][0] <= simulation.now_ms:
+                    # What they make due may come before all that was.
+                    if due and (due[0][0] <= simulation.now_ms or due[0][0] < until_ms):
                         break
                 if self._watchers and version != simulation.market.version:
                     break
