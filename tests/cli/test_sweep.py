@@ -34,6 +34,38 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["sweep", *map(str, arguments), "--jobs", "1"], catch_exceptions=False)
 
 
+HOLDS = ("low-credit-jobs", "--seeds", 1, "--set", "renters.job.balance=50", "--set", "billing.hold_expiry=none")
+
+
+def test_a_run_without_refusals_of_a_code_had_none_of_them(tmp_path: Path) -> None:
+    """It counts in the mean, and the page has the metrics that are named."""
+    refused, unseen = "total.refusals.insufficient_credit", "total.refusals.rate_limited"
+    told = run(*HOLDS, "--metric", refused, "--metric", unseen, "--json", "--out", tmp_path)
+    short, long = (row["metrics"] for row in json.loads(told.stdout)["combinations"])
+    assert short[refused]["mean"] == short[unseen]["mean"] == long[unseen]["mean"] == 0
+    assert long[refused]["mean"] > 0
+    assert f"<h2>{refused}</h2>" in (tmp_path / "sweep.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "metric", "says"),
+    [
+        (["--set", "renters.job.count=2"], "renters.job-1.cost_usd", "results have the metrics of an entry of renters"),
+        ([], "offers.spot|H200|here.cost_usd", "no run of this scenario has a metric"),
+    ],
+)
+def test_a_metric_that_results_do_not_have_is_refused(settings: list[str], metric: str, says: str) -> None:
+    """Before any run."""
+    told = run("low-credit-jobs", "--seeds", 1, *settings, "--metric", metric)
+    assert (told.exit_code, says in told.stderr) == (2, True)
+
+
+def test_a_metric_of_what_nobody_rented_is_refused_after_the_runs(tmp_path: Path) -> None:
+    """Runs have those of the providers that were rented or asked for, which nobody can know before."""
+    told = run(write(tmp_path), "--metric", "providers.vast-ai.cost_usd")
+    assert (told.exit_code, "in no run was anything rented or asked for there" in told.stderr) == (2, True)
+
+
 def test_it_tells_means_differences_and_independent_runs_and_writes_each_run(tmp_path: Path) -> None:
     """As text, as JSON of the same runs out of the file, and as CSV."""
     kept, out = tmp_path / "r.db", tmp_path / "out"

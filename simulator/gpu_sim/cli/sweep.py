@@ -39,7 +39,13 @@ if TYPE_CHECKING:
 @click.option("--seed-first", type=int, help="The first seed; the scenario's own unless given.")
 @click.option("--baseline", "base", multiple=True, metavar="NAME=VALUE", help="What the others are compared with.")
 @click.option("--trials", type=click.IntRange(1, 1_000_000), help="Draw so many combinations in place of all.")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A metric to print; may be given again.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="A metric to print and for the page; again for more.",
+)
 @click.option("--search", type=click.Choice(["optuna"]), help="Search for the best settings; needs --objective.")
 @click.option("--objective", metavar="METRIC", help="The metric that a search makes least.")
 @click.option("--maximize", is_flag=True, help="Let the search make it most.")
@@ -115,7 +121,7 @@ def sweep(
         swept = _swept(ctx, plan, results, jobs, dask)
         _tell(swept, metrics, as_json=as_json)
         if out is not None:
-            _write(swept, out, parquet=parquet)
+            _write(swept, out, metrics, parquet=parquet)
         swept.close()
 
 
@@ -197,9 +203,14 @@ def _check_metrics(plan: "SweepPlan", metrics: Sequence[str]) -> None:
     for name in metrics:
         problem: object = None
         for point in plan.points:
-            problem = metric_name(point.scenario, name)
-            if not isinstance(problem, str):
+            found = metric_name(point.scenario, name)
+            if isinstance(found, str):
+                problem = found
+                continue
+            several = (f"renters.{spec.name}" for spec in point.scenario.renters if name.startswith("renters."))
+            if found.about in several or not name.startswith("renters."):
                 break
+            problem = f"{name}: results have the metrics of an entry of renters, and not of each that its count makes"
         else:
             raise CannotTry(f"--metric {problem}")
 
@@ -265,16 +276,23 @@ def _search(ctx: click.Context, scenario: "Scenario", settings: "list[Setting]",
 
 
 def _tell(swept: "SweepResults", metrics: Sequence[str], *, as_json: bool) -> None:
+    """Print the means and differences. Raises CannotTry for a metric that no run has."""
+    from ..experiments.runs.metric_table import REFUSALS
     from .tables.sweep_lines import sweep_document, sweep_lines, usual_metrics
 
-    shown = list(metrics) or usual_metrics(swept.metric_names())
+    known = swept.metric_names()
+    # Of providers and offers a run has those that were rented or asked for, which shows only now.
+    for name in metrics:
+        if name not in known and f".{REFUSALS}" not in name:
+            raise CannotTry(f"--metric {name}: in no run was anything rented or asked for there")
+    shown = list(metrics) or usual_metrics(known)
     if as_json:
         echo(json.dumps(sweep_document(swept, shown), indent=2))
     else:
         print_lines(sweep_lines(swept, shown))
 
 
-def _write(swept: "SweepResults", folder: Path, *, parquet: bool) -> None:
+def _write(swept: "SweepResults", folder: Path, metrics: Sequence[str], *, parquet: bool) -> None:
     """The table of all runs, and the page."""
     from ..experiments.report.sweep_page import write_sweep_page
     from ..output_file import write_file
@@ -282,7 +300,7 @@ def _write(swept: "SweepResults", folder: Path, *, parquet: bool) -> None:
     table = StringIO()
     swept.write_csv(table)
     try:
-        page = write_sweep_page(swept, folder)
+        page = write_sweep_page(swept, folder, metrics=metrics)
         write_file(folder / "results.csv", table.getvalue().encode())
         if parquet:
             with needs_extra("sweep --parquet", "frames"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
+from ..runs.metric_table import REFUSAL_CODES, REFUSALS
 from ..runs.run_key import RunKeys
 from .paired import Paired, mean_interval, paired
 from .plan import SweepPlan
@@ -72,13 +73,15 @@ class SweepResults:
 
     def values(self, metric: str) -> list[list[float | None]]:
         """The values of a metric: for each combination of the plan those of its seeds, in order; None where a run has
-        none. Raises KeyError for a metric that no run has."""
+        none, but 0 for refusals with a code that it had none of. Raises KeyError for a metric that no run has."""
         found: list[dict[int, float | None]] = [{} for _ in self.plan.points]
+        about, _, code = metric.partition(f".{REFUSALS}")
+        lacking = 0 if code in REFUSAL_CODES else None
         known = False
         for number, row in self._planned():
             metrics: Metrics = msgspec.json.decode(row.metrics)
-            known = known or metric in metrics
-            found[number][row.seed] = metrics.get(metric)
+            known = known or metric in metrics or (lacking == 0 and f"{about}.refusals" in metrics)
+            found[number][row.seed] = metrics.get(metric, lacking)
         if not known:
             raise KeyError(metric)
         return [[each.get(seed) for seed in self.plan.seeds] for each in found]
