@@ -115,6 +115,7 @@ def test_none_is_a_text_where_that_is_one_and_nothing_elsewhere(value: Value) ->
     assert under.renters[0].jobs == JobSpec(work=fixed(3_600_000))
     assert template.under({"billing.idle_timeout": "none"}).billing.idle_timeout is None
     assert template.under({"renters.a.options.mode": "none"}).renters[0].options == {"mode": "none"}
+    assert template.under({"renters.a.options": value}).renters[0].options == {}
     with pytest.raises(SettingUnusable) as refused:
         template.under({"renters.a.gpus": value})
     assert refused.value.name == "renters.a.gpus"

@@ -211,6 +211,8 @@ def _place(document: dict[str, Any], name: str, value: Value) -> str:
         number = _index(here, last, name)
         here[number] = value
         last = str(number)
+    elif isinstance(here, dict) and value is None and isinstance(here.get(last), dict):
+        del here[last]  # a block is taken back whole
     elif isinstance(here, dict):
         here[last] = value
     else:
