@@ -46,7 +46,7 @@ class ZonePolicy(ABC):
         """The number of on-demand rentals to have, while so many of the rentals on spot are ready."""
         return 0
 
-    def let_go(self, zone: str) -> None:  # noqa: B027 - it matters only to a policy that looks at what is lost
+    def let_go(self, zone: str) -> None:  # noqa: B027  # it matters only to a policy that looks at what is lost
         """Take in that a rental of this zone is ended, for there are too many."""
 
     def decide(self, seen: Situation, occasion: Occasion) -> Iterable[Decision]:
