@@ -40,10 +40,10 @@ def jobs_spec(
     options: Options | None = None,
     *,
     tick: int | None = None,
-    checkpoint: Checkpoint | None = Checkpoint(),  # noqa: B008 - it is frozen
+    checkpoint: Checkpoint | None = Checkpoint(),  # noqa: B008  # it is frozen
     restart: int = 0,
     deadline: int | None = None,
-    reactions: Reactions = Reactions(),  # noqa: B008 - it is frozen
+    reactions: Reactions = Reactions(),  # noqa: B008  # it is frozen
 ) -> RenterSpec:
     """A renter with one job of an hour."""
     return RenterSpec(

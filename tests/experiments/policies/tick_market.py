@@ -89,9 +89,9 @@ def _carried_out(
     return RentalSeen(f"r{now}", chosen, now, now, now + course.restart)
 
 
-def cost_by_rules(policy: str, course: Course) -> int:  # noqa: C901 - one piece, as the text is
+def cost_by_rules(policy: str, course: Course) -> int:  # noqa: C901  # one piece, as the text is
     """The published rules, written down once more in the letters of the text, for one zone."""
-    g, d, C, D = course.tick, course.restart, course.work, course.deadline  # noqa: N806 - the letters of the text
+    g, d, C, D = course.tick, course.restart, course.work, course.deadline  # noqa: N806  # the letters of the text
     c = rho = cost = k = 0
     ran: str | None = None
     while True:

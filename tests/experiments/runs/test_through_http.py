@@ -1,5 +1,7 @@
 """A run over HTTP: the same decisions, the same facts, and the same journal to the byte."""
 
+from types import SimpleNamespace
+
 import pytest
 from gpu_sim import load_scenario
 from gpu_sim.core.scenario.acts import Selector
@@ -61,7 +63,7 @@ def test_each_study_is_the_same_both_ways(name: str) -> None:
 )
 def test_faults_are_met_the_same_both_ways(effect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By each operation, with its counts and draws; nobody waits on the wall for those that take time."""
-    monkeypatch.setattr("gpu_sim.api.faults.waits.asyncio.sleep", _never)
+    monkeypatch.setattr("gpu_sim.api.faults.waits.asyncio", SimpleNamespace(sleep=_never))  # of no other module
     faults = f"faults:\n  - {{name: f, effect: {{{effect}}}, when: {{probability: 40%, times: 6}}}}"
     _same(small_market(_JOBS, more=faults), seed=3)
 
