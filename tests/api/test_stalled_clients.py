@@ -76,17 +76,34 @@ def test_a_look_at_a_body_finds_whether_more_has_come(
         assert read_answer(connection).status == 200
 
 
-def test_a_client_that_waits_to_be_asked_for_its_body_is_not_cut_off(
+def test_the_time_of_a_client_that_waits_to_be_asked_for_its_body_does_not_run(
     either: Ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault holds its request up meanwhile."""
-    monkeypatch.setattr(guarded_protocol, "STALL_SECONDS_MAX", 0.02)
-    rent = f"POST /v1/gpu/rent HTTP/1.1\r\n{AUTHORIZED}content-type: application/json\r\nx-sim: delay=200ms\r\n"
+    """A look before it is asked, and the next one just afterwards, both leave it alone; the one after that does not."""
+    receive, protocols, looked = GuardedProtocol.data_received, SimpleQueue[GuardedProtocol](), threading.Event()
+
+    def receive_and_look(protocol: GuardedProtocol, data: bytes) -> None:
+        receive(protocol, data)
+        protocol._look_at_body()  # before the application has had its turn, which asks
+        protocols.put(protocol)
+
+    def look_twice(protocol: GuardedProtocol) -> None:
+        protocol._look_at_body()
+        closing.append(protocol.transport.is_closing())
+        protocol._look_at_body()
+        closing.append(protocol.transport.is_closing())
+        looked.set()
+
+    closing: list[bool] = []
+    monkeypatch.setattr(GuardedProtocol, "data_received", receive_and_look)
     with connect(either.url) as connection:
-        connection.sendall(f"{rent}expect: 100-continue\r\ncontent-length: 2\r\n\r\n".encode())
+        connection.sendall(f"{CREDIT}expect: 100-continue\r\ncontent-length: 15\r\n\r\n".encode())
         assert read_answer(connection).status == 100
-        connection.sendall(b"{}")
-        assert read_answer(connection).status == 400
+        protocol = protocols.get(timeout=PATIENCE_MS / 1000)
+        protocol.loop.call_soon_threadsafe(look_twice, protocol)
+        assert looked.wait(PATIENCE_MS / 1000)
+        assert is_closed(connection)
+    assert closing == [False, True]
 
 
 # Readers

@@ -210,20 +210,22 @@ class GuardedProtocol(asyncio.Protocol):
             self._head_timer = None
 
     def _await_body(self) -> None:
-        """Cut the client off unless more of the body comes in time."""
-        self._has_sent = False
+        """Cut the client off unless more of the body comes in time, which does not run while it may send no more."""
+        self._has_sent = self._may_send_no_more()
         self._body_timer = self.loop.call_later(STALL_SECONDS_MAX, self._look_at_body)
 
     def _look_at_body(self) -> None:
         self._body_timer = None
         if not self.cycle.more_body or self._is_idle():
             return
-        # It may send no more: nobody has read what it has sent, or has asked for the body that it offers.
-        waits_for_us = self.flow.read_paused or self.cycle.waiting_for_100_continue
-        if self._has_sent or waits_for_us:
+        if self._has_sent or self._may_send_no_more():
             self._await_body()
         else:
             self._cut_off()
+
+    def _may_send_no_more(self) -> bool:
+        """True while nobody has read what it has sent, or has asked for the body that it offers."""
+        return bool(self.flow.read_paused or self.cycle.waiting_for_100_continue)
 
     # The end
 
